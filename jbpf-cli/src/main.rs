@@ -1,0 +1,2 @@
+//! The jbpf command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Clocks: wall time and the fastest monotonic tick.

@@ -1,0 +1,1 @@
+//! A loaded codeletset: its codelets, maps and channels.

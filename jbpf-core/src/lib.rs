@@ -1,0 +1,10 @@
+//! The runtime of jbpf: it loads codelets into the running process and takes them out again.
+
+pub mod builtins;
+pub mod clock;
+pub mod codeletset;
+pub mod engine;
+pub mod map;
+pub mod object;
+pub mod request;
+pub mod runtime;

@@ -1,0 +1,1 @@
+//! BTF: source lines and record types that the compiler left in the object.

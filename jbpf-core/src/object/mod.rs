@@ -1,0 +1,3 @@
+//! Codelet objects: ELF in, linked programs and map definitions out.
+
+pub mod btf;

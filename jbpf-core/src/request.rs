@@ -1,0 +1,1 @@
+//! The load request, as YAML or built in Rust.

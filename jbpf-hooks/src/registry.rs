@@ -1,0 +1,1 @@
+//! All hooks and helpers linked into the process.

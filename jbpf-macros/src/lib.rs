@@ -1,0 +1,1 @@
+//! The macros of jbpf. Applications use them through `jbpf` or `jbpf-hooks`.

@@ -1,0 +1,1 @@
+//! The rejection as a person reads it in a terminal.

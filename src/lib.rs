@@ -1,0 +1,1 @@
+//! Run verified eBPF codelets at hooks inside a live Rust application.
