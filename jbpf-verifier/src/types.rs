@@ -104,6 +104,18 @@ pub struct MapDef {
     pub section: Option<DataSection>,
 }
 
+impl MapDef {
+    /// Whether two maps differ in nothing but their names, so that one can stand for the other.
+    #[must_use]
+    pub fn same_shape(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.key_size == other.key_size
+            && self.value_size == other.value_size
+            && self.max_entries == other.max_entries
+            && self.section == other.section
+    }
+}
+
 /// The contents of a data section, which codelets address directly as the one value of an array.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataSection {
