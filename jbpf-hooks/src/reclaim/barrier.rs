@@ -1,0 +1,95 @@
+//! Who pays for the order between a reader's mark and what it reads next.
+//!
+//! Decided once in a process, before the first reader can mark itself, and never changed.
+
+use core::sync::atomic::{AtomicU8, Ordering};
+use std::io;
+
+/// Who executes the full fences that reclamation needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fences {
+    /// The writer, for all threads of the process at once, by `membarrier`: readers pay nothing,
+    /// and each load and unload interrupts the processors that run threads of this process.
+    Writer,
+    /// Every reader, on every call of an armed hook (some 20 to 100 cycles); nobody is interrupted.
+    Readers,
+}
+
+const UNDECIDED: u8 = 0;
+const WRITER: u8 = 1;
+const READERS: u8 = 2;
+
+static DECISION: AtomicU8 = AtomicU8::new(UNDECIDED);
+
+/// The decision, made now if it was not made before: the writer where the system has
+/// `membarrier`, else the readers.
+pub(crate) fn decided() -> Fences {
+    match DECISION.load(Ordering::Acquire) {
+        WRITER => Fences::Writer,
+        READERS => Fences::Readers,
+        _ => decide(available()),
+    }
+}
+
+/// Decides for `wanted` if nothing was decided before and the system allows it; returns what holds.
+pub(crate) fn prefer(wanted: Fences) -> Fences {
+    match wanted {
+        Fences::Writer => decided(),
+        Fences::Readers => decide(Fences::Readers),
+    }
+}
+
+fn decide(wanted: Fences) -> Fences {
+    let code = match wanted {
+        Fences::Writer => WRITER,
+        Fences::Readers => READERS,
+    };
+    match DECISION.compare_exchange(UNDECIDED, code, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => wanted,
+        Err(READERS) => Fences::Readers,
+        Err(_) => Fences::Writer,
+    }
+}
+
+/// Registers the process with `membarrier`, if it can be.
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+fn available() -> Fences {
+    use rustix::thread::{MembarrierCommand, membarrier};
+    let tried = membarrier(MembarrierCommand::RegisterPrivateExpedited)
+        .and_then(|()| membarrier(MembarrierCommand::PrivateExpedited));
+    match tried {
+        Ok(()) => Fences::Writer,
+        Err(_) => Fences::Readers,
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
+fn available() -> Fences {
+    Fences::Readers
+}
+
+/// The writer's side: whatever it stored before is seen by every reader that marks itself after,
+/// and every mark made before is seen by what the writer loads after.
+///
+/// # Errors
+///
+/// The system refuses `membarrier` although it allowed it when the decision was made (a `seccomp`
+/// filter installed since). Nothing is ordered then, and nothing may be freed.
+pub(crate) fn writer() -> io::Result<()> {
+    super::atomics::fence(super::atomics::Ordering::SeqCst);
+    match decided() {
+        Fences::Writer => everywhere(),
+        Fences::Readers => Ok(()),
+    }
+}
+
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+fn everywhere() -> io::Result<()> {
+    use rustix::thread::{MembarrierCommand, membarrier};
+    Ok(membarrier(MembarrierCommand::PrivateExpedited)?)
+}
+
+#[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
+fn everywhere() -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

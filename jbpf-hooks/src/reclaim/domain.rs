@@ -1,0 +1,140 @@
+//! The records of all threads, and the writer's side of reclamation.
+
+use core::ptr;
+use std::alloc::{GlobalAlloc, Layout, System};
+
+use super::atomics::{AtomicPtr, AtomicU32, Ordering};
+use super::record::ThreadRecord;
+use super::wait::Wait;
+
+/// A list of records that only grows. It takes no lock: a forked child cannot inherit one that is
+/// held, and a hook may be called from anywhere.
+#[derive(Debug)]
+pub(super) struct Domain {
+    /// The record made last.
+    head: AtomicPtr<ThreadRecord>,
+    /// Records made so far.
+    slots: AtomicU32,
+    /// Records that nobody owns; counted up before one is given back, so that it never runs below
+    /// the truth, and only a hint whether looking for one is worth it.
+    free: AtomicU32,
+}
+
+/// A record that was just taken.
+pub(super) struct Claim {
+    pub(super) record: &'static ThreadRecord,
+    /// Whether its slot was never used before.
+    pub(super) new: bool,
+}
+
+impl Domain {
+    #[cfg(not(loom))]
+    pub(super) const fn new() -> Self {
+        Self {
+            head: AtomicPtr::new(ptr::null_mut()),
+            slots: AtomicU32::new(0),
+            free: AtomicU32::new(0),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(super) fn new() -> Self {
+        Self {
+            head: AtomicPtr::new(ptr::null_mut()),
+            slots: AtomicU32::new(0),
+            free: AtomicU32::new(0),
+        }
+    }
+
+    /// Records made so far.
+    pub(super) fn slots(&self) -> u32 {
+        self.slots.load(Ordering::Acquire)
+    }
+
+    /// Takes a record that nobody owns, or makes one. `None`: out of memory.
+    pub(super) fn claim(&self, fences: bool) -> Option<Claim> {
+        if let Some(record) = self.reuse() {
+            return Some(Claim { record, new: false });
+        }
+        let record = self.make(fences)?;
+        Some(Claim { record, new: true })
+    }
+
+    /// Gives a record back. Only its owner may, and uses it no more.
+    pub(super) fn release(&self, record: &ThreadRecord) {
+        record.leave_for_good();
+        self.free.fetch_add(1, Ordering::Relaxed);
+        // Release, to the Acquire of `reuse`: the next owner finds what the last one left.
+        record.taken.store(0, Ordering::Release);
+    }
+
+    fn reuse(&self) -> Option<&'static ThreadRecord> {
+        if self.free.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.records().find(|record| {
+            let taken = record.taken.load(Ordering::Relaxed) == 0
+                && record
+                    .taken
+                    .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok();
+            if taken {
+                self.free.fetch_sub(1, Ordering::Relaxed);
+            }
+            taken
+        })
+    }
+
+    /// From the system's allocator and not the application's, whose own hooks may be what brought
+    /// us here.
+    fn make(&self, fences: bool) -> Option<&'static ThreadRecord> {
+        // SAFETY: the layout's size is not zero.
+        let memory = unsafe { System.alloc(Layout::new::<ThreadRecord>()) };
+        let memory = ptr::NonNull::new(memory.cast::<ThreadRecord>())?;
+        let slot = self.slots.fetch_add(1, Ordering::AcqRel);
+        // SAFETY: `memory` is not null, is of the type's size and alignment, and nobody else has it.
+        unsafe { memory.write(ThreadRecord::new(slot, fences)) };
+        // SAFETY: it was initialised above, is never freed and never referred to mutably.
+        let record: &'static ThreadRecord = unsafe { memory.as_ref() };
+        let mut next = self.head.load(Ordering::Relaxed);
+        loop {
+            record.next.store(next, Ordering::Relaxed);
+            // Release, to the Acquire of `records`: who finds the record finds it initialised.
+            match self.head.compare_exchange_weak(
+                next,
+                memory.as_ptr(),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some(record),
+                Err(now) => next = now,
+            }
+        }
+    }
+
+    fn records(&self) -> impl Iterator<Item = &'static ThreadRecord> {
+        let mut at = self.head.load(Ordering::Acquire);
+        core::iter::from_fn(move || {
+            // SAFETY: the list holds null or records that `make` initialised and that are never
+            // freed; the Acquire load of `head` made their initialisation visible, that of older
+            // records too, because each later push read the head before it (AcqRel).
+            let record = unsafe { at.as_ref::<'static>() }?;
+            at = record.next.load(Ordering::Relaxed);
+            Some(record)
+        })
+    }
+
+    /// Waits until every thread that is inside has left, or has left once and come again.
+    ///
+    /// A thread that this does not see inside, a new one too, sees what the caller had stored
+    /// before its [`barrier`](super::barrier::writer).
+    pub(super) fn wait_for_readers(&self) {
+        for record in self.records() {
+            let before = record.whereabouts();
+            let mut wait = Wait::new();
+            while before.inside() && !record.whereabouts().moved_on_from(before) {
+                wait.a_little();
+            }
+        }
+    }
+}

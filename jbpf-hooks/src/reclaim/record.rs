@@ -1,0 +1,149 @@
+//! One thread's mark, and the reader's side of reclamation.
+
+use super::MAX_NESTING;
+use super::atomics::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence, light_fence};
+
+/// The bits of [`ThreadRecord::state`] that hold the nesting depth.
+const DEPTH: u64 = 0xff;
+/// Added to [`ThreadRecord::state`] when the outermost section is left.
+const LEFT: u64 = DEPTH + 1;
+const _: () = assert!(MAX_NESTING < DEPTH);
+
+/// 64-bit words of [`ThreadRecord::scratch`].
+pub const SCRATCH_WORDS: usize = 6;
+
+/// One thread's mark. At a fixed address for the life of the process; after its thread exits it
+/// passes to the next new thread, with its [`slot`](ThreadRecord::slot) number.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub struct ThreadRecord {
+    /// Low 8 bits: nesting depth. The rest: how often the thread left the outermost section. Only
+    /// the owner stores to it.
+    state: AtomicU64,
+    /// Index of the thread's copy in per-thread maps. Read by machine code, constant.
+    slot: u32,
+    /// Whether this reader must fence, where `membarrier` is missing. Constant.
+    fences: bool,
+    scratch: [core::sync::atomic::AtomicU64; SCRATCH_WORDS],
+    /// Whether a thread owns the record.
+    pub(super) taken: AtomicU32,
+    /// The record that was made before this one.
+    pub(super) next: AtomicPtr<ThreadRecord>,
+}
+
+impl ThreadRecord {
+    /// Offset of the slot number (a `u32`) in a record, for machine code.
+    pub const SLOT_OFFSET: usize = core::mem::offset_of!(ThreadRecord, slot);
+    /// Offset of the first scratch word in a record, for machine code.
+    pub const SCRATCH_OFFSET: usize = core::mem::offset_of!(ThreadRecord, scratch);
+
+    /// A record that a thread owns already.
+    pub(super) fn new(slot: u32, fences: bool) -> Self {
+        Self {
+            state: AtomicU64::new(0),
+            slot,
+            fences,
+            scratch: [const { core::sync::atomic::AtomicU64::new(0) }; SCRATCH_WORDS],
+            taken: AtomicU32::new(1),
+            next: AtomicPtr::new(core::ptr::null_mut()),
+        }
+    }
+
+    /// Index of the owning thread's copy in per-thread maps: dense, below
+    /// [`slots`](super::slots). No two threads that run codelets have the same one at a time.
+    #[must_use]
+    pub const fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// Words for the runtime's own use, touched by the owning thread alone; zero at first, passed
+    /// on with the slot.
+    #[must_use]
+    pub const fn scratch(&self) -> &[core::sync::atomic::AtomicU64; SCRATCH_WORDS] {
+        &self.scratch
+    }
+
+    /// Marks the owning thread, the caller, as inside. What it loads from here on until the
+    /// section is dropped stays alive. `None`: nested too deep.
+    #[inline(always)]
+    pub(crate) fn enter(&self) -> Option<Section<'_>> {
+        let outside = self.state.load(Ordering::Relaxed);
+        let depth = outside & DEPTH;
+        if depth >= MAX_NESTING {
+            return None;
+        }
+        // Release, which x86-64 has for nothing: a writer that waits for an earlier section and
+        // sees this store instead has seen that section's end.
+        self.state.store(outside + 1, Ordering::Release);
+        if self.fences {
+            fence(Ordering::SeqCst);
+        } else {
+            light_fence();
+        }
+        Some(Section {
+            record: self,
+            afterwards: if depth == 0 {
+                outside.wrapping_add(LEFT)
+            } else {
+                outside
+            },
+        })
+    }
+
+    /// Whether the owning thread is inside a section.
+    pub(super) fn is_inside(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & DEPTH != 0
+    }
+
+    /// Called by the owner when it leaves for good: whatever depth it had is void.
+    pub(super) fn leave_for_good(&self) {
+        let state = self.state.load(Ordering::Relaxed);
+        if state & DEPTH != 0 {
+            self.state
+                .store((state & !DEPTH).wrapping_add(LEFT), Ordering::Release);
+        }
+    }
+
+    /// Where the owner is: what a writer waits for it to leave.
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        Whereabouts(self.state.load(Ordering::Acquire))
+    }
+}
+
+/// A snapshot of a record's state.
+#[derive(Clone, Copy)]
+pub(super) struct Whereabouts(u64);
+
+impl Whereabouts {
+    /// Whether it was taken inside a section.
+    pub(super) fn inside(self) -> bool {
+        self.0 & DEPTH != 0
+    }
+
+    /// Whether the outermost section of `earlier` has ended by now.
+    pub(super) fn moved_on_from(self, earlier: Self) -> bool {
+        self.0 / LEFT != earlier.0 / LEFT
+    }
+}
+
+/// A thread's stay inside; it leaves on drop, on unwinding too.
+pub(crate) struct Section<'r> {
+    record: &'r ThreadRecord,
+    afterwards: u64,
+}
+
+impl Section<'_> {
+    /// The record of the thread inside.
+    #[inline(always)]
+    pub(crate) fn record(&self) -> &ThreadRecord {
+        self.record
+    }
+}
+
+impl Drop for Section<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // Release: all that the section did happens before what a writer does that sees it ended.
+        self.record.state.store(self.afterwards, Ordering::Release);
+    }
+}

@@ -1,0 +1,123 @@
+//! The calling thread's record: found in one load, taken on the first call, given back at exit.
+
+use core::cell::Cell;
+use core::ptr;
+
+use super::record::ThreadRecord;
+use super::{DOMAIN, barrier};
+
+/// The thread has no record yet.
+const UNREGISTERED: *const ThreadRecord = ptr::null();
+/// The thread's destructors run and its record is gone; each call borrows one.
+const RETIRED: *const ThreadRecord = ptr::without_provenance(1);
+/// The thread is about to get one; hooks that its own registration calls are skipped.
+const REGISTERING: *const ThreadRecord = ptr::without_provenance(2);
+
+/// Where no record can be.
+const LAST_SENTINEL: usize = 2;
+
+#[cfg(not(loom))]
+thread_local! {
+    /// Without a destructor, and so without a flag to test before each access, and accessible as
+    /// long as the thread lives.
+    static CURRENT: Cell<*const ThreadRecord> = const { Cell::new(UNREGISTERED) };
+    /// Registers a destructor when it is first touched.
+    static RETIREMENT: Retirement = const { Retirement { record: Cell::new(None) } };
+}
+
+#[cfg(loom)]
+loom::thread_local! {
+    static CURRENT: Cell<*const ThreadRecord> = Cell::new(UNREGISTERED);
+    static RETIREMENT: Retirement = Retirement { record: Cell::new(None) };
+}
+
+/// Gives the thread's record back when the thread exits.
+struct Retirement {
+    record: Cell<Option<&'static ThreadRecord>>,
+}
+
+impl Drop for Retirement {
+    fn drop(&mut self) {
+        // Fails in the model alone, whose thread-locals all end.
+        let _ = CURRENT.try_with(|current| current.set(RETIRED));
+        if let Some(record) = self.record.take() {
+            DOMAIN.release(record);
+        }
+    }
+}
+
+/// The calling thread's record, if it has one at the moment.
+#[inline(always)]
+pub(crate) fn current() -> Option<&'static ThreadRecord> {
+    let record = CURRENT.with(Cell::get);
+    if record.addr() <= LAST_SENTINEL {
+        return None;
+    }
+    // SAFETY: apart from the sentinels, `CURRENT` holds records that `Domain::claim` returned, which
+    // are never freed.
+    Some(unsafe { &*record })
+}
+
+/// While it lives, the calling thread has a record.
+pub(crate) struct Tenancy {
+    /// Set when the record has to be given back at once, because the thread will not retire any
+    /// more.
+    borrowed: Option<&'static ThreadRecord>,
+}
+
+impl Drop for Tenancy {
+    fn drop(&mut self) {
+        if let Some(record) = self.borrowed {
+            CURRENT.with(|current| current.set(RETIRED));
+            DOMAIN.release(record);
+        }
+    }
+}
+
+/// Puts the sentinel back that stood before a registration, unless that succeeds. It does not
+/// when the runtime's observer panics: the record stays taken then, as nothing is prepared for it.
+struct Registration {
+    before: *const ThreadRecord,
+}
+
+impl Registration {
+    fn succeed(self, record: &'static ThreadRecord) {
+        CURRENT.with(|current| current.set(record));
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        CURRENT.with(|current| current.set(self.before));
+    }
+}
+
+/// Gives the calling thread a record: until it exits, or, when it is exiting already, until the
+/// tenancy ends. `None` when none can be had: out of memory, in a forked child, or inside of the
+/// thread's own registration.
+#[cold]
+#[inline(never)]
+pub(crate) fn occupy() -> Option<Tenancy> {
+    if current().is_some() {
+        return Some(Tenancy { borrowed: None });
+    }
+    let before = CURRENT.with(|current| current.replace(REGISTERING));
+    let registration = Registration { before };
+    if before == REGISTERING || super::is_forked_child() {
+        return None;
+    }
+    let fences = barrier::decided() == barrier::Fences::Readers;
+    let claim = DOMAIN.claim(fences)?;
+    if claim.new {
+        super::announce(claim.record.slot());
+    }
+    let retires = before == UNREGISTERED
+        && RETIREMENT
+            .try_with(|retirement| retirement.record.set(Some(claim.record)))
+            .is_ok();
+    registration.succeed(claim.record);
+    Some(Tenancy {
+        borrowed: (!retires).then_some(claim.record),
+    })
+}

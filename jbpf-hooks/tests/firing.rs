@@ -1,0 +1,162 @@
+//! What a hook call does, idle and armed, on any thread and in any state of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+#![allow(
+    unsafe_code,
+    reason = "attaches dispatch functions, as the runtime does"
+)]
+
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::Mutex;
+use std::thread;
+
+use jbpf_hooks::context::{ContextLayout, JbpfContext, RegionLayout};
+use jbpf_hooks::hook::{Hook, HookInfo, HookKind};
+use jbpf_hooks::reclaim::{self, MAX_NESTING, SynchronizeError, ThreadRecord};
+
+/// The context of every hook here: no region, one number.
+#[derive(Default)]
+#[repr(C)]
+struct Number {
+    data: u64,
+    data_end: u64,
+    meta_data: u64,
+    number: u64,
+}
+
+impl JbpfContext for Number {
+    const CONTEXT: ContextLayout = ContextLayout {
+        name: "Number",
+        readable: 32,
+        size: 32,
+        region: RegionLayout::None,
+        fields: &[],
+    };
+}
+
+const fn hook() -> Hook {
+    Hook::new(HookInfo {
+        name: "number",
+        kind: HookKind::Control,
+        program_type: None,
+        max_instructions: None,
+        context: &Number::CONTEXT,
+        module: module_path!(),
+        file: file!(),
+        line: line!(),
+        docs: "",
+    })
+}
+
+fn fire(hook: &Hook, number: u64) -> Option<u64> {
+    let mut context = Number {
+        number,
+        ..Number::default()
+    };
+    // SAFETY: the hook's layout is `Number`'s, which has no region.
+    unsafe { hook.fire_control(&mut context) }
+}
+
+fn attach(hook: &Hook, dispatch: jbpf_hooks::hook::Dispatch) {
+    // SAFETY: the functions of this file live as long as the process, do not unwind, and take a
+    // `Number`; each test attaches to a hook of its own.
+    unsafe { hook.attach(dispatch, ptr::null_mut()) };
+}
+
+extern "C" fn doubles(context: *mut c_void, _: *const ThreadRecord, _: *const Hook) -> u64 {
+    // SAFETY: every hook here fires with a `Number`.
+    let context = unsafe { &mut *context.cast::<Number>() };
+    context.meta_data = 1;
+    context.number * 2
+}
+
+#[test]
+fn an_idle_hook_runs_nothing() {
+    static HOOK: Hook = hook();
+    assert!(!HOOK.is_armed());
+    assert_eq!(fire(&HOOK, 21), None);
+    assert_eq!(HOOK.skipped(), 0);
+}
+
+#[test]
+fn an_armed_hook_hands_over_its_context_and_returns_the_answer() {
+    static HOOK: Hook = hook();
+    attach(&HOOK, doubles);
+    assert_eq!(HOOK.is_armed(), jbpf_hooks::ENABLED);
+    let mut context = Number {
+        number: 21,
+        ..Number::default()
+    };
+    // SAFETY: the hook's layout is `Number`'s, which has no region.
+    assert_eq!(unsafe { HOOK.fire_control(&mut context) }, Some(42));
+    assert_eq!(context.meta_data, 1);
+    HOOK.detach();
+    assert!(!HOOK.is_armed());
+    assert_eq!(fire(&HOOK, 21), None);
+    reclaim::synchronize().unwrap();
+}
+
+#[test]
+fn nested_calls_run_down_to_the_limit_and_are_counted_below_it() {
+    static HOOK: Hook = hook();
+    /// Answers how many calls are nested in it, itself included.
+    extern "C" fn nests(_: *mut c_void, _: *const ThreadRecord, hook: *const Hook) -> u64 {
+        assert!(reclaim::inside_codelet());
+        // SAFETY: a hook that fires is alive.
+        1 + fire(unsafe { &*hook }, 0).unwrap_or(0)
+    }
+    attach(&HOOK, nests);
+    assert_eq!(fire(&HOOK, 0), Some(MAX_NESTING));
+    assert_eq!(HOOK.skipped(), 1);
+    assert_eq!(fire(&HOOK, 0), Some(MAX_NESTING), "the mark was taken back");
+    assert_eq!(HOOK.skipped(), 2);
+    assert!(!reclaim::inside_codelet());
+    reclaim::synchronize().unwrap();
+}
+
+#[test]
+fn a_codelet_cannot_wait_for_itself() {
+    static HOOK: Hook = hook();
+    extern "C" fn waits(_: *mut c_void, _: *const ThreadRecord, _: *const Hook) -> u64 {
+        u64::from(matches!(
+            reclaim::synchronize(),
+            Err(SynchronizeError::InsideCodelet)
+        ))
+    }
+    attach(&HOOK, waits);
+    assert_eq!(fire(&HOOK, 0), Some(1));
+}
+
+#[test]
+fn threads_at_the_same_time_have_different_slots() {
+    static HOOK: Hook = hook();
+    extern "C" fn slot(_: *mut c_void, thread: *const ThreadRecord, _: *const Hook) -> u64 {
+        // SAFETY: a dispatch function gets the calling thread's record.
+        u64::from(unsafe { (*thread).slot() })
+    }
+    attach(&HOOK, slot);
+    const THREADS: usize = 8;
+    let all = std::sync::Barrier::new(THREADS);
+    let seen = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let prepared = reclaim::prepare_thread().unwrap();
+                assert_eq!(fire(&HOOK, 0), Some(u64::from(prepared)));
+                seen.lock().unwrap().push(prepared);
+                all.wait();
+            });
+        }
+    });
+    let mut seen = seen.into_inner().unwrap();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), THREADS);
+    assert!(seen.iter().all(|slot| *slot < reclaim::slots()));
+}
