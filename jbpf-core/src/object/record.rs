@@ -1,0 +1,314 @@
+//! The types of records, values and keys, from the annotations that the map macros leave in the object.
+//!
+//! `jbpf_ringbuf_map(outmap, Packet, 16)` also defines `outmap__record`, an array of no `Packet`s in
+//! section `.jbpf.types`: it takes no room, and its type is in the BTF. `__key` does the same for keys.
+
+use std::collections::BTreeMap;
+
+use jbpf_verifier::types::MapDef;
+use serde::{Deserialize, Serialize};
+
+use super::btf::{Btf, BtfType, Words, kind};
+
+/// The section of the annotations.
+const SECTION: &str = ".jbpf.types";
+/// Structs inside structs, and arrays of arrays.
+const MAX_DEPTH: u32 = 16;
+/// Fields of all types of one object together.
+const MAX_FIELDS: u32 = 1 << 14;
+
+/// The layout of a record, value or key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordType {
+    /// The name that the source gives it: a struct's, a typedef's, or a number's.
+    pub name: String,
+    /// Size in bytes.
+    pub size: u32,
+    /// The fields by offset, anonymous structs and unions flattened; those of a union overlap. A type
+    /// that is no struct has one field without a name.
+    pub fields: Vec<RecordField>,
+}
+
+/// One field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordField {
+    /// The field's name.
+    pub name: String,
+    /// Offset of its first byte.
+    pub offset: u32,
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub ty: FieldType,
+}
+
+/// What a field holds, little-endian.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldType {
+    /// A number of 1, 2, 4, 8 or 16 bytes.
+    Number {
+        /// How its bits are meant.
+        kind: NumberKind,
+        /// Size in bytes.
+        size: u32,
+    },
+    /// Bits `first_bit` to `first_bit + width` of the number at the field's offset, counted from the
+    /// lowest.
+    Bits {
+        /// How the bits are meant.
+        kind: NumberKind,
+        /// The lowest bit, 0 to 7.
+        first_bit: u32,
+        /// The number of bits, 1 to 64.
+        width: u32,
+    },
+    /// Elements in a row.
+    Array {
+        /// The type of one.
+        element: Box<FieldType>,
+        /// How many there are.
+        len: u32,
+    },
+    /// A struct or union.
+    Struct(RecordType),
+    /// Bytes without a meaning of their own: pointers and what BTF does not describe.
+    Opaque {
+        /// How many bytes.
+        size: u32,
+    },
+}
+
+/// How a number's bits are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberKind {
+    /// Unsigned.
+    Unsigned,
+    /// Signed, two's complement.
+    Signed,
+    /// `char` of one byte: text when in an array.
+    Char,
+    /// 0 or 1.
+    Bool,
+    /// IEEE 754.
+    Float,
+}
+
+impl FieldType {
+    /// Size in bytes; of bits, that of the bytes that they touch.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Number { size, .. } | Self::Opaque { size } => u64::from(*size),
+            Self::Bits {
+                first_bit, width, ..
+            } => (u64::from(*first_bit) + u64::from(*width)).div_ceil(8),
+            Self::Array { element, len } => element.size().saturating_mul(u64::from(*len)),
+            Self::Struct(record) => u64::from(record.size),
+        }
+    }
+}
+
+/// What the annotations of an object say.
+#[derive(Debug, Default)]
+pub(super) struct Annotations {
+    pub(super) records: BTreeMap<String, RecordType>,
+    pub(super) keys: BTreeMap<String, RecordType>,
+}
+
+/// Collects the annotations that belong to one of these maps and have its size.
+pub(super) fn annotations(btf: &Btf<'_>, maps: &[MapDef]) -> Annotations {
+    let mut annotations = Annotations::default();
+    let mut types = Types {
+        btf,
+        fields_left: MAX_FIELDS,
+    };
+    let sections = btf
+        .types()
+        .iter()
+        .filter(|ty| ty.kind == kind::DATASEC && btf.name(ty.name) == SECTION);
+    let variables = sections.flat_map(|section| {
+        section.rest.chunks_exact(12).filter_map(|entry| {
+            let variable = btf.type_by_id(Words(entry).u32()?)?;
+            (variable.kind == kind::VAR).then_some(variable)
+        })
+    });
+    // Each map has at most two; a hostile file does not get to ask for more work.
+    for variable in variables.take(2 * maps.len()) {
+        let name = btf.name(variable.name);
+        let (map, is_key) = match (name.strip_suffix("__record"), name.strip_suffix("__key")) {
+            (Some(map), _) => (map, false),
+            (None, Some(map)) => (map, true),
+            (None, None) => continue,
+        };
+        let Some(def) = maps.iter().find(|def| def.name == map) else {
+            continue;
+        };
+        let size = if is_key { def.key_size } else { def.value_size };
+        if let Some(record) = types.annotated(variable)
+            && record.size == size
+        {
+            let place = if is_key {
+                &mut annotations.keys
+            } else {
+                &mut annotations.records
+            };
+            place.insert(map.to_owned(), record);
+        }
+    }
+    annotations
+}
+
+struct Types<'a, 'data> {
+    btf: &'a Btf<'data>,
+    fields_left: u32,
+}
+
+impl<'data> Types<'_, 'data> {
+    /// The element type of the empty array that an annotation is.
+    fn annotated(&mut self, variable: &BtfType<'data>) -> Option<RecordType> {
+        let (_, array) = self.unqualified(variable.size_or_type)?;
+        if array.kind != kind::ARRAY {
+            return None;
+        }
+        let element = Words(array.rest).u32()?;
+        let (name, _) = self.unqualified(element)?;
+        let record = match self.resolve(element, MAX_DEPTH)? {
+            FieldType::Struct(record) => record,
+            ty => RecordType {
+                name: name.to_owned(),
+                size: u32::try_from(ty.size()).ok()?,
+                fields: vec![RecordField {
+                    name: String::new(),
+                    offset: 0,
+                    ty,
+                }],
+            },
+        };
+        Some(record)
+    }
+
+    /// A type without typedefs and qualifiers, and the outermost name on the way.
+    fn unqualified(&self, mut id: u32) -> Option<(&'data str, BtfType<'data>)> {
+        let mut name = "";
+        for _ in 0..32 {
+            let ty = *self.btf.type_by_id(id)?;
+            if name.is_empty() && ty.kind != kind::TYPE_TAG {
+                name = self.btf.name(ty.name);
+            }
+            match ty.kind {
+                kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
+                    id = ty.size_or_type;
+                }
+                _ => return Some((name, ty)),
+            }
+        }
+        None
+    }
+
+    fn resolve(&mut self, id: u32, depth: u32) -> Option<FieldType> {
+        let depth = depth.checked_sub(1)?;
+        let (name, ty) = self.unqualified(id)?;
+        Some(match ty.kind {
+            kind::INT => integer(name, &ty)?,
+            kind::ENUM | kind::ENUM64 => FieldType::Number {
+                kind: if ty.flag {
+                    NumberKind::Signed
+                } else {
+                    NumberKind::Unsigned
+                },
+                size: number_size(&ty)?,
+            },
+            kind::FLOAT => FieldType::Number {
+                kind: NumberKind::Float,
+                size: number_size(&ty)?,
+            },
+            kind::PTR => FieldType::Opaque { size: 8 },
+            kind::ARRAY => {
+                let mut words = Words(ty.rest);
+                let (element, _index, len) = (words.u32()?, words.u32()?, words.u32()?);
+                let element = Box::new(self.resolve(element, depth)?);
+                let array = FieldType::Array { element, len };
+                u32::try_from(array.size()).ok()?;
+                array
+            }
+            kind::STRUCT | kind::UNION => {
+                let mut fields = Vec::new();
+                self.members(&ty, 0, depth, &mut fields)?;
+                FieldType::Struct(RecordType {
+                    name: name.to_owned(),
+                    size: ty.size_or_type,
+                    fields,
+                })
+            }
+            _ => return None,
+        })
+    }
+
+    /// Appends the members of a struct or union that begins at byte `base`.
+    fn members(
+        &mut self,
+        ty: &BtfType<'data>,
+        base: u32,
+        depth: u32,
+        fields: &mut Vec<RecordField>,
+    ) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        for member in ty.rest.chunks_exact(12) {
+            self.fields_left = self.fields_left.checked_sub(1)?;
+            let mut words = Words(member);
+            let (name, id, place) = (words.u32()?, words.u32()?, words.u32()?);
+            let (bit, width) = if ty.flag {
+                (place & 0x00ff_ffff, place >> 24)
+            } else {
+                (place, 0)
+            };
+            let offset = base.checked_add(bit / 8)?;
+            let name = self.btf.name(name);
+            let (_, inner) = self.unqualified(id)?;
+            if name.is_empty() && matches!(inner.kind, kind::STRUCT | kind::UNION) {
+                self.members(&inner, offset, depth, fields)?;
+                continue;
+            }
+            let mut field = self.resolve(id, depth)?;
+            if width != 0 {
+                let FieldType::Number { kind, .. } = field else {
+                    return None;
+                };
+                field = FieldType::Bits {
+                    kind,
+                    first_bit: bit % 8,
+                    width: width.min(64),
+                };
+            }
+            if u64::from(offset - base) + field.size() > u64::from(ty.size_or_type) {
+                return None;
+            }
+            fields.push(RecordField {
+                name: name.to_owned(),
+                offset,
+                ty: field,
+            });
+        }
+        Some(())
+    }
+}
+
+/// An integer type: its second word says how the bits are meant. Compilers mark `char` by its name
+/// alone.
+fn integer(name: &str, ty: &BtfType<'_>) -> Option<FieldType> {
+    let encoding = Words(ty.rest).u32()?;
+    let size = number_size(ty)?;
+    let kind = match encoding >> 24 & 0xf {
+        4 => NumberKind::Bool,
+        _ if name == "char" && size == 1 => NumberKind::Char,
+        2 => NumberKind::Char,
+        1 => NumberKind::Signed,
+        _ => NumberKind::Unsigned,
+    };
+    Some(FieldType::Number { kind, size })
+}
+
+fn number_size(ty: &BtfType<'_>) -> Option<u32> {
+    Some(ty.size_or_type).filter(|size| matches!(size, 1 | 2 | 4 | 8 | 16))
+}
