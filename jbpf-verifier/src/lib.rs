@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod declared;
 pub mod program;
 pub mod report;
 pub mod scalar;

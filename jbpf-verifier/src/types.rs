@@ -130,6 +130,9 @@ pub struct DataSection {
 pub struct ContextDef {
     /// The context struct's name.
     pub name: String,
+    /// What r1 points at when the program starts.
+    #[serde(default)]
+    pub entry: EntryKind,
     /// Bytes that may be read; the number in r2 is this rounded up to a multiple of 8.
     pub readable: u32,
     /// What lies between `data` and `data_end`.
@@ -138,6 +141,17 @@ pub struct ContextDef {
     pub fields: Vec<ContextFieldDef>,
     /// The most instructions one call may execute, if the hook limits it.
     pub max_instructions: Option<u64>,
+}
+
+/// What r1 points at when a program starts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// The context: what every hook passes.
+    #[default]
+    Context,
+    /// The region itself, with its size in r2: what test vectors of the instruction set expect.
+    Memory,
 }
 
 /// One number in a context. Any part of it may be read; stores stay inside writable ones.
