@@ -1,0 +1,41 @@
+/*
+ * Memory and strings, for codelets.
+ *
+ * There is no libc to call: each of the first four must be inlined by the compiler, which takes a
+ * size that is a constant of some hundred bytes at most. For sizes that are only known at run time write a loop
+ * with a constant bound.
+ */
+#ifndef JBPF_STRING_H
+#define JBPF_STRING_H
+
+#include "stddef.h"
+
+#define memcpy(to, from, size) __builtin_memcpy((to), (from), (size))
+#define memmove(to, from, size) __builtin_memmove((to), (from), (size))
+#define memset(to, byte, size) __builtin_memset((to), (byte), (size))
+#define memcmp(a, b, size) __builtin_memcmp((a), (b), (size))
+
+/* Length of a text in an array of `size` bytes; `size` when it has no terminator. */
+static inline __attribute__((always_inline, unused)) size_t
+strnlen(const char *text, size_t size)
+{
+    size_t length = 0;
+    while (length < size && text[length] != 0)
+        length++;
+    return length;
+}
+
+/* Compares at most `size` bytes of two texts: 0 when equal, else the difference of the first two
+ * bytes that differ. */
+static inline __attribute__((always_inline, unused)) int
+strncmp(const char *a, const char *b, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        int difference = (unsigned char)a[i] - (unsigned char)b[i];
+        if (difference != 0 || a[i] == 0)
+            return difference;
+    }
+    return 0;
+}
+
+#endif

@@ -1,0 +1,223 @@
+//! Map definitions and data sections.
+
+use jbpf_core::object::{Object, ObjectError};
+use jbpf_verifier::types::MapKind;
+
+use crate::elf::*;
+
+const RINGBUF: [u32; 8] = [3, 0, 16, 4, 0, 0, 0, 0];
+const ARRAY: [u32; 8] = [1, 4, 8, 2, 0, 0, 0, 0];
+
+fn with_maps(definitions: &[[u32; 8]], names: &[(&str, u64)]) -> Elf {
+    let mut elf = Elf::program(&[R0_ZERO, EXIT]);
+    let section = elf.maps(definitions);
+    for (name, offset) in names {
+        elf.symbol(name, OBJECT, true, section, *offset, 32);
+    }
+    elf
+}
+
+fn error(elf: &Elf) -> ObjectError {
+    Object::parse(&elf.build()).expect_err("a broken object was accepted")
+}
+
+#[test]
+fn maps_come_in_the_order_of_their_definitions() {
+    let elf = with_maps(&[RINGBUF, ARRAY], &[("second", 32), ("first", 0)]);
+    let object = Object::parse(&elf.build()).unwrap();
+    let maps: Vec<_> = object
+        .maps
+        .iter()
+        .map(|map| (map.name.as_str(), map.kind, map.key_size, map.value_size))
+        .collect();
+    assert_eq!(
+        maps,
+        [
+            ("first", MapKind::RingBuf, 0, 16),
+            ("second", MapKind::Array, 4, 8)
+        ]
+    );
+    assert_eq!(object.programs[0].program.maps, object.maps);
+}
+
+#[test]
+fn a_map_needs_a_symbol_of_its_own() {
+    let elf = with_maps(&[RINGBUF, ARRAY], &[("first", 0)]);
+    assert_eq!(
+        error(&elf),
+        ObjectError::UnnamedMap {
+            section: "maps".to_owned(),
+            start: 32,
+            end: 64
+        }
+    );
+    let elf = with_maps(&[RINGBUF], &[("one", 0), ("other", 0)]);
+    assert!(matches!(
+        error(&elf),
+        ObjectError::OverlappingSymbols { .. }
+    ));
+    let elf = with_maps(&[RINGBUF, RINGBUF], &[("same", 0), ("same", 32)]);
+    assert_eq!(
+        error(&elf),
+        ObjectError::DuplicateMap {
+            map: "same".to_owned()
+        }
+    );
+}
+
+#[test]
+fn misplaced_map_symbols_are_refused() {
+    for offset in [8, 16, 33, 64, u64::MAX - 8] {
+        let elf = with_maps(&[RINGBUF, ARRAY], &[("first", offset)]);
+        assert!(
+            matches!(error(&elf), ObjectError::BadSymbol { ref symbol, .. } if symbol == "first"),
+            "{offset}"
+        );
+    }
+}
+
+#[test]
+fn definitions_of_other_frameworks_are_named() {
+    let mut elf = Elf::program(&[R0_ZERO, EXIT]);
+    let section = elf.section("maps", PROGBITS, ALLOC | WRITE, &[0; 20]);
+    elf.symbol("short", OBJECT, true, section, 0, 20);
+    assert_eq!(
+        error(&elf),
+        ObjectError::MapDefinitionSize {
+            map: "short".to_owned(),
+            size: 20
+        }
+    );
+    let mut elf = Elf::program(&[R0_ZERO, EXIT]);
+    elf.section(".maps", PROGBITS, ALLOC | WRITE, &[0; 32]);
+    assert!(matches!(error(&elf), ObjectError::ForeignMaps { .. }));
+}
+
+#[test]
+fn impossible_sizes_and_kinds_are_refused() {
+    let cases = [
+        ([0, 4, 8, 1, 0, 0, 0, 0], "type 0"),
+        ([8, 4, 8, 1, 0, 0, 0, 0], "type 8"),
+        ([1, 2, 8, 1, 0, 0, 0, 0], "key_size"),
+        ([2, 0, 8, 1, 0, 0, 0, 0], "key_size"),
+        ([2, 8192, 8, 1, 0, 0, 0, 0], "key_size"),
+        ([1, 4, 0, 1, 0, 0, 0, 0], "value_size"),
+        ([3, 0, 8, 0, 0, 0, 0, 0], "max_entries"),
+        ([1, 4, u32::MAX, u32::MAX, 0, 0, 0, 0], "entries"),
+        ([7, 0, 1 << 20, 1 << 20, 0, 0, 0, 0], "entries"),
+    ];
+    for (definition, problem) in cases {
+        let message = error(&with_maps(&[definition], &[("it", 0)])).to_string();
+        assert!(
+            message.contains(problem) && message.contains("`it`"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn kinds_of_the_application_are_its_own_affair() {
+    let elf = with_maps(&[[16, 0, 0, 0, 1, 2, 3, 4]], &[("own", 0)]);
+    let object = Object::parse(&elf.build()).unwrap();
+    assert_eq!(object.maps[0].kind, MapKind::Application(16));
+}
+
+#[test]
+fn more_maps_than_the_limit_are_refused() {
+    let names: Vec<String> = (0..65).map(|n| format!("map{n}")).collect();
+    let symbols: Vec<(&str, u64)> = names
+        .iter()
+        .zip((0..).step_by(32))
+        .map(|(name, offset)| (name.as_str(), offset))
+        .collect();
+    assert_eq!(
+        error(&with_maps(&[ARRAY; 65], &symbols)),
+        ObjectError::TooMany {
+            what: "maps",
+            count: 65,
+            limit: 64
+        }
+    );
+    assert!(Object::parse(&with_maps(&[ARRAY; 64], &symbols[..64]).build()).is_ok());
+}
+
+/// A program that addresses byte `addend` of a section's symbol.
+fn addressing(name: &str, kind: u32, flags: u64, bytes: &[u8], addend: i32) -> (Elf, u16) {
+    let [first, second] = wide(0, addend);
+    let mut elf = Elf::program(&[first, second, R0_ZERO, EXIT]);
+    let section = elf.section(name, kind, flags, bytes);
+    let symbol = elf.symbol("", SECTION, false, section, 0, 0);
+    elf.relocations(1, REL, &[(0, 1, symbol)]);
+    (elf, section)
+}
+
+#[test]
+fn data_sections_become_arrays_of_one_value() {
+    let (elf, _) = addressing(".rodata.str1.1", PROGBITS, ALLOC, b"text\0", 2);
+    let object = Object::parse(&elf.build()).unwrap();
+    let map = &object.maps[0];
+    assert_eq!(
+        (map.name.as_str(), map.kind, map.key_size, map.value_size),
+        (".rodata.str1.1", MapKind::Array, 4, 5)
+    );
+    let section = map.section.as_ref().unwrap();
+    assert!(section.read_only);
+    assert_eq!(&*section.contents, b"text\0");
+    let load = object.programs[0].program.insns[0];
+    assert_eq!((load.src, load.imm), (6, 0));
+    assert_eq!(object.programs[0].program.insns[1].imm, 2);
+}
+
+#[test]
+fn bss_is_zeros_of_its_size() {
+    let (mut elf, section) = addressing(".bss", NOBITS, ALLOC | WRITE, b"", 0);
+    elf.claim_size(section, 100);
+    let object = Object::parse(&elf.build()).unwrap();
+    let contents = &object.maps[0].section.as_ref().unwrap().contents;
+    assert_eq!(**contents, [0; 100]);
+    assert!(!object.maps[0].section.as_ref().unwrap().read_only);
+}
+
+#[test]
+fn a_huge_bss_is_refused_without_making_it() {
+    let (mut elf, section) = addressing(".bss", NOBITS, ALLOC | WRITE, b"", 0);
+    elf.claim_size(section, u64::MAX - 7);
+    assert!(matches!(error(&elf), ObjectError::DataSectionSize { .. }));
+}
+
+#[test]
+fn data_that_nothing_refers_to_is_no_map() {
+    let mut elf = Elf::program(&[R0_ZERO, EXIT]);
+    elf.section(".data", PROGBITS, ALLOC | WRITE, &[1; 8]);
+    assert!(Object::parse(&elf.build()).unwrap().maps.is_empty());
+}
+
+#[test]
+fn addresses_outside_of_the_data_are_refused() {
+    for addend in [-1, 9, i32::MIN, i32::MAX] {
+        let (elf, _) = addressing(".data", PROGBITS, ALLOC | WRITE, &[1; 8], addend);
+        assert!(
+            matches!(error(&elf), ObjectError::BadReference { .. }),
+            "{addend}"
+        );
+    }
+}
+
+#[test]
+fn pointers_in_data_are_refused() {
+    let (mut elf, section) = addressing(".data.rel.ro", PROGBITS, ALLOC, &[0; 16], 0);
+    elf.relocations(section, REL, &[(8, 2, 1)]);
+    assert_eq!(
+        error(&elf),
+        ObjectError::PointerInData {
+            section: ".data.rel.ro".to_owned(),
+            offset: 8
+        }
+    );
+}
+
+#[test]
+fn sections_that_are_no_data_cannot_be_addressed() {
+    let (elf, _) = addressing("license", PROGBITS, ALLOC | WRITE, b"GPL\0", 0);
+    assert!(error(&elf).to_string().contains("`license`"));
+}
