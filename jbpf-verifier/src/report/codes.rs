@@ -1,6 +1,7 @@
 //! The stable codes of rejections, each with its explanation.
 
 use core::fmt;
+use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ macro_rules! codes {
     ($($name:ident = $number:literal, $title:literal;)*) => {
         /// A stable code: never reused, never renumbered.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
         pub enum Code {
             $(#[doc = $title] $name,)*
         }
@@ -82,5 +84,67 @@ codes! {
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "E{:04}", self.number())
+    }
+}
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    /// Reads `E0012`, in either case, with or without the letter and the leading zeros.
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        let digits = text.strip_prefix(['E', 'e']).unwrap_or(text);
+        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse().ok().filter(|_| plain);
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|code| Some(code.number()) == number)
+            .ok_or_else(|| UnknownCode(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Code {
+    type Error = UnknownCode;
+
+    fn try_from(text: String) -> Result<Self, UnknownCode> {
+        text.parse()
+    }
+}
+
+impl From<Code> for String {
+    fn from(code: Code) -> Self {
+        code.to_string()
+    }
+}
+
+/// A text that is not the code of any rejection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a code; they go from E0001 to E{last:04}", last = Code::ALL.last().map_or(0, |code| code.number()))]
+pub struct UnknownCode(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_numbered_upwards_and_read_back() {
+        assert!(Code::ALL.is_sorted_by(|a, b| a.number() < b.number()));
+        for code in Code::ALL {
+            assert_eq!(code.to_string().parse(), Ok(*code));
+            assert_eq!(code.number().to_string().parse(), Ok(*code));
+        }
+        assert_eq!("e12".parse(), Ok(Code::Recursion));
+    }
+
+    #[test]
+    fn what_is_no_code_is_refused_by_name() {
+        for text in ["", "E", "E0", "E9999", "E+12", "12x", "EE12", "é"] {
+            let error = text.parse::<Code>().expect_err("not a code");
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("`{text}` is not a code"))
+            );
+        }
     }
 }

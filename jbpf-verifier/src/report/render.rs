@@ -1,1 +1,407 @@
 //! The rejection as a person reads it in a terminal.
+//!
+//! The shape is that of rustc's errors: a title with the code, the place with a label under it, the
+//! place that explains it, notes, and what to try. Objects without debug information show the
+//! instruction where the source line would stand. Text that comes from the object (paths, source
+//! lines, names) is whatever its maker wrote: the renderer strips control characters from it, and
+//! only the first line of each is shown.
+
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str,
+};
+
+use super::{Origin, PathStep, Rejection, SourceLine};
+
+/// Columns that text is laid out for.
+const TERMINAL_WIDTH: usize = 140;
+
+/// The whole report, several lines, without a newline at the end. `color` adds ANSI escapes.
+#[must_use]
+pub fn render(rejection: &Rejection, color: bool) -> String {
+    let renderer = if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let title = Level::ERROR
+        .primary_title(rejection.message.as_str())
+        .id(rejection.code.to_string());
+    let group = notes(rejection).into_iter().fold(
+        places(Group::with_title(title), rejection),
+        |group, note| group.element(Level::NOTE.message(note)),
+    );
+    let group = match &rejection.hint {
+        Some(hint) => group.element(Level::HELP.message(normalize_untrusted_str(hint))),
+        None => group,
+    };
+    let page = format!("for more: `jbpf explain {}`", rejection.code);
+    let group = group.element(Level::NOTE.message(page));
+    let text = renderer.term_width(TERMINAL_WIDTH).render(&[group]);
+    rejection.instructions().fold(text, |text, shown| {
+        text.replace(&shown.as_a_place(), &shown.name())
+    })
+}
+
+/// The failing place, and the one that explains it.
+fn places<'a>(group: Group<'a>, rejection: &'a Rejection) -> Group<'a> {
+    let label = rejection
+        .obligation
+        .as_deref()
+        .unwrap_or_else(|| rejection.code.title());
+    let group = group.element(match &rejection.location {
+        Some(line) => source(line, AnnotationKind::Primary, label),
+        None => rejection.failing().snippet(AnnotationKind::Primary, label),
+    });
+    let Some(origin) = &rejection.origin else {
+        return group;
+    };
+    match &origin.location {
+        // The same place twice says nothing new; the note on the instruction does.
+        Some(line) if rejection.location.as_ref() == Some(line) => {
+            group.element(Level::NOTE.message(normalize_untrusted_str(&same_line(origin))))
+        }
+        Some(line) => group.element(source(line, AnnotationKind::Context, &origin.what)),
+        None => {
+            let shown = rejection.explaining(origin);
+            group.element(shown.snippet(AnnotationKind::Context, &origin.what))
+        }
+    }
+}
+
+fn same_line(origin: &Origin) -> String {
+    format!(
+        "on the same line, instruction {} (`{}`): {}",
+        origin.insn,
+        first_line(&origin.disassembly),
+        first_line(&origin.what)
+    )
+}
+
+fn source<'a>(
+    line: &'a SourceLine,
+    kind: AnnotationKind,
+    label: &'a str,
+) -> Snippet<'a, Annotation<'a>> {
+    let text = first_line(&line.text);
+    Snippet::source(text)
+        .path(first_line(&line.file))
+        .line_start(usize::try_from(line.line).unwrap_or_default())
+        .annotation(kind.span(word_at(text, line.column)).label(label))
+}
+
+/// An instruction that is shown where a source line is missing.
+struct Instruction<'a> {
+    program: &'a str,
+    index: usize,
+    disassembly: &'a str,
+}
+
+impl<'a> Instruction<'a> {
+    fn snippet(&self, kind: AnnotationKind, label: &'a str) -> Snippet<'a, Annotation<'a>> {
+        Snippet::source(self.disassembly)
+            .path(self.file())
+            .line_start(self.index)
+            .annotation(kind.span(0..self.disassembly.len()).label(label))
+    }
+
+    fn file(&self) -> String {
+        format!("{}, instruction", self.program)
+    }
+
+    /// What the renderer, which knows lines and columns only, makes of it.
+    fn as_a_place(&self) -> String {
+        format!("{}:{}:1\n", self.file(), self.index)
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}\n", self.file(), self.index)
+    }
+}
+
+impl Rejection {
+    fn failing(&self) -> Instruction<'_> {
+        Instruction {
+            program: first_line(&self.program),
+            index: self.insn,
+            disassembly: first_line(&self.disassembly),
+        }
+    }
+
+    fn explaining<'a>(&'a self, origin: &'a Origin) -> Instruction<'a> {
+        Instruction {
+            program: first_line(&self.program),
+            index: origin.insn,
+            disassembly: first_line(&origin.disassembly),
+        }
+    }
+
+    /// The instructions that stand for missing source lines.
+    fn instructions(&self) -> impl Iterator<Item = Instruction<'_>> {
+        let failing = self.location.is_none().then(|| self.failing());
+        let origin = self
+            .origin
+            .as_ref()
+            .filter(|origin| origin.location.is_none());
+        failing
+            .into_iter()
+            .chain(origin.map(|origin| self.explaining(origin)))
+    }
+}
+
+fn notes(rejection: &Rejection) -> Vec<String> {
+    let mut notes = Vec::new();
+    if rejection.location.is_some() {
+        notes.push(format!(
+            "instruction {}{}: `{}`",
+            rejection.insn,
+            within(rejection),
+            first_line(&rejection.disassembly)
+        ));
+    }
+    if !rejection.registers.is_empty() {
+        let registers = rejection
+            .registers
+            .iter()
+            .map(|(name, value)| format!("{name} = {value}"));
+        notes.push(block("registers there", registers));
+    }
+    if !rejection.path.is_empty() {
+        notes.push(block("the path there", rejection.path.iter().map(step)));
+    }
+    if rejection.frames.len() > 1 {
+        notes.push(block(
+            "active calls, innermost first",
+            rejection.frames.iter().cloned(),
+        ));
+    }
+    notes
+}
+
+fn within(rejection: &Rejection) -> String {
+    match &rejection.function {
+        Some(function) => format!(
+            " in `{}` of {}",
+            first_line(function),
+            first_line(&rejection.program)
+        ),
+        None => format!(" of {}", first_line(&rejection.program)),
+    }
+}
+
+fn step(step: &PathStep) -> String {
+    match &step.location {
+        Some(line) => format!(
+            "{}:{}: {}",
+            first_line(&line.file),
+            line.line,
+            first_line(&step.what)
+        ),
+        None => format!("instruction {}: {}", step.insn, first_line(&step.what)),
+    }
+}
+
+/// A heading with an indented line for each entry.
+fn block(heading: &str, entries: impl Iterator<Item = String>) -> String {
+    entries.fold(format!("{heading}:"), |text, entry| {
+        text + "\n  " + first_line(&entry)
+    })
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// The bytes of the word that a column (from 1; 0 when unknown) points at. Without a column, all of
+/// the line but its indentation.
+fn word_at(text: &str, column: u32) -> std::ops::Range<usize> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let start = usize::try_from(column)
+        .ok()
+        .and_then(|column| column.checked_sub(1))
+        .filter(|start| *start < text.len());
+    let Some(rest) = start.and_then(|start| text.get(start..)) else {
+        let indent = text.len() - text.trim_start().len();
+        return indent..text.trim_end().len().max(indent);
+    };
+    let start = text.len() - rest.trim_start().len();
+    let rest = rest.trim_start();
+    let word = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+    let sign = rest.chars().next().map_or(0, char::len_utf8);
+    start..start + word.max(sign)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Code;
+
+    fn line(line: u32, column: u32, text: &str) -> SourceLine {
+        SourceLine {
+            file: "codelets/echo.c".to_owned(),
+            line,
+            column,
+            text: text.to_owned(),
+        }
+    }
+
+    fn with_source() -> Rejection {
+        Rejection {
+            code: Code::NullDereference,
+            message: "`r0` may be null here".to_owned(),
+            program: "jbpf_generic".to_owned(),
+            insn: 14,
+            disassembly: "ldxw r1, [r0+0x4]".to_owned(),
+            function: Some("count".to_owned()),
+            location: Some(line(12, 13, "    *seen = counter->seen;")),
+            obligation: Some("reads 4 bytes through a pointer that may be null".to_owned()),
+            registers: vec![("r0".to_owned(), "value of `counter`, or null".to_owned())],
+            origin: Some(Origin {
+                what: "the result of map_lookup_elem may be null".to_owned(),
+                insn: 9,
+                disassembly: "call 1".to_owned(),
+                location: Some(line(
+                    10,
+                    25,
+                    "    struct c *counter = jbpf_map_lookup_elem(&m, &key);",
+                )),
+            }),
+            path: vec![PathStep {
+                insn: 3,
+                what: "if r2 > r3: not taken".to_owned(),
+                location: Some(line(8, 5, "    if (p + 1 > end)")),
+            }],
+            hint: Some("compare it with NULL first".to_owned()),
+            frames: vec![
+                "count: 16 bytes".to_owned(),
+                "jbpf_main: 8 bytes".to_owned(),
+            ],
+        }
+    }
+
+    fn without_source() -> Rejection {
+        let mut rejection = with_source();
+        rejection.location = None;
+        rejection
+            .path
+            .iter_mut()
+            .for_each(|step| step.location = None);
+        rejection.frames.truncate(1);
+        if let Some(origin) = &mut rejection.origin {
+            origin.location = None;
+        }
+        rejection
+    }
+
+    #[test]
+    fn a_rejection_with_source_lines_reads_like_a_compiler_error() {
+        let expected = "\
+error[E0025]: `r0` may be null here
+  --> codelets/echo.c:12:13
+   |
+12 |     *seen = counter->seen;
+   |             ^^^^^^^ reads 4 bytes through a pointer that may be null
+   |
+  ::: codelets/echo.c:10:25
+   |
+10 |     struct c *counter = jbpf_map_lookup_elem(&m, &key);
+   |                         -------------------- the result of map_lookup_elem may be null
+   |
+   = note: instruction 14 in `count` of jbpf_generic: `ldxw r1, [r0+0x4]`
+   = note: registers there:
+             r0 = value of `counter`, or null
+   = note: the path there:
+             codelets/echo.c:8: if r2 > r3: not taken
+   = note: active calls, innermost first:
+             count: 16 bytes
+             jbpf_main: 8 bytes
+   = help: compare it with NULL first
+   = note: for more: `jbpf explain E0025`";
+        assert_eq!(render(&with_source(), false), expected);
+    }
+
+    #[test]
+    fn without_source_lines_it_shows_instructions() {
+        let expected = "\
+error[E0025]: `r0` may be null here
+  --> jbpf_generic, instruction 14
+   |
+14 | ldxw r1, [r0+0x4]
+   | ^^^^^^^^^^^^^^^^^ reads 4 bytes through a pointer that may be null
+   |
+  ::: jbpf_generic, instruction 9
+   |
+ 9 | call 1
+   | ------ the result of map_lookup_elem may be null
+   |
+   = note: registers there:
+             r0 = value of `counter`, or null
+   = note: the path there:
+             instruction 3: if r2 > r3: not taken
+   = help: compare it with NULL first
+   = note: for more: `jbpf explain E0025`";
+        assert_eq!(render(&without_source(), false), expected);
+    }
+
+    #[test]
+    fn an_origin_on_the_failing_line_becomes_a_note() {
+        let mut rejection = with_source();
+        if let Some(origin) = &mut rejection.origin {
+            origin.location = rejection.location.clone();
+        }
+        let text = render(&rejection, false);
+        assert!(
+            text.contains("= note: on the same line, instruction 9 (`call 1`): the result"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_caret_covers_the_word_at_the_column() {
+        let text = "    x = über + *p;";
+        let marked = |column| {
+            text.get(word_at(text, column))
+                .expect("a range of the text")
+        };
+        assert_eq!(marked(9), "über");
+        assert_eq!(marked(8), "über", "a blank leads to the word behind it");
+        assert_eq!(marked(16), "*");
+        assert_eq!(marked(0), text.trim(), "an unknown column marks the line");
+        assert_eq!(marked(10), text.trim(), "as does one inside of a character");
+        assert_eq!(marked(99), text.trim(), "or beyond the end");
+        assert_eq!(word_at("", 1), 0..0);
+    }
+
+    #[test]
+    fn text_of_the_object_cannot_move_the_cursor_or_add_lines() {
+        let mut rejection = with_source();
+        rejection.message = "bad\u{1b}[2Jname".to_owned();
+        if let Some(line) = &mut rejection.location {
+            line.text = "evil \u{1b}[1A\nerror: fake".to_owned();
+            line.file = "a\nb\u{7}".to_owned();
+            line.column = 400;
+        }
+        rejection.program = "x\ny\u{1b}".to_owned();
+        let text = render(&rejection, false);
+        assert!(
+            text.chars().all(|c| c == '\n' || !c.is_control()),
+            "{text:?}"
+        );
+        assert!(!text.contains("fake"), "{text}");
+    }
+
+    #[test]
+    fn color_is_only_added_when_asked_for() {
+        assert!(render(&with_source(), true).contains("\u{1b}["));
+        assert!(!render(&with_source(), false).contains('\u{1b}'));
+        let plain = render(&without_source(), true);
+        assert!(plain.contains("jbpf_generic, instruction 14"), "{plain}");
+    }
+
+    #[test]
+    fn a_rejection_survives_json() {
+        let json = serde_json::to_string(&with_source()).expect("plain data");
+        assert!(json.starts_with(r#"{"code":"E0025","message":"#), "{json}");
+        let back: Rejection = serde_json::from_str(&json).expect("its own output");
+        assert_eq!(back, with_source());
+    }
+}
