@@ -4,6 +4,11 @@
 //! fields of the application's own follow from offset 24. The words `data` and `data_end` bound the
 //! *data region*, the memory that the hook's one reference parameter points at.
 
+#![expect(
+    unsafe_code,
+    reason = "the traits are promises about layouts, which firing relies on"
+)]
+
 use crate::layout::{DataLayout, Scalar, Type};
 
 /// Offset of the first field of the application's own, in bytes.
@@ -11,7 +16,20 @@ pub const FIRST_FIELD_OFFSET: usize = 24;
 
 /// A struct that can be a hook's context. Written by [`#[jbpf_hook]`](crate::jbpf_hook) and
 /// [`#[derive(JbpfContext)]`](derive@crate::JbpfContext).
-pub trait JbpfContext {
+///
+/// # Safety
+///
+/// The type is `repr(C)` and laid out as [`CONTEXT`](Self::CONTEXT) says: the words `data`,
+/// `data_end` and `meta_data`, then the fields. Its first [`readable`](ContextLayout::readable) bytes
+/// are always initialised, and a field declared writable is valid whatever bits it holds.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a number nor a hook's context",
+    label = "codelets cannot be given this by value",
+    note = "parameters by value are u8 to u64, i8 to i64 and bool; the one parameter of a hook may also be \
+            a struct of your own with `#[derive(JbpfContext)]`",
+    note = "mark a parameter that only the function's body uses `#[jbpf(skip)]`"
+)]
+pub unsafe trait JbpfContext {
     /// The fields, and what the region holds.
     const CONTEXT: ContextLayout;
 }
@@ -43,6 +61,72 @@ pub struct ContextField {
     /// Whether codelets may store to it.
     pub writable: bool,
 }
+
+impl ContextLayout {
+    /// The layout of a context with these fields, in the order of their offsets.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        region: RegionLayout,
+        fields: &'static [ContextField],
+    ) -> Self {
+        let readable = match fields.last() {
+            Some(last) => last.offset + last.scalar.size(),
+            None => FIRST_FIELD_OFFSET,
+        };
+        Self {
+            name,
+            readable,
+            size: readable.next_multiple_of(8),
+            region,
+            fields,
+        }
+    }
+}
+
+/// A number that can be a field of a context: `u8` to `u64`, `i8` to `i64`, `bool`.
+///
+/// # Safety
+///
+/// [`SCALAR`](Self::SCALAR) is the type's representation.
+#[diagnostic::on_unimplemented(
+    message = "a context's fields are numbers, and `{Self}` is none",
+    label = "expected u8 to u64, i8 to i64 or bool",
+    note = "data of other types goes into the hook's data region: one `&T`, `&mut T`, `&[T]` or `&mut [T]`"
+)]
+pub unsafe trait ContextNumber: Copy {
+    /// The number's representation.
+    const SCALAR: Scalar;
+}
+
+/// A [`ContextNumber`] that is valid whatever bits it holds: all but `bool`.
+#[diagnostic::on_unimplemented(
+    message = "codelets must not write to a `{Self}`",
+    label = "not every bit pattern is a valid value of this type",
+    note = "take an integer, such as `u8`, where codelets may write"
+)]
+pub trait WritableNumber: ContextNumber {}
+
+macro_rules! context_numbers {
+    ($($ty:ty => $scalar:ident),* $(,)?) => {$(
+        // SAFETY: the scalar is named after the type.
+        unsafe impl ContextNumber for $ty {
+            const SCALAR: Scalar = Scalar::$scalar;
+        }
+    )*};
+}
+
+context_numbers! {
+    u8 => U8, u16 => U16, u32 => U32, u64 => U64,
+    i8 => I8, i16 => I16, i32 => I32, i64 => I64,
+    bool => Bool,
+}
+
+macro_rules! writable_numbers {
+    ($($ty:ty),*) => {$( impl WritableNumber for $ty {} )*};
+}
+
+writable_numbers!(u8, u16, u32, u64, i8, i16, i32, i64);
 
 /// What a context's `data..data_end` holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,28 +1,81 @@
 //! Helper functions that an application declares for its codelets with `#[jbpf_helper(id = N)]`.
+//!
+//! The Rust signature is the verifier's prototype, described by [`HelperInfo::arguments`]. What machine code
+//! calls is a *shim*, written by the macro: it takes the registers apart (`registers`), calls
+//! the function, contains its panics and turns the result into a register. Maps are used
+//! through [`MapRef`] (`map`).
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::layout::{FieldType, Scalar, Type};
+
+mod map;
+mod registers;
+
+pub use map::{MapError, MapHandle, MapOperations, MapRef};
+pub use registers::{
+    CodeletBytes, CopiedBytes, HelperResult, HelperValue, Registers, Writable, run,
+};
+
+/// The ids that an application gives to helpers of its own.
+pub const APPLICATION_IDS: core::ops::RangeInclusive<u32> = 32..=63;
+
+/// The built-in helpers that an application may replace: the clocks (7, 8, 9), the runtime limit (14) and the
+/// random number (15). They take and return numbers only.
+pub const REPLACEABLE_IDS: [u32; 5] = [7, 8, 9, 14, 15];
 
 /// What one argument of a helper must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HelperArgument {
     /// A number; the shim truncates it to its type.
-    Number(crate::layout::Scalar),
+    Number(Scalar),
     /// `&T`: readable memory of this many bytes, of this C type.
     Readable {
         /// Size in bytes.
         size: usize,
         /// What it holds.
-        ty: crate::layout::Type,
+        ty: Type,
     },
     /// `&mut T`: writable memory of this many bytes, of this C type.
     Writable {
         /// Size in bytes.
         size: usize,
         /// What it holds.
-        ty: crate::layout::Type,
+        ty: Type,
     },
     /// `&[u8]` or `CodeletBytes`: two registers, a readable pointer and its length.
     Bytes,
     /// `MapRef<'_>`: a map of any kind.
     Map,
+}
+
+impl HelperArgument {
+    /// The argument of a parameter `&T`.
+    #[must_use]
+    pub const fn readable<T: FieldType>() -> Self {
+        Self::Readable {
+            size: size_of::<T>(),
+            ty: T::TYPE,
+        }
+    }
+
+    /// The argument of a parameter `&mut T`.
+    #[must_use]
+    pub const fn writable<T: FieldType>() -> Self {
+        Self::Writable {
+            size: size_of::<T>(),
+            ty: T::TYPE,
+        }
+    }
+
+    /// How many of the five argument registers it takes.
+    #[must_use]
+    pub const fn registers(&self) -> usize {
+        match self {
+            Self::Bytes => 2,
+            Self::Number(_) | Self::Readable { .. } | Self::Writable { .. } | Self::Map => 1,
+        }
+    }
 }
 
 /// What a helper returns.
@@ -61,5 +114,13 @@ pub struct HelperInfo {
     /// The function's doc comment.
     pub docs: &'static str,
     /// Panics contained so far.
-    pub panics: core::sync::atomic::AtomicU64,
+    pub panics: AtomicU64,
+}
+
+impl HelperInfo {
+    /// How many calls panicked, and so returned 0.
+    #[must_use]
+    pub fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
+    }
 }

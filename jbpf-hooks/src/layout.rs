@@ -8,6 +8,11 @@
 ///
 /// Derived with [`#[jbpf_data]`](crate::jbpf_data) or `#[derive(JbpfData)]`, which assert the rules
 /// (`repr(C)`, no padding, fields of known layout) a field at a time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not data that codelets can see",
+    label = "its layout is not known",
+    note = "declare the struct with `#[jbpf_data]`"
+)]
 pub trait JbpfData {
     /// Size, alignment and fields of the type.
     const LAYOUT: DataLayout;
@@ -15,6 +20,11 @@ pub trait JbpfData {
 
 /// A type that may stand as a field of a [`JbpfData`] type: integers, floats, `bool`, arrays of
 /// them, and other [`JbpfData`] types.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not data that codelets can see",
+    label = "its layout is not known",
+    note = "codelets see integers, floats, `bool`, arrays of them, and structs declared with `#[jbpf_data]`"
+)]
 pub trait FieldType {
     /// What the field holds.
     const TYPE: Type;

@@ -2,6 +2,28 @@
 //!
 //! A library can declare hooks with this crate alone and pay one load and one branch per call; the
 //! runtime that loads codelets (`jbpf`) is the application's choice.
+//!
+//! ```
+//! use jbpf_hooks::{jbpf_data, jbpf_hook};
+//!
+//! #[jbpf_data]
+//! struct Packet { seq_no: i32, value: i32, #[jbpf(text)] name: [u8; 32] }
+//!
+//! /// Called for every packet received.
+//! #[jbpf_hook]
+//! fn example(packet: &Packet, ctx_id: u32) {}
+//!
+//! let packet = Packet { seq_no: 1, value: -1, name: [0; 32] };
+//! example(&packet, 7);
+//! ```
+//!
+//! # What is in here
+//!
+//! * [`hook`] and [`reclaim`]: the call itself, and how it outlives the unloading of what it runs.
+//! * [`context`], [`region`], [`layout`]: what codelets see of a call, described at compile time.
+//! * [`helper`]: functions of the application that codelets call.
+//! * [`registry`]: all hooks and helpers of the process.
+//! * [`header`]: the descriptions as a C header.
 
 extern crate self as jbpf_hooks;
 
@@ -13,7 +35,33 @@ pub mod layout;
 pub mod reclaim;
 pub mod region;
 pub mod registry;
+#[doc(hidden)]
+pub mod rules;
+
+pub use context::JbpfContext;
+pub use helper::{CodeletBytes, MapError, MapRef};
+pub use hook::Hook;
+pub use jbpf_macros::{JbpfContext, JbpfData, jbpf_data, jbpf_helper, jbpf_hook};
+pub use layout::JbpfData;
+pub use region::{Region, RegionMut};
 
 /// Whether hooks do anything: false with the feature `disabled`, which compiles every hook to its
 /// body.
 pub const ENABLED: bool = !cfg!(feature = "disabled");
+
+/// What expansions of the macros name, and nobody else. Anything in here may change in any release.
+#[doc(hidden)]
+pub mod __private {
+    pub use core;
+    pub use linkme;
+    pub use zerocopy;
+
+    pub use crate::ENABLED;
+    pub use crate::context::{ContextField, ContextLayout, ContextNumber, JbpfContext};
+    pub use crate::helper::{HelperArgument, HelperInfo, HelperResult, HelperValue, run};
+    pub use crate::hook::{Hook, HookInfo, HookKind};
+    pub use crate::layout::{DataLayout, Field, FieldType, JbpfData, Scalar, Type};
+    pub use crate::region::{Bounds, ContextRegion, RegionTarget};
+    pub use crate::registry::{JBPF_HELPERS_V1, JBPF_HOOKS_V1};
+    pub use crate::rules;
+}

@@ -2,3 +2,389 @@
 //!
 //! [`Region`] and [`RegionMut`] are the first 24 bytes of such a context: `data`, `data_end`,
 //! `meta_data`. Holding the reference's lifetime, they keep what codelets see alive for the call.
+//!
+//! ```
+//! use jbpf_hooks::{JbpfContext, Region, jbpf_data, jbpf_hook};
+//!
+//! #[jbpf_data]
+//! struct Slot { frame: u32, index: u32 }
+//!
+//! #[derive(JbpfContext)]
+//! #[repr(C)]
+//! struct SlotContext<'a> {
+//!     slot: Region<'a, Slot>,
+//!     carrier: u32,
+//! }
+//!
+//! #[jbpf_hook]
+//! fn slot_done(ctx: SlotContext<'_>) {}
+//!
+//! let slot = Slot { frame: 1, index: 9 };
+//! slot_done(SlotContext { slot: Region::new(&slot), carrier: 3 });
+//! ```
+//!
+//! Nothing but a reference makes a region, so that safe code cannot point codelets elsewhere.
+
+#![expect(
+    unsafe_code,
+    reason = "addresses of a region become references again, for the hook's own body"
+)]
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use crate::context::RegionLayout;
+use crate::layout::FieldType;
+
+/// Memory that codelets can be shown: a value whose layout is known and all of whose bytes are
+/// initialised, a slice of such values, or nothing (`()`).
+///
+/// # Safety
+///
+/// Every byte of a value is initialised and stays the same while it is borrowed (no interior
+/// mutability), and the two constants describe the type's layout.
+#[diagnostic::on_unimplemented(
+    message = "codelets cannot be shown a `{Self}`",
+    label = "not made of data that codelets can see",
+    note = "a region is a `#[jbpf_data]` struct, a number, an array, or a slice of these"
+)]
+pub unsafe trait RegionTarget {
+    /// What codelets may do behind `&Self`.
+    const SHARED: RegionLayout;
+    /// What codelets may do behind `&mut Self`.
+    const EXCLUSIVE: RegionLayout;
+
+    /// The pointer to the value that starts at `data` and ends before `data_end`.
+    #[doc(hidden)]
+    fn at(data: *mut u8, data_end: *mut u8) -> *mut Self;
+}
+
+/// Memory that codelets can be given to write: a [`RegionTarget`] that is sound whatever bits it
+/// holds (`zerocopy::FromBytes`).
+#[diagnostic::on_unimplemented(
+    message = "codelets must not write to a `{Self}`",
+    label = "not every bit pattern is a valid value of this type",
+    note = "a codelet may leave any bits behind `&mut`, so the type must be `FromBytes`: take `&` instead, \
+            or declare it with `#[jbpf_data]` without `read_only`"
+)]
+pub trait WritableTarget: RegionTarget {}
+
+#[diagnostic::do_not_recommend]
+impl<T: RegionTarget + FromBytes + ?Sized> WritableTarget for T {}
+
+// SAFETY: `IntoBytes` is the promise that every byte of a value is initialised, `Immutable` that
+// none changes behind a shared reference, and `FieldType::TYPE` is the type's own layout.
+unsafe impl<T: FieldType + IntoBytes + Immutable> RegionTarget for T {
+    const SHARED: RegionLayout = value_region::<T>(false);
+    const EXCLUSIVE: RegionLayout = value_region::<T>(true);
+
+    fn at(data: *mut u8, _: *mut u8) -> *mut Self {
+        data.cast()
+    }
+}
+
+// SAFETY: as for one value; a slice is values in a row without gaps.
+unsafe impl<T: FieldType + IntoBytes + Immutable> RegionTarget for [T] {
+    const SHARED: RegionLayout = slice_region::<T>(false);
+    const EXCLUSIVE: RegionLayout = slice_region::<T>(true);
+
+    fn at(data: *mut u8, data_end: *mut u8) -> *mut Self {
+        let bytes = data_end.addr() - data.addr();
+        let len = bytes.checked_div(size_of::<T>()).unwrap_or(0);
+        ptr::slice_from_raw_parts_mut(data.cast(), len)
+    }
+}
+
+// SAFETY: there is nothing to see.
+unsafe impl RegionTarget for () {
+    const SHARED: RegionLayout = RegionLayout::None;
+    const EXCLUSIVE: RegionLayout = RegionLayout::None;
+
+    fn at(data: *mut u8, _: *mut u8) -> *mut Self {
+        data.cast()
+    }
+}
+
+const fn value_region<T: FieldType>(writable: bool) -> RegionLayout {
+    RegionLayout::Value {
+        ty: T::TYPE,
+        size: size_of::<T>(),
+        align: align_of::<T>(),
+        writable,
+    }
+}
+
+const fn slice_region<T: FieldType>(writable: bool) -> RegionLayout {
+    RegionLayout::Slice {
+        element: T::TYPE,
+        stride: size_of::<T>(),
+        align: align_of::<T>(),
+        writable,
+    }
+}
+
+/// The words `data` and `data_end` of a context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Address of the first byte; 0 where there is no region.
+    pub data: u64,
+    /// Address after the last byte.
+    pub data_end: u64,
+}
+
+impl Bounds {
+    /// No region.
+    pub const NONE: Self = Self {
+        data: 0,
+        data_end: 0,
+    };
+
+    /// The bounds of memory that codelets may read.
+    #[inline(always)]
+    #[must_use]
+    pub fn shared<T: RegionTarget + ?Sized>(target: &T) -> Self {
+        Self::new(ptr::from_ref(target).cast::<u8>(), size_of_val(target))
+    }
+
+    /// The bounds of memory that codelets may write, too.
+    #[inline(always)]
+    #[must_use]
+    pub fn exclusive<T: WritableTarget + ?Sized>(target: &mut T) -> Self {
+        let size = size_of_val(target);
+        Self::new(ptr::from_mut(target).cast::<u8>().cast_const(), size)
+    }
+
+    // Exposed: codelets, and `Region::get`, make pointers of these numbers again.
+    #[inline(always)]
+    fn new(data: *const u8, size: usize) -> Self {
+        let data = data.expose_provenance() as u64;
+        Self {
+            data,
+            data_end: data + size as u64,
+        }
+    }
+}
+
+/// A region that codelets may read, as the first field of a context of the application's own. 24
+/// bytes: `data`, `data_end`, `meta_data`.
+#[repr(C)]
+pub struct Region<'a, T: ?Sized> {
+    data: u64,
+    data_end: u64,
+    meta_data: u64,
+    target: PhantomData<&'a T>,
+}
+
+/// A region that codelets may read and write, as the first field of a context of the
+/// application's own. 24 bytes: `data`, `data_end`, `meta_data`.
+#[repr(C)]
+pub struct RegionMut<'a, T: ?Sized> {
+    data: u64,
+    data_end: u64,
+    meta_data: u64,
+    target: PhantomData<&'a mut T>,
+}
+
+impl<'a, T: RegionTarget + ?Sized> Region<'a, T> {
+    /// Shows `target` to the codelets of one call. `meta_data` is 0.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(target: &'a T) -> Self {
+        let Bounds { data, data_end } = Bounds::shared(target);
+        Self {
+            data,
+            data_end,
+            meta_data: 0,
+            target: PhantomData,
+        }
+    }
+
+    /// What codelets see.
+    #[must_use]
+    pub fn get(&self) -> &'a T {
+        let data = ptr::with_exposed_provenance_mut(self.data as usize);
+        let end = ptr::with_exposed_provenance_mut(self.data_end as usize);
+        // SAFETY: `new`, the only constructor (`empty` has nothing to point at, and a `()` may lie
+        // anywhere but at null), took both addresses from a `&'a T`, exposing its provenance.
+        // Codelets cannot write a context's `data` and `data_end`, nor what they bound here.
+        unsafe { &*T::at(data, end) }
+    }
+}
+
+impl Region<'_, ()> {
+    /// No region: `data` and `data_end` are equal.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::new(&())
+    }
+}
+
+impl<'a, T: WritableTarget + ?Sized> RegionMut<'a, T> {
+    /// Lends `target` to the codelets of one call, to read and write. `meta_data` is 0.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(target: &'a mut T) -> Self {
+        let Bounds { data, data_end } = Bounds::exclusive(target);
+        Self {
+            data,
+            data_end,
+            meta_data: 0,
+            target: PhantomData,
+        }
+    }
+
+    /// What codelets saw and changed.
+    #[must_use]
+    pub fn get_mut(&mut self) -> &mut T {
+        let data = ptr::with_exposed_provenance_mut(self.data as usize);
+        let end = ptr::with_exposed_provenance_mut(self.data_end as usize);
+        // SAFETY: `new`, the only constructor, took both addresses from a `&'a mut T`, exposing its
+        // provenance, and that borrow lasts as long as `self`. Codelets cannot write a context's
+        // `data` and `data_end`, and `FromBytes` makes a valid value of any bits they leave behind.
+        unsafe { &mut *T::at(data, end) }
+    }
+}
+
+impl<T: ?Sized> Region<'_, T> {
+    /// The same region with another first value of `meta_data`, the word of scratch that codelets
+    /// share during one call.
+    #[must_use]
+    pub const fn with_meta_data(mut self, meta_data: u64) -> Self {
+        self.meta_data = meta_data;
+        self
+    }
+
+    /// The word of scratch, as the last codelet left it.
+    #[must_use]
+    pub const fn meta_data(&self) -> u64 {
+        self.meta_data
+    }
+}
+
+impl<T: ?Sized> RegionMut<'_, T> {
+    /// The same region with another first value of `meta_data`, the word of scratch that codelets
+    /// share during one call.
+    #[must_use]
+    pub const fn with_meta_data(mut self, meta_data: u64) -> Self {
+        self.meta_data = meta_data;
+        self
+    }
+
+    /// The word of scratch, as the last codelet left it.
+    #[must_use]
+    pub const fn meta_data(&self) -> u64 {
+        self.meta_data
+    }
+}
+
+impl<T: ?Sized> Clone for Region<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Region<'_, T> {}
+
+impl<T: ?Sized> fmt::Debug for Region<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_region(f, "Region", self.data, self.data_end, self.meta_data)
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for RegionMut<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_region(f, "RegionMut", self.data, self.data_end, self.meta_data)
+    }
+}
+
+fn debug_region(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    data: u64,
+    data_end: u64,
+    meta_data: u64,
+) -> fmt::Result {
+    f.debug_struct(name)
+        .field("data", &format_args!("{data:#x}"))
+        .field("data_end", &format_args!("{data_end:#x}"))
+        .field("meta_data", &meta_data)
+        .finish()
+}
+
+/// The type of the first field of a context: [`Region`] or [`RegionMut`].
+///
+/// # Safety
+///
+/// The type is 24 bytes without padding (`data`, `data_end`, `meta_data`), and as long as a value
+/// lives, `data..data_end` bounds memory as [`LAYOUT`](Self::LAYOUT) describes it.
+#[diagnostic::on_unimplemented(
+    message = "a context must begin with its data region, not with a `{Self}`",
+    label = "expected `Region<'_, T>` or `RegionMut<'_, T>`",
+    note = "for a context without data, write `Region<'_, ()>` and make it with `Region::empty()`"
+)]
+pub unsafe trait ContextRegion {
+    /// What the region holds.
+    const LAYOUT: RegionLayout;
+}
+
+// SAFETY: three u64 and a `PhantomData`, in C layout; `new` takes the bounds from a reference that the
+// lifetime keeps borrowed.
+unsafe impl<T: RegionTarget + ?Sized> ContextRegion for Region<'_, T> {
+    const LAYOUT: RegionLayout = T::SHARED;
+}
+
+// SAFETY: as for `Region`; `WritableTarget` admits any bits.
+unsafe impl<T: WritableTarget + ?Sized> ContextRegion for RegionMut<'_, T> {
+    const LAYOUT: RegionLayout = T::EXCLUSIVE;
+}
+
+const _: () = assert!(size_of::<Region<'_, [u8]>>() == crate::context::FIRST_FIELD_OFFSET);
+const _: () = assert!(size_of::<RegionMut<'_, [u8]>>() == crate::context::FIRST_FIELD_OFFSET);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_bounds_the_value_it_was_made_of() {
+        let value = 7_u32;
+        let region = Region::new(&value);
+        assert_eq!(region.data, ptr::from_ref(&value).addr() as u64);
+        assert_eq!(region.data_end - region.data, 4);
+        assert_eq!(*region.get(), 7);
+    }
+
+    #[test]
+    fn a_slice_region_gives_its_elements_back() {
+        let values = [1_u16, 2, 3];
+        assert_eq!(Region::new(&values[..]).get(), &[1, 2, 3]);
+        assert_eq!(Region::new(&values[..0]).get(), &[] as &[u16]);
+        assert_eq!(Region::new(&[[0_u8; 0]; 4][..]).get().len(), 0);
+    }
+
+    #[test]
+    fn a_writable_region_shows_what_was_written_through_its_address() {
+        let mut value = [1_u8, 2];
+        let mut region = RegionMut::new(&mut value).with_meta_data(9);
+        let byte = ptr::with_exposed_provenance_mut::<u8>(region.data as usize);
+        // SAFETY: the region borrows `value` exclusively; its first byte is in bounds.
+        unsafe { byte.write(5) };
+        assert_eq!(region.get_mut(), &[5, 2]);
+        assert_eq!(region.meta_data(), 9);
+        assert_eq!(value, [5, 2]);
+    }
+
+    #[test]
+    fn an_empty_region_has_no_bytes() {
+        let region = Region::empty();
+        assert_eq!(region.data, region.data_end);
+        assert_eq!(
+            <Region<'_, ()> as ContextRegion>::LAYOUT,
+            RegionLayout::None
+        );
+        let () = region.get();
+    }
+}

@@ -30,7 +30,8 @@ struct Number {
     number: u64,
 }
 
-impl JbpfContext for Number {
+// SAFETY: four u64 in C layout, always initialised.
+unsafe impl JbpfContext for Number {
     const CONTEXT: ContextLayout = ContextLayout {
         name: "Number",
         readable: 32,

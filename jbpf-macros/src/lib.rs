@@ -1,1 +1,168 @@
-//! The macros of jbpf. Applications use them through `jbpf` or `jbpf-hooks`.
+//! The attribute and derive macros of jbpf.
+//!
+//! Use them through `jbpf` or `jbpf-hooks`, whose documentation shows them at work. This file only dispatches:
+//! `hook`, `context`, `data` and `helper` are one model each, with its parsing and its expansion;
+//! `arguments` reads attributes, `diagnostics` gathers errors, `layout` describes fields, `paths` finds the
+//! crate that expansions name. No expansion names any other crate.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod context;
+mod data;
+mod diagnostics;
+mod helper;
+mod hook;
+mod layout;
+mod paths;
+
+use proc_macro::TokenStream;
+
+/// Makes a function a hook: a place where codelets run.
+///
+/// ```
+/// # use jbpf_hooks::{jbpf_data, jbpf_hook};
+/// # #[jbpf_data]
+/// # struct Packet { seq_no: i32 }
+/// # #[jbpf_data]
+/// # struct Request { cost: u64 }
+/// /// Called for every packet received.
+/// #[jbpf_hook]
+/// pub fn example(packet: &Packet, ctx_id: u32) {}
+///
+/// /// The body is the answer while no codelet is attached.
+/// #[jbpf_hook(control, name = "admission")]
+/// fn admit(request: &Request) -> u64 { 1 }
+///
+/// assert_eq!(admit(&Request { cost: 5 }), 1);
+/// ```
+///
+/// # Parameters
+///
+/// * One reference at most, the *data region*: `&T` and `&[T]` may be read, `&mut T` and `&mut [T]` also
+///   written by codelets. `T` is declared with [`#[jbpf_data]`](macro@jbpf_data), or a number, or an array.
+/// * Numbers by value, `u8` to `u64`, `i8` to `i64` and `bool`: the context's fields, in their order. Codelets may write
+///   to one marked `#[jbpf(writable)]`, for codelets after them.
+/// * One `u64` marked `#[meta_data]`: the first value of the context's word of scratch.
+/// * Anything, marked `#[jbpf(skip)]`: only the function's body sees it.
+/// * Or one context of your own, by value: see [`JbpfContext`](derive@JbpfContext).
+///
+/// Parameters are plain identifiers. The names `data`, `data_end` and `meta_data` belong to every context.
+///
+/// # Arguments
+///
+/// * `name = "..."`: the name that load requests use; the function's own by default. Unique in a process.
+/// * `control`: the one attached codelet's return value is the answer. The function returns `u64`.
+/// * `program_type = "..."`: codelets whose section says another declared type are refused.
+/// * `max_instructions = N`: the longest path of a codelet that is accepted here.
+/// * `crate = path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
+///
+/// # What it makes
+///
+/// For `fn example`: the function itself, which fires and then runs the body; the context struct
+/// `ExampleContext`; and the static `EXAMPLE_HOOK`. All have the function's visibility. With nothing attached a
+/// call costs one load and one branch before the body.
+#[proc_macro_attribute]
+pub fn jbpf_hook(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    hook::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes a struct data that codelets can see: in a hook's region, in a helper's arguments, in a record of a channel.
+///
+/// It writes `#[repr(C)]`, the derives of zerocopy (`IntoBytes`, `Immutable`, `KnownLayout` and `FromBytes`;
+/// no dependency of your own is needed) and [`JbpfData`](derive@JbpfData). Fields are numbers, arrays, and
+/// other structs of this kind, without padding between or after them.
+///
+/// ```
+/// # use jbpf_hooks::jbpf_data;
+/// #[jbpf_data]
+/// struct Packet { seq_no: i32, value: i32, #[jbpf(text)] name: [u8; 32] }
+///
+/// // Codelets never write to this one, so not every bit pattern has to be a valid value.
+/// #[jbpf_data(read_only)]
+/// struct Link { id: u32, up: bool, _padding: [u8; 3] }
+/// ```
+///
+/// Padding is refused, because codelets would read bytes that were never initialised:
+///
+/// ```compile_fail
+/// # use jbpf_hooks::jbpf_data;
+/// #[jbpf_data]
+/// struct Padded { short: u8, long: u32 }
+/// ```
+///
+/// # Arguments
+///
+/// * `read_only`: leaves `FromBytes` out. The type can be behind `&`, and not behind `&mut`.
+/// * `crate = path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
+#[proc_macro_attribute]
+pub fn jbpf_data(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    data::expand_attribute(arguments.into(), item.into()).into()
+}
+
+/// Describes a `repr(C)` struct to codelets: names, offsets and types of its fields.
+///
+/// For those who write the rest of [`#[jbpf_data]`](macro@jbpf_data) themselves: `#[repr(C)]` and zerocopy's `IntoBytes`
+/// and `Immutable` are demanded. On fields, `#[jbpf(text)]` marks bytes (`[u8; N]`) that print as text.
+#[proc_macro_derive(JbpfData, attributes(jbpf))]
+pub fn derive_data(item: TokenStream) -> TokenStream {
+    data::expand_derive(item.into()).into()
+}
+
+/// Makes a `repr(C)` struct of your own a hook's context.
+///
+/// ```
+/// # use jbpf_hooks::{JbpfContext, Region, jbpf_data, jbpf_hook};
+/// # #[jbpf_data]
+/// # struct Slot { frame: u32 }
+/// #[derive(JbpfContext)]
+/// #[repr(C)]
+/// struct SlotContext<'a> {
+///     slot: Region<'a, Slot>,
+///     carrier: u32,
+///     #[jbpf(writable)]
+///     verdict: u32,
+/// }
+///
+/// #[jbpf_hook]
+/// fn slot_done(ctx: SlotContext<'_>) {}
+/// ```
+///
+/// The first field is the data region, `Region<'_, T>` or `RegionMut<'_, T>` (24 bytes: `data`, `data_end`,
+/// `meta_data`). Numbers follow, `u8` to `u64`, `i8` to `i64` and `bool`, without padding between them; codelets
+/// may write to those marked `#[jbpf(writable)]`. The hook's body finds what they wrote.
+#[proc_macro_derive(JbpfContext, attributes(jbpf))]
+pub fn derive_context(item: TokenStream) -> TokenStream {
+    context::expand(item.into()).into()
+}
+
+/// Declares a helper: a function of the application that codelets call.
+///
+/// ```
+/// # use jbpf_hooks::{jbpf_data, jbpf_helper};
+/// # #[jbpf_data]
+/// # struct FlowKey { source: u32, target: u32 }
+/// /// Puts a flow into another class; returns the old one.
+/// #[jbpf_helper(id = 32)]
+/// fn set_priority(flow: &FlowKey, priority: u32) -> u64 {
+///     # let _ = (flow, priority);
+///     0
+/// }
+/// ```
+///
+/// The signature is what the verifier demands of calls. Parameters: `u8` to `u64`, `i8` to `i64` (a register is truncated to
+/// them), `bool` (not 0); `&T` and `&mut T` of data with a known layout (copies, since codelets share their memory between
+/// threads; `&mut T` is copied back); `&[u8]` (a pointer and a length; a copy) or `CodeletBytes<'_>`
+/// (without the copy); `MapRef<'_>`. Together they take at most five registers, bytes two of them. The function returns
+/// `u64`, `i32` or nothing. It may panic: that is contained and counted, returns 0, and nothing is copied back.
+///
+/// # Arguments
+///
+/// * `id = N`: the number that codelets call, 32 to 63. Or a built-in one that may be replaced and whose
+///   parameters are then given: 7 `()`, 8 `(start)`, 9 `(start, end)`, 14 `()`, 15 `()`, all numbers.
+/// * `name = "..."`: the name in the C header; the function's own by default.
+/// * `crate = path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
+#[proc_macro_attribute]
+pub fn jbpf_helper(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    helper::expand(arguments.into(), item.into()).into()
+}

@@ -1,0 +1,454 @@
+//! From the five argument registers of a call to the parameters of a Rust function, and back.
+//!
+//! The verifier has proven of each pointer that its memory may be read (written) for its size. It has not proven that
+//! the memory is aligned, that two arguments do not overlap, or that no other thread writes it: map values are
+//! shared. A Rust reference would claim all of that, so none is made: memory is copied into locals with
+//! volatile accesses, and copied back.
+
+#![expect(
+    unsafe_code,
+    reason = "reads and writes memory at addresses that verified codelets pass"
+)]
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::Deref;
+use core::ptr;
+use core::sync::atomic::Ordering;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::map::{MapHandle, MapRef};
+use super::{HelperArgument, HelperInfo, HelperReturn};
+use crate::layout::Scalar;
+
+/// Calls the helper `info` for a codelet: `body` takes its parameters from the registers and calls
+/// the function. Panics of `body` are contained and counted, and return 0.
+///
+/// # Safety
+///
+/// `registers` hold what `info.arguments` says, as a verified codelet passes them, and `body` takes
+/// them in that order, each with the method of [`Registers`] for its kind and type.
+#[inline]
+pub unsafe fn run<'call, R: HelperResult>(
+    info: &HelperInfo,
+    registers: [u64; 5],
+    body: impl FnOnce(&mut Registers<'call>) -> R,
+) -> u64 {
+    let mut registers = Registers {
+        left: registers.into_iter(),
+        call: PhantomData,
+    };
+    // Whatever the panic left half done belongs to the application; nothing of ours is in there.
+    match catch_unwind(AssertUnwindSafe(|| body(&mut registers))) {
+        Ok(result) => result.into_register(),
+        Err(payload) => {
+            info.panics.fetch_add(1, Ordering::Relaxed);
+            // The payload is the application's: its destructor can panic as well.
+            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                core::mem::forget(second);
+            }
+            0
+        }
+    }
+}
+
+/// The argument registers of one call, taken from the first to the last.
+///
+/// Only [`run`] makes one; its caller promised that the methods are called in the order of the
+/// prototype.
+pub struct Registers<'call> {
+    left: core::array::IntoIter<u64, 5>,
+    call: PhantomData<&'call ()>,
+}
+
+impl<'call> Registers<'call> {
+    /// A parameter by value: a number, a map, or [`CodeletBytes`].
+    #[inline]
+    pub fn value<T: HelperValue<'call>>(&mut self) -> T {
+        T::take(self)
+    }
+
+    /// A parameter `&T`: a copy of the memory.
+    #[inline]
+    pub fn readable<T: FromBytes + IntoBytes>(&mut self) -> T {
+        let address = self.next();
+        let mut value = T::new_zeroed();
+        // SAFETY: the register is that of a `&T`, so `size_of::<T>()` bytes are readable.
+        unsafe { copy_in(address, value.as_mut_bytes()) };
+        value
+    }
+
+    /// A parameter `&mut T`: a copy of the memory, to be [stored](Writable::store) after the call.
+    #[inline]
+    pub fn writable<T: FromBytes + IntoBytes>(&mut self) -> Writable<'call, T> {
+        let address = self.next();
+        let mut value = T::new_zeroed();
+        // SAFETY: the register is that of a `&mut T`, so `size_of::<T>()` bytes are readable.
+        unsafe { copy_in(address, value.as_mut_bytes()) };
+        Writable {
+            address,
+            value,
+            call: PhantomData,
+        }
+    }
+
+    /// A parameter `&[u8]`: a copy of the memory.
+    #[inline]
+    pub fn bytes(&mut self) -> CopiedBytes {
+        CopiedBytes::of(self.value())
+    }
+
+    /// The next register. A prototype never takes more than five.
+    #[inline]
+    fn next(&mut self) -> u64 {
+        self.left.next().unwrap_or(0)
+    }
+}
+
+impl fmt::Debug for Registers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Registers")
+            .field(&self.left.as_slice())
+            .finish()
+    }
+}
+
+/// The copy behind a parameter `&mut T`, and where it came from.
+#[derive(Debug)]
+pub struct Writable<'call, T> {
+    address: u64,
+    value: T,
+    call: PhantomData<&'call ()>,
+}
+
+impl<T: FromBytes + IntoBytes> Writable<'_, T> {
+    /// The copy.
+    #[inline]
+    pub const fn get_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+
+    /// Copies the value back into the codelet's memory.
+    #[inline]
+    pub fn store(mut self) {
+        // SAFETY: the address is the register of a `&mut T`, so `size_of::<T>()` bytes are writable
+        // until the call ends, which `'call` outlives.
+        unsafe { copy_out(self.address, self.value.as_mut_bytes()) };
+    }
+}
+
+/// A type that a helper takes by value: `u8` to `u64`, `i8` to `i64`, `bool`, `MapRef<'_>` or
+/// `CodeletBytes<'_>`.
+#[diagnostic::on_unimplemented(
+    message = "a codelet cannot pass a `{Self}` to a helper",
+    label = "expected a number, a reference, `MapRef<'_>` or `CodeletBytes<'_>`",
+    note = "parameters are u8 to u64, i8 to i64, bool, `&T` and `&mut T` of data with a known layout, `&[u8]`, \
+            `CodeletBytes<'_>` and `MapRef<'_>`"
+)]
+pub trait HelperValue<'call>: Sized {
+    /// What the verifier demands of the register.
+    const ARGUMENT: HelperArgument;
+
+    /// Takes the parameter from the registers.
+    fn take(registers: &mut Registers<'call>) -> Self;
+}
+
+macro_rules! integer_values {
+    ($($ty:ty => $scalar:ident),* $(,)?) => {$(
+        impl HelperValue<'_> for $ty {
+            const ARGUMENT: HelperArgument = HelperArgument::Number(Scalar::$scalar);
+
+            #[inline]
+            // A register is truncated to its parameter, as C does.
+            fn take(registers: &mut Registers<'_>) -> Self {
+                registers.next() as $ty
+            }
+        }
+    )*};
+}
+
+integer_values! {
+    u8 => U8, u16 => U16, u32 => U32, u64 => U64,
+    i8 => I8, i16 => I16, i32 => I32, i64 => I64,
+}
+
+impl HelperValue<'_> for bool {
+    const ARGUMENT: HelperArgument = HelperArgument::Number(Scalar::Bool);
+
+    #[inline]
+    fn take(registers: &mut Registers<'_>) -> Self {
+        registers.next() != 0
+    }
+}
+
+impl<'call> HelperValue<'call> for CodeletBytes<'call> {
+    const ARGUMENT: HelperArgument = HelperArgument::Bytes;
+
+    #[inline]
+    fn take(registers: &mut Registers<'call>) -> Self {
+        CodeletBytes {
+            address: registers.next(),
+            len: usize::try_from(registers.next()).unwrap_or(0),
+            call: PhantomData,
+        }
+    }
+}
+
+impl<'call> HelperValue<'call> for MapRef<'call> {
+    const ARGUMENT: HelperArgument = HelperArgument::Map;
+
+    #[inline]
+    fn take(registers: &mut Registers<'call>) -> Self {
+        let address = usize::try_from(registers.next()).unwrap_or(0);
+        let handle = ptr::with_exposed_provenance::<MapHandle>(address);
+        // SAFETY: the register holds the address of a map, which starts with its handle, and the
+        // codelet's maps outlive the call.
+        unsafe { MapRef::from_handle(handle) }
+    }
+}
+
+/// A type that a helper returns: `u64`, `i32` or nothing.
+#[diagnostic::on_unimplemented(
+    message = "a helper cannot return a `{Self}`",
+    label = "expected `u64`, `i32` or nothing"
+)]
+pub trait HelperResult {
+    /// What the verifier knows of r0 after the call.
+    const RETURNS: HelperReturn;
+
+    /// The value of r0.
+    fn into_register(self) -> u64;
+}
+
+impl HelperResult for () {
+    const RETURNS: HelperReturn = HelperReturn::Unit;
+
+    #[inline]
+    fn into_register(self) -> u64 {
+        0
+    }
+}
+
+impl HelperResult for u64 {
+    const RETURNS: HelperReturn = HelperReturn::U64;
+
+    #[inline]
+    fn into_register(self) -> u64 {
+        self
+    }
+}
+
+impl HelperResult for i32 {
+    const RETURNS: HelperReturn = HelperReturn::I32;
+
+    #[inline]
+    fn into_register(self) -> u64 {
+        i64::from(self).cast_unsigned()
+    }
+}
+
+/// Bytes of a codelet, in place. Other threads may change them while they are looked at, so they
+/// are copied out, never borrowed.
+#[derive(Clone, Copy)]
+pub struct CodeletBytes<'call> {
+    address: u64,
+    len: usize,
+    call: PhantomData<&'call ()>,
+}
+
+impl CodeletBytes<'_> {
+    /// The number of bytes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Copies as many bytes as both have, from the first, and returns how many that were.
+    #[inline]
+    pub fn copy_to(&self, destination: &mut [u8]) -> usize {
+        let len = self.len.min(destination.len());
+        if let Some(destination) = destination.get_mut(..len) {
+            // SAFETY: the codelet passed `self.len` readable bytes for the length of the call, which `'call`
+            // does not outlive, and `len` is no more.
+            unsafe { copy_in(self.address, destination) };
+        }
+        len
+    }
+
+    /// A copy of all bytes on the heap.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.len];
+        self.copy_to(&mut bytes);
+        bytes
+    }
+}
+
+impl fmt::Debug for CodeletBytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.to_vec()).finish()
+    }
+}
+
+/// The copy behind a parameter `&[u8]`: on the stack up to [`CopiedBytes::INLINE`] bytes, else on the heap.
+#[derive(Debug)]
+pub struct CopiedBytes(Copied);
+
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the point is to stay off the heap"
+)]
+enum Copied {
+    Inline {
+        bytes: [u8; CopiedBytes::INLINE],
+        len: usize,
+    },
+    Heap(Vec<u8>),
+}
+
+impl CopiedBytes {
+    /// The most bytes that are copied without an allocation.
+    pub const INLINE: usize = 256;
+
+    fn of(bytes: CodeletBytes<'_>) -> Self {
+        if bytes.len() > Self::INLINE {
+            return Self(Copied::Heap(bytes.to_vec()));
+        }
+        let mut inline = [0; Self::INLINE];
+        let len = bytes.copy_to(&mut inline);
+        Self(Copied::Inline { bytes: inline, len })
+    }
+}
+
+impl Deref for CopiedBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Copied::Inline { bytes, len } => bytes.get(..*len).unwrap_or(bytes),
+            Copied::Heap(bytes) => bytes,
+        }
+    }
+}
+
+/// Copies memory of a codelet into a local, in words where the address allows.
+///
+/// # Safety
+///
+/// `destination.len()` bytes from `address` may be read. They need not be aligned, and other threads may
+/// write them meanwhile, as the codelets of those threads do: the accesses are volatile, so each word is read once.
+#[inline]
+unsafe fn copy_in(address: u64, destination: &mut [u8]) {
+    let mut source = ptr::with_exposed_provenance::<u8>(address as usize);
+    let (words, bytes) = if source.cast::<u64>().is_aligned() {
+        destination.as_chunks_mut::<8>()
+    } else {
+        (&mut [][..], destination)
+    };
+    for word in words {
+        // SAFETY: eight of the bytes that the caller vouches for, and aligned: the first word was.
+        *word = unsafe { source.cast::<u64>().read_volatile() }.to_ne_bytes();
+        // One word further, inside or just after those bytes.
+        source = source.wrapping_add(8);
+    }
+    for byte in bytes {
+        // SAFETY: one of the bytes that the caller vouches for.
+        *byte = unsafe { source.read_volatile() };
+        source = source.wrapping_add(1);
+    }
+}
+
+/// Copies a local into memory of a codelet, in words where the address allows.
+///
+/// # Safety
+///
+/// `source.len()` bytes from `address` may be written; otherwise as [`copy_in`].
+#[inline]
+unsafe fn copy_out(address: u64, source: &[u8]) {
+    let mut destination = ptr::with_exposed_provenance_mut::<u8>(address as usize);
+    let (words, bytes) = if destination.cast::<u64>().is_aligned() {
+        source.as_chunks::<8>()
+    } else {
+        (&[][..], source)
+    };
+    for word in words {
+        // SAFETY: eight of the bytes that the caller vouches for, and aligned: the first word was.
+        unsafe {
+            destination
+                .cast::<u64>()
+                .write_volatile(u64::from_ne_bytes(*word));
+        }
+        destination = destination.wrapping_add(8);
+    }
+    for byte in bytes {
+        // SAFETY: one of the bytes that the caller vouches for.
+        unsafe { destination.write_volatile(*byte) };
+        destination = destination.wrapping_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exposed<T>(memory: *mut T) -> u64 {
+        memory.expose_provenance() as u64
+    }
+
+    #[test]
+    fn copies_are_exact_at_every_alignment_and_length() {
+        let mut memory: Vec<u8> = (0..64).collect();
+        let base = memory.as_mut_ptr();
+        for start in 0..16 {
+            for len in 0..32 {
+                let address = exposed(base.wrapping_add(start));
+                let mut copy = vec![0; len];
+                // SAFETY: `start + len` is below 64.
+                unsafe { copy_in(address, &mut copy) };
+                let expected: Vec<u8> = (0..64).skip(start).take(len).collect();
+                assert_eq!(copy, expected);
+                // SAFETY: as above.
+                unsafe { copy_out(address, &copy) };
+            }
+        }
+        assert_eq!(memory, (0..64).collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn long_bytes_are_copied_to_the_heap_and_short_ones_are_not() {
+        for len in [0, 1, CopiedBytes::INLINE, CopiedBytes::INLINE + 1, 4000] {
+            let mut memory: Vec<u8> = (0..len).map(|at| at.to_le_bytes()[0]).collect();
+            let bytes = CodeletBytes {
+                address: exposed(memory.as_mut_ptr()),
+                len,
+                call: PhantomData,
+            };
+            let copied = CopiedBytes::of(bytes);
+            assert_eq!(&*copied, &memory[..]);
+            assert_eq!(
+                matches!(copied.0, Copied::Heap(_)),
+                len > CopiedBytes::INLINE
+            );
+        }
+    }
+
+    #[test]
+    fn no_bytes_may_lie_anywhere() {
+        let bytes = CodeletBytes {
+            address: 0,
+            len: 0,
+            call: PhantomData,
+        };
+        assert!(bytes.is_empty());
+        assert_eq!(bytes.to_vec(), []);
+    }
+}
