@@ -1,13 +1,258 @@
 //! Maps: memory that machine code, helpers, other threads and the application share.
 //!
-//! `storage` owns pages; `array`, `hash` and `per_thread` lay entries out in them. Channels (kinds 3, 4
-//! and 7) are maps too: they hold the codelet's end of a ring of `jbpf-channel`.
+//! `pages` owns memory; `array`, `hash` and `per_thread` lay entries out in it, and `storage` is one of
+//! them. `payload` copies what others may be writing. Channels (kinds 3, 4 and 7) are maps too: they hold
+//! the codelet's end of a ring of `jbpf-channel`. No `&` or `&mut` to a byte of a key or value is ever
+//! made here.
+#![expect(
+    unsafe_code,
+    reason = "hands addresses from codelets on to the kind of map that they are meant for"
+)]
+#![expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "an address is computed and used under one proof"
+)]
+
+mod array;
+mod error;
+mod hash;
+mod pages;
+pub(crate) mod payload;
+mod per_thread;
+mod status;
+mod storage;
+
+use std::ptr;
 
 use jbpf_verifier::types::MapDef;
+
+pub use self::array::{ArrayLayout, ArrayMap};
+pub use self::error::MapError;
+pub use self::hash::{HashLayout, HashTable, MAX_HASH_ENTRIES, MAX_KEY_SIZE};
+pub use self::pages::{MapOptions, MemoryBudget, Pages, PagesError};
+pub use self::per_thread::{INLINE_SLOTS, PerThreadArray, PerThreadHash};
+pub use self::status::Status;
+pub use self::storage::Storage;
 
 /// A map of any kind. Its address is what codelets hold as a map pointer.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Map {
+    storage: Storage,
     def: MapDef,
+}
+
+impl Map {
+    /// Makes an empty map, or the data section with its contents. Its memory is present when this
+    /// returns; copies of per-thread kinds are made for the threads that have run codelets so far.
+    ///
+    /// # Errors
+    /// The definition breaks a limit, or there is no memory for it; the map and the field are named.
+    pub fn new(def: &MapDef, options: &MapOptions) -> Result<Self, MapError> {
+        let map = Self {
+            storage: Storage::new(def, options)?,
+            def: def.clone(),
+        };
+        for slot in 0..jbpf_hooks::reclaim::slots() {
+            map.prepare(slot)?;
+        }
+        Ok(map)
+    }
+
+    /// The definition that it was made from.
+    #[must_use]
+    pub fn def(&self) -> &MapDef {
+        &self.def
+    }
+
+    /// What lies behind it.
+    #[must_use]
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// Makes a thread slot's copy ahead of its first use; nothing to do for kinds that have no copies.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn prepare(&self, slot: u32) -> Result<(), MapError> {
+        match &self.storage {
+            Storage::PerThreadArray(array) => array.create(slot).map(|_| ()),
+            Storage::PerThreadHash(hash) => hash.create(slot).map(|_| ()),
+            _ => Ok(()),
+        }
+        .map_err(|source| MapError::Memory {
+            map: self.def.name.clone(),
+            source,
+        })
+    }
+
+    /// Bytes of memory that its entries take now, copies included.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        match &self.storage {
+            Storage::Array(array) => array.bytes(),
+            Storage::Hash(hash) => hash.bytes(),
+            Storage::PerThreadArray(array) => array.bytes(),
+            Storage::PerThreadHash(hash) => hash.bytes(),
+        }
+    }
+
+    /// Whether `len` bytes from `addr` on are what a codelet on the thread of this slot may touch: they lie
+    /// inside one value of this map, of the thread's own copy for per-thread kinds.
+    #[must_use]
+    pub fn contains(&self, addr: usize, len: usize, slot: u32) -> bool {
+        match &self.storage {
+            Storage::Array(array) => array.contains(addr, len),
+            Storage::Hash(hash) => hash.contains(addr, len),
+            Storage::PerThreadArray(array) => array.contains(addr, len, slot),
+            Storage::PerThreadHash(hash) => hash.contains(addr, len, slot),
+        }
+    }
+
+    /// The address of a key's value, or null: no such key, an index out of range, or no memory for the
+    /// thread's copy.
+    ///
+    /// # Safety
+    /// `key` is readable for `key_size` bytes, and whoever else accesses them does so atomically or from
+    /// machine code.
+    #[inline]
+    pub unsafe fn lookup(&self, key: *const u8, slot: u32) -> *mut u8 {
+        // SAFETY: the caller's word about the key, in every arm; a base is that of the layout's values.
+        unsafe {
+            match &self.storage {
+                Storage::Array(array) => array::values::lookup(array.base(), array.layout(), key),
+                Storage::Hash(hash) => hash.lookup(key),
+                Storage::PerThreadArray(array) => match array.copy_or_create(slot) {
+                    base if base.is_null() => base,
+                    base => array::values::lookup(base, array.layout(), key),
+                },
+                Storage::PerThreadHash(hash) => hash
+                    .copy_or_create(slot)
+                    .map_or(ptr::null_mut(), |copy| copy.lookup(key)),
+            }
+        }
+    }
+
+    /// As [`lookup`](Self::lookup), with the value set to zero. Null as well when a hash bucket is busy.
+    ///
+    /// # Safety
+    /// As [`lookup`](Self::lookup).
+    pub unsafe fn lookup_reset(&self, key: *const u8, slot: u32) -> *mut u8 {
+        // SAFETY: as in `lookup`.
+        unsafe {
+            match &self.storage {
+                Storage::Array(array) => array.writable().map_or(ptr::null_mut(), |base| {
+                    array::values::lookup_reset(base, array.layout(), key)
+                }),
+                Storage::Hash(hash) => hash.lookup_reset(key),
+                Storage::PerThreadArray(array) => match array.copy_or_create(slot) {
+                    base if base.is_null() => base,
+                    base => array::values::lookup_reset(base, array.layout(), key),
+                },
+                Storage::PerThreadHash(hash) => hash
+                    .copy_or_create(slot)
+                    .map_or(ptr::null_mut(), |copy| copy.lookup_reset(key)),
+            }
+        }
+    }
+
+    /// Sets the value of a key. Words of eight bytes are written whole; two updates of one value at the
+    /// same time may mix theirs on arrays, and do not on hash maps.
+    ///
+    /// # Safety
+    /// As [`lookup`](Self::lookup), and `value` is readable for `value_size` bytes in the same way.
+    #[inline]
+    pub unsafe fn update(&self, key: *const u8, value: *const u8, slot: u32) -> Status {
+        // SAFETY: as in `lookup`, and the caller's word about the value.
+        unsafe {
+            match &self.storage {
+                Storage::Array(array) => array.writable().map_or(Status::Error, |base| {
+                    array::values::update(base, array.layout(), key, value)
+                }),
+                Storage::Hash(hash) => hash.update(key, value),
+                Storage::PerThreadArray(array) => match array.copy_or_create(slot) {
+                    base if base.is_null() => Status::Error,
+                    base => array::values::update(base, array.layout(), key, value),
+                },
+                Storage::PerThreadHash(hash) => hash
+                    .copy_or_create(slot)
+                    .map_or(Status::Error, |copy| copy.update(key, value)),
+            }
+        }
+    }
+
+    /// Removes a key and its value from a hash map.
+    ///
+    /// # Safety
+    /// As [`lookup`](Self::lookup).
+    #[inline]
+    pub unsafe fn delete(&self, key: *const u8, slot: u32) -> Status {
+        // SAFETY: as in `lookup`.
+        unsafe {
+            match &self.storage {
+                Storage::Hash(hash) => hash.delete(key),
+                Storage::PerThreadHash(hash) => hash
+                    .copy(slot)
+                    .map_or(Status::Error, |copy| copy.delete(key)),
+                _ => Status::UNSUPPORTED,
+            }
+        }
+    }
+
+    /// Zeroes an array or empties a hash map: the copy of this slot for per-thread kinds. Of a hash map
+    /// with a busy bucket some keys remain.
+    pub fn clear(&self, slot: u32) -> Status {
+        match &self.storage {
+            Storage::Array(array) => array.writable().map_or(Status::Error, |base| {
+                // SAFETY: the base is that of the layout's values.
+                unsafe { array::values::clear(base, array.layout()) };
+                Status::Success
+            }),
+            Storage::Hash(hash) => hash.clear(),
+            Storage::PerThreadArray(array) => {
+                let base = array.copy(slot);
+                if !base.is_null() {
+                    // SAFETY: the base of a copy is that of the layout's values.
+                    unsafe { array::values::clear(base, array.layout()) };
+                }
+                Status::Success
+            }
+            Storage::PerThreadHash(hash) => {
+                hash.copy(slot).map_or(Status::Success, HashTable::clear)
+            }
+        }
+    }
+
+    /// Writes all elements of a hash map, key then value, packed; of this slot's copy for the per-thread
+    /// kind. Returns how many; 0 when they do not all fit into `size` bytes. An element that is there all the
+    /// while is there once.
+    ///
+    /// # Errors
+    /// [`Status::UNSUPPORTED`] on arrays, [`Status::Busy`].
+    ///
+    /// # Safety
+    /// `out` is writable for `size` bytes, and whoever else accesses them does so atomically or from machine
+    /// code.
+    pub unsafe fn dump(&self, out: *mut u8, size: usize, slot: u32) -> Result<u32, Status> {
+        // SAFETY: the caller's word, in both arms.
+        unsafe {
+            match &self.storage {
+                Storage::Hash(hash) => hash.dump(out, size),
+                Storage::PerThreadHash(hash) => {
+                    hash.copy(slot).map_or(Ok(0), |copy| copy.dump(out, size))
+                }
+                _ => Err(Status::UNSUPPORTED),
+            }
+        }
+    }
+}
+
+/// The error for sizes that multiply to more than an address space holds.
+fn layout_overflow(def: &MapDef) -> MapError {
+    MapError::Overflow {
+        map: def.name.clone(),
+        max_entries: def.max_entries,
+        value_size: def.value_size,
+    }
 }

@@ -1,0 +1,149 @@
+//! The built-in helpers (ids 1 to 18) as functions that machine code calls.
+
+mod format;
+mod hash;
+mod maps;
+mod numbers;
+mod printf;
+
+use std::sync::Arc;
+
+use jbpf_hooks::helper::HelperInfo;
+use jbpf_verifier::types::HelperTable;
+use thiserror::Error;
+
+pub use self::printf::PRINTF_TARGET;
+
+/// Where each helper of a [`HelperTable`] is found, and how it is called.
+#[derive(Debug)]
+pub struct HelperBindings {
+    table: Arc<HelperTable>,
+    /// By ascending id.
+    targets: Vec<HelperTarget>,
+}
+
+/// One helper's entry point and calling convention.
+///
+/// The function is `extern "C"`, takes `args` u64 registers, then the thread's record if
+/// `needs_thread`, then the codelet's environment if `needs_codelet`, and returns u64. Map arguments
+/// are `*const Map`.
+#[derive(Debug, Clone, Copy)]
+pub struct HelperTarget {
+    /// The helper's id.
+    pub id: u32,
+    /// Address of the function.
+    pub address: usize,
+    /// How many of r1 to r5 it takes.
+    pub args: u8,
+    /// Whether `*const ThreadRecord` follows.
+    pub needs_thread: bool,
+    /// Whether `*const CodeletEnvironment` follows.
+    pub needs_codelet: bool,
+}
+
+/// Why helpers cannot be bound to a table.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The table has a helper that is neither built in nor declared.
+    #[error("helper {id} (`{name}`) is in the table, and no function is declared for it")]
+    Missing {
+        /// The helper's id.
+        id: u32,
+        /// Its name in the table.
+        name: String,
+    },
+}
+
+impl HelperBindings {
+    /// The prototypes that codelets must have been verified against.
+    #[must_use]
+    pub fn table(&self) -> &Arc<HelperTable> {
+        &self.table
+    }
+
+    /// Where a helper is found; `None` for ids that the table does not have.
+    #[must_use]
+    pub fn get(&self, id: u32) -> Option<HelperTarget> {
+        self.targets
+            .binary_search_by_key(&id, |target| target.id)
+            .ok()
+            .and_then(|at| self.targets.get(at))
+            .copied()
+    }
+}
+
+/// Finds the function of every helper in the table: the application's where it declares one for the id,
+/// else the built-in one.
+///
+/// # Errors
+/// A helper of the table has no function.
+pub fn bindings<'a>(
+    table: Arc<HelperTable>,
+    declared: impl IntoIterator<Item = &'a HelperInfo>,
+) -> Result<HelperBindings, BindError> {
+    let declared: Vec<&HelperInfo> = declared.into_iter().collect();
+    let targets = table
+        .iter()
+        .map(|proto| {
+            let own = declared.iter().find(|info| info.id == proto.id);
+            own.map(|info| of_application(info))
+                .or_else(|| built_in(proto.id))
+                .ok_or_else(|| BindError::Missing {
+                    id: proto.id,
+                    name: proto.name.clone(),
+                })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(HelperBindings { table, targets })
+}
+
+/// A shim takes all five registers, whatever its helper uses of them.
+fn of_application(info: &HelperInfo) -> HelperTarget {
+    HelperTarget {
+        id: info.id,
+        address: info.shim as usize,
+        args: 5,
+        needs_thread: false,
+        needs_codelet: false,
+    }
+}
+
+/// The built-in helper of an id.
+fn built_in(id: u32) -> Option<HelperTarget> {
+    let target = |args, address: *const ()| HelperTarget {
+        id,
+        address: address.addr(),
+        args,
+        needs_thread: false,
+        needs_codelet: false,
+    };
+    let with_thread = |args, address| HelperTarget {
+        needs_thread: true,
+        ..target(args, address)
+    };
+    let with_codelet = |args, address| HelperTarget {
+        needs_codelet: true,
+        ..target(args, address)
+    };
+    Some(match id {
+        1 => with_thread(2, maps::lookup as *const ()),
+        2 => with_thread(2, maps::lookup_reset as *const ()),
+        3 => with_thread(3, maps::update as *const ()),
+        4 => with_thread(2, maps::delete as *const ()),
+        5 => with_thread(1, maps::clear as *const ()),
+        6 => with_thread(3, maps::dump as *const ()),
+        7 => target(0, numbers::time_get_ns as *const ()),
+        8 => target(0, numbers::get_sys_time as *const ()),
+        9 => target(2, numbers::get_sys_time_diff_ns as *const ()),
+        10 => target(2, numbers::hash as *const ()),
+        11 => with_codelet(5, printf::printf as *const ()),
+        13 => with_thread(0, numbers::mark_runtime_init as *const ()),
+        14 => HelperTarget {
+            needs_codelet: true,
+            ..with_thread(0, numbers::runtime_limit_exceeded as *const ())
+        },
+        15 => with_thread(0, numbers::rand as *const ()),
+        _ => return None,
+    })
+}

@@ -1,0 +1,137 @@
+//! Helpers that give numbers: clocks, hash, runtime limit and random numbers.
+#![expect(
+    unsafe_code,
+    reason = "takes addresses from machine code, which the verifier proved"
+)]
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jbpf_hooks::reclaim::{SCRATCH_WORDS, ThreadRecord};
+
+use super::hash::hashlittle;
+use crate::clock;
+use crate::engine::CodeletEnvironment;
+
+/// The scratch word of a [`ThreadRecord`] with the tick of the last `mark_runtime_init`; 0: none.
+pub const RUNTIME_START_WORD: usize = 0;
+
+/// The scratch word of a [`ThreadRecord`] with the state of its random generator; 0: not seeded.
+pub const RANDOM_WORD: usize = 1;
+
+const _: () = assert!(RUNTIME_START_WORD < SCRATCH_WORDS && RANDOM_WORD < SCRATCH_WORDS);
+
+/// 7: ns since 1970-01-01 UTC.
+pub(super) extern "C" fn time_get_ns() -> u64 {
+    clock::wall_ns()
+}
+
+/// 8: a tick of the fastest monotonic clock. Whether it is meant as start or end makes no difference.
+pub(super) extern "C" fn get_sys_time() -> u64 {
+    clock::ticks()
+}
+
+/// 9: ns between two ticks; 0 when the end lies before the start.
+pub(super) extern "C" fn get_sys_time_diff_ns(start: u64, end: u64) -> u64 {
+    clock::ticks_to_ns(end.saturating_sub(start))
+}
+
+/// 10: lookup3 of a buffer.
+///
+/// # Safety
+/// Called by verified code alone, which proves that `bytes` is readable for `size` bytes.
+pub(super) unsafe extern "C" fn hash(bytes: *const u8, size: u64) -> u64 {
+    // SAFETY: proved by the verifier.
+    u64::from(unsafe { hashlittle(bytes, size) })
+}
+
+/// 13: starts this thread's clock.
+///
+/// # Safety
+/// `thread` is the record of the calling thread.
+pub(super) unsafe extern "C" fn mark_runtime_init(thread: *const ThreadRecord) -> u64 {
+    // SAFETY: the caller's word.
+    let start = unsafe { &(*thread).scratch()[RUNTIME_START_WORD] };
+    start.store(clock::ticks().max(1), Ordering::Relaxed);
+    0
+}
+
+/// 14: 1 when more ns than the codelet's threshold have passed since this thread's clock was started; 0 as
+/// well when there is no threshold or the clock was never started.
+///
+/// # Safety
+/// `thread` is the record of the calling thread, `codelet` the environment of the calling codelet.
+pub(super) unsafe extern "C" fn runtime_limit_exceeded(
+    thread: *const ThreadRecord,
+    codelet: *const CodeletEnvironment,
+) -> u64 {
+    // SAFETY: the caller's word.
+    let threshold = unsafe { (*codelet).runtime_threshold_ns };
+    if threshold == 0 {
+        return 0;
+    }
+    // SAFETY: the caller's word.
+    let start = unsafe { &(*thread).scratch()[RUNTIME_START_WORD] }.load(Ordering::Relaxed);
+    if start == 0 {
+        return 0;
+    }
+    u64::from(clock::ticks_to_ns(clock::ticks().saturating_sub(start)) > threshold)
+}
+
+/// 15: a random number from 0 to 2^31 - 1.
+///
+/// # Safety
+/// `thread` is the record of the calling thread.
+pub(super) unsafe extern "C" fn rand(thread: *const ThreadRecord) -> u64 {
+    // SAFETY: the caller's word.
+    let state = unsafe { &(*thread).scratch()[RANDOM_WORD] };
+    next_random(state) >> 33
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): a step of a constant, and a mixing of 64 bits. Good enough to
+/// sample by, not to keep secrets.
+fn next_random(state: &AtomicU64) -> u64 {
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut word = state.load(Ordering::Relaxed);
+    if word == 0 {
+        word = seed();
+    }
+    word = word.wrapping_add(STEP);
+    state.store(word, Ordering::Relaxed);
+    word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ word >> 31
+}
+
+/// From the system's random numbers, by way of the standard library's hash keys.
+#[cold]
+fn seed() -> u64 {
+    RandomState::new().hash_one(0_u8) | 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_numbers_differ_between_threads_and_from_each_other() {
+        let (one, other) = (AtomicU64::new(0), AtomicU64::new(0));
+        let of_one: Vec<u64> = (0..64).map(|_| next_random(&one)).collect();
+        let of_other: Vec<u64> = (0..64).map(|_| next_random(&other)).collect();
+        assert_ne!(of_one, of_other);
+        let distinct: std::collections::HashSet<_> = of_one.iter().chain(&of_other).collect();
+        assert_eq!(distinct.len(), 128);
+    }
+
+    #[test]
+    fn every_bit_of_a_random_number_is_used() {
+        let state = AtomicU64::new(0);
+        let (mut any, mut all) = (0, u64::MAX);
+        for _ in 0..1000 {
+            let number = next_random(&state) >> 33;
+            any |= number;
+            all &= number;
+        }
+        assert_eq!((any, all), (i32::MAX as u64, 0));
+    }
+}

@@ -1,0 +1,83 @@
+//! Why a map cannot be made or opened.
+
+use thiserror::Error;
+
+use super::pages::PagesError;
+
+/// Why a map could not be made. Each names the map.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MapError {
+    /// A field of the definition is 0 and must not be.
+    #[error("map `{map}`: {field} is 0")]
+    Zero {
+        /// The map.
+        map: String,
+        /// The field of its definition.
+        field: &'static str,
+    },
+    /// A field of the definition is beyond its limit.
+    #[error("map `{map}`: {field} is {value}, and at most {limit} is allowed")]
+    TooLarge {
+        /// The map.
+        map: String,
+        /// The field of its definition.
+        field: &'static str,
+        /// What it says.
+        value: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// The key of an array cannot hold an index.
+    #[error("map `{map}`: key_size is {key_size}, and an array's key holds an index of 4 bytes")]
+    KeyTooSmall {
+        /// The map.
+        map: String,
+        /// What the definition says.
+        key_size: u32,
+    },
+    /// The sizes multiply to more than an address space holds.
+    #[error(
+        "map `{map}`: max_entries {max_entries} times value_size {value_size} is more memory than there can be"
+    )]
+    Overflow {
+        /// The map.
+        map: String,
+        /// What the definition says.
+        max_entries: u32,
+        /// What the definition says.
+        value_size: u32,
+    },
+    /// A data section whose contents are not of its size.
+    #[error("map `{map}`: its contents are {contents} bytes and its value_size is {value_size}")]
+    SectionSize {
+        /// The map.
+        map: String,
+        /// Bytes of initial contents.
+        contents: usize,
+        /// What the definition says.
+        value_size: u32,
+    },
+    /// Initial contents on a map that is no array of one entry.
+    #[error("map `{map}`: only an array of one entry can be a data section")]
+    NoSection {
+        /// The map.
+        map: String,
+    },
+    /// Memory could not be had.
+    #[error("map `{map}`: {source}")]
+    Memory {
+        /// The map.
+        map: String,
+        /// Why.
+        source: PagesError,
+    },
+    /// A kind that the application did not provide.
+    #[error("map `{map}`: nobody provides maps of type {number}")]
+    UnknownKind {
+        /// The map.
+        map: String,
+        /// The number in its definition.
+        number: u32,
+    },
+}

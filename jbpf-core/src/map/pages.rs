@@ -1,0 +1,420 @@
+//! Pages of memory for maps: zeroed, faulted in when made, given back when dropped.
+#![expect(
+    unsafe_code,
+    reason = "maps memory from the system and gives it back; each block proves its own case"
+)]
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use thiserror::Error;
+
+/// Alignment and granularity of [`Pages`], in bytes. Larger pages of the system are multiples of it.
+const PAGE: usize = 4096;
+
+/// How the memory of maps is obtained.
+#[derive(Debug, Clone, Default)]
+pub struct MapOptions {
+    /// Ask for transparent huge pages (`madvise(MADV_HUGEPAGE)`) where a map is large enough.
+    pub huge_pages: bool,
+    /// Lock the pages in memory (`mlock`), so that they are never paged out.
+    pub lock_memory: bool,
+    /// What all maps of the runtime may take together; `None`: no limit.
+    pub budget: Option<Arc<MemoryBudget>>,
+}
+
+/// A limit in bytes that several maps share.
+#[derive(Debug)]
+pub struct MemoryBudget {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl MemoryBudget {
+    /// A budget of `limit` bytes, unused.
+    #[must_use]
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            used: AtomicUsize::new(0),
+        })
+    }
+
+    /// The limit in bytes.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Bytes in use now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: usize) -> Result<(), PagesError> {
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                used.checked_add(bytes).filter(|sum| *sum <= self.limit)
+            })
+            .map(|_| ())
+            .map_err(|used| PagesError::OverBudget {
+                bytes,
+                left: self.limit - used,
+                limit: self.limit,
+            })
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Why memory for a map could not be had.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum PagesError {
+    /// The runtime's memory budget does not allow it.
+    #[error("{bytes} bytes are needed and {left} of the memory budget of {limit} bytes are left")]
+    OverBudget {
+        /// Bytes asked for.
+        bytes: usize,
+        /// Bytes left in the budget.
+        left: usize,
+        /// The whole budget.
+        limit: usize,
+    },
+    /// The system refused to map memory.
+    #[error("the system refused {bytes} bytes: {reason}")]
+    Refused {
+        /// Bytes asked for.
+        bytes: usize,
+        /// The system's reason.
+        reason: String,
+    },
+    /// `mlock` failed.
+    #[error(
+        "{bytes} bytes could not be locked in memory: {reason}; raise RLIMIT_MEMLOCK or build the runtime without lock_memory"
+    )]
+    NotLocked {
+        /// Bytes asked for.
+        bytes: usize,
+        /// The system's reason.
+        reason: String,
+    },
+    /// `madvise(MADV_HUGEPAGE)` failed.
+    #[error(
+        "{bytes} bytes could not be put on huge pages: {reason}; enable transparent huge pages or build the runtime without huge_pages"
+    )]
+    NoHugePages {
+        /// Bytes asked for.
+        bytes: usize,
+        /// The system's reason.
+        reason: String,
+    },
+}
+
+/// A run of zeroed pages, all present in memory. Unmapped on drop.
+///
+/// It hands out a raw pointer and never a reference: what lies there is shared with machine code
+/// and other threads.
+pub struct Pages {
+    start: NonNull<u8>,
+    len: usize,
+    budget: Option<Arc<MemoryBudget>>,
+}
+
+// SAFETY: `Pages` owns its mapping like a `Box` owns its memory, and gives access through raw pointers
+// alone, whose users synchronise among themselves.
+unsafe impl Send for Pages {}
+// SAFETY: as above; `&Pages` reads two fields that never change.
+unsafe impl Sync for Pages {}
+
+impl Pages {
+    /// At least `bytes` zeroed bytes, aligned to 4096.
+    ///
+    /// # Errors
+    /// The budget or the system does not give them, or the options cannot be met.
+    pub fn new(bytes: usize, options: &MapOptions) -> Result<Self, PagesError> {
+        let len = bytes
+            .max(1)
+            .checked_next_multiple_of(PAGE)
+            .filter(|len| isize::try_from(*len).is_ok())
+            .ok_or_else(|| PagesError::Refused {
+                bytes,
+                reason: "more than the address space holds".to_owned(),
+            })?;
+        if let Some(budget) = &options.budget {
+            budget.take(len)?;
+        }
+        match system::obtain(len, options) {
+            Ok(start) => Ok(Self {
+                start,
+                len,
+                budget: options.budget.clone(),
+            }),
+            Err(error) => {
+                if let Some(budget) = &options.budget {
+                    budget.give_back(len);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What [`len`](Self::len) is a multiple of.
+    pub(super) const GRANULE: usize = PAGE;
+
+    /// Gives up ownership for the address of the first byte.
+    pub(super) fn into_raw(self) -> NonNull<u8> {
+        let mut pages = ManuallyDrop::new(self);
+        drop(pages.budget.take());
+        pages.start
+    }
+
+    /// Takes ownership back.
+    ///
+    /// # Safety
+    /// `start` came from [`into_raw`](Self::into_raw) of pages made with this size and these options,
+    /// and comes back once.
+    pub(super) unsafe fn from_raw(start: NonNull<u8>, bytes: usize, options: &MapOptions) -> Self {
+        Self {
+            start,
+            len: bytes.max(1).next_multiple_of(PAGE),
+            budget: options.budget.clone(),
+        }
+    }
+
+    /// The first byte.
+    #[must_use]
+    pub fn start(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// Bytes mapped: what was asked for, rounded up to whole pages.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.len
+    }
+
+    /// Whether `len` bytes from `addr` on lie in these pages.
+    #[must_use]
+    pub fn contains(&self, addr: usize, len: usize) -> bool {
+        addr.checked_sub(self.start.as_ptr().addr())
+            .and_then(|offset| offset.checked_add(len))
+            .is_some_and(|end| end <= self.len)
+    }
+
+    /// Makes the pages read-only for good.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn make_read_only(&mut self) -> Result<(), PagesError> {
+        system::make_read_only(self.start, self.len)
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `obtain` with this length and is given back once.
+        unsafe { system::give_back(self.start, self.len) };
+        if let Some(budget) = &self.budget {
+            budget.give_back(self.len);
+        }
+    }
+}
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pages({:p}, {} bytes)", self.start, self.len)
+    }
+}
+
+#[cfg(not(miri))]
+mod system {
+    use std::ptr::{self, NonNull};
+
+    use rustix::mm::{
+        Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mlock, mmap_anonymous, mprotect,
+        munmap,
+    };
+
+    use super::{MapOptions, PAGE, PagesError};
+
+    /// Below this size no huge page fits.
+    const HUGE_PAGE: usize = 2 << 20;
+
+    pub(super) fn obtain(len: usize, options: &MapOptions) -> Result<NonNull<u8>, PagesError> {
+        let refused = |errno: rustix::io::Errno| PagesError::Refused {
+            bytes: len,
+            reason: errno.to_string(),
+        };
+        let huge = options.huge_pages && len >= HUGE_PAGE;
+        let mut flags = MapFlags::PRIVATE;
+        if !huge {
+            flags |= MapFlags::POPULATE;
+        }
+        // SAFETY: a new anonymous mapping at an address of the system's choice touches nothing else.
+        let start = unsafe {
+            mmap_anonymous(
+                ptr::null_mut(),
+                len,
+                ProtFlags::READ | ProtFlags::WRITE,
+                flags,
+            )
+        }
+        .map_err(refused)?;
+        let Some(start) = NonNull::new(start.cast::<u8>()) else {
+            return Err(refused(rustix::io::Errno::NOMEM));
+        };
+        if huge {
+            // SAFETY: advice on pages that nobody else knows of yet; it does not change contents.
+            let advised = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxHugepage) };
+            if let Err(errno) = advised {
+                // SAFETY: mapped above with this length, and not handed out.
+                unsafe { give_back(start, len) };
+                return Err(PagesError::NoHugePages {
+                    bytes: len,
+                    reason: errno.to_string(),
+                });
+            }
+            for offset in (0..len).step_by(PAGE) {
+                // SAFETY: `offset` is below the mapping's length.
+                let page = unsafe { start.add(offset) };
+                // SAFETY: mapped and writable, and nobody else knows of it.
+                unsafe { page.write_volatile(0) };
+            }
+        }
+        if options.lock_memory {
+            // SAFETY: locking changes neither contents nor address of the pages.
+            if let Err(errno) = unsafe { mlock(start.as_ptr().cast(), len) } {
+                // SAFETY: mapped above with this length, and not handed out.
+                unsafe { give_back(start, len) };
+                return Err(PagesError::NotLocked {
+                    bytes: len,
+                    reason: errno.to_string(),
+                });
+            }
+        }
+        Ok(start)
+    }
+
+    pub(super) fn make_read_only(start: NonNull<u8>, len: usize) -> Result<(), PagesError> {
+        // SAFETY: the caller owns these pages; a write to them faults from now on, and no reference to
+        // them exists that could be used for one.
+        unsafe { mprotect(start.as_ptr().cast(), len, MprotectFlags::READ) }.map_err(|errno| {
+            PagesError::Refused {
+                bytes: len,
+                reason: errno.to_string(),
+            }
+        })
+    }
+
+    /// # Safety
+    /// `start` and `len` are those of one [`obtain`], and nobody uses the pages any more.
+    pub(super) unsafe fn give_back(start: NonNull<u8>, len: usize) {
+        // SAFETY: the caller owns the mapping. An error would mean that it does not exist; there is
+        // nothing to be done about it in a drop.
+        let _ = unsafe { munmap(start.as_ptr().cast(), len) };
+    }
+}
+
+/// Miri knows no `mmap`: the heap stands in.
+#[cfg(miri)]
+mod system {
+    use std::alloc::{Layout, alloc_zeroed, dealloc};
+    use std::ptr::NonNull;
+
+    use super::{MapOptions, PAGE, PagesError};
+
+    fn layout(len: usize) -> Result<Layout, PagesError> {
+        Layout::from_size_align(len, PAGE).map_err(|error| PagesError::Refused {
+            bytes: len,
+            reason: error.to_string(),
+        })
+    }
+
+    pub(super) fn obtain(len: usize, _options: &MapOptions) -> Result<NonNull<u8>, PagesError> {
+        let layout = layout(len)?;
+        // SAFETY: `len` is a whole number of pages and more than 0.
+        NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(|| PagesError::Refused {
+            bytes: len,
+            reason: "out of memory".to_owned(),
+        })
+    }
+
+    pub(super) fn make_read_only(_start: NonNull<u8>, _len: usize) -> Result<(), PagesError> {
+        Ok(())
+    }
+
+    /// # Safety
+    /// `start` and `len` are those of one [`obtain`], and nobody uses the pages any more.
+    pub(super) unsafe fn give_back(start: NonNull<u8>, len: usize) {
+        if let Ok(layout) = layout(len) {
+            // SAFETY: allocated by `obtain` with this layout.
+            unsafe { dealloc(start.as_ptr(), layout) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_charged_in_whole_pages_and_refunded_on_drop() {
+        let budget = MemoryBudget::new(3 * PAGE);
+        let options = MapOptions {
+            budget: Some(Arc::clone(&budget)),
+            ..MapOptions::default()
+        };
+        let first = Pages::new(1, &options).unwrap();
+        let second = Pages::new(PAGE + 1, &options).unwrap();
+        assert_eq!(budget.used(), 3 * PAGE);
+        assert_eq!(
+            Pages::new(1, &options).unwrap_err(),
+            PagesError::OverBudget {
+                bytes: PAGE,
+                left: 0,
+                limit: 3 * PAGE
+            }
+        );
+        drop(first);
+        assert_eq!(budget.used(), 2 * PAGE);
+        drop(second);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn what_no_address_space_holds_is_refused_and_not_charged() {
+        let budget = MemoryBudget::new(usize::MAX);
+        let options = MapOptions {
+            budget: Some(Arc::clone(&budget)),
+            ..MapOptions::default()
+        };
+        assert!(matches!(
+            Pages::new(usize::MAX - 5, &options),
+            Err(PagesError::Refused { .. })
+        ));
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn pages_are_zeroed_and_know_their_bounds() {
+        let pages = Pages::new(5000, &MapOptions::default()).unwrap();
+        assert_eq!(pages.size(), 8192);
+        let start = pages.start().addr();
+        assert!(pages.contains(start, 8192));
+        assert!(!pages.contains(start, 8193));
+        assert!(!pages.contains(start - 1, 1));
+        assert!(!pages.contains(start + 8192, 1));
+        assert!(!pages.contains(start + 1, usize::MAX));
+        for offset in 0..pages.size() {
+            let byte = pages.start().wrapping_add(offset);
+            // SAFETY: inside the mapping, which no other thread knows.
+            assert_eq!(unsafe { byte.read() }, 0);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Copies of memory that codelets and other threads may be writing at the same time.
+//!
+//! Every byte moves through a relaxed atomic, eight at a time where both ends are aligned: a copy
+//! that races with a writer gives each aligned word as it was at some moment, and is never undefined.
+#![expect(
+    unsafe_code,
+    reason = "reads and writes memory by address; callers prove that it is there"
+)]
+#![expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "an address is computed and used under one proof"
+)]
+
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+/// Bytes of a word.
+pub(crate) const WORD: usize = size_of::<u64>();
+
+/// Copies `len` bytes. The two may overlap only if they are the same.
+///
+/// # Safety
+/// `src` is valid for reads and `dst` for writes of `len` bytes, and whoever else accesses them does
+/// so atomically or from machine code.
+#[inline]
+pub(crate) unsafe fn copy(src: *const u8, dst: *mut u8, len: usize) {
+    let mut done = 0;
+    let alignment = src.addr() | dst.addr();
+    if alignment.is_multiple_of(WORD) {
+        while len - done >= WORD {
+            // SAFETY: `done + 8 <= len`, and both addresses are multiples of 8.
+            unsafe { copy_word(src.add(done), dst.add(done)) };
+            done += WORD;
+        }
+    }
+    if alignment.is_multiple_of(4) {
+        while len - done >= 4 {
+            // SAFETY: `done + 4 <= len`, and both addresses are multiples of 4.
+            unsafe { copy_half(src.add(done), dst.add(done)) };
+            done += 4;
+        }
+    }
+    while done < len {
+        // SAFETY: `done < len`.
+        unsafe { copy_byte(src.add(done), dst.add(done)) };
+        done += 1;
+    }
+}
+
+/// Sets `len` bytes to zero.
+///
+/// # Safety
+/// As for the destination of [`copy`].
+#[inline]
+pub(crate) unsafe fn zero(dst: *mut u8, len: usize) {
+    let mut done = 0;
+    if dst.addr().is_multiple_of(WORD) {
+        while len - done >= WORD {
+            // SAFETY: `done + 8 <= len`, and the address is a multiple of 8.
+            unsafe { store_word(dst.add(done), 0) };
+            done += WORD;
+        }
+    }
+    while done < len {
+        // SAFETY: `done < len`.
+        unsafe { AtomicU8::from_ptr(dst.add(done)) }.store(0, Ordering::Relaxed);
+        done += 1;
+    }
+}
+
+/// Reads four bytes, aligned or not, as a little-endian number.
+///
+/// # Safety
+/// As for the source of [`copy`].
+#[inline]
+pub(crate) unsafe fn load_u32(src: *const u8) -> u32 {
+    if src.addr().is_multiple_of(4) {
+        // SAFETY: aligned, and readable by the caller's word.
+        return u32::from_le(
+            unsafe { AtomicU32::from_ptr(src.cast_mut().cast()) }.load(Ordering::Relaxed),
+        );
+    }
+    let mut bytes = [0; 4];
+    // SAFETY: the caller's word for the source; the destination is a local of that size.
+    unsafe { copy(src, bytes.as_mut_ptr(), bytes.len()) };
+    u32::from_le_bytes(bytes)
+}
+
+/// Reads eight bytes, aligned or not, in memory order.
+///
+/// # Safety
+/// As for the source of [`copy`].
+#[inline]
+pub(crate) unsafe fn load_u64(src: *const u8) -> u64 {
+    if src.addr().is_multiple_of(WORD) {
+        // SAFETY: aligned, and readable by the caller's word.
+        return unsafe { load_word(src) };
+    }
+    let mut bytes = [0; WORD];
+    // SAFETY: the caller's word for the source; the destination is a local of that size.
+    unsafe { copy(src, bytes.as_mut_ptr(), bytes.len()) };
+    u64::from_ne_bytes(bytes)
+}
+
+/// # Safety
+/// As for the source of [`copy`], and aligned to 8.
+#[inline]
+pub(crate) unsafe fn load_word(src: *const u8) -> u64 {
+    // SAFETY: the caller's word.
+    unsafe { AtomicU64::from_ptr(src.cast_mut().cast()) }.load(Ordering::Relaxed)
+}
+
+/// # Safety
+/// As for the destination of [`copy`], and aligned to 8.
+#[inline]
+pub(crate) unsafe fn store_word(dst: *mut u8, word: u64) {
+    // SAFETY: the caller's word.
+    unsafe { AtomicU64::from_ptr(dst.cast()) }.store(word, Ordering::Relaxed);
+}
+
+/// # Safety
+/// As [`copy`] of eight bytes, both aligned to 8.
+#[inline]
+unsafe fn copy_word(src: *const u8, dst: *mut u8) {
+    // SAFETY: the caller's word.
+    let word = unsafe { load_word(src) };
+    // SAFETY: the caller's word.
+    unsafe { store_word(dst, word) };
+}
+
+/// # Safety
+/// As [`copy`] of four bytes, both aligned to 4.
+#[inline]
+unsafe fn copy_half(src: *const u8, dst: *mut u8) {
+    // SAFETY: the caller's word.
+    let half = unsafe { AtomicU32::from_ptr(src.cast_mut().cast()) }.load(Ordering::Relaxed);
+    // SAFETY: the caller's word.
+    unsafe { AtomicU32::from_ptr(dst.cast()) }.store(half, Ordering::Relaxed);
+}
+
+/// # Safety
+/// As [`copy`] of one byte.
+#[inline]
+unsafe fn copy_byte(src: *const u8, dst: *mut u8) {
+    // SAFETY: the caller's word.
+    let byte = unsafe { AtomicU8::from_ptr(src.cast_mut()) }.load(Ordering::Relaxed);
+    // SAFETY: the caller's word.
+    unsafe { AtomicU8::from_ptr(dst) }.store(byte, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_and_zeroes_exactly_what_is_asked_at_every_alignment_and_length() {
+        for src_offset in 0..8 {
+            for dst_offset in 0..8 {
+                for len in 0..40 {
+                    let mut src: Vec<u8> = (1..=64).collect();
+                    let mut dst = vec![0xee_u8; 64];
+                    // SAFETY: both offsets plus `len` stay below 64.
+                    unsafe {
+                        copy(
+                            src.as_mut_ptr().add(src_offset),
+                            dst.as_mut_ptr().add(dst_offset),
+                            len,
+                        );
+                    }
+                    let mut expected = vec![0xee_u8; 64];
+                    expected[dst_offset..dst_offset + len]
+                        .copy_from_slice(&src[src_offset..src_offset + len]);
+                    assert_eq!(dst, expected);
+                    // SAFETY: the offset plus `len` stays below 64.
+                    unsafe { zero(dst.as_mut_ptr().add(dst_offset), len) };
+                    expected[dst_offset..dst_offset + len].fill(0);
+                    assert_eq!(dst, expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_at_every_alignment() {
+        let mut bytes: Vec<u8> = (0..32).collect();
+        for offset in 0..8 {
+            // SAFETY: offset plus 8 stays below 32.
+            let (half, word) = unsafe {
+                let at = bytes.as_mut_ptr().add(offset);
+                (load_u32(at), load_u64(at))
+            };
+            let first: [u8; 4] = bytes[offset..offset + 4].try_into().unwrap();
+            let all: [u8; 8] = bytes[offset..offset + 8].try_into().unwrap();
+            assert_eq!(half, u32::from_le_bytes(first));
+            assert_eq!(word, u64::from_ne_bytes(all));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What lies behind a map, by kind.
+
+use jbpf_verifier::types::{MapDef, MapKind};
+
+use super::MapError;
+use super::array::{ArrayLayout, ArrayMap};
+use super::hash::{HashLayout, HashTable};
+use super::pages::{MapOptions, PagesError};
+use super::per_thread::{PerThreadArray, PerThreadHash};
+
+/// A map's memory and operations, by kind.
+#[derive(Debug)]
+pub enum Storage {
+    /// ARRAY, or a data section.
+    Array(ArrayMap),
+    /// HASHMAP.
+    Hash(HashTable),
+    /// PER_THREAD_ARRAY.
+    PerThreadArray(PerThreadArray),
+    /// PER_THREAD_HASHMAP.
+    PerThreadHash(PerThreadHash),
+}
+
+impl Storage {
+    pub(super) fn new(def: &MapDef, options: &MapOptions) -> Result<Self, MapError> {
+        check_fields(def)?;
+        let out_of_memory = |source: PagesError| MapError::Memory {
+            map: def.name.clone(),
+            source,
+        };
+        if let Some(section) = &def.section {
+            let layout = ArrayLayout::new(def)?;
+            return ArrayMap::section(layout, section, options)
+                .map(Self::Array)
+                .map_err(out_of_memory);
+        }
+        match def.kind {
+            MapKind::Array => ArrayMap::new(ArrayLayout::new(def)?, options)
+                .map(Self::Array)
+                .map_err(out_of_memory),
+            MapKind::Hash => HashTable::new(HashLayout::new(def)?, options)
+                .map(Self::Hash)
+                .map_err(out_of_memory),
+            MapKind::PerThreadArray => Ok(Self::PerThreadArray(PerThreadArray::new(
+                ArrayLayout::new(def)?,
+                options,
+            ))),
+            MapKind::PerThreadHash => Ok(Self::PerThreadHash(PerThreadHash::new(
+                HashLayout::new(def)?,
+                options,
+            ))),
+            kind => Err(MapError::UnknownKind {
+                map: def.name.clone(),
+                number: kind.number(),
+            }),
+        }
+    }
+}
+
+/// What every kind demands of a definition.
+fn check_fields(def: &MapDef) -> Result<(), MapError> {
+    let map = || def.name.clone();
+    for (field, value) in [
+        ("value_size", def.value_size),
+        ("max_entries", def.max_entries),
+    ] {
+        if value == 0 {
+            return Err(MapError::Zero { map: map(), field });
+        }
+    }
+    match def.kind {
+        MapKind::Array | MapKind::PerThreadArray if def.key_size < 4 => {
+            return Err(MapError::KeyTooSmall {
+                map: map(),
+                key_size: def.key_size,
+            });
+        }
+        MapKind::Hash | MapKind::PerThreadHash if def.key_size == 0 => {
+            return Err(MapError::Zero {
+                map: map(),
+                field: "key_size",
+            });
+        }
+        _ => {}
+    }
+    match &def.section {
+        None => Ok(()),
+        Some(_) if def.kind != MapKind::Array || def.max_entries != 1 => {
+            Err(MapError::NoSection { map: map() })
+        }
+        Some(section) if section.contents.len() != def.value_size as usize => {
+            Err(MapError::SectionSize {
+                map: map(),
+                contents: section.contents.len(),
+                value_size: def.value_size,
+            })
+        }
+        Some(_) => Ok(()),
+    }
+}
