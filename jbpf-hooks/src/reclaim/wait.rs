@@ -1,6 +1,7 @@
 //! Waiting for a reader that may be on another processor for some nanoseconds more, or descheduled
 //! for long.
 
+#[cfg(not(loom))]
 use core::time::Duration;
 
 /// Spins, then yields, then sleeps: a reader that is not running does not cost a processor.
@@ -8,6 +9,7 @@ pub(super) struct Wait {
     rounds: u32,
 }
 
+#[cfg(not(loom))]
 impl Wait {
     const SPINS: u32 = 64;
     const YIELDS: u32 = 32;
@@ -19,7 +21,6 @@ impl Wait {
         Self { rounds: 0 }
     }
 
-    #[cfg(not(loom))]
     pub(super) fn a_little(&mut self) {
         let round = self.rounds;
         self.rounds = round.saturating_add(1);
@@ -32,8 +33,15 @@ impl Wait {
             std::thread::sleep(Self::SHORTEST * (1 << doublings));
         }
     }
+}
 
-    #[cfg(loom)]
+/// The model has no time: it lets another thread run.
+#[cfg(loom)]
+impl Wait {
+    pub(super) fn new() -> Self {
+        Self { rounds: 0 }
+    }
+
     pub(super) fn a_little(&mut self) {
         self.rounds += 1;
         loom::thread::yield_now();
