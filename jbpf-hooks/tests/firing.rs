@@ -12,67 +12,18 @@
 )]
 
 use std::ffi::c_void;
-use std::ptr;
 use std::sync::Mutex;
 use std::thread;
 
-use jbpf_hooks::context::{ContextLayout, JbpfContext, RegionLayout};
-use jbpf_hooks::hook::{Hook, HookInfo, HookKind};
+use jbpf_hooks::hook::Hook;
 use jbpf_hooks::reclaim::{self, MAX_NESTING, SynchronizeError, ThreadRecord};
 
-/// The context of every hook here: no region, one number.
-#[derive(Default)]
-#[repr(C)]
-struct Number {
-    data: u64,
-    data_end: u64,
-    meta_data: u64,
-    number: u64,
-}
-
-// SAFETY: four u64 in C layout, always initialised.
-unsafe impl JbpfContext for Number {
-    const CONTEXT: ContextLayout = ContextLayout {
-        name: "Number",
-        readable: 32,
-        size: 32,
-        region: RegionLayout::None,
-        fields: &[],
-    };
-}
-
-const fn hook() -> Hook {
-    Hook::new(HookInfo {
-        name: "number",
-        kind: HookKind::Control,
-        program_type: None,
-        max_instructions: None,
-        context: &Number::CONTEXT,
-        module: module_path!(),
-        file: file!(),
-        line: line!(),
-        docs: "",
-    })
-}
-
-fn fire(hook: &Hook, number: u64) -> Option<u64> {
-    let mut context = Number {
-        number,
-        ..Number::default()
-    };
-    // SAFETY: the hook's layout is `Number`'s, which has no region.
-    unsafe { hook.fire_control(&mut context) }
-}
-
-fn attach(hook: &Hook, dispatch: jbpf_hooks::hook::Dispatch) {
-    // SAFETY: the functions of this file live as long as the process, do not unwind, and take a
-    // `Number`; each test attaches to a hook of its own.
-    unsafe { hook.attach(dispatch, ptr::null_mut()) };
-}
+mod number;
+use number::{Number, attach, fire, hook, number};
 
 extern "C" fn doubles(context: *mut c_void, _: *const ThreadRecord, _: *const Hook) -> u64 {
-    // SAFETY: every hook here fires with a `Number`.
-    let context = unsafe { &mut *context.cast::<Number>() };
+    // SAFETY: attached to hooks of numbers alone.
+    let context = unsafe { number(context) };
     context.meta_data = 1;
     context.number * 2
 }

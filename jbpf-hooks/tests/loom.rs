@@ -41,7 +41,8 @@ use loom::thread;
 #[repr(C)]
 struct Empty([u64; 3]);
 
-impl JbpfContext for Empty {
+// SAFETY: three u64 in C layout, always initialised.
+unsafe impl JbpfContext for Empty {
     const CONTEXT: ContextLayout = ContextLayout {
         name: "Empty",
         readable: 24,

@@ -159,25 +159,29 @@ pub fn on_new_thread(observer: Option<fn(slot: u32)>) {
 ///
 /// [`Fences::Readers`] is for applications whose processors must not be interrupted by a load or unload.
 pub fn prefer_fences(wanted: Fences) -> Fences {
-    settle();
+    settle(process());
     barrier::prefer(wanted)
 }
 
 /// Called before anything is attached: makes all decisions that the first call would otherwise
 /// make, and remembers the process as the one that may free.
 pub(crate) fn prepare_process() {
-    settle();
+    settle(process());
     barrier::decided();
 }
 
-fn settle() {
-    let _ = HOME.compare_exchange(0, process(), Ordering::Relaxed, Ordering::Relaxed);
+/// Makes this process the one that makes the decisions if there is none; returns which one is.
+fn settle(process: u32) -> u32 {
+    match HOME.compare_exchange(0, process, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => process,
+        Err(home) => home,
+    }
 }
 
 /// Whether another process than this one made the decisions; makes it this one if none did.
 fn is_forked_child() -> bool {
-    settle();
-    HOME.load(Ordering::Relaxed) != process()
+    let process = process();
+    settle(process) != process
 }
 
 #[cfg(not(loom))]

@@ -1,0 +1,89 @@
+//! A forked child runs what its one thread finds attached, and frees nothing. Alone in its
+//! process: it forks.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+#![allow(
+    unsafe_code,
+    reason = "attaches dispatch functions, as the runtime does"
+)]
+
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+
+use jbpf_hooks::hook::Hook;
+use jbpf_hooks::reclaim::{self, SynchronizeError, ThreadRecord};
+
+mod number;
+use number::{attach, fire, hook};
+
+unsafe extern "C" {
+    safe fn fork() -> i32;
+    fn waitpid(process: i32, status: *mut i32, options: i32) -> i32;
+    safe fn _exit(status: i32) -> !;
+}
+
+static BLOCKS: Hook = hook();
+static ANSWERS: Hook = hook();
+static INSIDE: AtomicBool = AtomicBool::new(false);
+static GO_ON: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn blocks(_: *mut c_void, _: *const ThreadRecord, _: *const Hook) -> u64 {
+    INSIDE.store(true, SeqCst);
+    while !GO_ON.load(SeqCst) {
+        thread::yield_now();
+    }
+    0
+}
+
+extern "C" fn answers(_: *mut c_void, _: *const ThreadRecord, _: *const Hook) -> u64 {
+    42
+}
+
+/// What the child finds; the number of the first thing that is wrong.
+fn child() -> i32 {
+    if !matches!(reclaim::synchronize(), Err(SynchronizeError::ForkedChild)) {
+        return 1;
+    }
+    if fire(&ANSWERS, 0) != Some(42) {
+        return 2;
+    }
+    let new_thread = thread::spawn(|| (fire(&ANSWERS, 0), reclaim::prepare_thread()));
+    if !matches!(new_thread.join(), Ok((None, None))) {
+        return 3;
+    }
+    if ANSWERS.skipped() != 1 {
+        return 4;
+    }
+    0
+}
+
+#[test]
+fn a_forked_child_does_not_wait_for_threads_that_it_does_not_have() {
+    attach(&BLOCKS, blocks);
+    attach(&ANSWERS, answers);
+    assert_eq!(fire(&ANSWERS, 0), Some(42));
+    let other = thread::spawn(|| fire(&BLOCKS, 0));
+    while !INSIDE.load(SeqCst) {
+        thread::yield_now();
+    }
+    let process = fork();
+    assert!(process >= 0);
+    if process == 0 {
+        _exit(child());
+    }
+    let mut status = -1;
+    // SAFETY: `status` may be written.
+    assert_eq!(unsafe { waitpid(process, &raw mut status, 0) }, process);
+    assert_eq!(status, 0, "exit status times 256");
+
+    GO_ON.store(true, SeqCst);
+    assert_eq!(other.join().unwrap(), Some(0));
+    reclaim::synchronize().unwrap();
+}
