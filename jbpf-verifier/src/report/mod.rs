@@ -1,15 +1,17 @@
 //! Rejections: what was wrong, where, why, and what to try.
 //!
-//! `codes` holds the stable codes with their explanations, `render` the terminal's view.
+//! `codes` holds the stable codes, `pages` their explanations, `render` the terminal's view.
 
 use serde::{Deserialize, Serialize};
 
 pub mod codes;
+mod pages;
 pub mod render;
 
 pub use codes::Code;
+pub use render::render;
 
-/// Why a program was rejected. A value: `Display` is its one sentence, [`render`] shows the rest.
+/// Why a program was rejected. A value: `Display` is its one sentence, [`render()`] shows the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Rejection {

@@ -28,7 +28,7 @@ pub fn render(rejection: &Rejection, color: bool) -> String {
         .id(rejection.code.to_string());
     let group = notes(rejection).into_iter().fold(
         places(Group::with_title(title), rejection),
-        |group, note| group.element(Level::NOTE.message(note)),
+        |group, note| group.element(Level::NOTE.message(normalize_untrusted_str(&note))),
     );
     let group = match &rejection.hint {
         Some(hint) => group.element(Level::HELP.message(normalize_untrusted_str(hint))),
@@ -381,6 +381,12 @@ error[E0025]: `r0` may be null here
             line.column = 400;
         }
         rejection.program = "x\ny\u{1b}".to_owned();
+        rejection.registers = vec![("r0".to_owned(), "\u{1b}[31m\nfake".to_owned())];
+        rejection.hint = Some("\u{1b}[31m".to_owned());
+        rejection
+            .path
+            .iter_mut()
+            .for_each(|step| step.what.insert(0, '\r'));
         let text = render(&rejection, false);
         assert!(
             text.chars().all(|c| c == '\n' || !c.is_control()),
