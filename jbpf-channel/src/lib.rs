@@ -1,4 +1,41 @@
 //! Channels of jbpf: records out of codelets, control into them.
 //!
 //! A channel is a bounded ring of fixed-size, numbered records. Sending never blocks, allocates or
-//! waits; what does not fit is dropped and counted.
+//! waits; what does not fit is dropped and counted. An *output* channel carries records from
+//! codelets, which run on any thread of the host application, to one primary reader, a
+//! [`Receiver`], and to any number of *taps* that watch without delaying it. An *input* channel
+//! carries records from any thread's [`Sender`] to codelets; each record reaches exactly one call.
+//!
+//! In one process a ring is plain memory. Across processes it lives in sealed `memfd`s: a peer can lose
+//! its own records, and nothing else.
+//!
+//! Nothing here knows codelets, the verifier or the engine: a process that only collects records
+//! links this crate and no compiler.
+
+#[cfg(not(loom))]
+mod channel;
+#[cfg(not(loom))]
+mod error;
+#[cfg(not(loom))]
+mod receiver;
+mod ring;
+#[cfg(not(loom))]
+mod sender;
+#[cfg(not(loom))]
+mod stream_id;
+#[cfg(not(loom))]
+mod wake;
+
+#[cfg(not(loom))]
+pub use crate::{
+    channel::ChannelInfo,
+    error::{ChannelError, RecvError, SendError},
+    receiver::{RawReceiver, Receiver, TryIter},
+    ring::{
+        input::{InputAddresses, InputOptions, InputRing},
+        output::{OutputAddresses, OutputOptions, OutputRing},
+    },
+    sender::{RawSender, Sender},
+    stream_id::{ParseStreamIdError, StreamId},
+    wake::Doorbell,
+};

@@ -1,0 +1,119 @@
+//! Why a channel could not be made, opened or used.
+
+use std::io;
+
+/// Why a channel could not be made or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// The ring would exceed what its words can number or the address space hold.
+    #[error(
+        "channel {channel}: {records} records of {record_size} bytes are too many for one ring"
+    )]
+    TooLarge {
+        /// The channel's name.
+        channel: String,
+        /// Records asked for.
+        records: u32,
+        /// Bytes of one record.
+        record_size: u32,
+    },
+    /// A channel without records, or with empty ones.
+    #[error("channel {channel}: {records} records of {record_size} bytes; both must be 1 or more")]
+    Empty {
+        /// The channel's name.
+        channel: String,
+        /// Records asked for.
+        records: u32,
+        /// Bytes of one record.
+        record_size: u32,
+    },
+    /// The operating system refused memory or a descriptor.
+    #[error("channel {channel}: {step} failed")]
+    System {
+        /// The channel's name.
+        channel: String,
+        /// What was attempted.
+        step: &'static str,
+        /// What the system answered.
+        #[source]
+        source: io::Error,
+    },
+    /// The type asked for has not the size of the channel's records.
+    #[error(
+        "channel {channel} carries records of {record_size} bytes, and `{type_name}` has {type_size}; \
+         open it with the type that the codelet uses"
+    )]
+    RecordSize {
+        /// The channel's name.
+        channel: String,
+        /// Bytes of one record.
+        record_size: u32,
+        /// The Rust type asked for.
+        type_name: &'static str,
+        /// Its size in bytes.
+        type_size: usize,
+    },
+    /// The type asked for has the right size and another layout.
+    #[error(
+        "channel {channel}: the record's layout and that of `{type_name}` disagree: {difference}"
+    )]
+    Layout {
+        /// The channel's name.
+        channel: String,
+        /// The Rust type asked for.
+        type_name: &'static str,
+        /// The first difference, in words.
+        difference: String,
+    },
+    /// Somebody else is the primary reader.
+    #[error(
+        "channel {channel} has a reader already; drop that one first, or open a tap, which watches without \
+         taking records away"
+    )]
+    AlreadyOpen {
+        /// The channel's name.
+        channel: String,
+    },
+}
+
+impl ChannelError {
+    pub(crate) fn system(
+        channel: &str,
+        step: &'static str,
+    ) -> impl FnOnce(rustix::io::Errno) -> Self {
+        let channel = channel.to_owned();
+        move |errno| Self::System {
+            channel,
+            step,
+            source: errno.into(),
+        }
+    }
+}
+
+/// Why a record was not sent. Both are counted by the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// No place: the reader is behind. The record is dropped and counted.
+    #[error("the channel is full; the record was dropped and counted")]
+    Full,
+    /// The record is longer than the channel's records. It is dropped and counted.
+    #[error("the record is longer than the channel's records; it was dropped and counted")]
+    TooLong,
+    /// A commit without a reservation: nothing was sent, nothing is counted.
+    #[error("nothing was reserved on this thread")]
+    NotReserved,
+    /// The other side is gone.
+    #[error("the channel is closed")]
+    Closed,
+}
+
+/// Why a blocking receive ended without a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecvError {
+    /// The time is over.
+    #[error("no record came in time")]
+    Timeout,
+    /// The sending side is gone, and all that it sent was received.
+    #[error("the channel is closed and empty")]
+    Closed,
+}

@@ -1,0 +1,429 @@
+//! The reading end of an output channel.
+
+#![expect(
+    unsafe_code,
+    reason = "copies records into uninitialised values of types that any bytes are valid for"
+)]
+
+use core::cell::Cell;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
+
+use zerocopy::FromBytes;
+
+use crate::ring::reader::OutputView;
+use crate::wake::Doorbell;
+use crate::{ChannelError, OutputRing, RecvError};
+
+/// Records that an iteration takes before it releases their places.
+const BATCH: u64 = 64;
+
+/// How often a tap that was overtaken while it copied tries again before it reports nothing.
+const ATTEMPTS: u32 = 8;
+
+/// Looks at the ring before going to sleep: a few microseconds, less than waking costs.
+const SPINS: u32 = 64;
+
+/// Which records a reader is owed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// All of them; producers wait for nobody, and drop what it leaves no place for.
+    Primary,
+    /// Those that it is quick enough for.
+    Tap,
+}
+
+/// Reads records of bytes, for tools; applications use [`Receiver`].
+///
+/// One thread at a time; it can move between threads.
+#[derive(Debug)]
+pub struct RawReceiver {
+    ring: Arc<OutputRing>,
+    view: OutputView,
+    role: Role,
+    /// The number of the next record.
+    next: Cell<u64>,
+    /// What the producers were told.
+    released: Cell<u64>,
+    last: Cell<Option<u64>>,
+    lost: Cell<u64>,
+}
+
+impl RawReceiver {
+    pub(crate) fn primary(ring: Arc<OutputRing>, next: u64) -> Self {
+        Self::new(ring, Role::Primary, next)
+    }
+
+    pub(crate) fn tap(ring: Arc<OutputRing>, next: u64) -> Self {
+        Self::new(ring, Role::Tap, next)
+    }
+
+    fn new(ring: Arc<OutputRing>, role: Role, next: u64) -> Self {
+        let view = *ring.view();
+        Self {
+            ring,
+            view,
+            role,
+            next: Cell::new(next),
+            released: Cell::new(next),
+            last: Cell::new(None),
+            lost: Cell::new(0),
+        }
+    }
+
+    /// The channel's name in errors.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.ring.name()
+    }
+
+    /// Bytes of one record.
+    #[must_use]
+    pub fn record_size(&self) -> u32 {
+        self.view.geometry.record_size
+    }
+
+    /// Records that found no place, since the ring was made. Records that were sent have numbers without gaps, so
+    /// that records received and dropped add up to what codelets tried to send.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.view.dropped()
+    }
+
+    /// Records that this reader itself lost because it was too slow. Always 0 for a primary reader.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.get()
+    }
+
+    /// The number of the record received last; records are numbered from 0 in the order they were sent.
+    #[must_use]
+    pub fn record_number(&self) -> Option<u64> {
+        self.last.get()
+    }
+
+    /// Receives a record into `record` and returns its number; `None` when there is none now.
+    ///
+    /// Bytes beyond the record's are left alone, and what does not fit is cut off.
+    pub fn try_recv(&self, record: &mut [u8]) -> Option<u64> {
+        let size = self.record_size() as usize;
+        if record.len() >= size {
+            // SAFETY: the slice has the record's size at least, and is ours.
+            let number = unsafe { self.take(record.as_mut_ptr()) };
+            self.release();
+            return number;
+        }
+        let mut whole = vec![0; size];
+        let number = self.try_recv(&mut whole)?;
+        record.copy_from_slice(whole.get(..record.len())?);
+        Some(number)
+    }
+
+    /// Receives a record as bytes; `None` when there is none now.
+    pub fn try_recv_bytes(&self) -> Option<Vec<u8>> {
+        let mut record = vec![0; self.record_size() as usize];
+        self.try_recv(&mut record).map(|_| record)
+    }
+
+    /// Receives until there is nothing more. Places are released in batches, and when the iterator is dropped.
+    pub fn try_iter(&self) -> TryIter<'_, Vec<u8>> {
+        TryIter {
+            raw: self,
+            receive: |raw| {
+                let mut record = vec![0; raw.record_size() as usize];
+                // SAFETY: the vector has the record's size, and is ours.
+                unsafe { raw.take(record.as_mut_ptr()) }.map(|_| record)
+            },
+        }
+    }
+
+    /// Receives a record into `record` and returns its number, sleeping until there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Timeout`] after `limit`, if there is one; [`RecvError::Closed`] once nothing will come.
+    pub fn recv(&self, record: &mut [u8], limit: Option<Duration>) -> Result<u64, RecvError> {
+        self.receive_within(limit, || self.try_recv(record))
+    }
+
+    /// Types it.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::RecordSize`] when `T` has not the size of a record.
+    pub fn typed<T: FromBytes>(self) -> Result<Receiver<T>, ChannelError> {
+        if size_of::<T>() != self.record_size() as usize {
+            return Err(ChannelError::RecordSize {
+                channel: self.name().to_owned(),
+                record_size: self.record_size(),
+                type_name: core::any::type_name::<T>(),
+                type_size: size_of::<T>(),
+            });
+        }
+        Ok(Receiver {
+            raw: self,
+            record: PhantomData,
+        })
+    }
+
+    /// Whether reading now gives a record, or the certainty that none will come.
+    pub(crate) fn is_ready(&self) -> bool {
+        let words = self.view.words();
+        let next = self.next.get();
+        words.published(next).is_some()
+            || (self.role == Role::Tap && !words.still_holds(next))
+            || self.is_closed()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.view.header().traffic.closed.load(Ordering::Acquire) != 0
+    }
+
+    pub(crate) fn arm(&self, doorbell: &Doorbell) {
+        self.ring.arm(doorbell);
+    }
+
+    /// Receives with `attempt`, sleeping between attempts.
+    fn receive_within<R>(
+        &self,
+        limit: Option<Duration>,
+        mut attempt: impl FnMut() -> Option<R>,
+    ) -> Result<R, RecvError> {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            for _ in 0..SPINS {
+                // Closed first: what was sent before closing is received before it is reported.
+                let closed = self.is_closed();
+                if let Some(record) = attempt() {
+                    return Ok(record);
+                }
+                if closed {
+                    return Err(RecvError::Closed);
+                }
+                core::hint::spin_loop();
+            }
+            if !self.ring.wait_until(deadline, || self.is_ready()) {
+                return Err(RecvError::Timeout);
+            }
+        }
+    }
+
+    /// Copies the next record to `target` and returns its number. A primary reader's place is not released yet.
+    ///
+    /// # Safety
+    ///
+    /// `target` is writable for `record_size` bytes and nobody else's.
+    #[inline]
+    unsafe fn take(&self, target: *mut u8) -> Option<u64> {
+        match self.role {
+            Role::Primary => {
+                let number = self.next.get();
+                let buffer = self.view.words().published(number)?;
+                // SAFETY: the caller's word.
+                unsafe { self.view.copy_out(buffer, target) }.then(|| self.pass(number))
+            }
+            // SAFETY: the caller's word.
+            Role::Tap => unsafe { self.glimpse(target) },
+        }
+    }
+
+    /// [`take`](Self::take) for a tap.
+    ///
+    /// # Safety
+    ///
+    /// As for `take`.
+    unsafe fn glimpse(&self, target: *mut u8) -> Option<u64> {
+        let words = self.view.words();
+        for _ in 0..ATTEMPTS {
+            let number = self.next.get();
+            if let Some(buffer) = words.published(number) {
+                // SAFETY: the caller's word. What was overwritten meanwhile is thrown away below.
+                let copied = unsafe { self.view.copy_out(buffer, target) };
+                if copied && words.still_holds(number) {
+                    return Some(self.pass(number));
+                }
+            } else if words.still_holds(number) {
+                return None;
+            }
+            self.catch_up();
+        }
+        None
+    }
+
+    /// Leaves out what is overwritten, and a quarter more, so as not to be overtaken at once again.
+    fn catch_up(&self) {
+        let capacity = u64::from(self.view.geometry.capacity);
+        let head = self.view.words().head.load(Ordering::Acquire);
+        let oldest = head.wrapping_sub(capacity);
+        let target = oldest.wrapping_add(capacity / 4);
+        let skipped = target.wrapping_sub(self.next.get());
+        // Nothing to skip when the tap was quicker than it thought.
+        if skipped.cast_signed() > 0 {
+            self.lost.set(self.lost.get() + skipped);
+            self.next.set(target);
+        }
+    }
+
+    #[inline]
+    fn pass(&self, number: u64) -> u64 {
+        self.next.set(number.wrapping_add(1));
+        self.last.set(Some(number));
+        number
+    }
+
+    /// Gives the places of what was taken back to producers.
+    #[inline]
+    fn release(&self) {
+        let next = self.next.get();
+        if self.role == Role::Primary && next != self.released.get() {
+            self.released.set(next);
+            self.view.words().release(next);
+        }
+    }
+}
+
+impl Drop for RawReceiver {
+    fn drop(&mut self) {
+        self.release();
+        if self.role == Role::Primary {
+            self.ring.end_primary();
+        }
+    }
+}
+
+/// Receives records of type `T` from codelets, in the order they were sent.
+///
+/// Each record is copied once out of the ring, before anything looks at it. One thread at a time; it can move between
+/// threads. Dropping it leaves the channel open for the next reader.
+///
+/// ```
+/// # use jbpf_channel::{OutputOptions, OutputRing, Receiver};
+/// let ring = OutputRing::new(16, 8, &OutputOptions::default())?;
+/// let numbers: Receiver<u64> = ring.primary()?.typed()?;
+/// ring.send_bytes(&7_u64.to_ne_bytes())?;
+/// assert_eq!(numbers.try_recv(), Some(7));
+/// assert_eq!(numbers.try_recv(), None);
+/// assert_eq!((numbers.record_number(), numbers.dropped()), (Some(0), 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Receiver<T> {
+    raw: RawReceiver,
+    record: PhantomData<fn() -> T>,
+}
+
+impl<T: FromBytes> Receiver<T> {
+    /// Receives a record; `None` when there is none now.
+    #[inline]
+    pub fn try_recv(&self) -> Option<T> {
+        let record = take(&self.raw);
+        self.raw.release();
+        record
+    }
+
+    /// Receives until there is nothing more. Places are released in batches, and when the iterator is dropped.
+    #[inline]
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter {
+            raw: &self.raw,
+            receive: take,
+        }
+    }
+
+    /// Receives a record, sleeping until there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Closed`] once nothing will come.
+    pub fn recv(&self) -> Result<T, RecvError> {
+        self.raw.receive_within(None, || self.try_recv())
+    }
+
+    /// Receives a record, sleeping until there is one, `limit` at most.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Timeout`]; [`RecvError::Closed`] once nothing will come.
+    pub fn recv_timeout(&self, limit: Duration) -> Result<T, RecvError> {
+        self.raw.receive_within(Some(limit), || self.try_recv())
+    }
+
+    /// Receives, sleeping in between, until the channel is closed.
+    pub fn blocking(&self) -> impl Iterator<Item = T> + '_ {
+        core::iter::from_fn(|| self.recv().ok())
+    }
+
+    /// Records that found no place, since the channel was made.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.raw.dropped()
+    }
+
+    /// Records that this reader itself lost because it was too slow. Always 0 unless it is a tap.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.raw.lost()
+    }
+
+    /// The number of the record received last; records are numbered from 0 in the order they were sent.
+    #[must_use]
+    pub fn record_number(&self) -> Option<u64> {
+        self.raw.record_number()
+    }
+
+    /// The same reader, for bytes.
+    #[must_use]
+    pub fn raw(&self) -> &RawReceiver {
+        &self.raw
+    }
+}
+
+/// Takes a record whose size [`RawReceiver::typed`] has checked.
+#[inline]
+fn take<T: FromBytes>(raw: &RawReceiver) -> Option<T> {
+    let mut record = MaybeUninit::<T>::uninit();
+    // SAFETY: `T` has the record's size, as `typed` checked; the value is ours.
+    unsafe { raw.take(record.as_mut_ptr().cast()) }?;
+    // SAFETY: all of its bytes were written, and any bytes are a `T`.
+    Some(unsafe { record.assume_init() })
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("raw", &self.raw).finish()
+    }
+}
+
+/// The records that are there; see [`Receiver::try_iter`].
+pub struct TryIter<'a, R> {
+    raw: &'a RawReceiver,
+    receive: fn(&RawReceiver) -> Option<R>,
+}
+
+impl<R> Iterator for TryIter<'_, R> {
+    type Item = R;
+
+    #[inline]
+    fn next(&mut self) -> Option<R> {
+        if self.raw.next.get().wrapping_sub(self.raw.released.get()) >= BATCH {
+            self.raw.release();
+        }
+        (self.receive)(self.raw)
+    }
+}
+
+impl<R> Drop for TryIter<'_, R> {
+    fn drop(&mut self) {
+        self.raw.release();
+    }
+}
+
+impl<R> fmt::Debug for TryIter<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TryIter").field("raw", &self.raw).finish()
+    }
+}

@@ -1,0 +1,169 @@
+//! Copies between memory that others may touch at the same time.
+//!
+//! A tap reads a buffer that a producer may be filling; a codelet sends a map value that another
+//! thread is storing to. So every access to such memory is an atomic one, `Relaxed`, of the widest word that its
+//! alignment allows; what was torn is thrown away by the protocol, or is the codelet's own race.
+
+#![expect(
+    unsafe_code,
+    reason = "reads and writes shared memory through raw pointers"
+)]
+
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+/// Copies `len` bytes of shared memory to shared memory.
+///
+/// # Safety
+///
+/// `source` is readable and `target` writable for `len` bytes, for the whole call; neither is reached
+/// through a Rust reference meanwhile. They may be accessed by others, and may overlap: then what
+/// arrives is unspecified.
+#[inline]
+pub(crate) unsafe fn shared_to_shared(source: *const u8, target: *mut u8, len: usize) {
+    let alignment = source.addr() | target.addr();
+    let mut done = 0;
+    if alignment.is_multiple_of(8) {
+        while done + 8 <= len {
+            // SAFETY: both pointers are aligned to 8 and valid for the 8 bytes from `done`, by the caller's word.
+            let word =
+                unsafe { &*source.wrapping_add(done).cast::<AtomicU64>() }.load(Ordering::Relaxed);
+            // SAFETY: as above, for the target.
+            unsafe { &*target.wrapping_add(done).cast::<AtomicU64>() }
+                .store(word, Ordering::Relaxed);
+            done += 8;
+        }
+    }
+    if alignment.is_multiple_of(4) {
+        while done + 4 <= len {
+            // SAFETY: both pointers are aligned to 4 and valid for the 4 bytes from `done`, by the caller's word.
+            let word =
+                unsafe { &*source.wrapping_add(done).cast::<AtomicU32>() }.load(Ordering::Relaxed);
+            // SAFETY: as above, for the target.
+            unsafe { &*target.wrapping_add(done).cast::<AtomicU32>() }
+                .store(word, Ordering::Relaxed);
+            done += 4;
+        }
+    }
+    while done < len {
+        // SAFETY: both pointers are valid for the byte at `done`, by the caller's word.
+        let byte =
+            unsafe { &*source.wrapping_add(done).cast::<AtomicU8>() }.load(Ordering::Relaxed);
+        // SAFETY: as above, for the target.
+        unsafe { &*target.wrapping_add(done).cast::<AtomicU8>() }.store(byte, Ordering::Relaxed);
+        done += 1;
+    }
+}
+
+/// Fills `len` bytes of shared memory, from `offset` of an 8-aligned record, with zeros.
+///
+/// # Safety
+///
+/// `record` is aligned to 8 and writable for `offset + len` bytes, not through a Rust reference meanwhile.
+#[inline]
+pub(crate) unsafe fn zero_shared(record: *mut u8, offset: usize, len: usize) {
+    let (mut done, end) = (offset, offset + len);
+    while done < end {
+        if done.is_multiple_of(8) && done + 8 <= end {
+            // SAFETY: aligned, as `record` and `done` are, and within the caller's bytes.
+            unsafe { &*record.wrapping_add(done).cast::<AtomicU64>() }.store(0, Ordering::Relaxed);
+            done += 8;
+        } else {
+            // SAFETY: within the caller's bytes.
+            unsafe { &*record.wrapping_add(done).cast::<AtomicU8>() }.store(0, Ordering::Relaxed);
+            done += 1;
+        }
+    }
+}
+
+/// Copies a record out of shared memory into the caller's own.
+///
+/// # Safety
+///
+/// `record` is aligned to 8 and readable for `len` bytes rounded up to 8, for the whole call; `target` is
+/// writable for `len` bytes, and nobody else's.
+#[inline]
+pub(crate) unsafe fn shared_to_own(record: *const u8, target: *mut u8, len: usize) {
+    let words = len / 8;
+    for word in 0..words {
+        // SAFETY: aligned and within `len` bytes, by the caller's word.
+        let value =
+            unsafe { &*record.cast::<AtomicU64>().wrapping_add(word) }.load(Ordering::Relaxed);
+        // SAFETY: within the `len` bytes of the target; an unaligned write needs no alignment.
+        unsafe {
+            target
+                .cast::<u64>()
+                .wrapping_add(word)
+                .write_unaligned(value)
+        };
+    }
+    let rest = len % 8;
+    if rest != 0 {
+        // SAFETY: the last word is readable whole, as the record is padded to 8.
+        let value =
+            unsafe { &*record.cast::<AtomicU64>().wrapping_add(words) }.load(Ordering::Relaxed);
+        let bytes = value.to_ne_bytes();
+        // SAFETY: `rest` bytes of 8 from a local array to the last `rest` bytes of the target.
+        unsafe {
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), target.wrapping_add(words * 8), rest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_alignment_and_length_copies_its_bytes_and_no_others() {
+        let source: [u64; 8] = core::array::from_fn(|i| 0x0101_0101_0101_0101 * (i as u64 + 1));
+        for from in 0..8 {
+            for to in 0..8 {
+                for len in 0..=40 {
+                    let mut target = [0xee_u64; 8].map(|_| 0xeeee_eeee_eeee_eeee_u64);
+                    let base = target.as_mut_ptr().cast::<u8>();
+                    // SAFETY: 7 + 40 bytes lie within the 64 of both arrays, which nobody else touches.
+                    unsafe {
+                        shared_to_shared(
+                            source.as_ptr().cast::<u8>().wrapping_add(from),
+                            base.wrapping_add(to),
+                            len,
+                        );
+                    }
+                    let bytes: Vec<u8> = target.iter().flat_map(|w| w.to_ne_bytes()).collect();
+                    let given: Vec<u8> = source.iter().flat_map(|w| w.to_ne_bytes()).collect();
+                    assert_eq!(bytes[to..to + len], given[from..from + len]);
+                    assert!(bytes[..to].iter().all(|b| *b == 0xee));
+                    assert!(bytes[to + len..].iter().all(|b| *b == 0xee));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn zeros_reach_exactly_the_bytes_asked_for() {
+        for offset in 0..24 {
+            for len in 0..=24 {
+                let mut record = [u64::MAX; 6];
+                // SAFETY: 24 + 24 bytes lie within the array, which nobody else touches.
+                unsafe { zero_shared(record.as_mut_ptr().cast(), offset, len) };
+                let bytes: Vec<u8> = record.iter().flat_map(|w| w.to_ne_bytes()).collect();
+                for (at, byte) in bytes.iter().enumerate() {
+                    assert_eq!(*byte == 0, (offset..offset + len).contains(&at));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_comes_out_whole_whatever_its_length() {
+        let record: [u64; 4] = [0x0807_0605_0403_0201, 0x100f_0e0d_0c0b_0a09, 3, 4];
+        for len in 0..=32 {
+            let mut target = [0xee_u8; 33];
+            // SAFETY: the record is 32 bytes, the target 33, and nobody else touches them.
+            unsafe { shared_to_own(record.as_ptr().cast(), target.as_mut_ptr(), len) };
+            let given: Vec<u8> = record.iter().flat_map(|w| w.to_ne_bytes()).collect();
+            assert_eq!(target[..len], given[..len]);
+            assert!(target[len..].iter().all(|b| *b == 0xee));
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Input rings: records from senders to codelets.
+
+#![expect(
+    unsafe_code,
+    reason = "forms references to words of mapped memory and fills the caller's buffers"
+)]
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::Arc;
+
+use super::copy::{shared_to_shared, zero_shared};
+use super::layout::{ConsumerHeader, InputGeometry, SenderHeader};
+use super::protocol::input::{ConsumerWords, SenderWords};
+use super::region::{Region, whole_pages};
+use crate::{ChannelError, RawSender, SendError};
+
+/// How an input ring is made.
+#[derive(Debug, Clone)]
+pub struct InputOptions {
+    /// The channel's name in errors.
+    pub name: String,
+}
+
+impl Default for InputOptions {
+    /// No name.
+    fn default() -> Self {
+        Self {
+            name: "(unnamed)".to_owned(),
+        }
+    }
+}
+
+/// Where the two halves of an input ring lie in this process.
+///
+/// Whoever holds a view keeps the memory mapped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InputView {
+    consumer: NonNull<ConsumerHeader>,
+    consumed: NonNull<AtomicU64>,
+    sender: NonNull<SenderHeader>,
+    published: NonNull<AtomicU64>,
+    records: NonNull<u8>,
+    pub(crate) geometry: InputGeometry,
+    stride: usize,
+}
+
+// SAFETY: a view is addresses of memory that is accessed with atomics only, and as each side's protocol allows.
+unsafe impl Send for InputView {}
+// SAFETY: as above.
+unsafe impl Sync for InputView {}
+
+impl InputView {
+    /// The view of a ring of `geometry` with its halves at `consumer` and `sender`.
+    ///
+    /// # Safety
+    ///
+    /// `geometry` is valid; `consumer` and `sender` are aligned to 128 and mapped readable for
+    /// `consumer_size()` and `sender_size()` bytes for as long as the view or a copy of it is used, and Rust
+    /// reaches them through views alone. What a method writes is mapped writable where that method is called.
+    pub(crate) unsafe fn new(
+        consumer: NonNull<u8>,
+        sender: NonNull<u8>,
+        geometry: InputGeometry,
+    ) -> Self {
+        // SAFETY: within the consumers' half.
+        let consumed = unsafe { consumer.add(InputGeometry::consumed_offset()) };
+        // SAFETY: within the senders' half.
+        let published = unsafe { sender.add(InputGeometry::published_offset()) };
+        // SAFETY: within the senders' half.
+        let records = unsafe { sender.add(geometry.records_offset()) };
+        Self {
+            consumer: consumer.cast(),
+            consumed: consumed.cast(),
+            sender: sender.cast(),
+            published: published.cast(),
+            records,
+            geometry,
+            stride: geometry.stride(),
+        }
+    }
+
+    /// Makes zeroed halves an empty ring. Writes the consumers' half alone: a senders' half of zeros is empty.
+    pub(crate) fn initialise(&self) {
+        for (position, consumed) in (0_u64..).zip(self.consumed()) {
+            consumed.store(position, Ordering::Release);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn consumer(&self) -> &ConsumerHeader {
+        // SAFETY: mapped and aligned for as long as the view is used; all fields are atomics.
+        unsafe { self.consumer.as_ref() }
+    }
+
+    #[inline]
+    pub(crate) fn sender(&self) -> &SenderHeader {
+        // SAFETY: mapped and aligned for as long as the view is used; all fields are atomics.
+        unsafe { self.sender.as_ref() }
+    }
+
+    #[inline]
+    fn consumed(&self) -> &[AtomicU64] {
+        // SAFETY: `capacity` aligned words lie there, for as long as the view is used.
+        unsafe {
+            core::slice::from_raw_parts(self.consumed.as_ptr(), self.geometry.capacity as usize)
+        }
+    }
+
+    #[inline]
+    fn published(&self) -> &[AtomicU64] {
+        // SAFETY: `capacity` aligned words lie there, for as long as the view is used.
+        unsafe {
+            core::slice::from_raw_parts(self.published.as_ptr(), self.geometry.capacity as usize)
+        }
+    }
+
+    #[inline]
+    fn record(&self, number: u64) -> *mut u8 {
+        let position = number & (u64::from(self.geometry.capacity) - 1);
+        // SAFETY: `capacity` times `stride` bytes lie there, and this is one of the places.
+        unsafe { self.records.add(position as usize * self.stride) }.as_ptr()
+    }
+
+    /// Takes the next record.
+    ///
+    /// # Safety
+    ///
+    /// `target` is writable for `record_size` bytes of memory that may be shared.
+    #[inline]
+    pub(crate) unsafe fn receive(&self, target: *mut u8) -> bool {
+        let words = ConsumerWords {
+            tail: &self.consumer().tail,
+            published: self.published(),
+            consumed: self.consumed(),
+        };
+        let Some(number) = words.claim() else {
+            return false;
+        };
+        // SAFETY: a place holds `record_size` bytes; the target is the caller's word.
+        unsafe {
+            shared_to_shared(
+                self.record(number),
+                target,
+                self.geometry.record_size as usize,
+            );
+        }
+        words.release(number);
+        true
+    }
+
+    /// Sends a copy of `record`, filled with zeros.
+    pub(crate) fn send(&self, record: &[u8]) -> Result<(), SendError> {
+        let size = self.geometry.record_size as usize;
+        if record.len() > size {
+            self.count_drop();
+            return Err(SendError::TooLong);
+        }
+        if self.consumer().closed.load(Ordering::Relaxed) != 0 {
+            return Err(SendError::Closed);
+        }
+        let words = SenderWords {
+            head: &self.sender().head,
+            published: self.published(),
+            consumed: self.consumed(),
+        };
+        let Some(number) = words.claim() else {
+            self.count_drop();
+            return Err(SendError::Full);
+        };
+        let place = self.record(number);
+        // SAFETY: the slice is readable; the place is `stride` bytes, ours since the claim.
+        unsafe { shared_to_shared(record.as_ptr(), place, record.len()) };
+        // SAFETY: the place is 8-aligned and has `size` bytes.
+        unsafe { zero_shared(place, record.len(), size - record.len()) };
+        words.publish(number);
+        Ok(())
+    }
+
+    fn count_drop(&self) {
+        self.sender().dropped.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A bounded ring of records from senders to codelets; each record reaches one call.
+#[derive(Debug)]
+pub struct InputRing {
+    view: InputView,
+    name: String,
+    /// What the view points into; dropped last.
+    _region: Region,
+}
+
+/// Where machine code sees by itself that there is no record.
+///
+/// With `n` the u64 at `tail`: the ring is empty when the u64 at `published_at + 8 * (n & mask)` is not `n + 1` and the
+/// u32 at `lanes` is 0. In every other case call [`InputRing::receive`].
+#[derive(Debug, Clone, Copy)]
+pub struct InputAddresses {
+    /// The number of the next record to take.
+    pub tail: *const AtomicU64,
+    /// The first of the words that tell which record a place holds.
+    pub published_at: *const AtomicU64,
+    /// Places less one.
+    pub mask: u64,
+    /// Senders of other processes, a bit each.
+    pub lanes: *const AtomicU32,
+}
+
+impl InputRing {
+    /// Makes a ring of at least `records` places for records of `record_size` bytes, in memory of this process.
+    ///
+    /// Its pages are faulted in.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::Empty`] and [`ChannelError::TooLarge`] (beyond 2^28 places or 1 MiB a record) for sizes that no
+    /// ring can have, [`ChannelError::System`] when there is no memory.
+    pub fn new(
+        records: u32,
+        record_size: u32,
+        options: &InputOptions,
+    ) -> Result<Arc<Self>, ChannelError> {
+        let too_large = || ChannelError::TooLarge {
+            channel: options.name.clone(),
+            records,
+            record_size,
+        };
+        if records == 0 || record_size == 0 {
+            return Err(ChannelError::Empty {
+                channel: options.name.clone(),
+                records,
+                record_size,
+            });
+        }
+        let geometry = InputGeometry {
+            capacity: records.checked_next_power_of_two().unwrap_or(u32::MAX),
+            record_size,
+        };
+        if !geometry.is_valid() {
+            return Err(too_large());
+        }
+        let sender_offset = whole_pages(geometry.consumer_size());
+        let len = sender_offset + geometry.sender_size();
+        let region = Region::anonymous(len)
+            .map_err(ChannelError::system(&options.name, "mapping its memory"))?;
+        region.touch(0, len);
+        let halves = region
+            .at(0, geometry.consumer_size())
+            .zip(region.at(sender_offset, geometry.sender_size()));
+        let (consumer, sender) = halves.ok_or_else(too_large)?;
+        // SAFETY: the geometry is valid, both halves lie in the region, page-aligned, and the ring that holds the
+        // view owns the region. All of it is writable in this process.
+        let view = unsafe { InputView::new(consumer, sender, geometry) };
+        view.initialise();
+        Ok(Arc::new(Self {
+            view,
+            name: options.name.clone(),
+            _region: region,
+        }))
+    }
+
+    /// The channel's name in errors.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Places in the ring: the records asked for, rounded up to a power of two.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        self.view.geometry.capacity
+    }
+
+    /// Bytes of one record.
+    #[must_use]
+    pub fn record_size(&self) -> u32 {
+        self.view.geometry.record_size
+    }
+
+    /// Records that this process's senders got in.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.view.sender().head.load(Ordering::Acquire)
+    }
+
+    /// Records that codelets took, of those that this process sent.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.view.consumer().tail.load(Ordering::Acquire)
+    }
+
+    /// Records that were refused because the ring was full, or because they were too long.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.view.sender().dropped.load(Ordering::Relaxed)
+    }
+
+    /// Takes a record, if there is one: false leaves `target` untouched. From any thread; lock-free.
+    ///
+    /// # Safety
+    ///
+    /// `target` is writable for [`record_size`](Self::record_size) bytes, which may be shared memory; no Rust reference to
+    /// them exists.
+    #[inline]
+    pub unsafe fn receive(&self, target: *mut u8) -> bool {
+        // SAFETY: the caller's word.
+        unsafe { self.view.receive(target) }
+    }
+
+    /// Sends a copy of `record`, from any thread; a shorter one than the channel's is filled with zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] and [`SendError::TooLong`], both counted; [`SendError::Closed`].
+    pub fn send_bytes(&self, record: &[u8]) -> Result<(), SendError> {
+        self.view.send(record)
+    }
+
+    /// Opens the ring for sending. There may be any number of senders.
+    #[must_use]
+    pub fn sender(self: &Arc<Self>) -> RawSender {
+        RawSender::local(self.clone())
+    }
+
+    /// Declares that nobody will take records any more: senders are told.
+    pub fn close(&self) {
+        self.view.consumer().closed.store(1, Ordering::Release);
+    }
+
+    /// For the compiler of codelets.
+    #[must_use]
+    pub fn addresses(&self) -> InputAddresses {
+        InputAddresses {
+            tail: &raw const self.view.consumer().tail,
+            published_at: self.view.published().as_ptr(),
+            mask: u64::from(self.view.geometry.capacity) - 1,
+            lanes: &raw const self.view.consumer().lanes,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Where the words of a ring lie in its memory.
+//!
+//! The same in one process and across two; the offsets are part of the protocol between processes.
+
+use core::mem::{offset_of, size_of};
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+/// The most places a ring may have.
+pub(crate) const MAX_CAPACITY: u32 = 1 << 28;
+
+/// The most bytes a record may have: 1 MiB.
+pub(crate) const MAX_RECORD_SIZE: u32 = 1 << 20;
+
+/// What producers of an output ring write. A reader in another process can only look at it.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct OutputHeader {
+    pub(crate) traffic: Traffic,
+    pub(crate) losses: Losses,
+}
+
+/// The one line that a producer touches for every record. Two lines of 64 bytes, as processors fetch
+/// in pairs.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct Traffic {
+    pub(crate) head: AtomicU64,
+    pub(crate) limit: AtomicU64,
+    /// Who wants to hear of the next record: [`crate::wake::attention`]. On this line, since a producer has it anyway.
+    pub(crate) attention: AtomicU32,
+    /// 1 once no producer will send again.
+    pub(crate) closed: AtomicU32,
+}
+
+/// Counters off the usual path.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct Losses {
+    /// Records dropped by threads without a slot.
+    pub(crate) dropped: AtomicU64,
+    /// Cursors of the reader that could not be true.
+    pub(crate) refused: AtomicU64,
+    /// Above every thread slot that has dropped a record.
+    pub(crate) slots_seen: AtomicU32,
+}
+
+/// What one producer thread alone writes. Zeros are its valid initial state, so that the lines of
+/// threads that never come are never touched.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct ThreadSlot {
+    /// The spare buffer's index, combined by exclusive or with the one that the slot starts with.
+    pub(crate) spare: AtomicU32,
+    /// 1 from a reservation to its commit.
+    pub(crate) reserved: AtomicU32,
+    /// Records that this thread dropped.
+    pub(crate) dropped: AtomicU64,
+}
+
+/// What the primary reader writes; a peer in another process, too. On pages of its own.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Control {
+    pub(crate) cursor: Cursor,
+    pub(crate) sleeping: Sleeping,
+}
+
+/// The number of the next record that the reader has not released.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct Cursor(pub(crate) AtomicU64);
+
+/// 1 while a reader in another process sleeps on this word.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct Sleeping(pub(crate) AtomicU32);
+
+/// The numbers that an output ring's layout follows from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OutputGeometry {
+    /// A power of two.
+    pub(crate) capacity: u32,
+    pub(crate) record_size: u32,
+    /// Threads that can hold a reservation.
+    pub(crate) slots: u32,
+}
+
+impl OutputGeometry {
+    /// Whether the numbers are ones that a ring can have.
+    pub(crate) fn is_valid(&self) -> bool {
+        is_valid(self.capacity, self.record_size) && self.slots <= MAX_CAPACITY
+    }
+
+    pub(crate) fn stride(&self) -> usize {
+        stride(self.record_size)
+    }
+
+    pub(crate) fn buffers(&self) -> u32 {
+        self.capacity + self.slots
+    }
+
+    pub(crate) fn entries_offset() -> usize {
+        size_of::<OutputHeader>()
+    }
+
+    pub(crate) fn slots_offset(&self) -> usize {
+        (Self::entries_offset() + self.capacity as usize * size_of::<AtomicU64>())
+            .next_multiple_of(align_of::<ThreadSlot>())
+    }
+
+    pub(crate) fn buffers_offset(&self) -> usize {
+        self.slots_offset() + self.slots as usize * size_of::<ThreadSlot>()
+    }
+
+    /// Bytes of the producers' memory; at most some 2^49, as the parts are bounded.
+    pub(crate) fn size(&self) -> usize {
+        self.buffers_offset() + self.buffers() as usize * self.stride()
+    }
+}
+
+/// The consumers' half of an input ring, which a sender in another process can only look at. The
+/// `consumed` words follow.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct ConsumerHeader {
+    pub(crate) tail: AtomicU64,
+    /// A bit for each attached sender of another process. Of the local half only.
+    pub(crate) lanes: AtomicU32,
+    /// 1 once no consumer will come again.
+    pub(crate) closed: AtomicU32,
+}
+
+/// The senders' half of an input ring. The `published` words follow, then the records.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct SenderHeader {
+    pub(crate) head: AtomicU64,
+    /// Records refused because the ring was full.
+    pub(crate) dropped: AtomicU64,
+}
+
+/// The numbers that an input ring's layout follows from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InputGeometry {
+    /// A power of two.
+    pub(crate) capacity: u32,
+    pub(crate) record_size: u32,
+}
+
+impl InputGeometry {
+    /// Whether the numbers are ones that a ring can have.
+    pub(crate) fn is_valid(&self) -> bool {
+        is_valid(self.capacity, self.record_size)
+    }
+
+    pub(crate) fn stride(&self) -> usize {
+        stride(self.record_size)
+    }
+
+    pub(crate) fn consumed_offset() -> usize {
+        size_of::<ConsumerHeader>()
+    }
+
+    pub(crate) fn consumer_size(&self) -> usize {
+        Self::consumed_offset() + self.capacity as usize * size_of::<AtomicU64>()
+    }
+
+    pub(crate) fn published_offset() -> usize {
+        size_of::<SenderHeader>()
+    }
+
+    pub(crate) fn records_offset(&self) -> usize {
+        Self::published_offset() + self.capacity as usize * size_of::<AtomicU64>()
+    }
+
+    pub(crate) fn sender_size(&self) -> usize {
+        self.records_offset() + self.capacity as usize * self.stride()
+    }
+}
+
+fn is_valid(capacity: u32, record_size: u32) -> bool {
+    capacity.is_power_of_two()
+        && capacity <= MAX_CAPACITY
+        && (1..=MAX_RECORD_SIZE).contains(&record_size)
+}
+
+/// Records start on 8 bytes: codelets' buffers are aligned like map values.
+fn stride(record_size: u32) -> usize {
+    (record_size as usize).next_multiple_of(8)
+}
+
+/// Bytes from one thread's slot to the next.
+pub(crate) const SLOT_STRIDE: usize = size_of::<ThreadSlot>();
+/// Where the spare buffer's index lies in a slot.
+pub(crate) const SLOT_SPARE: usize = offset_of!(ThreadSlot, spare);
+/// Where the flag lies in a slot.
+pub(crate) const SLOT_RESERVED: usize = offset_of!(ThreadSlot, reserved);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_different_sides_write_lie_apart() {
+        assert_eq!(offset_of!(OutputHeader, losses), 128);
+        assert_eq!(offset_of!(Control, sleeping), 128);
+        assert_eq!((SLOT_STRIDE, SLOT_SPARE, SLOT_RESERVED), (64, 0, 4));
+    }
+
+    #[test]
+    fn parts_follow_each_other_aligned() {
+        for capacity in [1, 2, 64, 1024] {
+            for record_size in [1, 8, 33, 4096] {
+                let output = OutputGeometry {
+                    capacity,
+                    record_size,
+                    slots: 3,
+                };
+                assert!(output.is_valid());
+                assert!(output.slots_offset().is_multiple_of(64));
+                assert!(output.buffers_offset().is_multiple_of(8));
+                assert!(output.size() >= (capacity as usize + 3) * record_size as usize);
+                let input = InputGeometry {
+                    capacity,
+                    record_size,
+                };
+                assert!(input.is_valid());
+                assert!(input.records_offset().is_multiple_of(8));
+            }
+        }
+    }
+}

@@ -1,0 +1,522 @@
+//! The producers' end of an output ring, in the process that owns it.
+
+#![expect(
+    unsafe_code,
+    reason = "fills buffers of mapped memory from the caller's pointers"
+)]
+
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::copy::{shared_to_shared, zero_shared};
+use super::layout::{
+    MAX_CAPACITY, MAX_RECORD_SIZE, OutputGeometry, SLOT_RESERVED, SLOT_SPARE, SLOT_STRIDE,
+};
+use super::protocol::output::OutputWords;
+use super::reader::OutputView;
+use super::region::{Region, page_size};
+use crate::wake::{self, Doorbell, attention};
+use crate::{ChannelError, RawReceiver, SendError};
+
+/// Bytes of spare buffers kept for threads that do not exist yet. They are addresses, not memory, until used.
+const LATE_SPARES: usize = 16 << 20;
+
+/// How an output ring is made.
+#[derive(Debug, Clone)]
+pub struct OutputOptions {
+    /// The channel's name in errors.
+    pub name: String,
+    /// Thread slots, from 0, whose buffers are faulted in with the ring.
+    pub prepared_slots: u32,
+    /// Thread slots that can hold a reservation at all. Lowered to what 16 MiB of records hold, and never below
+    /// `prepared_slots`.
+    pub max_slots: u32,
+    /// Who may ask to be rung when a record comes. The first 29 count.
+    pub doorbells: Vec<Arc<Doorbell>>,
+}
+
+impl Default for OutputOptions {
+    /// No name, 32 prepared slots of 1024, no doorbells.
+    fn default() -> Self {
+        Self {
+            name: "(unnamed)".to_owned(),
+            prepared_slots: 32,
+            max_slots: 1024,
+            doorbells: Vec::new(),
+        }
+    }
+}
+
+/// A bounded ring of records from any thread to one reader.
+///
+/// A *thread slot* is a small dense number that belongs to one thread at a time
+/// (`jbpf_hooks::reclaim::ThreadRecord`); [`OutputRing::NO_SLOT`] stands for threads without one.
+#[derive(Debug)]
+pub struct OutputRing {
+    view: OutputView,
+    name: String,
+    doorbells: Box<[Arc<Doorbell>]>,
+    /// Readers of this process sleep on it.
+    bell: AtomicU32,
+    primary: AtomicBool,
+    data_offset: usize,
+    /// What the view points into; dropped last.
+    region: Region,
+}
+
+/// Where machine code finds what it needs to reserve and to see a full ring by itself.
+///
+/// For a thread of slot `s`, below `slots`: its line is at `slots_at + s * slot_stride`. With the u32 at
+/// `slot_reserved` of that line 1, or else with the u64 at `head` below the u64 at `limit` (then set the flag
+/// to 1), the thread's buffer is number `spare ^ (capacity + s)`, `spare` being the u32 at
+/// `slot_spare` of the line, and lies at `buffers_at + number * buffer_stride`. In every other case call
+/// [`OutputRing::reserve`].
+#[derive(Debug, Clone, Copy)]
+pub struct OutputAddresses {
+    /// The number of the next record.
+    pub head: *const AtomicU64,
+    /// The number that `head` must be below.
+    pub limit: *const AtomicU64,
+    /// The line of slot 0.
+    pub slots_at: *mut u8,
+    /// Lines there are.
+    pub slots: u32,
+    /// Bytes from one line to the next.
+    pub slot_stride: usize,
+    /// Offset of the spare buffer's index in a line.
+    pub slot_spare: usize,
+    /// Offset of the flag in a line.
+    pub slot_reserved: usize,
+    /// Buffer 0.
+    pub buffers_at: *mut u8,
+    /// Bytes from one buffer to the next.
+    pub buffer_stride: usize,
+    /// Places in the ring.
+    pub capacity: u32,
+}
+
+impl OutputRing {
+    /// Stands for threads without a slot of their own. They can send, and not reserve.
+    pub const NO_SLOT: u32 = u32::MAX;
+
+    /// Makes a ring of at least `records` places for records of `record_size` bytes, in memory of this process.
+    ///
+    /// Its pages are faulted in.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::Empty`] and [`ChannelError::TooLarge`] (beyond 2^28 places or 1 MiB a record) for sizes that no
+    /// ring can have, [`ChannelError::System`] when there is no memory.
+    pub fn new(
+        records: u32,
+        record_size: u32,
+        options: &OutputOptions,
+    ) -> Result<Arc<Self>, ChannelError> {
+        let geometry = geometry(records, record_size, options)?;
+        let control_len = page_size();
+        let region = Region::anonymous(control_len + geometry.size())
+            .map_err(ChannelError::system(&options.name, "mapping its memory"))?;
+        let prepared = geometry.buffers_offset()
+            + (geometry.capacity + options.prepared_slots) as usize * geometry.stride();
+        region.touch(0, control_len + prepared);
+        Self::on(region, 0, control_len, geometry, options).map(Arc::new)
+    }
+
+    /// Puts a ring on zeroed memory.
+    fn on(
+        region: Region,
+        control_offset: usize,
+        data_offset: usize,
+        geometry: OutputGeometry,
+        options: &OutputOptions,
+    ) -> Result<Self, ChannelError> {
+        let parts = region
+            .at(data_offset, geometry.size())
+            .zip(region.at(control_offset, page_size()));
+        let Some((data, control)) = parts else {
+            return Err(too_large(geometry.capacity, geometry.record_size, options));
+        };
+        // SAFETY: the geometry is valid, both parts lie in the region, page-aligned, and the ring that
+        // holds the view owns the region. All of it is writable in this process.
+        let view = unsafe { OutputView::new(data, control, geometry) };
+        let words = view.words();
+        for (position, entry) in (0..).zip(words.entries) {
+            entry.store(
+                OutputWords::initial_entry(position, geometry.capacity),
+                Ordering::Relaxed,
+            );
+        }
+        words
+            .limit
+            .store(u64::from(geometry.capacity), Ordering::Release);
+        Ok(Self {
+            view,
+            name: options.name.clone(),
+            doorbells: options
+                .doorbells
+                .iter()
+                .take(attention::DOORBELLS)
+                .cloned()
+                .collect(),
+            bell: AtomicU32::new(0),
+            primary: AtomicBool::new(false),
+            data_offset,
+            region,
+        })
+    }
+
+    /// The channel's name in errors.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Places in the ring: the records asked for, rounded up to a power of two.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        self.view.geometry.capacity
+    }
+
+    /// Bytes of one record.
+    #[must_use]
+    pub fn record_size(&self) -> u32 {
+        self.view.geometry.record_size
+    }
+
+    /// Records accepted so far; the next record's number.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.view.header().traffic.head.load(Ordering::Acquire)
+    }
+
+    /// Records dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.view.dropped()
+    }
+
+    /// Records that the primary reader has released.
+    #[must_use]
+    pub fn delivered(&self) -> u64 {
+        let cursor = self.view.control().cursor.0.load(Ordering::Acquire);
+        let believed = self.view.words().believed_cursor();
+        let pending = self.sent().wrapping_sub(believed);
+        if cursor.wrapping_sub(believed) <= pending {
+            cursor
+        } else {
+            believed
+        }
+    }
+
+    /// Cursors of the reader that were not believed, because they could not be true.
+    #[must_use]
+    pub fn refused_cursors(&self) -> u64 {
+        self.view.header().losses.refused.load(Ordering::Relaxed)
+    }
+
+    /// Faults in what thread `slot` needs to reserve, ahead of its first call.
+    pub fn prepare_slot(&self, slot: u32) {
+        let geometry = self.view.geometry;
+        if slot >= geometry.slots {
+            return;
+        }
+        let line = geometry.slots_offset() + slot as usize * SLOT_STRIDE;
+        self.region.touch(self.data_offset + line, SLOT_STRIDE);
+        let spare = (geometry.capacity + slot) as usize * geometry.stride();
+        self.region.touch(
+            self.data_offset + geometry.buffers_offset() + spare,
+            geometry.stride(),
+        );
+    }
+
+    /// Sends a copy of the `len` bytes at `record`; a shorter one than the channel's is filled with zeros.
+    ///
+    /// `slot` is the calling thread's, or [`NO_SLOT`](Self::NO_SLOT); it serves to count drops cheaply.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] and [`SendError::TooLong`]; both are counted as dropped.
+    ///
+    /// # Safety
+    ///
+    /// `record` is readable for `len` bytes and is memory that may be shared: nobody holds a `&mut` to it. `slot` is
+    /// used by this thread alone, or `NO_SLOT`.
+    #[inline]
+    pub unsafe fn send(&self, slot: u32, record: *const u8, len: usize) -> Result<(), SendError> {
+        let size = self.view.geometry.record_size as usize;
+        if len > size {
+            self.count_drop(slot);
+            return Err(SendError::TooLong);
+        }
+        let words = self.view.words();
+        let Some(claim) = words.claim() else {
+            self.count_drop(slot);
+            return Err(SendError::Full);
+        };
+        if let Some(buffer) = self.view.buffer(claim.buffer) {
+            // SAFETY: the source is the caller's word; the buffer is `stride` bytes, ours since the claim.
+            unsafe { shared_to_shared(record, buffer.as_ptr(), len) };
+            if len < size {
+                // SAFETY: the buffer is 8-aligned and has `size` bytes.
+                unsafe { zero_shared(buffer.as_ptr(), len, size - len) };
+            }
+        }
+        words.publish(claim.number, claim.buffer);
+        self.notify();
+        Ok(())
+    }
+
+    /// Sends a copy of `record`, from any thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_bytes(&self, record: &[u8]) -> Result<(), SendError> {
+        // SAFETY: the slice is readable, and a shared borrow of it excludes a `&mut`.
+        unsafe { self.send(Self::NO_SLOT, record.as_ptr(), record.len()) }
+    }
+
+    /// The calling thread's buffer for the next record, 8-aligned; null when the ring is full, which counts as a drop,
+    /// or has no buffer for this slot.
+    ///
+    /// The same one until [`commit`](Self::commit). It holds whatever an older record of this channel left there.
+    ///
+    /// `slot` must be the calling thread's alone; with [`NO_SLOT`](Self::NO_SLOT) the answer is null.
+    #[inline]
+    #[must_use]
+    pub fn reserve(&self, slot: u32) -> *mut u8 {
+        let Some(line) = self.view.slot(slot) else {
+            self.count_drop(slot);
+            return ptr::null_mut();
+        };
+        if line.reserved.load(Ordering::Relaxed) == 0 {
+            if self.view.words().is_full() {
+                self.count_drop(slot);
+                return ptr::null_mut();
+            }
+            line.reserved.store(1, Ordering::Relaxed);
+        }
+        let spare = line.spare.load(Ordering::Relaxed) ^ self.first_spare(slot);
+        self.view
+            .buffer(spare)
+            .map_or(ptr::null_mut(), |buffer| buffer.as_ptr())
+    }
+
+    /// Sends the calling thread's reserved buffer, without copying it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::NotReserved`] without a reservation; [`SendError::Full`], counted as dropped, when the ring has
+    /// filled since. The reservation ends either way.
+    #[inline]
+    pub fn commit(&self, slot: u32) -> Result<(), SendError> {
+        let line = self.view.slot(slot).ok_or(SendError::NotReserved)?;
+        if line.reserved.load(Ordering::Relaxed) == 0 {
+            return Err(SendError::NotReserved);
+        }
+        line.reserved.store(0, Ordering::Relaxed);
+        let words = self.view.words();
+        let Some(claim) = words.claim() else {
+            self.count_drop(slot);
+            return Err(SendError::Full);
+        };
+        let first = self.first_spare(slot);
+        let spare = line.spare.load(Ordering::Relaxed) ^ first;
+        line.spare.store(claim.buffer ^ first, Ordering::Relaxed);
+        words.publish(claim.number, spare);
+        self.notify();
+        Ok(())
+    }
+
+    #[inline]
+    fn first_spare(&self, slot: u32) -> u32 {
+        self.view.geometry.capacity + slot
+    }
+
+    /// Counts in the thread's own line: no atomic read-modify-write, no shared line.
+    #[inline]
+    fn count_drop(&self, slot: u32) {
+        let losses = &self.view.header().losses;
+        let Some(line) = self.view.slot(slot) else {
+            losses.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let before = line.dropped.load(Ordering::Relaxed);
+        line.dropped.store(before + 1, Ordering::Relaxed);
+        if before == 0 {
+            losses.slots_seen.fetch_max(slot + 1, Ordering::Release);
+        }
+    }
+
+    #[inline]
+    fn notify(&self) {
+        wake::after_publishing();
+        let wanted = self.view.header().traffic.attention.load(Ordering::Relaxed);
+        if wanted != 0 {
+            self.attend(wanted);
+        }
+    }
+
+    /// Wakes those who announced themselves.
+    #[cold]
+    fn attend(&self, wanted: u32) {
+        if wanted & attention::REMOTE != 0 {
+            let sleeping = &self.view.control().sleeping.0;
+            if sleeping.load(Ordering::Relaxed) != 0 && sleeping.swap(0, Ordering::AcqRel) != 0 {
+                wake::wake(sleeping, true);
+            }
+        }
+        if wanted & !attention::REMOTE == 0 {
+            return;
+        }
+        let armed = self
+            .view
+            .header()
+            .traffic
+            .attention
+            .fetch_and(attention::REMOTE, Ordering::AcqRel);
+        if armed & attention::LOCAL != 0 {
+            self.bell.fetch_add(1, Ordering::Release);
+            wake::wake(&self.bell, false);
+        }
+        for (at, doorbell) in self.doorbells.iter().enumerate() {
+            if armed & (attention::DOORBELL << at) != 0 {
+                doorbell.ring();
+            }
+        }
+    }
+
+    /// Declares that no record will come any more, and wakes every reader to tell it.
+    ///
+    /// Whoever calls it has stopped the producers; a record sent later is lost.
+    pub fn close(&self) {
+        self.view.header().traffic.closed.store(1, Ordering::SeqCst);
+        self.attend(u32::MAX);
+    }
+
+    /// Opens the ring for its primary reader, from the first record that no earlier one released.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::AlreadyOpen`] while there is one.
+    pub fn primary(self: &Arc<Self>) -> Result<RawReceiver, ChannelError> {
+        if self.primary.swap(true, Ordering::AcqRel) {
+            return Err(ChannelError::AlreadyOpen {
+                channel: self.name.clone(),
+            });
+        }
+        Ok(RawReceiver::primary(self.clone(), self.delivered()))
+    }
+
+    /// Opens the ring for watching, from the next record on. It takes nothing away from the primary reader, delays
+    /// nobody, and loses what it is too slow for.
+    #[must_use]
+    pub fn tap(self: &Arc<Self>) -> RawReceiver {
+        RawReceiver::tap(self.clone(), self.sent())
+    }
+
+    /// Ends what [`primary`](Self::primary) began.
+    pub(crate) fn end_primary(&self) {
+        self.primary.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn view(&self) -> &OutputView {
+        &self.view
+    }
+
+    /// Arms `doorbell`, when it is one of this ring's.
+    pub(crate) fn arm(&self, doorbell: &Doorbell) {
+        let at = self
+            .doorbells
+            .iter()
+            .position(|own| ptr::eq(Arc::as_ptr(own), doorbell));
+        if let Some(at) = at {
+            self.announce(attention::DOORBELL << at);
+        }
+    }
+
+    fn announce(&self, who: u32) {
+        let wanted = &self.view.header().traffic.attention;
+        wanted.fetch_or(who, Ordering::SeqCst);
+    }
+
+    /// Sleeps until `ready`, or until `deadline`. True when it is ready.
+    pub(crate) fn wait_until(&self, deadline: Option<Instant>, ready: impl Fn() -> bool) -> bool {
+        loop {
+            let rung = self.bell.load(Ordering::Acquire);
+            self.announce(attention::LOCAL);
+            let signalled = wake::fence_producers();
+            if ready() {
+                return true;
+            }
+            let Some(left) = wake::left(deadline) else {
+                return false;
+            };
+            let limit = if signalled {
+                left
+            } else {
+                Some(left.map_or(wake::UNSIGNALLED, |left| left.min(wake::UNSIGNALLED)))
+            };
+            wake::sleep(&self.bell, rung, false, limit);
+        }
+    }
+
+    /// For the compiler of codelets.
+    #[must_use]
+    pub fn addresses(&self) -> OutputAddresses {
+        let traffic = &self.view.header().traffic;
+        OutputAddresses {
+            head: &raw const traffic.head,
+            limit: &raw const traffic.limit,
+            slots_at: self.view.slots_address().as_ptr().cast(),
+            slots: self.view.geometry.slots,
+            slot_stride: SLOT_STRIDE,
+            slot_spare: SLOT_SPARE,
+            slot_reserved: SLOT_RESERVED,
+            buffers_at: self.view.buffers_address().as_ptr(),
+            buffer_stride: self.view.geometry.stride(),
+            capacity: self.view.geometry.capacity,
+        }
+    }
+}
+
+fn too_large(records: u32, record_size: u32, options: &OutputOptions) -> ChannelError {
+    ChannelError::TooLarge {
+        channel: options.name.clone(),
+        records,
+        record_size,
+    }
+}
+
+fn geometry(
+    records: u32,
+    record_size: u32,
+    options: &OutputOptions,
+) -> Result<OutputGeometry, ChannelError> {
+    if records == 0 || record_size == 0 {
+        return Err(ChannelError::Empty {
+            channel: options.name.clone(),
+            records,
+            record_size,
+        });
+    }
+    if records > MAX_CAPACITY || record_size > MAX_RECORD_SIZE {
+        return Err(too_large(records, record_size, options));
+    }
+    let affordable = LATE_SPARES / (record_size as usize).next_multiple_of(8);
+    let late = options
+        .max_slots
+        .min(u32::try_from(affordable).unwrap_or(u32::MAX));
+    let geometry = OutputGeometry {
+        capacity: records.next_power_of_two(),
+        record_size,
+        slots: late.max(options.prepared_slots),
+    };
+    if geometry.is_valid() {
+        Ok(geometry)
+    } else {
+        Err(too_large(records, record_size, options))
+    }
+}

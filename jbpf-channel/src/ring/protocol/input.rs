@@ -1,0 +1,118 @@
+//! Records in: many senders, many consumers, each record to exactly one.
+//!
+//! # Words
+//!
+//! * `head`: the number of the next record to send, claimed by compare-and-swap among the senders of
+//!   one process. Consumers never look at it.
+//! * `published`, one word a position: `number + 1` once the record is whole. Written by senders.
+//! * `tail`: the number of the next record to take, claimed by compare-and-swap among consumers.
+//! * `consumed`, one word a position: the number that may be written there next. Written by consumers.
+//!
+//! # When the sender is another process
+//!
+//! Then `head`, `published` and the records are its memory, `tail` and `consumed` the host's, and the
+//! peer may only read those. A consumer believes `published` for one thing: that a record may be taken. It takes
+//! it by moving `tail`, which no peer writes; so whatever the peer writes, it sees records of its own, whole
+//! or torn, each once, or none.
+
+use super::{AtomicU64, Ordering};
+
+/// What consumers touch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConsumerWords<'a> {
+    pub(crate) tail: &'a AtomicU64,
+    /// A power of two of them.
+    pub(crate) published: &'a [AtomicU64],
+    /// As many.
+    pub(crate) consumed: &'a [AtomicU64],
+}
+
+impl ConsumerWords<'_> {
+    /// Takes the next record's number, or `None` when there is no record.
+    ///
+    /// Lock-free: a turn of the loop that does not end it was lost to a consumer that took a record.
+    #[inline]
+    pub(crate) fn claim(&self) -> Option<u64> {
+        let mask = (self.published.len() as u64).wrapping_sub(1);
+        let mut tail = self.tail.load(Ordering::Relaxed);
+        loop {
+            let published = self.published.get((tail & mask) as usize)?;
+            if published.load(Ordering::Acquire) != tail.wrapping_add(1) {
+                let now = self.tail.load(Ordering::Relaxed);
+                if now == tail {
+                    return None;
+                }
+                tail = now;
+                continue;
+            }
+            match self.tail.compare_exchange_weak(
+                tail,
+                tail.wrapping_add(1),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(number) => return Some(number),
+                Err(now) => tail = now,
+            }
+        }
+    }
+
+    /// Hands the place of record `number`, claimed and copied by the caller, back to senders.
+    #[inline]
+    pub(crate) fn release(&self, number: u64) {
+        let capacity = self.consumed.len() as u64;
+        let index = (number & capacity.wrapping_sub(1)) as usize;
+        if let Some(consumed) = self.consumed.get(index) {
+            consumed.store(number.wrapping_add(capacity), Ordering::Release);
+        }
+    }
+}
+
+/// What senders touch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SenderWords<'a> {
+    pub(crate) head: &'a AtomicU64,
+    /// A power of two of them.
+    pub(crate) published: &'a [AtomicU64],
+    /// As many.
+    pub(crate) consumed: &'a [AtomicU64],
+}
+
+impl SenderWords<'_> {
+    /// Claims the next number, or `None` when the ring is full.
+    #[inline]
+    pub(crate) fn claim(&self) -> Option<u64> {
+        let mask = (self.consumed.len() as u64).wrapping_sub(1);
+        let mut head = self.head.load(Ordering::Relaxed);
+        loop {
+            // Acquire: the consumer's last look at the place comes before our first byte into it.
+            let free = self.consumed.get((head & mask) as usize)?;
+            if free.load(Ordering::Acquire) != head {
+                let now = self.head.load(Ordering::Relaxed);
+                if now == head {
+                    return None;
+                }
+                head = now;
+                continue;
+            }
+            match self.head.compare_exchange_weak(
+                head,
+                head.wrapping_add(1),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(number) => return Some(number),
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Makes record `number`, claimed and written by the caller, visible.
+    #[inline]
+    pub(crate) fn publish(&self, number: u64) {
+        let mask = (self.published.len() as u64).wrapping_sub(1);
+        if let Some(published) = self.published.get((number & mask) as usize) {
+            published.store(number.wrapping_add(1), Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! A reader's and a producer's view of an output ring's memory.
+
+#![expect(unsafe_code, reason = "forms references to words of mapped memory")]
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use super::copy::shared_to_own;
+use super::layout::{Control, OutputGeometry, OutputHeader, ThreadSlot};
+use super::protocol::output::OutputWords;
+
+/// Where the parts of an output ring lie in this process.
+///
+/// Whoever holds a view keeps the memory mapped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutputView {
+    header: NonNull<OutputHeader>,
+    control: NonNull<Control>,
+    entries: NonNull<AtomicU64>,
+    slots: NonNull<ThreadSlot>,
+    buffers: NonNull<u8>,
+    pub(crate) geometry: OutputGeometry,
+    stride: usize,
+}
+
+// SAFETY: a view is addresses of memory that is accessed with atomics only, and as each side's protocol allows.
+unsafe impl Send for OutputView {}
+// SAFETY: as above.
+unsafe impl Sync for OutputView {}
+
+impl OutputView {
+    /// The view of a ring of `geometry` at `data`, with its control words at `control`.
+    ///
+    /// # Safety
+    ///
+    /// `geometry` is valid; `data` is aligned to 128 and mapped readable for `geometry.size()` bytes,
+    /// `control` is aligned to 128 and mapped readable for a [`Control`], both for as long as the view
+    /// or a copy of it is used, and Rust reaches them through views alone. What a method
+    /// writes is mapped writable where that method is called.
+    pub(crate) unsafe fn new(
+        data: NonNull<u8>,
+        control: NonNull<u8>,
+        geometry: OutputGeometry,
+    ) -> Self {
+        // SAFETY: each offset is below `geometry.size()`.
+        let at = |offset| unsafe { data.add(offset) };
+        Self {
+            header: data.cast(),
+            control: control.cast(),
+            entries: at(OutputGeometry::entries_offset()).cast(),
+            slots: at(geometry.slots_offset()).cast(),
+            buffers: at(geometry.buffers_offset()),
+            geometry,
+            stride: geometry.stride(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn header(&self) -> &OutputHeader {
+        // SAFETY: mapped and aligned for as long as the view is used; all fields are atomics.
+        unsafe { self.header.as_ref() }
+    }
+
+    #[inline]
+    pub(crate) fn control(&self) -> &Control {
+        // SAFETY: mapped and aligned for as long as the view is used; all fields are atomics.
+        unsafe { self.control.as_ref() }
+    }
+
+    #[inline]
+    fn entries(&self) -> &[AtomicU64] {
+        // SAFETY: `capacity` aligned words lie there, for as long as the view is used.
+        unsafe {
+            core::slice::from_raw_parts(self.entries.as_ptr(), self.geometry.capacity as usize)
+        }
+    }
+
+    #[inline]
+    pub(crate) fn words(&self) -> OutputWords<'_> {
+        let header = self.header();
+        OutputWords {
+            head: &header.traffic.head,
+            limit: &header.traffic.limit,
+            cursor: &self.control().cursor.0,
+            refused: &header.losses.refused,
+            entries: self.entries(),
+        }
+    }
+
+    /// The line of a producer thread, when the ring has one for it.
+    #[inline]
+    pub(crate) fn slot(&self, slot: u32) -> Option<&ThreadSlot> {
+        if slot >= self.geometry.slots {
+            return None;
+        }
+        let line = self.slots.as_ptr().wrapping_add(slot as usize);
+        // SAFETY: `slots` lines lie there, and this is one of them; all fields are atomics.
+        Some(unsafe { &*line })
+    }
+
+    /// The first line.
+    pub(crate) fn slots_address(&self) -> NonNull<ThreadSlot> {
+        self.slots
+    }
+
+    /// The first buffer.
+    pub(crate) fn buffers_address(&self) -> NonNull<u8> {
+        self.buffers
+    }
+
+    /// The buffer `index`, 8-aligned and `stride` bytes long; `None` for an index that no ring gives.
+    #[inline]
+    pub(crate) fn buffer(&self, index: u32) -> Option<NonNull<u8>> {
+        if index >= self.geometry.buffers() {
+            return None;
+        }
+        // SAFETY: `buffers()` times `stride` bytes lie there, and this is one of the buffers.
+        Some(unsafe { self.buffers.add(index as usize * self.stride) })
+    }
+
+    /// Copies buffer `index` to `target`.
+    ///
+    /// # Safety
+    ///
+    /// `target` is writable for `record_size` bytes and nobody else's.
+    #[inline]
+    pub(crate) unsafe fn copy_out(&self, index: u32, target: *mut u8) -> bool {
+        let Some(buffer) = self.buffer(index) else {
+            return false;
+        };
+        // SAFETY: a buffer is 8-aligned, and its stride is `record_size` rounded up to 8; the target is the caller's word.
+        unsafe { shared_to_own(buffer.as_ptr(), target, self.geometry.record_size as usize) };
+        true
+    }
+
+    /// Records dropped so far, by all threads.
+    pub(crate) fn dropped(&self) -> u64 {
+        let losses = &self.header().losses;
+        let seen = losses.slots_seen.load(Ordering::Acquire);
+        let by_slots: u64 = (0..seen)
+            .filter_map(|slot| self.slot(slot))
+            .map(|slot| slot.dropped.load(Ordering::Relaxed))
+            .sum();
+        by_slots + losses.dropped.load(Ordering::Relaxed)
+    }
+}

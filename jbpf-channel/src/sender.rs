@@ -1,0 +1,114 @@
+//! The application's end of an input channel.
+
+use core::fmt;
+use core::marker::PhantomData;
+use std::sync::Arc;
+
+use zerocopy::{Immutable, IntoBytes};
+
+use crate::{ChannelError, InputRing, SendError};
+
+/// Sends records of bytes, for tools; applications use [`Sender`].
+#[derive(Debug, Clone)]
+pub struct RawSender {
+    ring: Arc<InputRing>,
+}
+
+impl RawSender {
+    pub(crate) fn local(ring: Arc<InputRing>) -> Self {
+        Self { ring }
+    }
+
+    /// Bytes of one record.
+    #[must_use]
+    pub fn record_size(&self) -> u32 {
+        self.ring.record_size()
+    }
+
+    /// The channel's name in errors.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.ring.name()
+    }
+
+    /// Records refused so far, by all senders of this ring.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.ring.dropped()
+    }
+
+    /// Sends a copy of `record`; a shorter one than the channel's is filled with zeros. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] and [`SendError::TooLong`], both counted; [`SendError::Closed`] once the codelet is unloaded.
+    pub fn send(&self, record: &[u8]) -> Result<(), SendError> {
+        self.ring.send_bytes(record)
+    }
+
+    /// Types it.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::RecordSize`] when `T` is larger than a record.
+    pub fn typed<T: IntoBytes + Immutable>(self) -> Result<Sender<T>, ChannelError> {
+        if size_of::<T>() > self.record_size() as usize {
+            return Err(ChannelError::RecordSize {
+                channel: self.name().to_owned(),
+                record_size: self.record_size(),
+                type_name: core::any::type_name::<T>(),
+                type_size: size_of::<T>(),
+            });
+        }
+        Ok(Sender {
+            raw: self,
+            record: PhantomData,
+        })
+    }
+}
+
+/// Sends records of type `T` to codelets. Any thread may use it, and many at a time; clones share the channel.
+///
+/// ```
+/// # use jbpf_channel::{InputOptions, InputRing, Sender};
+/// let ring = InputRing::new(16, 8, &InputOptions::default())?;
+/// let sequence: Sender<u64> = ring.sender().typed()?;
+/// sequence.send(&7)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Sender<T> {
+    raw: RawSender,
+    record: PhantomData<fn(&T)>,
+}
+
+impl<T: IntoBytes + Immutable> Sender<T> {
+    /// Sends a copy of `record`; when `T` is shorter than the channel's records, zeros fill the rest. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`], counted; [`SendError::Closed`] once the codelet is unloaded.
+    pub fn send(&self, record: &T) -> Result<(), SendError> {
+        self.raw.send(record.as_bytes())
+    }
+
+    /// Records refused so far, by all senders of this channel.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.raw.dropped()
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self {
+            raw: self.raw.clone(),
+            record: PhantomData,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("raw", &self.raw).finish()
+    }
+}
