@@ -158,6 +158,16 @@ pub enum RegionLayout {
 }
 
 impl RegionLayout {
+    /// The same region, for codelets that may store to it.
+    #[must_use]
+    pub const fn made_writable(mut self) -> Self {
+        match &mut self {
+            Self::None => {}
+            Self::Value { writable, .. } | Self::Slice { writable, .. } => *writable = true,
+        }
+        self
+    }
+
     /// Whether codelets may store to the region.
     #[must_use]
     pub const fn writable(&self) -> bool {

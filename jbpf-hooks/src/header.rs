@@ -1,1 +1,505 @@
 //! The C header that codelet authors include: contexts, data structs and declared helpers.
+//!
+//! [`codelet_header`] describes what is linked into the process:
+//!
+//! * The context of hook `example` is `struct example_ctx`: every hook has its own, named after it, with `_` for
+//!   characters that C has not.
+//! * A Rust struct `Packet` is `Packet`, and `struct Packet`. Bytes marked `#[jbpf(text)]` are `char`.
+//! * Padding of a context has a name (`_padding28`), and codelets must not read it.
+//! * A helper of the application is a function of its own name.
+//! * Sizes and offsets are asserted, so that a compiler that disagrees with Rust says so.
+//!
+//! Names that C reserves get a `_` at their end; fields without names are `_0`, `_1`, ... Two different structs of
+//! one name make the header an `#error` that names both.
+//!
+//! The built-in hooks of the runtime are left out: `jbpf_defs.h` and `jbpf_perf_ext.h` describe them. So are replaced built-in
+//! helpers, which codelets call by the names in `jbpf_helper.h`.
+
+use core::fmt::{self, Write as _};
+use std::collections::BTreeMap;
+
+use crate::context::{ContextLayout, FIRST_FIELD_OFFSET, RegionLayout};
+use crate::helper::{APPLICATION_IDS, HelperArgument, HelperInfo, HelperReturn};
+use crate::hook::HookInfo;
+use crate::layout::{DataLayout, Field, JbpfData, Scalar, Type};
+use crate::registry;
+
+/// The header of all hooks and helpers linked into the process. The same text from each build of the same
+/// declarations.
+#[must_use]
+pub fn codelet_header() -> String {
+    CodeletHeader::linked().to_string()
+}
+
+/// A header in the making: displays as its text.
+#[derive(Debug, Clone, Default)]
+pub struct CodeletHeader {
+    names: BTreeMap<String, Named>,
+    declarations: Vec<Declaration>,
+}
+
+/// What a name stands for already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Data(&'static DataLayout),
+    Context(&'static ContextLayout),
+    Helper(u32),
+}
+
+#[derive(Debug, Clone)]
+enum Declaration {
+    Data(&'static DataLayout),
+    Context {
+        name: String,
+        hook: &'static HookInfo,
+    },
+    Helper(&'static HelperInfo),
+    /// Two declarations claim one name.
+    Conflict(String),
+}
+
+impl CodeletHeader {
+    /// A header without declarations.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The header of all hooks and helpers linked into the process.
+    #[must_use]
+    pub fn linked() -> Self {
+        let mut hooks: Vec<&HookInfo> = registry::hooks()
+            .map(crate::Hook::info)
+            .filter(|hook| !is_built_in(hook))
+            .collect();
+        hooks.sort_by_key(|hook| hook.name);
+        let mut helpers: Vec<&HelperInfo> = registry::helpers().collect();
+        helpers.sort_by_key(|helper| (helper.id, helper.name));
+
+        let mut header = Self::new();
+        for hook in hooks {
+            header = header.hook(hook);
+        }
+        for helper in helpers {
+            header = header.helper(helper);
+        }
+        header
+    }
+
+    /// Adds a struct that no hook shows, such as the records of an input channel.
+    #[must_use]
+    pub fn data<T: JbpfData>(mut self) -> Self {
+        self.add_struct(const { &T::LAYOUT });
+        self
+    }
+
+    /// Adds the context of a hook, and the structs in its region.
+    #[must_use]
+    pub fn hook(mut self, hook: &'static HookInfo) -> Self {
+        if let Some(layout) = hook.context.region.data_layout() {
+            self.add_struct(layout);
+        } else if let RegionLayout::Value { ty, .. } | RegionLayout::Slice { element: ty, .. } =
+            &hook.context.region
+        {
+            self.add_type(ty);
+        }
+        let name = format!("{}_ctx", identifier(hook.name));
+        let declaration = Declaration::Context {
+            name: name.clone(),
+            hook,
+        };
+        self.add(name, Named::Context(hook.context), declaration);
+        self
+    }
+
+    /// Adds a helper of the application, and the structs that it takes. Replaced built-in helpers add nothing.
+    #[must_use]
+    pub fn helper(mut self, helper: &'static HelperInfo) -> Self {
+        if !APPLICATION_IDS.contains(&helper.id) {
+            return self;
+        }
+        for argument in helper.arguments {
+            if let HelperArgument::Readable { ty, .. } | HelperArgument::Writable { ty, .. } =
+                argument
+            {
+                self.add_type(ty);
+            }
+        }
+        self.add(
+            identifier(helper.name),
+            Named::Helper(helper.id),
+            Declaration::Helper(helper),
+        );
+        self
+    }
+
+    fn add_type(&mut self, ty: &Type) {
+        match ty {
+            Type::Scalar(_) => {}
+            Type::Array { element, .. } => self.add_type(element),
+            Type::Struct(layout) => self.add_struct(layout),
+        }
+    }
+
+    /// What a struct is made of comes before it.
+    fn add_struct(&mut self, layout: &'static DataLayout) {
+        for field in layout.fields {
+            self.add_type(&field.ty);
+        }
+        self.add(
+            identifier(layout.name),
+            Named::Data(layout),
+            Declaration::Data(layout),
+        );
+    }
+
+    fn add(&mut self, name: String, named: Named, declaration: Declaration) {
+        match self.names.get(&name) {
+            // Two hooks may show the same data; only contexts and helpers are one hook's or id's own.
+            Some(earlier) if *earlier == named && matches!(named, Named::Data(_)) => {}
+            Some(earlier) => {
+                let sentence = format!("{earlier} and {named} would both be named {name} in C");
+                self.declarations.push(Declaration::Conflict(sentence));
+            }
+            None => {
+                self.names.insert(name, named);
+                self.declarations.push(declaration);
+            }
+        }
+    }
+}
+
+/// Hooks of the runtime itself.
+fn is_built_in(hook: &HookInfo) -> bool {
+    hook.module.split("::").next() == Some("jbpf_core")
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(layout) => write!(
+                f,
+                "the struct {} ({} bytes, {} fields)",
+                layout.name,
+                layout.size,
+                layout.fields.len()
+            ),
+            Self::Context(layout) => write!(f, "the context {}", layout.name),
+            Self::Helper(id) => write!(f, "helper {id}"),
+        }
+    }
+}
+
+impl fmt::Display for CodeletHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "/* Written by jbpf::codelet_header(); do not edit. */\n\
+             #ifndef JBPF_HOOKS_H\n\
+             #define JBPF_HOOKS_H\n\n\
+             #include \"stdbool.h\"\n\
+             #include \"stddef.h\"\n\
+             #include \"stdint.h\"\n",
+        )?;
+        for declaration in &self.declarations {
+            f.write_char('\n')?;
+            match declaration {
+                Declaration::Data(layout) => write_struct(f, layout)?,
+                Declaration::Context { name, hook } => write_context(f, name, hook)?,
+                Declaration::Helper(helper) => write_helper(f, helper)?,
+                Declaration::Conflict(sentence) => writeln!(f, "#error \"{sentence}\"")?,
+            }
+        }
+        f.write_str("\n#endif\n")
+    }
+}
+
+fn write_struct(f: &mut fmt::Formatter<'_>, layout: &DataLayout) -> fmt::Result {
+    let name = identifier(layout.name);
+    write_comment(f, "", layout.docs)?;
+    writeln!(f, "typedef struct {name} {{")?;
+    for field in layout.fields {
+        writeln!(f, "    {};", field_declaration(field))?;
+    }
+    f.write_char('}')?;
+    if layout.align > natural_alignment(layout) {
+        write!(f, " __attribute__((aligned({})))", layout.align)?;
+    }
+    writeln!(f, " {name};")?;
+    assert_size(f, &name, layout.size)?;
+    for field in layout.fields {
+        assert_offset(f, &name, &member(field.name), field.offset)?;
+    }
+    Ok(())
+}
+
+fn write_context(f: &mut fmt::Formatter<'_>, name: &str, hook: &HookInfo) -> fmt::Result {
+    let context = hook.context;
+    let title = format!("What the codelets of hook {} are given.", hook.name);
+    write_comment(f, &title, hook.docs)?;
+    writeln!(f, "struct {name} {{")?;
+    writeln!(f, "    uint64_t data; /* {} */", region(&context.region))?;
+    f.write_str("    uint64_t data_end;\n    uint64_t meta_data;\n")?;
+    let mut end = FIRST_FIELD_OFFSET;
+    for field in context.fields {
+        write_padding(f, end, field.offset)?;
+        let rights = if field.writable {
+            " /* writable */"
+        } else {
+            ""
+        };
+        writeln!(
+            f,
+            "    {} {};{rights}",
+            scalar(field.scalar),
+            member(field.name)
+        )?;
+        end = field.offset + field.scalar.size();
+    }
+    write_padding(f, end, context.size)?;
+    f.write_str("};\n")?;
+    let name = format!("struct {name}");
+    assert_size(f, &name, context.size)?;
+    for field in context.fields {
+        assert_offset(f, &name, &member(field.name), field.offset)?;
+    }
+    Ok(())
+}
+
+fn write_helper(f: &mut fmt::Formatter<'_>, helper: &HelperInfo) -> fmt::Result {
+    write_comment(f, "", helper.docs)?;
+    let returns = match helper.returns {
+        HelperReturn::Unit => "void",
+        HelperReturn::U64 => "uint64_t",
+        HelperReturn::I32 => "int32_t",
+    };
+    let parameters: Vec<String> = helper
+        .argument_names
+        .iter()
+        .zip(helper.arguments)
+        .map(|(name, argument)| parameter(&member(name), argument))
+        .collect();
+    let parameters = if parameters.is_empty() {
+        "void".to_owned()
+    } else {
+        parameters.join(", ")
+    };
+    writeln!(
+        f,
+        "__attribute__((unused)) static {returns} (*{})({parameters}) = (void *){};",
+        identifier(helper.name),
+        helper.id
+    )
+}
+
+fn parameter(name: &str, argument: &HelperArgument) -> String {
+    match argument {
+        HelperArgument::Number(number) => format!("{} {name}", scalar(*number)),
+        HelperArgument::Readable { ty, .. } => format!("const {}", pointer(name, ty)),
+        HelperArgument::Writable { ty, .. } => pointer(name, ty),
+        HelperArgument::Bytes => format!("const void *{name}, uint64_t {name}_size"),
+        HelperArgument::Map => format!("void *{name}"),
+    }
+}
+
+/// A parameter that points at a value: an array says its length.
+fn pointer(name: &str, ty: &Type) -> String {
+    match ty {
+        Type::Array { .. } => declaration(name, ty),
+        _ => format!("{} *{name}", base(ty)),
+    }
+}
+
+fn field_declaration(field: &Field) -> String {
+    let name = member(field.name);
+    match field.ty {
+        Type::Array { len, .. } if field.text => format!("char {name}[{len}]"),
+        ty => declaration(&name, &ty),
+    }
+}
+
+fn declaration(name: &str, ty: &Type) -> String {
+    let mut text = format!("{} {name}", base(ty));
+    let mut ty = ty;
+    while let Type::Array { element, len } = ty {
+        // Writing to a string does not fail.
+        let _ = write!(text, "[{len}]");
+        ty = element;
+    }
+    text
+}
+
+/// The type of the innermost elements.
+fn base(ty: &Type) -> String {
+    match ty {
+        Type::Scalar(number) => scalar(*number).to_owned(),
+        Type::Array { element, .. } => base(element),
+        Type::Struct(layout) => identifier(layout.name),
+    }
+}
+
+const fn scalar(scalar: Scalar) -> &'static str {
+    match scalar {
+        Scalar::U8 => "uint8_t",
+        Scalar::U16 => "uint16_t",
+        Scalar::U32 => "uint32_t",
+        Scalar::U64 => "uint64_t",
+        Scalar::U128 => "unsigned __int128",
+        Scalar::I8 => "int8_t",
+        Scalar::I16 => "int16_t",
+        Scalar::I32 => "int32_t",
+        Scalar::I64 => "int64_t",
+        Scalar::I128 => "__int128",
+        Scalar::Bool => "bool",
+        Scalar::F32 => "float",
+        Scalar::F64 => "double",
+    }
+}
+
+fn region(region: &RegionLayout) -> String {
+    let rights = if region.writable() {
+        "writable"
+    } else {
+        "read-only"
+    };
+    match region {
+        RegionLayout::None => "none: equals data_end".to_owned(),
+        RegionLayout::Value { ty, .. } => format!(
+            "{}, {rights}",
+            declaration("", ty).trim_end().replace(" [", "[")
+        ),
+        RegionLayout::Slice { element, .. } => format!(
+            "any number of {}, {rights}: compare with data_end",
+            declaration("", element).trim_end().replace(" [", "[")
+        ),
+    }
+}
+
+fn write_padding(f: &mut fmt::Formatter<'_>, from: usize, to: usize) -> fmt::Result {
+    match to.checked_sub(from) {
+        Some(0) | None => Ok(()),
+        Some(bytes) => writeln!(f, "    uint8_t _padding{from}[{bytes}];"),
+    }
+}
+
+fn assert_size(f: &mut fmt::Formatter<'_>, name: &str, size: usize) -> fmt::Result {
+    writeln!(
+        f,
+        "_Static_assert(sizeof({name}) == {size}, \"size of {name}\");"
+    )
+}
+
+fn assert_offset(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    member: &str,
+    offset: usize,
+) -> fmt::Result {
+    writeln!(
+        f,
+        "_Static_assert(offsetof({name}, {member}) == {offset}, \"offset of {name}.{member}\");"
+    )
+}
+
+/// A comment of one line or many, unless there is nothing to say.
+fn write_comment(f: &mut fmt::Formatter<'_>, title: &str, docs: &str) -> fmt::Result {
+    let docs = docs.replace("*/", "* /").replace("/*", "/ *");
+    let lines: Vec<&str> = title.lines().chain(docs.lines()).collect();
+    match lines.as_slice() {
+        [] => Ok(()),
+        [line] => writeln!(f, "/* {line} */"),
+        lines => {
+            f.write_str("/*\n")?;
+            for line in lines {
+                writeln!(f, "{}", format!(" * {line}").trim_end())?;
+            }
+            f.write_str(" */\n")
+        }
+    }
+}
+
+/// The alignment that C gives the struct by itself.
+fn natural_alignment(layout: &DataLayout) -> usize {
+    layout
+        .fields
+        .iter()
+        .map(|field| alignment(&field.ty))
+        .max()
+        .unwrap_or(1)
+}
+
+fn alignment(ty: &Type) -> usize {
+    match ty {
+        Type::Scalar(scalar) => scalar.size(),
+        Type::Array { element, .. } => alignment(element),
+        Type::Struct(layout) => layout.align,
+    }
+}
+
+/// A field's name in C.
+fn member(name: &str) -> String {
+    if KEYWORDS.contains(&name) {
+        return format!("{name}_");
+    }
+    identifier(name)
+}
+
+/// A name in C: what cannot stand in one becomes `_`.
+fn identifier(name: &str) -> String {
+    let mut text: String = name
+        .chars()
+        .map(|character| match character {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => character,
+            _ => '_',
+        })
+        .collect();
+    if text.starts_with(|first: char| first.is_ascii_digit()) {
+        text.insert(0, '_');
+    }
+    text
+}
+
+/// Words that are names of fields in Rust and none in C (C11, 6.4.1, and what the included headers define).
+const KEYWORDS: [&str; 42] = [
+    "_Alignas",
+    "_Alignof",
+    "_Atomic",
+    "_Bool",
+    "_Complex",
+    "_Generic",
+    "_Imaginary",
+    "_Noreturn",
+    "_Static_assert",
+    "_Thread_local",
+    "asm",
+    "auto",
+    "bool",
+    "case",
+    "char",
+    "default",
+    "do",
+    "double",
+    "false",
+    "float",
+    "goto",
+    "inline",
+    "int",
+    "long",
+    "offsetof",
+    "register",
+    "restrict",
+    "short",
+    "signed",
+    "sizeof",
+    "switch",
+    "true",
+    "typedef",
+    "typeof",
+    "union",
+    "unsigned",
+    "void",
+    "volatile",
+    "NULL",
+    "int32_t",
+    "uint32_t",
+    "uint64_t",
+];

@@ -23,7 +23,7 @@
 //! * [`context`], [`region`], [`layout`]: what codelets see of a call, described at compile time.
 //! * [`helper`]: functions of the application that codelets call.
 //! * [`registry`]: all hooks and helpers of the process.
-//! * [`header`]: the descriptions as a C header.
+//! * [`header`] and [`json`]: the descriptions as a C header, and records as text.
 
 extern crate self as jbpf_hooks;
 
@@ -31,6 +31,7 @@ pub mod context;
 pub mod header;
 pub mod helper;
 pub mod hook;
+pub mod json;
 pub mod layout;
 pub mod reclaim;
 pub mod region;
@@ -39,6 +40,7 @@ pub mod registry;
 pub mod rules;
 
 pub use context::JbpfContext;
+pub use header::codelet_header;
 pub use helper::{CodeletBytes, MapError, MapRef};
 pub use hook::Hook;
 pub use jbpf_macros::{JbpfContext, JbpfData, jbpf_data, jbpf_helper, jbpf_hook};
@@ -61,7 +63,7 @@ pub mod __private {
     pub use crate::helper::{HelperArgument, HelperInfo, HelperResult, HelperValue, run};
     pub use crate::hook::{Hook, HookInfo, HookKind};
     pub use crate::layout::{DataLayout, Field, FieldType, JbpfData, Scalar, Type};
-    pub use crate::region::{Bounds, ContextRegion, RegionTarget};
+    pub use crate::region::{Bounds, ContextRegion, RegionTarget, WritableTarget};
     pub use crate::registry::{JBPF_HELPERS_V1, JBPF_HOOKS_V1};
     pub use crate::rules;
 }

@@ -45,7 +45,7 @@ use crate::layout::FieldType;
 /// # Safety
 ///
 /// Every byte of a value is initialised and stays the same while it is borrowed (no interior
-/// mutability), and the two constants describe the type's layout.
+/// mutability), and [`SHARED`](Self::SHARED) describes the type's layout.
 #[diagnostic::on_unimplemented(
     message = "codelets cannot be shown a `{Self}`",
     label = "not made of data that codelets can see",
@@ -54,8 +54,6 @@ use crate::layout::FieldType;
 pub unsafe trait RegionTarget {
     /// What codelets may do behind `&Self`.
     const SHARED: RegionLayout;
-    /// What codelets may do behind `&mut Self`.
-    const EXCLUSIVE: RegionLayout;
 
     /// The pointer to the value that starts at `data` and ends before `data_end`.
     #[doc(hidden)]
@@ -70,16 +68,20 @@ pub unsafe trait RegionTarget {
     note = "a codelet may leave any bits behind `&mut`, so the type must be `FromBytes`: take `&` instead, \
             or declare it with `#[jbpf_data]` without `read_only`"
 )]
-pub trait WritableTarget: RegionTarget {}
+pub trait WritableTarget: RegionTarget {
+    /// What codelets may do behind `&mut Self`.
+    const EXCLUSIVE: RegionLayout;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: RegionTarget + FromBytes + ?Sized> WritableTarget for T {}
+impl<T: RegionTarget + FromBytes + ?Sized> WritableTarget for T {
+    const EXCLUSIVE: RegionLayout = T::SHARED.made_writable();
+}
 
 // SAFETY: `IntoBytes` is the promise that every byte of a value is initialised, `Immutable` that
 // none changes behind a shared reference, and `FieldType::TYPE` is the type's own layout.
 unsafe impl<T: FieldType + IntoBytes + Immutable> RegionTarget for T {
-    const SHARED: RegionLayout = value_region::<T>(false);
-    const EXCLUSIVE: RegionLayout = value_region::<T>(true);
+    const SHARED: RegionLayout = value_region::<T>();
 
     fn at(data: *mut u8, _: *mut u8) -> *mut Self {
         data.cast()
@@ -88,8 +90,7 @@ unsafe impl<T: FieldType + IntoBytes + Immutable> RegionTarget for T {
 
 // SAFETY: as for one value; a slice is values in a row without gaps.
 unsafe impl<T: FieldType + IntoBytes + Immutable> RegionTarget for [T] {
-    const SHARED: RegionLayout = slice_region::<T>(false);
-    const EXCLUSIVE: RegionLayout = slice_region::<T>(true);
+    const SHARED: RegionLayout = slice_region::<T>();
 
     fn at(data: *mut u8, data_end: *mut u8) -> *mut Self {
         let bytes = data_end.addr() - data.addr();
@@ -101,32 +102,32 @@ unsafe impl<T: FieldType + IntoBytes + Immutable> RegionTarget for [T] {
 // SAFETY: there is nothing to see.
 unsafe impl RegionTarget for () {
     const SHARED: RegionLayout = RegionLayout::None;
-    const EXCLUSIVE: RegionLayout = RegionLayout::None;
 
     fn at(data: *mut u8, _: *mut u8) -> *mut Self {
         data.cast()
     }
 }
 
-const fn value_region<T: FieldType>(writable: bool) -> RegionLayout {
+const fn value_region<T: FieldType>() -> RegionLayout {
     RegionLayout::Value {
         ty: T::TYPE,
         size: size_of::<T>(),
         align: align_of::<T>(),
-        writable,
+        writable: false,
     }
 }
 
-const fn slice_region<T: FieldType>(writable: bool) -> RegionLayout {
+const fn slice_region<T: FieldType>() -> RegionLayout {
     RegionLayout::Slice {
         element: T::TYPE,
         stride: size_of::<T>(),
         align: align_of::<T>(),
-        writable,
+        writable: false,
     }
 }
 
-/// The words `data` and `data_end` of a context.
+/// The words `data` and `data_end` of a context: any reference has them. Whether codelets may see what
+/// lies between is what [`RegionTarget`] and [`WritableTarget`] decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Address of the first byte; 0 where there is no region.
@@ -145,14 +146,14 @@ impl Bounds {
     /// The bounds of memory that codelets may read.
     #[inline(always)]
     #[must_use]
-    pub fn shared<T: RegionTarget + ?Sized>(target: &T) -> Self {
+    pub fn shared<T: ?Sized>(target: &T) -> Self {
         Self::new(ptr::from_ref(target).cast::<u8>(), size_of_val(target))
     }
 
     /// The bounds of memory that codelets may write, too.
     #[inline(always)]
     #[must_use]
-    pub fn exclusive<T: WritableTarget + ?Sized>(target: &mut T) -> Self {
+    pub fn exclusive<T: ?Sized>(target: &mut T) -> Self {
         let size = size_of_val(target);
         Self::new(ptr::from_mut(target).cast::<u8>().cast_const(), size)
     }

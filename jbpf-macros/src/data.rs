@@ -66,10 +66,7 @@ impl Attribute {
         let krate = Crate::resolve(self.krate.as_ref());
         let (private, root, zerocopy) = (krate.private(), krate.root(), krate.zerocopy());
         let repr = self.adds_repr.then(|| quote!(#[repr(C)]));
-        let told = self
-            .krate
-            .as_ref()
-            .map(|path| quote!(#[jbpf(crate = #path)]));
+        let told = self.krate.as_ref().map(|path| quote!(, crate = #path));
         let from_bytes = (!self.read_only).then(|| quote!(#private::zerocopy::FromBytes,));
         let any_bits = (!self.read_only).then(|| self.assert_any_bits(&private));
         let item = &self.item;
@@ -82,7 +79,7 @@ impl Attribute {
                 #root::JbpfData,
             )]
             #[zerocopy(crate = #zerocopy)]
-            #told
+            #[jbpf(complete #told)]
             #repr
             #item
             #any_bits
@@ -109,13 +106,15 @@ struct Struct {
     text: Vec<bool>,
     docs: String,
     krate: Option<Path>,
+    /// Written by `#[jbpf_data]`, so that zerocopy's derives are there and report on the struct.
+    complete: bool,
 }
 
 impl Struct {
     fn parse(item: &DeriveInput) -> syn::Result<Self> {
         let mut errors = Diagnostics::default();
-        let krate =
-            Arguments::of_field(&item.attrs, &["crate"], &mut errors).path("crate", &mut errors);
+        let arguments = Arguments::of_field(&item.attrs, &["crate", "complete"], &mut errors);
+        let krate = arguments.path("crate", &mut errors);
         let fields = fields_of(item, &mut errors);
         if !is_repr_c(&item.attrs, &mut errors) {
             errors.error(
@@ -141,6 +140,7 @@ impl Struct {
             text,
             docs: docs(&item.attrs),
             krate,
+            complete: arguments.contains("complete"),
         })
     }
 
@@ -192,9 +192,10 @@ impl Struct {
         });
         let padding = assert_no_padding(private, container, &self.fields);
         let after = assert_no_padding_after(private, container, &self.fields);
+        let readable = (!self.complete).then(|| quote!(#private::rules::readable::<#container>();));
         let whole = quote! {
             #private::rules::not_empty(#private::core::mem::size_of::<#container>());
-            #private::rules::readable::<#container>();
+            #readable
         };
         let whole = respanned(whole, self.ident.span());
         quote! {

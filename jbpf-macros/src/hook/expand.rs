@@ -405,13 +405,11 @@ fn region_layout(parameters: &[Parameter], private: &TokenStream) -> TokenStream
     parameters
         .iter()
         .find_map(|parameter| match &parameter.role {
-            Role::Region { target, writable } => {
-                let rights = Ident::new(
-                    if *writable { "EXCLUSIVE" } else { "SHARED" },
-                    target.span(),
-                );
-                Some(quote_spanned!(target.span()=> <#target as #private::RegionTarget>::#rights))
-            }
+            Role::Region { target, writable } => Some(if *writable {
+                quote_spanned!(target.span()=> <#target as #private::WritableTarget>::EXCLUSIVE)
+            } else {
+                quote_spanned!(target.span()=> <#target as #private::RegionTarget>::SHARED)
+            }),
             _ => None,
         })
         .unwrap_or_else(|| quote!(<() as #private::RegionTarget>::SHARED))
