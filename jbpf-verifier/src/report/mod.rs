@@ -1,14 +1,17 @@
 //! Rejections: what was wrong, where, why, and what to try.
 //!
-//! `codes` holds the stable codes, `pages` their explanations, `render` the terminal's view.
+//! `codes` holds the stable codes, `pages` their explanations, `render` the terminal's view, `disassembly`
+//! instructions as text.
 
 use serde::{Deserialize, Serialize};
 
 pub mod codes;
+mod disassembly;
 mod pages;
 pub mod render;
 
 pub use codes::Code;
+pub use disassembly::disassemble;
 pub use render::render;
 
 /// Why a program was rejected. A value: `Display` is its one sentence, [`render()`] shows the rest.

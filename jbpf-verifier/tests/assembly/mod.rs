@@ -1,7 +1,8 @@
 //! Programs written as text, for tests and for the examples of the codes' pages.
 //!
 //! Plain instructions are assembled by rbpf's assembler. On top of it: labels, maps and data sections by
-//! name, helpers by name, calls of functions, atomic additions, and raw slots.
+//! name, helpers by name, calls of functions, what rbpf does not know of the instruction set, and raw
+//! slots.
 //!
 //! ```text
 //!     .context stats                     ; generic (the default), stats, read_only SIZE, writable SIZE
@@ -13,7 +14,7 @@
 //!     .slot 95 00 00 00 00 00 00 00
 //!     lddw r1, map NAME
 //!     lddw r1, section NAME
-//!     xaddw [r10-4], r1                  ; xadddw for 8 bytes
+//!     atomic_fetch_add_w [r10-4], r1
 //!     call map_lookup_elem
 //!     call LABEL
 //!     jeq r0, 0, LABEL
@@ -124,13 +125,37 @@ impl<'a> Source<'a> {
             )],
             ("lddw", [dst, "map", name]) => self.wide(dst, 5, name),
             ("lddw", [dst, "section", name]) => self.wide(dst, 6, name),
-            ("xaddw" | "xadddw", [memory, src]) => {
-                // The store of the same operands has the right fields but for mode and size.
-                let size = operation.trim_start_matches("xadd");
-                let mut store = plain(&format!("stx{size} {memory}, {src}"));
-                store[0].opcode = if size == "w" { 0xc3 } else { 0xdb };
-                store
+            ("lddw", [dst, "section", name, "+", offset]) => {
+                let mut wide = self.wide(dst, 6, name);
+                wide[1].imm = offset.parse().expect("an offset");
+                wide
             }
+            _ if operation.starts_with("atomic_") => vec![atomic(operation, &words)],
+            _ if operation.starts_with("movsx") => vec![move_signed(operation, &words)],
+            _ if operation.starts_with("ldxs") => {
+                // Mode 4 where the plain load has mode 3.
+                let mut load = plain(&line.replacen("ldxs", "ldx", 1));
+                load[0].opcode += 0x20;
+                load
+            }
+            _ if operation.starts_with("bswap") => {
+                let mut swap = plain(&line.replacen("bswap", "le", 1));
+                swap[0].opcode = 0xd7;
+                swap
+            }
+            ("sdiv" | "sdiv32" | "smod" | "smod32", _) => {
+                let mut division = plain(&line[1..]);
+                division[0].off = 1;
+                division
+            }
+            ("jal", [target]) => vec![RawInsn {
+                opcode: 0x06,
+                imm: match self.labels.contains_key(target) {
+                    true => self.distance(at, target),
+                    false => target.parse().expect("a distance"),
+                },
+                ..RawInsn::default()
+            }],
             ("call", [name]) => vec![self.call(at, name, helpers)],
             (_, [.., last]) if self.labels.contains_key(last) => {
                 let distance = self.distance(at, last);
@@ -156,10 +181,12 @@ impl<'a> Source<'a> {
 
     fn call(&self, at: usize, name: &str, helpers: &HelperTable) -> RawInsn {
         let helper = helpers.iter().find(|helper| helper.name == name);
+        let parsed = || name.parse().unwrap_or_else(|_| panic!("no `{name}`"));
         let (src, imm) = match (self.labels.contains_key(name), helper) {
             (true, _) => (1, self.distance(at, name)),
             (false, Some(helper)) => (0, helper.id.try_into().expect("a small id")),
-            (false, None) => (0, name.parse().unwrap_or_else(|_| panic!("no `{name}`"))),
+            (false, None) if name.starts_with(['+', '-']) => (1, parsed()),
+            (false, None) => (0, parsed()),
         };
         RawInsn {
             opcode: 0x85,
@@ -182,6 +209,41 @@ fn plain(line: &str) -> Vec<RawInsn> {
         .chunks_exact(8)
         .map(|slot| RawInsn::from_bytes(slot.try_into().expect("eight bytes")))
         .collect()
+}
+
+fn atomic(operation: &str, words: &[&str]) -> RawInsn {
+    let (name, size) = operation.rsplit_once('_').expect("a size");
+    let [memory, src] = words else {
+        panic!("`{operation}` has two operands");
+    };
+    // The store of the same operands has the right fields but for mode and operation.
+    let mut store = plain(&format!("stx{size} {memory}, {src}"))[0];
+    store.opcode += 0x60;
+    store.imm = match name {
+        "atomic_add" => 0x00,
+        "atomic_fetch_add" => 0x01,
+        "atomic_or" => 0x40,
+        "atomic_fetch_or" => 0x41,
+        "atomic_and" => 0x50,
+        "atomic_fetch_and" => 0x51,
+        "atomic_xor" => 0xa0,
+        "atomic_fetch_xor" => 0xa1,
+        "atomic_xchg" => 0xe1,
+        "atomic_cmpxchg" => 0xf1,
+        _ => panic!("no atomic operation `{operation}`"),
+    };
+    store
+}
+
+fn move_signed(operation: &str, words: &[&str]) -> RawInsn {
+    let size = operation.trim_start_matches("movsx");
+    let (size, name) = match size.strip_suffix("_32") {
+        Some(size) => (size, "mov32"),
+        None => (size, "mov"),
+    };
+    let mut insn = plain(&format!("{name} {}", words.join(", ")))[0];
+    insn.off = size.parse().expect("a number of bits");
+    insn
 }
 
 fn context(text: &str) -> ContextDef {
