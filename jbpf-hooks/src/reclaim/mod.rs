@@ -137,6 +137,15 @@ pub fn prepare_thread() -> Option<u32> {
     current().map(ThreadRecord::slot)
 }
 
+/// Runs `run` as a hook call would run codelets, inside a section of the calling thread, with the
+/// thread's record: for codelets that are run outside of any hook. `None`, without running it, where a
+/// hook call would be skipped.
+pub fn with_record<R>(run: impl FnOnce(&ThreadRecord) -> R) -> Option<R> {
+    let _until_return = occupy()?;
+    let section = current()?.enter()?;
+    Some(run(section.record()))
+}
+
 /// The number of slots ever used: that of threads that had a record at the same time.
 #[must_use]
 pub fn slots() -> u32 {
