@@ -1,35 +1,163 @@
 //! From verified programs to the function that a hook calls.
 //!
 //! `native` compiles with Cranelift; `interpreter` checks every access and is the oracle of the tests
-//! and the engine of targets that Cranelift does not serve; `dispatch` makes one function of all
-//! codelets of a hook.
+//! and the engine of targets that Cranelift does not serve. Both take [`BoundCodelet`]s and nothing
+//! else, and give a [`CompiledHook`]: a dispatch function for [`Hook::attach`](jbpf_hooks::hook::Hook::attach).
 
+use std::ffi::c_void;
+use std::ptr;
 use std::sync::Arc;
 
-use jbpf_verifier::VerifiedProgram;
+use jbpf_hooks::hook::{Dispatch, HookKind};
 
-use crate::builtins::HelperBindings;
-use crate::map::Map;
+mod bound;
+mod input;
+pub mod interpreter;
+pub mod measure;
+pub mod native;
 
-/// A verified program together with the very maps and helpers that it runs on.
-///
-/// Made by [`BoundCodelet::bind`] alone, which checks that each map has the definition that the
-/// program was verified against and that the bindings are those of its helper table.
-#[derive(Debug, Clone)]
-pub struct BoundCodelet {
-    program: VerifiedProgram,
-    maps: Vec<Arc<Map>>,
-    helpers: Arc<HelperBindings>,
-    environment: Arc<CodeletEnvironment>,
+pub use bound::{BindError, BoundCodelet, CodeletEnvironment};
+pub use input::{Input, InputError};
+use measure::HookStats;
+
+/// What runs codelets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// Machine code, compiled with Cranelift.
+    Native,
+    /// The checked interpreter: some fifty times slower, on every target.
+    Interpreter,
 }
 
-/// What built-in helpers need to know of the codelet that calls them. At a fixed address while the
-/// code that refers to it exists.
+impl Default for Engine {
+    /// The native engine where there is one.
+    fn default() -> Self {
+        if cfg!(all(
+            any(
+                target_arch = "x86_64",
+                target_arch = "aarch64",
+                target_arch = "riscv64"
+            ),
+            target_endian = "little",
+            unix,
+        )) {
+            Self::Native
+        } else {
+            Self::Interpreter
+        }
+    }
+}
+
+impl Engine {
+    /// Makes the dispatch function of a hook that runs `codelets`, the first one first; with `stats` it
+    /// times each.
+    ///
+    /// # Errors
+    /// The engine does not serve this machine, or the compiler refuses a program.
+    pub fn compile(
+        self,
+        kind: HookKind,
+        codelets: &[Arc<BoundCodelet>],
+        stats: Option<Arc<HookStats>>,
+    ) -> Result<CompiledHook, EngineError> {
+        Ok(match self {
+            Self::Native => {
+                let native = native::compile_dispatch(kind, codelets, stats)?;
+                CompiledHook::Native(Box::new(native))
+            }
+            Self::Interpreter => CompiledHook::Interpreted(Box::new(
+                interpreter::InterpretedHook::new(kind, codelets, stats),
+            )),
+        })
+    }
+}
+
+/// What is attached to a hook: a dispatch function, its environment, and all that they refer to.
+///
+/// Whoever attached it keeps it until the hook was given another one (or none) and a
+/// [`synchronize`](jbpf_hooks::reclaim::synchronize) after that returned `Ok`.
 #[derive(Debug)]
-#[repr(C)]
-pub struct CodeletEnvironment {
-    /// The codelet's name: `printf` says it.
-    pub name: String,
-    /// The request's `runtime_threshold` in ns; 0: none.
-    pub runtime_threshold_ns: u64,
+pub enum CompiledHook {
+    /// Machine code.
+    Native(Box<native::NativeDispatch>),
+    /// Programs for the interpreter.
+    Interpreted(Box<interpreter::InterpretedHook>),
+}
+
+impl CompiledHook {
+    /// The function to attach.
+    #[must_use]
+    pub fn dispatch(&self) -> Dispatch {
+        match self {
+            Self::Native(native) => native.dispatch(),
+            Self::Interpreted(_) => interpreter::dispatch,
+        }
+    }
+
+    /// The environment to attach it with; null when it needs none.
+    #[must_use]
+    pub fn environment(&self) -> *mut c_void {
+        match self {
+            Self::Native(_) => ptr::null_mut(),
+            Self::Interpreted(hook) => ptr::from_ref(&**hook).cast_mut().cast(),
+        }
+    }
+}
+
+/// Why codelets cannot be made to run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Cranelift does not compile for this machine.
+    #[error("there is no native engine for this machine ({reason}); use the interpreter")]
+    NoBackend {
+        /// What Cranelift says.
+        reason: String,
+    },
+    /// The verifier let an instruction pass that the engine does not know.
+    #[error("instruction {insn} of codelet `{codelet}` (opcode {opcode:#04x}) is not implemented")]
+    Unsupported {
+        /// The codelet.
+        codelet: String,
+        /// Index of the instruction.
+        insn: usize,
+        /// Its operation code.
+        opcode: u8,
+    },
+    /// A call leads to where no function of the program starts.
+    #[error(
+        "instruction {insn} of codelet `{codelet}` calls instruction {target}, where no function starts"
+    )]
+    MissingFunction {
+        /// The codelet.
+        codelet: String,
+        /// Index of the call.
+        insn: usize,
+        /// Where it leads.
+        target: usize,
+    },
+    /// The program refers to a map that it was not bound to.
+    #[error("codelet `{codelet}` refers to map {map}, which it is not bound to")]
+    MissingMap {
+        /// The codelet.
+        codelet: String,
+        /// Index of the map.
+        map: usize,
+    },
+    /// The program calls a helper that has no function.
+    #[error("codelet `{codelet}` calls helper {helper}, which has no function")]
+    MissingHelper {
+        /// The codelet.
+        codelet: String,
+        /// The helper's id.
+        helper: u32,
+    },
+    /// Cranelift failed.
+    #[error("the compiler refused `{function}`: {message}")]
+    Compiler {
+        /// The function that was being compiled.
+        function: String,
+        /// What it said.
+        message: String,
+    },
 }

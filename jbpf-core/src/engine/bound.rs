@@ -1,0 +1,195 @@
+//! Verified programs, tied to the maps and helpers that they run on.
+
+use std::sync::{Arc, OnceLock};
+
+use jbpf_verifier::VerifiedProgram;
+use jbpf_verifier::program::MapIndex;
+use jbpf_verifier::types::EntryKind;
+
+use super::EngineError;
+use super::native::CodeletCode;
+use crate::builtins::{HelperBindings, HelperTarget};
+use crate::map::Map;
+
+/// A verified program together with the very maps and helpers that it runs on.
+///
+/// Made by [`BoundCodelet::bind`] alone, which checks that each map has the definition that the
+/// program was verified against and that the bindings are those of its helper table.
+#[derive(Debug)]
+pub struct BoundCodelet {
+    program: VerifiedProgram,
+    maps: Vec<Arc<Map>>,
+    helpers: Arc<HelperBindings>,
+    environment: Arc<CodeletEnvironment>,
+    /// Compiled once, when the first dispatch function calls it.
+    compiled: OnceLock<CodeletCode>,
+}
+
+/// What built-in helpers need to know of the codelet that calls them. At a fixed address while the
+/// code that refers to it exists.
+#[derive(Debug)]
+#[repr(C)]
+pub struct CodeletEnvironment {
+    /// The codelet's name: `printf` says it.
+    pub name: String,
+    /// The request's `runtime_threshold` in ns; 0: none.
+    pub runtime_threshold_ns: u64,
+}
+
+/// Why a program cannot run on the maps and helpers that it was given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// There are more maps, or fewer, than the program refers to.
+    #[error("codelet `{codelet}` refers to {expected} maps, but was given {given}")]
+    MapCount {
+        /// The codelet.
+        codelet: String,
+        /// Maps of the program.
+        expected: usize,
+        /// Maps given.
+        given: usize,
+    },
+    /// A map is not what the program was verified against.
+    #[error(
+        "map `{given}` cannot stand for map `{expected}` of codelet `{codelet}`: kind, sizes and contents must be equal"
+    )]
+    MapDefinition {
+        /// The codelet.
+        codelet: String,
+        /// The name that the program knows.
+        expected: String,
+        /// The name of the map that was given.
+        given: String,
+    },
+    /// The helpers are not those that the program was verified against.
+    #[error("codelet `{codelet}` was verified against other helpers than it was given")]
+    HelperTable {
+        /// The codelet.
+        codelet: String,
+    },
+    /// A helper that the program calls has no function.
+    #[error("codelet `{codelet}` calls helper {helper}, which has no function")]
+    MissingHelper {
+        /// The codelet.
+        codelet: String,
+        /// The helper's id.
+        helper: u32,
+    },
+}
+
+impl BoundCodelet {
+    /// Ties `program` to its maps, in the order of [`Program::maps`](jbpf_verifier::Program::maps), and
+    /// to its helpers.
+    ///
+    /// # Errors
+    /// Something given is not what the program was verified against.
+    pub fn bind(
+        program: VerifiedProgram,
+        maps: Vec<Arc<Map>>,
+        helpers: Arc<HelperBindings>,
+        environment: Arc<CodeletEnvironment>,
+    ) -> Result<Self, BindError> {
+        let codelet = || environment.name.clone();
+        let expected = &program.program().maps;
+        if maps.len() != expected.len() {
+            return Err(BindError::MapCount {
+                codelet: codelet(),
+                expected: expected.len(),
+                given: maps.len(),
+            });
+        }
+        for (map, expected) in maps.iter().zip(expected) {
+            if !map.def().same_shape(expected) {
+                return Err(BindError::MapDefinition {
+                    codelet: codelet(),
+                    expected: expected.name.clone(),
+                    given: map.def().name.clone(),
+                });
+            }
+        }
+        if helpers.table() != program.helpers() {
+            return Err(BindError::HelperTable { codelet: codelet() });
+        }
+        if let Some(&helper) = program
+            .summary()
+            .helpers
+            .iter()
+            .find(|id| helpers.get(**id).is_none())
+        {
+            return Err(BindError::MissingHelper {
+                codelet: codelet(),
+                helper,
+            });
+        }
+        Ok(Self {
+            program,
+            maps,
+            helpers,
+            environment,
+            compiled: OnceLock::new(),
+        })
+    }
+
+    /// The codelet's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.environment.name
+    }
+
+    /// The verified program.
+    #[must_use]
+    pub fn program(&self) -> &VerifiedProgram {
+        &self.program
+    }
+
+    /// The maps, in the order of the program's.
+    #[must_use]
+    pub fn maps(&self) -> &[Arc<Map>] {
+        &self.maps
+    }
+
+    /// What helpers learn of this codelet.
+    #[must_use]
+    pub fn environment(&self) -> &CodeletEnvironment {
+        &self.environment
+    }
+
+    /// The number that r2 holds when the program starts: the size of what r1 points at, in bytes.
+    #[must_use]
+    pub fn context_size(&self) -> u32 {
+        let context = self.program.context();
+        match context.entry {
+            EntryKind::Context => context.readable.next_multiple_of(8),
+            EntryKind::Memory => u32::try_from(context.region.known_size).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub(super) fn map(&self, index: MapIndex) -> Result<&Map, EngineError> {
+        self.maps
+            .get(index)
+            .map(|map| &**map)
+            .ok_or_else(|| EngineError::MissingMap {
+                codelet: self.name().to_owned(),
+                map: index,
+            })
+    }
+
+    pub(super) fn helper(&self, id: u32) -> Result<HelperTarget, EngineError> {
+        self.helpers
+            .get(id)
+            .ok_or_else(|| EngineError::MissingHelper {
+                codelet: self.name().to_owned(),
+                helper: id,
+            })
+    }
+
+    /// The program as a function of its own, compiled on the first call.
+    pub(super) fn compiled(&self) -> Result<&CodeletCode, EngineError> {
+        if let Some(code) = self.compiled.get() {
+            return Ok(code);
+        }
+        let code = CodeletCode::compile(self)?;
+        Ok(self.compiled.get_or_init(|| code))
+    }
+}

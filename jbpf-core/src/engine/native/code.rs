@@ -1,0 +1,391 @@
+//! Compilation units: a `JITModule`, what is compiled into it, and the memory that it owns.
+
+#![expect(unsafe_code, reason = "unmaps code")]
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, OnceLock};
+
+use cranelift_codegen::ir::{
+    AbiParam, FuncRef, Function, InstBuilder, Signature, UserFuncName, types,
+};
+use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{Context, isa};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{FuncId, Module, default_libcall_names};
+
+use super::frame::{self, Frame};
+use super::lower::{Body, Exit, Imports};
+use crate::engine::{BoundCodelet, EngineError};
+
+/// The signature of a C function of `count` u64 registers that returns one.
+pub(super) fn registers_signature(call_conv: CallConv, count: usize) -> Signature {
+    let mut signature = Signature::new(call_conv);
+    signature.params.resize(count, AbiParam::new(types::I64));
+    signature.returns.push(AbiParam::new(types::I64));
+    signature
+}
+
+/// Arguments of a dispatch function: context, thread, hook.
+pub(super) const DISPATCH_ARGUMENTS: usize = 3;
+/// Arguments of a codelet's inner function: r1 to r5, thread.
+const FUNCTION_ARGUMENTS: usize = 6;
+
+/// The machine that this process runs on, with all its features.
+pub(super) fn host() -> Result<OwnedTargetIsa, EngineError> {
+    static HOST: OnceLock<Result<OwnedTargetIsa, String>> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let builder = cranelift_native::builder().map_err(str::to_owned)?;
+        finish(builder)
+    })
+    .clone()
+    .map_err(|reason| EngineError::NoBackend { reason })
+}
+
+/// The same architecture without optional features: what is listed is then the same on every machine.
+pub(super) fn baseline() -> Result<OwnedTargetIsa, EngineError> {
+    isa::lookup_by_name(std::env::consts::ARCH)
+        .map_err(|error| error.to_string())
+        .and_then(finish)
+        .map_err(|reason| EngineError::NoBackend { reason })
+}
+
+fn finish(builder: isa::Builder) -> Result<OwnedTargetIsa, String> {
+    let mut flags = settings::builder();
+    let chosen = [
+        ("opt_level", "speed"),
+        ("is_pic", "false"),
+        ("use_colocated_libcalls", "false"),
+        // No one unwinds through codelets: helpers contain their panics.
+        ("unwind_info", "false"),
+        // Costs nothing in frames below a page, and larger ones touch each page in order.
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
+        // Cranelift's own check of the IR: the tests run it, users do not wait for it.
+        (
+            "enable_verifier",
+            if cfg!(debug_assertions) {
+                "true"
+            } else {
+                "false"
+            },
+        ),
+    ];
+    for (name, value) in chosen {
+        flags.set(name, value).map_err(|error| error.to_string())?;
+    }
+    builder
+        .finish(settings::Flags::new(flags))
+        .map_err(|error| error.to_string())
+}
+
+/// A module whose memory is unmapped when it is dropped, finished or not.
+///
+/// (`JITModule` on its own leaks it, so that function pointers stay valid.)
+struct OwnedModule(ManuallyDrop<JITModule>);
+
+impl Deref for OwnedModule {
+    type Target = JITModule;
+
+    fn deref(&self) -> &JITModule {
+        &self.0
+    }
+}
+
+impl DerefMut for OwnedModule {
+    fn deref_mut(&mut self) -> &mut JITModule {
+        &mut self.0
+    }
+}
+
+impl Drop for OwnedModule {
+    fn drop(&mut self) {
+        // SAFETY: the field is never used again.
+        let module = unsafe { ManuallyDrop::take(&mut self.0) };
+        // SAFETY: either the module was never finished, and no address in it was handed out; or it is
+        // in a `Code`, and whoever drops the last owner of that (a `NativeDispatch`, or a codelet that
+        // only dispatch functions call) has made sure that no thread runs the code and that nobody
+        // calls its address any more: the contract of `NativeDispatch`.
+        unsafe { module.free_memory() };
+    }
+}
+
+/// Functions that are being compiled together.
+pub(super) struct Unit {
+    module: OwnedModule,
+    context: Context,
+    builder_context: FunctionBuilderContext,
+    /// What was compiled, as text, if somebody asked for it.
+    listing: Option<Vec<(String, String, String)>>,
+}
+
+impl Unit {
+    pub(super) fn new(isa: OwnedTargetIsa) -> Self {
+        let module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
+        let context = module.make_context();
+        Self {
+            module: OwnedModule(ManuallyDrop::new(module)),
+            context,
+            builder_context: FunctionBuilderContext::new(),
+            listing: None,
+        }
+    }
+
+    /// From now on keeps a listing of what is compiled.
+    pub(super) fn listed(mut self) -> Self {
+        self.context.set_disasm(true);
+        self.listing = Some(Vec::new());
+        self
+    }
+
+    /// (name, IR, assembly) of each function compiled so far.
+    pub(super) fn take_listing(&mut self) -> Vec<(String, String, String)> {
+        self.listing.take().unwrap_or_default()
+    }
+
+    fn call_conv(&self) -> CallConv {
+        self.module.isa().default_call_conv()
+    }
+
+    /// Compiles the inner functions of a codelet: all but the entry. By index of the function.
+    pub(super) fn inner_functions(
+        &mut self,
+        codelet: &BoundCodelet,
+    ) -> Result<Vec<Option<FuncId>>, EngineError> {
+        let functions = codelet.program().functions();
+        let signature = registers_signature(self.call_conv(), FUNCTION_ARGUMENTS);
+        let mut ids = Vec::with_capacity(functions.len());
+        for index in 0..functions.len() {
+            let id = match index {
+                0 => None,
+                _ => Some(
+                    self.module
+                        .declare_anonymous_function(&signature)
+                        .map_err(|e| compiler_error(codelet.name(), &e))?,
+                ),
+            };
+            ids.push(id);
+        }
+        for (function, id) in functions.iter().zip(&ids) {
+            let Some(id) = *id else { continue };
+            let name = format!("{}+{}", codelet.name(), function.start);
+            let own = ids.clone();
+            self.define(&name, id, signature.clone(), |unit, fb| {
+                let references = unit.references(&own, fb.func);
+                let mut imports = Imports::new(fb);
+                let block = fb.create_block();
+                fb.append_block_params_for_function_params(block);
+                fb.switch_to_block(block);
+                fb.seal_block(block);
+                let parameters = fb.block_params(block).to_vec();
+                let Some((&thread, arguments)) = parameters.split_last() else {
+                    return Ok(());
+                };
+                let slot = frame::slot(fb, function.stack_size);
+                let frame = Frame::new(fb, slot, function.stack_size);
+                let used = Body::lower(
+                    fb,
+                    &mut imports,
+                    codelet,
+                    &references,
+                    function,
+                    frame,
+                    thread,
+                    arguments,
+                    Exit::Return,
+                )?;
+                frame::release_unused(fb, slot, used);
+                Ok(())
+            })?;
+        }
+        Ok(ids)
+    }
+
+    /// The functions as the function that is being built calls them.
+    pub(super) fn references(
+        &mut self,
+        ids: &[Option<FuncId>],
+        func: &mut Function,
+    ) -> Vec<Option<FuncRef>> {
+        ids.iter()
+            .map(|id| id.map(|id| self.module.declare_func_in_func(id, func)))
+            .collect()
+    }
+
+    /// Compiles a function of the dispatch type, filled by `build`.
+    pub(super) fn dispatch_function(
+        &mut self,
+        name: &str,
+        build: impl FnOnce(&mut Self, &mut FunctionBuilder<'_>) -> Result<(), EngineError>,
+    ) -> Result<FuncId, EngineError> {
+        let signature = registers_signature(self.call_conv(), DISPATCH_ARGUMENTS);
+        let id = self
+            .module
+            .declare_anonymous_function(&signature)
+            .map_err(|e| compiler_error(name, &e))?;
+        self.define(name, id, signature, build)?;
+        Ok(id)
+    }
+
+    fn define(
+        &mut self,
+        name: &str,
+        id: FuncId,
+        signature: Signature,
+        build: impl FnOnce(&mut Self, &mut FunctionBuilder<'_>) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        // Taken out, so that `build` can declare functions in the module meanwhile.
+        let mut func = std::mem::replace(&mut self.context.func, Function::new());
+        let mut builder_context = std::mem::take(&mut self.builder_context);
+        func.signature = signature;
+        func.name = UserFuncName::user(0, id.as_u32());
+        let mut fb = FunctionBuilder::new(&mut func, &mut builder_context);
+        build(self, &mut fb)?;
+        fb.finalize(self.module.target_config());
+        self.builder_context = builder_context;
+        self.context.func = func;
+
+        let ir = self
+            .listing
+            .is_some()
+            .then(|| self.context.func.to_string());
+        self.module
+            .define_function(id, &mut self.context)
+            .map_err(|e| compiler_error(name, &e))?;
+        if let (Some(listing), Some(ir)) = (&mut self.listing, ir) {
+            let assembly = self
+                .context
+                .compiled_code()
+                .and_then(|code| code.vcode.clone())
+                .unwrap_or_default();
+            listing.push((name.to_owned(), ir, assembly));
+        }
+        self.module.clear_context(&mut self.context);
+        Ok(())
+    }
+
+    /// Makes everything executable and gives the address of `entry`.
+    pub(super) fn finish(mut self, name: &str, entry: FuncId) -> Result<Code, EngineError> {
+        self.module
+            .finalize_definitions()
+            .map_err(|e| compiler_error(name, &e))?;
+        let entry = self.module.get_finalized_function(entry) as usize;
+        Ok(Code {
+            entry,
+            _module: Mutex::new(self.module),
+        })
+    }
+}
+
+fn compiler_error(name: &str, error: &dyn std::error::Error) -> EngineError {
+    let mut message = error.to_string();
+    if let Some(source) = error.source() {
+        message = format!("{message}: {source}");
+    }
+    EngineError::Compiler {
+        function: name.to_owned(),
+        message,
+    }
+}
+
+/// Runs a compilation; a panic inside Cranelift becomes an error of this load.
+pub(super) fn contained<T>(
+    name: &str,
+    compile: impl FnOnce() -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    // Nothing of the compilation is looked at again after a panic.
+    catch_unwind(AssertUnwindSafe(compile)).unwrap_or_else(|_| {
+        Err(EngineError::Compiler {
+            function: name.to_owned(),
+            message: "the compiler panicked".to_owned(),
+        })
+    })
+}
+
+/// Executable memory. Dropping it unmaps it.
+pub(super) struct Code {
+    entry: usize,
+    /// Kept to be dropped; the lock is what makes it shareable, nobody takes it.
+    _module: Mutex<OwnedModule>,
+}
+
+impl Code {
+    /// Address of the function that it was compiled for.
+    pub(super) fn entry(&self) -> usize {
+        self.entry
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Code({:#x})", self.entry)
+    }
+}
+
+/// A codelet compiled as a function of its own, of the dispatch type.
+#[derive(Debug)]
+pub(crate) struct CodeletCode(Code);
+
+impl CodeletCode {
+    pub(crate) fn compile(codelet: &BoundCodelet) -> Result<Self, EngineError> {
+        contained(codelet.name(), || {
+            let mut unit = Unit::new(host()?);
+            let entry = unit.codelet_function(codelet)?;
+            unit.finish(codelet.name(), entry).map(Self)
+        })
+    }
+
+    /// Address of the function, of type [`Dispatch`](jbpf_hooks::hook::Dispatch).
+    pub(crate) fn entry(&self) -> usize {
+        self.0.entry()
+    }
+}
+
+impl Unit {
+    /// Compiles a codelet as a function of the dispatch type.
+    pub(super) fn codelet_function(
+        &mut self,
+        codelet: &BoundCodelet,
+    ) -> Result<FuncId, EngineError> {
+        let ids = self.inner_functions(codelet)?;
+        let Some(function) = codelet.program().functions().first() else {
+            return Err(EngineError::MissingFunction {
+                codelet: codelet.name().to_owned(),
+                insn: 0,
+                target: 0,
+            });
+        };
+        self.dispatch_function(codelet.name(), |unit, fb| {
+            let references = unit.references(&ids, fb.func);
+            let mut imports = Imports::new(fb);
+            let block = fb.create_block();
+            fb.append_block_params_for_function_params(block);
+            fb.switch_to_block(block);
+            fb.seal_block(block);
+            let &[context, thread, _hook] = fb.block_params(block) else {
+                return Ok(());
+            };
+            let slot = frame::slot(fb, function.stack_size);
+            let frame = Frame::new(fb, slot, function.stack_size);
+            let size = i64::from(codelet.context_size());
+            let size = fb.ins().iconst(types::I64, size);
+            let used = Body::lower(
+                fb,
+                &mut imports,
+                codelet,
+                &references,
+                function,
+                frame,
+                thread,
+                &[context, size],
+                Exit::Return,
+            )?;
+            frame::release_unused(fb, slot, used);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! The dispatch function of a hook: all its codelets, in priority order, in one piece of machine code.
+#![expect(
+    unsafe_code,
+    reason = "turns the address of compiled code into its type"
+)]
+
+use std::sync::Arc;
+
+use cranelift_codegen::ir::{InstBuilder, StackSlot, Value, types};
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_frontend::FunctionBuilder;
+use cranelift_module::FuncId;
+use jbpf_hooks::hook::{Dispatch, HookKind};
+
+use super::code::{Code, DISPATCH_ARGUMENTS, Unit, contained, host};
+use super::frame::{self, Frame, FrameUse};
+use super::lower::{Body, Exit, Imports, address_of};
+use crate::engine::measure::{self, CodeletStats, HookStats};
+use crate::engine::{BoundCodelet, EngineError};
+
+/// Codelets of at most this many instructions are lowered into the dispatch function itself. A larger
+/// one does enough work that a direct call does not show.
+pub const INLINE_INSTRUCTIONS: usize = 128;
+
+/// At most this many instructions are lowered into one dispatch function, so that attaching a codelet
+/// beside many others stays fast.
+pub const INLINE_INSTRUCTIONS_TOTAL: usize = 512;
+
+/// The compiled dispatch function of a hook, with all that its code refers to.
+///
+/// Dropping it unmaps the code. Whoever attached the function keeps this until the hook was given
+/// another function (or none) and a [`synchronize`](jbpf_hooks::reclaim::synchronize) after that
+/// returned `Ok`.
+#[derive(Debug)]
+pub struct NativeDispatch {
+    // Dropped first: the code refers to what follows.
+    code: Code,
+    codelets: Vec<Arc<BoundCodelet>>,
+    _stats: Option<Arc<HookStats>>,
+}
+
+impl NativeDispatch {
+    /// The function.
+    #[must_use]
+    pub fn dispatch(&self) -> Dispatch {
+        // SAFETY: the address is that of a function compiled with the signature of `Dispatch`: three
+        // pointers in, one u64 out, in the C calling convention of this host.
+        unsafe { std::mem::transmute::<usize, Dispatch>(self.code.entry()) }
+    }
+
+    /// The codelets that it runs, the first one first.
+    #[must_use]
+    pub fn codelets(&self) -> &[Arc<BoundCodelet>] {
+        &self.codelets
+    }
+}
+
+/// Compiles the dispatch function of a hook that runs `codelets`, the first one first. With `stats`, it
+/// times each codelet, and the hook as a whole.
+///
+/// # Errors
+/// The host has no backend, or the compiler refuses a program.
+pub fn compile_dispatch(
+    kind: HookKind,
+    codelets: &[Arc<BoundCodelet>],
+    stats: Option<Arc<HookStats>>,
+) -> Result<NativeDispatch, EngineError> {
+    contained("dispatch", || {
+        let mut unit = Unit::new(host()?);
+        let entry = build(&mut unit, kind, codelets, stats.as_deref())?;
+        Ok(NativeDispatch {
+            code: unit.finish("dispatch", entry)?,
+            codelets: codelets.to_vec(),
+            _stats: stats,
+        })
+    })
+}
+
+/// As [`compile_dispatch`], for another machine, into text: (name, IR, assembly) by function.
+pub(super) fn list(
+    isa: OwnedTargetIsa,
+    kind: HookKind,
+    codelets: &[Arc<BoundCodelet>],
+    stats: Option<&HookStats>,
+) -> Result<Vec<(String, String, String)>, EngineError> {
+    contained("dispatch", || {
+        let mut unit = Unit::new(isa).listed();
+        build(&mut unit, kind, codelets, stats)?;
+        Ok(unit.take_listing())
+    })
+}
+
+/// How a codelet gets into the dispatch function.
+enum Part {
+    /// Lowered into it; these are its inner functions.
+    Inlined(Vec<Option<FuncId>>),
+    /// Called at this address.
+    Called(usize),
+}
+
+fn build(
+    unit: &mut Unit,
+    kind: HookKind,
+    codelets: &[Arc<BoundCodelet>],
+    stats: Option<&HookStats>,
+) -> Result<FuncId, EngineError> {
+    let mut parts = Vec::with_capacity(codelets.len());
+    let mut inlined = 0;
+    for codelet in codelets {
+        let size = codelet.program().program().insns.len();
+        let part = if size <= INLINE_INSTRUCTIONS && inlined + size <= INLINE_INSTRUCTIONS_TOTAL {
+            inlined += size;
+            Part::Inlined(unit.inner_functions(codelet)?)
+        } else {
+            Part::Called(codelet.compiled()?.entry())
+        };
+        parts.push((&**codelet, part));
+    }
+    unit.dispatch_function("dispatch", |unit, fb| {
+        let block = fb.create_block();
+        fb.append_block_params_for_function_params(block);
+        fb.switch_to_block(block);
+        fb.seal_block(block);
+        let &[context, thread, hook] = fb.block_params(block) else {
+            return Ok(());
+        };
+        let mut function = DispatchFunction {
+            imports: Imports::new(fb),
+            slot: frame_of(fb, &parts),
+            frame_use: FrameUse::Unused,
+            fb,
+            unit,
+            arguments: [context, thread, hook],
+        };
+        let result = match stats {
+            None => function.run(&parts)?,
+            Some(stats) => function.run_measured(&parts, stats)?,
+        };
+        let answer = match kind {
+            HookKind::Control => result,
+            HookKind::Monitoring => function.fb.ins().iconst(types::I64, 0),
+        };
+        function.fb.ins().return_(&[answer]);
+        frame::release_unused(function.fb, function.slot, function.frame_use);
+        Ok(())
+    })
+}
+
+/// One frame for all inlined codelets: they run one after the other, and none reads what it has not
+/// written.
+fn frame_of(fb: &mut FunctionBuilder<'_>, parts: &[(&BoundCodelet, Part)]) -> Option<StackSlot> {
+    parts
+        .iter()
+        .filter(|(_, part)| matches!(part, Part::Inlined(_)))
+        .filter_map(|(codelet, _)| codelet.program().functions().first())
+        .map(|entry| entry.stack_size)
+        .max()
+        .and_then(|size| frame::slot(fb, size))
+}
+
+struct DispatchFunction<'b, 'f> {
+    fb: &'b mut FunctionBuilder<'f>,
+    unit: &'b mut Unit,
+    imports: Imports,
+    slot: Option<StackSlot>,
+    /// Whether any codelet so far uses its frame.
+    frame_use: FrameUse,
+    arguments: [Value; DISPATCH_ARGUMENTS],
+}
+
+impl DispatchFunction<'_, '_> {
+    /// Runs the codelets; the last one's result.
+    fn run(&mut self, parts: &[(&BoundCodelet, Part)]) -> Result<Value, EngineError> {
+        let mut result = self.fb.ins().iconst(types::I64, 0);
+        for (codelet, part) in parts {
+            result = self.codelet(codelet, part)?;
+        }
+        Ok(result)
+    }
+
+    /// The same between two looks at the clock, and all of it between two more.
+    fn run_measured(
+        &mut self,
+        parts: &[(&BoundCodelet, Part)],
+        stats: &HookStats,
+    ) -> Result<Value, EngineError> {
+        let first = self.now();
+        let mut result = self.fb.ins().iconst(types::I64, 0);
+        for ((codelet, part), stats) in parts.iter().zip(stats.codelets()) {
+            let start = self.now();
+            result = self.codelet(codelet, part)?;
+            self.record(stats, start);
+        }
+        self.record(stats.hook(), first);
+        Ok(result)
+    }
+
+    fn codelet(&mut self, codelet: &BoundCodelet, part: &Part) -> Result<Value, EngineError> {
+        let [context, thread, _] = self.arguments;
+        match part {
+            Part::Called(address) => {
+                let arguments = self.arguments;
+                Ok(self.call(*address, &arguments))
+            }
+            Part::Inlined(ids) => {
+                let Some(function) = codelet.program().functions().first() else {
+                    return Ok(self.fb.ins().iconst(types::I64, 0));
+                };
+                let references = self.unit.references(ids, self.fb.func);
+                let done = self.fb.create_block();
+                let result = self.fb.append_block_param(done, types::I64);
+                let size = i64::from(codelet.context_size());
+                let size = self.fb.ins().iconst(types::I64, size);
+                let frame = Frame::new(self.fb, self.slot, function.stack_size);
+                let used = Body::lower(
+                    self.fb,
+                    &mut self.imports,
+                    codelet,
+                    &references,
+                    function,
+                    frame,
+                    thread,
+                    &[context, size],
+                    Exit::Continue(done),
+                )?;
+                if used == FrameUse::Used {
+                    self.frame_use = used;
+                }
+                self.fb.seal_block(done);
+                self.fb.switch_to_block(done);
+                Ok(result)
+            }
+        }
+    }
+
+    fn now(&mut self) -> Value {
+        self.call(measure::now as *const () as usize, &[])
+    }
+
+    fn record(&mut self, stats: &CodeletStats, start: Value) {
+        let [_, thread, _] = self.arguments;
+        let stats = address_of(stats).cast_signed();
+        let stats = self.fb.ins().iconst(types::I64, stats);
+        self.call(
+            measure::record as *const () as usize,
+            &[stats, thread, start],
+        );
+    }
+
+    fn call(&mut self, address: usize, arguments: &[Value]) -> Value {
+        let signature = self.imports.signature(self.fb, arguments.len());
+        let callee = (address as u64).cast_signed();
+        let callee = self.fb.ins().iconst(types::I64, callee);
+        let call = self.fb.ins().call_indirect(signature, callee, arguments);
+        match self.fb.inst_results(call) {
+            [result] => *result,
+            _ => self.fb.ins().iconst(types::I64, 0),
+        }
+    }
+}

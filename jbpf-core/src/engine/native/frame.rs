@@ -1,0 +1,106 @@
+//! The stack frame of a function that is being lowered.
+
+use std::collections::HashSet;
+
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
+use cranelift_codegen::ir::{
+    Function, Inst, InstBuilder, InstructionData, Opcode, StackSlot, StackSlotData, StackSlotKind,
+    Value, types,
+};
+use cranelift_frontend::FunctionBuilder;
+
+/// A frame in a stack slot.
+#[derive(Clone, Copy)]
+pub(super) struct Frame {
+    /// Address of its lowest byte.
+    pub base: Value,
+    /// Bytes from there to r10, a multiple of 16.
+    pub size: i32,
+}
+
+impl Frame {
+    /// The frame at the start of a stack slot, for a function that uses `stack_size` bytes of it.
+    pub(super) fn new(
+        fb: &mut FunctionBuilder<'_>,
+        slot: Option<StackSlot>,
+        stack_size: u32,
+    ) -> Self {
+        let base = match slot {
+            Some(slot) => fb.ins().stack_addr(types::I64, slot, 0),
+            // Nothing is stored through it: the verifier counted no byte of stack.
+            None => fb.ins().iconst(types::I64, 0),
+        };
+        Self {
+            base,
+            size: rounded(stack_size).cast_signed(),
+        }
+    }
+}
+
+/// Bytes of a frame so that its top is 16-aligned when its start is.
+const fn rounded(stack_size: u32) -> u32 {
+    stack_size.next_multiple_of(16)
+}
+
+/// A stack slot for a frame of `stack_size` bytes; none for a function that uses none.
+pub(super) fn slot(fb: &mut FunctionBuilder<'_>, stack_size: u32) -> Option<StackSlot> {
+    let data = StackSlotData::new(StackSlotKind::ExplicitSlot, rounded(stack_size), 4);
+    (stack_size > 0).then(|| fb.create_sized_stack_slot(data))
+}
+
+/// Gives up a slot unless it is used.
+pub(super) fn release_unused(
+    fb: &mut FunctionBuilder<'_>,
+    slot: Option<StackSlot>,
+    used: FrameUse,
+) {
+    if used == FrameUse::Used {
+        return;
+    }
+    if let Some(data) = slot.and_then(|slot| fb.func.sized_stack_slots.get_mut(slot)) {
+        data.size = 0;
+    }
+}
+
+/// Whether the machine code needs a frame's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FrameUse {
+    Used,
+    Unused,
+}
+
+/// Removes `stores` to the frame at `base` if nothing can read them: when every helper that was
+/// given a key is inlined, the key was never needed in memory, and the frame takes no room.
+///
+/// The frame is unread if its address goes nowhere but into these stores and into additions of
+/// constants whose results go nowhere else.
+pub(super) fn drop_unread(func: &mut Function, base: Value, stores: &[Inst]) -> FrameUse {
+    let stores: HashSet<Inst> = stores.iter().copied().collect();
+    let mut addresses = HashSet::from([base]);
+    // Values are defined before the instructions that use them in the order of the layout, but for those
+    // that come around a loop as a block's parameter: passing an address to a block is a use.
+    for block in func.layout.blocks() {
+        for inst in func.layout.block_insts(block) {
+            let is_address = |value: Value| addresses.contains(&func.dfg.resolve_aliases(value));
+            let data = func.dfg.insts[inst];
+            if let (InstructionData::Store { args, .. }, true) = (data, stores.contains(&inst)) {
+                let [stored, _address] = args;
+                if is_address(stored) {
+                    return FrameUse::Used;
+                }
+                continue;
+            }
+            if !func.dfg.inst_values(inst).any(is_address) {
+                continue;
+            }
+            if data.opcode() != Opcode::Iadd {
+                return FrameUse::Used;
+            }
+            addresses.extend(func.dfg.inst_results(inst));
+        }
+    }
+    for inst in stores {
+        FuncCursor::new(func).at_inst(inst).remove_inst();
+    }
+    FrameUse::Unused
+}

@@ -1,0 +1,158 @@
+//! What the native engine makes of codelets, as text that is the same on every machine: for golden tests
+//! and for the curious.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use jbpf_hooks::hook::HookKind;
+
+use super::code::baseline;
+use super::dispatch;
+use super::lower::address_of;
+use crate::engine::measure::HookStats;
+use crate::engine::{BoundCodelet, EngineError, measure};
+use crate::map::Storage;
+
+/// Functions as the compiler was given them and as it emitted them. Addresses of this process are
+/// replaced by what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The dispatch function last; before it, functions that codelets call.
+    pub functions: Vec<ListedFunction>,
+}
+
+/// One function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedFunction {
+    /// `dispatch`, or a codelet's name and the first instruction of the function.
+    pub name: String,
+    /// Cranelift IR as lowered, before optimisation.
+    pub ir: String,
+    /// Machine instructions, for the host's architecture without optional features.
+    pub assembly: String,
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for function in &self.functions {
+            writeln!(f, "; {}", function.name)?;
+            writeln!(f, "{}", function.ir)?;
+            writeln!(f, "{}", function.assembly)?;
+        }
+        Ok(())
+    }
+}
+
+/// Lists the dispatch function of a hook that runs `codelets`, as
+/// [`compile_dispatch`](super::compile_dispatch) would compile it.
+///
+/// # Errors
+/// As of [`compile_dispatch`](super::compile_dispatch).
+pub fn list_dispatch(
+    kind: HookKind,
+    codelets: &[Arc<BoundCodelet>],
+    stats: Option<&HookStats>,
+) -> Result<Listing, EngineError> {
+    let names = Names::of(codelets, stats);
+    let functions = dispatch::list(baseline()?, kind, codelets, stats)?;
+    Ok(Listing {
+        functions: functions
+            .into_iter()
+            .map(|(name, ir, assembly)| ListedFunction {
+                name,
+                ir: names.replace_in(&ir),
+                assembly: names.replace_in(&assembly),
+            })
+            .collect(),
+    })
+}
+
+/// What lies at the addresses that code refers to.
+struct Names(Vec<(Range<u64>, String)>);
+
+impl Names {
+    fn of(codelets: &[Arc<BoundCodelet>], stats: Option<&HookStats>) -> Self {
+        let mut names = Self(Vec::new());
+        for codelet in codelets {
+            names.add(address_of(codelet.environment()), 1, || {
+                format!("{}.environment", codelet.name())
+            });
+            for map in codelet.maps() {
+                let name = &map.def().name;
+                names.add(address_of(&raw const **map), 1, || name.clone());
+                match map.storage() {
+                    Storage::Array(array) => names.add(
+                        address_of(array.base().cast_const()),
+                        array.layout().bytes() as u64,
+                        || format!("{name}.values"),
+                    ),
+                    Storage::PerThreadArray(array) => {
+                        names.add(address_of(array.table()), 1, || format!("{name}.table"));
+                    }
+                    _ => {}
+                }
+            }
+            for proto in codelet.program().helpers().iter() {
+                if let Ok(target) = codelet.helper(proto.id) {
+                    names.add(target.address as u64, 1, || proto.name.clone());
+                }
+            }
+        }
+        if let Some(stats) = stats {
+            let now = measure::now as *const () as usize;
+            let record = measure::record as *const () as usize;
+            names.add(now as u64, 1, || "now".to_owned());
+            names.add(record as u64, 1, || "record".to_owned());
+            names.add(address_of(stats.hook()), 1, || "stats.hook".to_owned());
+            for (index, codelet) in stats.codelets().iter().enumerate() {
+                names.add(address_of(codelet), 1, || format!("stats.{index}"));
+            }
+        }
+        names
+    }
+
+    fn add(&mut self, start: u64, len: u64, name: impl FnOnce() -> String) {
+        // Small numbers are numbers: what is in the first page is a helper that has no function.
+        if start < 4096 {
+            return;
+        }
+        self.0.push((start..start.saturating_add(len), name()));
+    }
+
+    fn name(&self, address: u64) -> Option<String> {
+        let (range, name) = self.0.iter().find(|(range, _)| range.contains(&address))?;
+        Some(match address - range.start {
+            0 => format!("<{name}>"),
+            offset => format!("<{name}+{offset}>"),
+        })
+    }
+
+    /// The text with each number that is an address replaced.
+    fn replace_in(&self, text: &str) -> String {
+        let mut replaced = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let word = rest
+                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .unwrap_or(rest.len())
+                .max(first.len_utf8());
+            let (word, after) = rest.split_at(word);
+            match number(word).and_then(|address| self.name(address)) {
+                Some(name) => replaced.push_str(&name),
+                None => replaced.push_str(word),
+            }
+            rest = after;
+        }
+        replaced
+    }
+}
+
+/// A number as Cranelift prints it, decimal or hexadecimal.
+fn number(word: &str) -> Option<u64> {
+    let digits = word.replace('_', "");
+    match digits.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => digits.parse().ok(),
+    }
+}

@@ -1,0 +1,615 @@
+//! One lowering for every function: from verified instructions to Cranelift IR.
+//!
+//! Registers become SSA variables, so that no register file exists in memory. The lowering walks the
+//! instructions once, in order, and starts a block where a reachable jump lands. What the verifier
+//! proved decides what is emitted: nothing for unreachable instructions, a plain jump for a branch that
+//! goes one way, plain loads and stores without checks.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    AliasRegion, AliasRegionData, Block, BlockArg, FuncRef, Inst, InstBuilder, MemFlagsData,
+    SigRef, Value, types,
+};
+use cranelift_frontend::{FunctionBuilder, Variable};
+use jbpf_verifier::program::{BranchOutcome, Fact, VerifiedFunction};
+use jbpf_verifier::{Program, RawInsn};
+
+use super::alu;
+use super::frame::{self, Frame, FrameUse};
+use super::insn::{AluOp, Bits, Condition, Insn, Operand};
+use super::known::{Known, KnownState, Lookup};
+use crate::engine::{BoundCodelet, EngineError};
+use crate::map::Storage;
+
+/// What one Cranelift function refers to, shared by all codelets that are lowered into it.
+pub(super) struct Imports {
+    /// Signatures of functions of so many u64 registers that return one.
+    signatures: [Option<SigRef>; 9],
+    pub(super) regions: AliasRegions,
+}
+
+/// Memory that cannot overlap: Cranelift forwards stores to loads and drops repeated loads inside one.
+#[derive(Clone, Copy)]
+pub(super) struct AliasRegions {
+    /// The frame: nobody else has its address, except helpers during a call.
+    pub stack: AliasRegion,
+    /// The context struct.
+    pub context: AliasRegion,
+    /// Data regions, map values and records: an application may lay one over the other.
+    pub data: AliasRegion,
+}
+
+impl Imports {
+    pub(super) fn new(fb: &mut FunctionBuilder<'_>) -> Self {
+        let mut region = |user_id, description: &'static str| {
+            fb.func.dfg.alias_regions.insert(AliasRegionData {
+                user_id,
+                description: description.into(),
+            })
+        };
+        Self {
+            signatures: [None; 9],
+            regions: AliasRegions {
+                stack: region(0, "stack"),
+                context: region(1, "context"),
+                data: region(2, "data"),
+            },
+        }
+    }
+
+    /// The signature of an `extern "C"` function of `count` u64 arguments.
+    pub(super) fn signature(&mut self, fb: &mut FunctionBuilder<'_>, count: usize) -> SigRef {
+        if let Some(Some(known)) = self.signatures.get(count) {
+            return *known;
+        }
+        let call_conv = fb.func.signature.call_conv;
+        let reference = fb.import_signature(super::registers_signature(call_conv, count));
+        if let Some(slot) = self.signatures.get_mut(count) {
+            *slot = Some(reference);
+        }
+        reference
+    }
+}
+
+/// Where control goes when the lowered function returns r0.
+#[derive(Clone, Copy)]
+pub(super) enum Exit {
+    /// It returns from the Cranelift function.
+    Return,
+    /// It continues at a block that takes r0 as its parameter.
+    Continue(Block),
+}
+
+/// One function of a codelet, on its way into the current Cranelift function.
+pub(super) struct Body<'b, 'f> {
+    pub(super) fb: &'b mut FunctionBuilder<'f>,
+    pub(super) imports: &'b mut Imports,
+    pub(super) codelet: &'b BoundCodelet,
+    pub(super) frame: Frame,
+    /// `*const ThreadRecord`.
+    pub(super) thread: Value,
+    /// The codelet's functions by index, as this Cranelift function calls them.
+    pub(super) functions: &'b [Option<FuncRef>],
+    pub(super) exit: Exit,
+    pub(super) known: KnownState,
+    pub(super) registers: [Variable; 11],
+    /// The stores to known places of the frame.
+    pub(super) frame_stores: Vec<Inst>,
+}
+
+/// A place where jumps land.
+#[derive(Debug, Clone, Copy)]
+struct Leader {
+    at: usize,
+    block: Block,
+    /// The last instruction that jumps here: once it is lowered, all predecessors are known.
+    last_jump: usize,
+    /// Whether anything emitted so far leads here.
+    reached: bool,
+    sealed: bool,
+}
+
+impl<'b, 'f> Body<'b, 'f> {
+    /// Lowers `function` into the current block, with `arguments` in r1 to r5. Afterwards the current
+    /// block is filled. Whether the frame is used.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is one part of the surroundings"
+    )]
+    pub(super) fn lower(
+        fb: &'b mut FunctionBuilder<'f>,
+        imports: &'b mut Imports,
+        codelet: &'b BoundCodelet,
+        functions: &'b [Option<FuncRef>],
+        function: &VerifiedFunction,
+        frame: Frame,
+        thread: Value,
+        arguments: &[Value],
+        exit: Exit,
+    ) -> Result<FrameUse, EngineError> {
+        let registers = [(); 11].map(|()| fb.declare_var(types::I64));
+        let mut body = Self {
+            fb,
+            imports,
+            codelet,
+            frame,
+            thread,
+            functions,
+            exit,
+            known: KnownState::new(),
+            registers,
+            frame_stores: Vec::new(),
+        };
+        for (register, &argument) in (1u8..).zip(arguments) {
+            body.define(register, argument);
+        }
+        let top = body.fb.ins().iadd_imm_s(frame.base, i64::from(frame.size));
+        body.define(10, top);
+        body.known.set(10, Known::Frame(0));
+        for bytes in &function.zero_on_entry {
+            body.zero_frame(bytes.offset, bytes.len);
+        }
+        body.walk(function)?;
+        let Self {
+            fb, frame_stores, ..
+        } = body;
+        Ok(frame::drop_unread(fb.func, frame.base, &frame_stores))
+    }
+
+    fn walk(&mut self, function: &VerifiedFunction) -> Result<(), EngineError> {
+        let mut leaders = self.find_leaders(function)?;
+        // Whether the current block is filled: nothing falls into the next instruction.
+        let mut filled = false;
+        let mut at = function.start;
+        while at < function.end {
+            if let Some(leader) = leaders.find_mut(at) {
+                if !filled {
+                    leader.reached = true;
+                    self.fb.ins().jump(leader.block, &[]);
+                }
+                if leader.reached || leader.last_jump >= at {
+                    self.fb.switch_to_block(leader.block);
+                    if leader.last_jump < at {
+                        self.fb.seal_block(leader.block);
+                        leader.sealed = true;
+                    }
+                    self.known.forget();
+                    filled = false;
+                }
+            }
+            let insn = self.decode(at)?;
+            if !filled {
+                filled = self.instruction(at, insn, &mut leaders)?;
+            }
+            at += insn.slots();
+        }
+        for leader in &leaders.0 {
+            if !leader.sealed {
+                self.fb.seal_block(leader.block);
+            }
+        }
+        Ok(())
+    }
+
+    /// The places where reachable jumps of the function land.
+    fn find_leaders(&mut self, function: &VerifiedFunction) -> Result<Leaders, EngineError> {
+        let mut jumps: Vec<(usize, usize)> = Vec::new();
+        let mut at = function.start;
+        while at < function.end {
+            let insn = self.decode(at)?;
+            let jump = match (insn, self.fact(at)) {
+                (_, Fact::Unreachable) | (_, Fact::Branch(BranchOutcome::Never)) => None,
+                (Insn::Jump { target } | Insn::Branch { target, .. }, _) => Some(target),
+                _ => None,
+            };
+            jumps.extend(jump.map(|target| (target, at)));
+            at += insn.slots();
+        }
+        jumps.sort_unstable();
+        let mut leaders: Vec<Leader> = Vec::new();
+        for (target, from) in jumps {
+            match leaders.last_mut() {
+                Some(last) if last.at == target => last.last_jump = from,
+                _ => leaders.push(Leader {
+                    at: target,
+                    block: self.fb.create_block(),
+                    last_jump: from,
+                    reached: false,
+                    sealed: false,
+                }),
+            }
+        }
+        Ok(Leaders(leaders))
+    }
+
+    fn program(&self) -> &'b Program {
+        self.codelet.program().program()
+    }
+
+    fn decode(&self, at: usize) -> Result<Insn, EngineError> {
+        let insns = &self.program().insns;
+        let raw = insns.get(at).copied().unwrap_or_default();
+        Insn::decode(at, raw, insns.get(at + 1).copied()).ok_or_else(|| self.unsupported(at, raw))
+    }
+
+    fn unsupported(&self, at: usize, raw: RawInsn) -> EngineError {
+        EngineError::Unsupported {
+            codelet: self.codelet.name().to_owned(),
+            insn: at,
+            opcode: raw.opcode,
+        }
+    }
+
+    pub(super) fn fact(&self, at: usize) -> Fact {
+        let facts = self.codelet.program().facts();
+        facts.get(at).copied().unwrap_or(Fact::Unreachable)
+    }
+
+    /// Lowers one instruction; true if it filled the current block.
+    fn instruction(
+        &mut self,
+        at: usize,
+        insn: Insn,
+        leaders: &mut Leaders,
+    ) -> Result<bool, EngineError> {
+        match insn {
+            Insn::Alu { bits, op, dst, src } => self.alu(bits, op, dst, src),
+            Insn::Negate { bits, dst } => {
+                let value = self.read(dst, bits);
+                let negated = self.fb.ins().ineg(value);
+                self.write(dst, bits, negated);
+            }
+            Insn::Move { bits, dst, src } => self.mov(bits, dst, src),
+            Insn::MoveSigned {
+                bits,
+                from,
+                dst,
+                src,
+            } => {
+                let value = self.read(src, from);
+                let extended = self.fb.ins().sextend(alu::int_type(bits), value);
+                self.write(dst, bits, extended);
+            }
+            Insn::Swap { order, bits, dst } => {
+                let value = self.read(dst, 64);
+                let swapped = alu::swap(self.fb, order, bits, value);
+                self.define(dst, swapped);
+            }
+            Insn::Load {
+                bits,
+                signed,
+                dst,
+                base,
+                offset,
+            } => self.load(self.fact(at), bits, signed, dst, base, offset),
+            Insn::Store {
+                bits,
+                base,
+                offset,
+                value,
+            } => self.store(self.fact(at), bits, base, offset, value),
+            Insn::Atomic {
+                bits,
+                op,
+                fetch,
+                base,
+                offset,
+                src,
+            } => self.atomic(self.fact(at), bits, op, fetch, (base, offset), src),
+            Insn::Wide { dst, value } => self.define_constant(dst, value),
+            Insn::MapPointer { dst, map } => {
+                let map = self.codelet.map(map)?;
+                self.define_constant(dst, address_of(map));
+            }
+            Insn::MapValue { dst, map, offset } => {
+                let base = match self.codelet.map(map)?.storage() {
+                    Storage::Array(array) => address_of(array.base()),
+                    _ => return Err(self.unsupported(at, self.raw(at))),
+                };
+                self.define_constant(dst, base.wrapping_add(offset.into()));
+            }
+            Insn::Jump { target } => {
+                self.jump(at, target, leaders)?;
+                return Ok(true);
+            }
+            Insn::Branch {
+                condition,
+                bits,
+                dst,
+                src,
+                target,
+            } => {
+                return self.branch(at, (condition, bits, dst, src), target, leaders);
+            }
+            Insn::CallHelper { id } => self.call_helper(self.fact(at), id)?,
+            Insn::CallFunction { target } => self.call_function(at, target)?,
+            Insn::Exit => {
+                let result = self.fb.use_var(self.registers[0]);
+                match self.exit {
+                    Exit::Return => self.fb.ins().return_(&[result]),
+                    Exit::Continue(block) => self.fb.ins().jump(block, &[BlockArg::Value(result)]),
+                };
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn raw(&self, at: usize) -> RawInsn {
+        self.program().insns.get(at).copied().unwrap_or_default()
+    }
+
+    // Registers.
+
+    pub(super) fn define(&mut self, register: u8, value: Value) {
+        if let Some(&variable) = self.registers.get(usize::from(register)) {
+            self.fb.def_var(variable, value);
+        }
+        self.known.set(register, Known::Unknown);
+    }
+
+    pub(super) fn define_constant(&mut self, register: u8, value: u64) {
+        let constant = self.fb.ins().iconst(types::I64, value.cast_signed());
+        self.define(register, constant);
+        self.known.set(register, Known::Constant(value));
+    }
+
+    /// The low `bits` of a register.
+    pub(super) fn read(&mut self, register: u8, bits: Bits) -> Value {
+        let index = usize::from(register);
+        let variable = self.registers.get(index).unwrap_or(&self.registers[0]);
+        let value = self.fb.use_var(*variable);
+        alu::truncate(self.fb, value, bits)
+    }
+
+    /// Sets a register to a value of `bits`, zero-extended.
+    pub(super) fn write(&mut self, register: u8, bits: Bits, value: Value) {
+        let extended = alu::zero_extend(self.fb, value, bits);
+        self.define(register, extended);
+    }
+
+    /// An operand as a value of `bits`; immediates are sign-extended or cut.
+    pub(super) fn operand(&mut self, operand: Operand, bits: Bits) -> Value {
+        match operand {
+            Operand::Register(register) => self.read(register, bits),
+            Operand::Immediate(imm) => {
+                let value = i64::from(imm) & ones(bits).cast_signed();
+                self.fb.ins().iconst(alu::int_type(bits), value)
+            }
+        }
+    }
+
+    /// An operand's value, if it is a known number; immediates are sign-extended.
+    pub(super) fn known_operand(&self, operand: Operand) -> Option<u64> {
+        match operand {
+            Operand::Immediate(imm) => Some(i64::from(imm).cast_unsigned()),
+            Operand::Register(register) => match self.known.get(register) {
+                Known::Constant(value) => Some(value),
+                _ => None,
+            },
+        }
+    }
+
+    // Arithmetic.
+
+    fn alu(&mut self, bits: Bits, op: AluOp, dst: u8, src: Operand) {
+        let moved = match (bits, op, self.known.get(dst), src) {
+            (64, AluOp::Add, Known::Frame(at), Operand::Immediate(imm)) => at.checked_add(imm),
+            (64, AluOp::Sub, Known::Frame(at), Operand::Immediate(imm)) => at.checked_sub(imm),
+            _ => None,
+        };
+        let left = self.read(dst, bits);
+        let right = self.operand(src, bits);
+        let divisor = match src {
+            Operand::Immediate(imm) => Some(imm),
+            Operand::Register(_) => None,
+        };
+        let result = alu::binary(self.fb, op, bits, left, right, divisor);
+        self.write(dst, bits, result);
+        if let Some(at) = moved {
+            self.known.set(dst, Known::Frame(at));
+        }
+    }
+
+    fn mov(&mut self, bits: Bits, dst: u8, src: Operand) {
+        if let Some(value) = self.known_operand(src) {
+            return self.define_constant(dst, value & ones(bits));
+        }
+        let known = match src {
+            Operand::Register(register) if bits == 64 => self.known.get(register),
+            _ => Known::Unknown,
+        };
+        let value = self.operand(src, bits);
+        self.write(dst, bits, value);
+        self.known.set(dst, known);
+    }
+
+    // Control flow.
+
+    fn jump(&mut self, at: usize, target: usize, leaders: &mut Leaders) -> Result<(), EngineError> {
+        let block = self.landing(at, target, leaders)?;
+        self.fb.ins().jump(block, &[]);
+        Ok(())
+    }
+
+    fn landing(
+        &self,
+        at: usize,
+        target: usize,
+        leaders: &mut Leaders,
+    ) -> Result<Block, EngineError> {
+        match leaders.find_mut(target) {
+            Some(leader) => {
+                leader.reached = true;
+                Ok(leader.block)
+            }
+            None => Err(self.unsupported(at, self.raw(at))),
+        }
+    }
+
+    fn branch(
+        &mut self,
+        at: usize,
+        (condition, bits, dst, src): (Condition, Bits, u8, Operand),
+        target: usize,
+        leaders: &mut Leaders,
+    ) -> Result<bool, EngineError> {
+        let outcome = match self.fact(at) {
+            Fact::Branch(BranchOutcome::Always) => Some(true),
+            Fact::Branch(BranchOutcome::Never) => Some(false),
+            _ => self.decide(condition, bits, dst, src),
+        };
+        match outcome {
+            Some(true) => {
+                self.jump(at, target, leaders)?;
+                return Ok(true);
+            }
+            Some(false) => return Ok(false),
+            None => {}
+        }
+        let taken = self.landing(at, target, leaders)?;
+        if let Some((lookup, jumps_if_found)) = self.null_check(condition, bits, dst, src) {
+            self.branch_on_lookup(lookup, jumps_if_found, taken);
+            return Ok(false);
+        }
+        let left = self.read(dst, bits);
+        let right = self.operand(src, bits);
+        let holds = alu::compare(self.fb, condition, left, right);
+        let next = self.fb.create_block();
+        self.fb.ins().brif(holds, taken, &[], next, &[]);
+        self.fb.seal_block(next);
+        self.fb.switch_to_block(next);
+        Ok(false)
+    }
+
+    /// The outcome of a comparison of known numbers. Addresses of inlined lookups are such numbers, so
+    /// that their null checks disappear.
+    fn decide(&self, condition: Condition, bits: Bits, dst: u8, src: Operand) -> Option<bool> {
+        let left = self.known_operand(Operand::Register(dst))? & ones(bits);
+        let right = self.known_operand(src)? & ones(bits);
+        let signed = |value: u64| {
+            if bits == 32 {
+                i64::from(value as u32 as i32)
+            } else {
+                value.cast_signed()
+            }
+        };
+        let (signed_left, signed_right) = (signed(left), signed(right));
+        Some(match condition {
+            Condition::Equal => left == right,
+            Condition::NotEqual => left != right,
+            Condition::Greater => left > right,
+            Condition::GreaterOrEqual => left >= right,
+            Condition::Less => left < right,
+            Condition::LessOrEqual => left <= right,
+            Condition::SignedGreater => signed_left > signed_right,
+            Condition::SignedGreaterOrEqual => signed_left >= signed_right,
+            Condition::SignedLess => signed_left < signed_right,
+            Condition::SignedLessOrEqual => signed_left <= signed_right,
+            Condition::Intersects => left & right != 0,
+        })
+    }
+
+    /// Whether the branch compares the result of an inlined lookup with null, and if so, whether it jumps
+    /// when the entry was found.
+    fn null_check(
+        &self,
+        condition: Condition,
+        bits: Bits,
+        dst: u8,
+        src: Operand,
+    ) -> Option<(Lookup, bool)> {
+        let Known::Lookup(lookup) = self.known.get(dst) else {
+            return None;
+        };
+        match (condition, bits, src) {
+            (Condition::Equal, 64, Operand::Immediate(0)) => Some((lookup, false)),
+            (Condition::NotEqual, 64, Operand::Immediate(0)) => Some((lookup, true)),
+            _ => None,
+        }
+    }
+
+    /// Branches on the lookup's own condition; on each side its registers get the plain value that they
+    /// have there, and the select that would have merged both is never computed.
+    fn branch_on_lookup(&mut self, lookup: Lookup, jumps_if_found: bool, taken: Block) {
+        let found = self.fb.create_block();
+        let missing = self.fb.create_block();
+        self.fb.ins().brif(lookup.found, found, &[], missing, &[]);
+        self.fb.seal_block(found);
+        self.fb.seal_block(missing);
+        let holders: Vec<u8> = self.known.holders(lookup).collect();
+        let (jumping, falling) = if jumps_if_found {
+            (found, missing)
+        } else {
+            (missing, found)
+        };
+        for side in [jumping, falling] {
+            self.fb.switch_to_block(side);
+            for &register in &holders {
+                if side == found {
+                    self.define(register, lookup.address);
+                } else {
+                    self.define_constant(register, 0);
+                }
+            }
+            if side == jumping {
+                self.fb.ins().jump(taken, &[]);
+            }
+        }
+    }
+
+    // Memory that the lowering itself touches.
+
+    /// Flags of an access to the frame.
+    pub(super) fn stack_flags(&self) -> MemFlagsData {
+        MemFlagsData::new()
+            .with_notrap()
+            .with_alias_region(Some(self.imports.regions.stack))
+    }
+
+    fn zero_frame(&mut self, offset: i32, len: u32) {
+        let flags = self.stack_flags();
+        let end = offset + len.cast_signed();
+        let mut at = offset;
+        while at < end {
+            let bits: Bits = match end - at {
+                8.. => 64,
+                4.. => 32,
+                2.. => 16,
+                _ => 8,
+            };
+            let zero = self.fb.ins().iconst(alu::int_type(bits), 0);
+            let slot_offset = self.frame.size + at;
+            let base = self.frame.base;
+            let store = self.fb.ins().store(flags, zero, base, slot_offset);
+            self.frame_stores.push(store);
+            at += i32::from(bits / 8);
+        }
+    }
+
+    /// Zero if `index < entries` does not hold.
+    pub(super) fn below(&mut self, index: Value, entries: u32) -> Value {
+        let limit = self.fb.ins().iconst(types::I32, i64::from(entries));
+        self.fb.ins().icmp(IntCC::UnsignedLessThan, index, limit)
+    }
+}
+
+/// The leaders of a function, ascending.
+struct Leaders(Vec<Leader>);
+
+impl Leaders {
+    fn find_mut(&mut self, at: usize) -> Option<&mut Leader> {
+        let index = self.0.binary_search_by_key(&at, |l| l.at).ok()?;
+        self.0.get_mut(index)
+    }
+}
+
+/// All bits of a `bits` wide value.
+pub(super) const fn ones(bits: Bits) -> u64 {
+    u64::MAX >> (64 - bits)
+}
+
+/// An address as machine code sees it.
+pub(super) fn address_of<T>(pointer: *const T) -> u64 {
+    pointer as usize as u64
+}

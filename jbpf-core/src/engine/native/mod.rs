@@ -1,0 +1,41 @@
+//! The native engine: Cranelift, from verified programs to one dispatch function a hook.
+//!
+//! # What is compiled
+//!
+//! When what is attached to a hook changes, one *dispatch function* is compiled. Small codelets are lowered
+//! right into it, one after the other, so that an armed call is one indirect call and the second codelet
+//! costs its own work. A codelet beyond [`INLINE_INSTRUCTIONS`] is compiled once, as a function of its own
+//! that every later dispatch function calls directly; so attaching one more codelet never compiles the
+//! large ones again.
+//!
+//! # Who owns the code
+//!
+//! Each compilation has a `JITModule` of its own, mapped writable, then readable and executable, never
+//! both. [`NativeDispatch`] owns the dispatch function's, and keeps alive every codelet (its maps, its
+//! environment, its own compiled function) that the code refers to. Dropping it unmaps the code: whoever drops
+//! it has made sure that no thread is inside.
+//!
+//! # Rooms
+//!
+//! `insn` decodes; `lower` walks a function; `alu`, `access` and `call` lower the kinds of instructions;
+//! `known` remembers what helps to inline helpers, and `frame` drops the stack frame when that made it useless; `code` compiles and owns memory; `dispatch` puts
+//! codelets together.
+
+mod access;
+mod alu;
+mod call;
+mod code;
+mod dispatch;
+mod frame;
+mod insn;
+mod known;
+mod listing;
+mod lower;
+
+pub use dispatch::{
+    INLINE_INSTRUCTIONS, INLINE_INSTRUCTIONS_TOTAL, NativeDispatch, compile_dispatch,
+};
+pub use listing::{Listing, list_dispatch};
+
+pub(super) use code::CodeletCode;
+use code::registers_signature;
