@@ -95,6 +95,11 @@ pub(crate) unsafe fn load_u64(src: *const u8) -> u64 {
         // SAFETY: aligned, and readable by the caller's word.
         return unsafe { load_word(src) };
     }
+    if src.addr().is_multiple_of(4) {
+        // SAFETY: readable by the caller's word.
+        let (low, high) = unsafe { (load_u32(src), load_u32(src.add(4))) };
+        return (u64::from(low) | u64::from(high) << 32).to_le();
+    }
     let mut bytes = [0; WORD];
     // SAFETY: the caller's word for the source; the destination is a local of that size.
     unsafe { copy(src, bytes.as_mut_ptr(), bytes.len()) };

@@ -69,163 +69,130 @@ pub(crate) trait Key {
     unsafe fn store(&self, slot: *mut u8);
 }
 
-/// A key of 4 or 8 bytes.
+/// A key of up to `N` words, in registers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct WordKey(u64);
+pub(crate) struct WordsKey<const N: usize>([u64; N]);
 
-impl WordKey {
+impl<const N: usize> WordsKey<N> {
+    /// A key of `size` bytes, more than those of `N - 1` words and at most those of `N`.
+    ///
     /// # Safety
-    /// Four bytes are readable at `key`, in the way of [`payload::copy`].
+    /// `size` bytes are readable at `key`, in the way of [`payload::copy`].
     #[inline(always)]
-    pub(crate) unsafe fn of_4_bytes(key: *const u8) -> Self {
-        // SAFETY: the caller's word. The bytes come first in the word, as in every other key.
-        Self(u64::from(unsafe { payload::load_u32(key) }).to_le())
-    }
-
-    /// # Safety
-    /// Eight bytes are readable at `key`, in the way of [`payload::copy`].
-    #[inline(always)]
-    pub(crate) unsafe fn of_8_bytes(key: *const u8) -> Self {
-        // SAFETY: the caller's word.
-        Self(unsafe { payload::load_u64(key) })
+    pub(crate) unsafe fn load(key: *const u8, size: usize) -> Self {
+        Self(std::array::from_fn(|at| {
+            let done = at * WORD;
+            // SAFETY: `done` and what is taken there stay within `size`.
+            unsafe { load_word_of(key.add(done), size.saturating_sub(done)) }
+        }))
     }
 }
 
-impl Key for WordKey {
+impl<const N: usize> Key for WordsKey<N> {
     #[inline(always)]
     fn hash(&self, seed: &Seed) -> Hash {
-        Hash(fold(self.0 ^ seed.first, seed.second))
+        hash_words(self.0, seed)
     }
 
     #[inline(always)]
     unsafe fn is_at(&self, slot: *const u8) -> bool {
-        // SAFETY: the caller's word.
-        unsafe { payload::load_word(slot) == self.0 }
-    }
-
-    #[inline(always)]
-    unsafe fn store(&self, slot: *mut u8) {
-        // SAFETY: the caller's word.
-        unsafe { payload::store_word(slot, self.0) };
-    }
-}
-
-/// A key of 16 bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PairKey(u64, u64);
-
-impl PairKey {
-    /// # Safety
-    /// Sixteen bytes are readable at `key`, in the way of [`payload::copy`].
-    #[inline(always)]
-    pub(crate) unsafe fn of_16_bytes(key: *const u8) -> Self {
-        // SAFETY: the caller's word.
-        let first = unsafe { payload::load_u64(key) };
-        // SAFETY: the caller's word.
-        Self(first, unsafe { payload::load_u64(key.add(WORD)) })
-    }
-}
-
-impl Key for PairKey {
-    #[inline(always)]
-    fn hash(&self, seed: &Seed) -> Hash {
-        Hash(fold(self.0 ^ seed.first, self.1 ^ seed.second))
-    }
-
-    #[inline(always)]
-    unsafe fn is_at(&self, slot: *const u8) -> bool {
-        // SAFETY: the caller's word.
-        let first = unsafe { payload::load_word(slot) } ^ self.0;
-        // SAFETY: the caller's word.
-        let second = unsafe { payload::load_word(slot.add(WORD)) } ^ self.1;
-        first | second == 0
-    }
-
-    #[inline(always)]
-    unsafe fn store(&self, slot: *mut u8) {
-        // SAFETY: the caller's word.
-        unsafe { payload::store_word(slot, self.0) };
-        // SAFETY: the caller's word.
-        unsafe { payload::store_word(slot.add(WORD), self.1) };
-    }
-}
-
-/// A key of any other size up to [`MAX_KEY_SIZE`], filled up with zeros to whole words.
-pub(crate) struct LongKey {
-    words: [MaybeUninit<u64>; MAX_KEY_SIZE as usize / WORD],
-    used: usize,
-}
-
-impl LongKey {
-    /// # Safety
-    /// `len` bytes, at most [`MAX_KEY_SIZE`], are readable at `key`, in the way of [`payload::copy`].
-    #[inline]
-    pub(crate) unsafe fn new(key: *const u8, len: usize) -> Self {
-        let mut words = [const { MaybeUninit::uninit() }; MAX_KEY_SIZE as usize / WORD];
-        let mut left = len;
-        let mut used = 0;
-        for (at, word) in words.iter_mut().enumerate() {
-            if left == 0 {
-                break;
-            }
-            let take = left.min(WORD);
-            // SAFETY: `at * 8 + take` bytes are at most `len`.
-            word.write(unsafe { load_word_of(key.add(at * WORD), take) });
-            left -= take;
-            used += 1;
-        }
-        Self { words, used }
-    }
-
-    #[inline]
-    fn words(&self) -> impl Iterator<Item = u64> {
-        self.words.iter().take(self.used).map(|word| {
-            // SAFETY: `new` wrote the first `used` words.
-            unsafe { word.assume_init_read() }
-        })
-    }
-}
-
-/// The first `take` bytes of a word, the rest zero.
-///
-/// # Safety
-/// `take` bytes, at most 8, are readable at `src`.
-#[inline]
-unsafe fn load_word_of(src: *const u8, take: usize) -> u64 {
-    if take == WORD {
-        // SAFETY: the caller's word.
-        return unsafe { payload::load_u64(src) };
-    }
-    let mut bytes = [0; WORD];
-    // SAFETY: the caller's word; `take` is below the size of the local.
-    unsafe { payload::copy(src, bytes.as_mut_ptr(), take.min(WORD)) };
-    u64::from_ne_bytes(bytes)
-}
-
-impl Key for LongKey {
-    #[inline]
-    fn hash(&self, seed: &Seed) -> Hash {
-        let mut state = seed.first;
-        for word in self.words() {
-            state = fold(state ^ word, seed.second);
-        }
-        // One more round: the last word has been multiplied by a number that it does not depend on.
-        Hash(fold(state, seed.second ^ seed.first.rotate_left(32)))
-    }
-
-    #[inline]
-    unsafe fn is_at(&self, slot: *const u8) -> bool {
-        self.words().enumerate().all(|(at, word)| {
+        let mut difference = 0;
+        for (at, word) in self.0.into_iter().enumerate() {
             // SAFETY: the caller's word.
-            unsafe { payload::load_word(slot.add(at * WORD)) == word }
-        })
+            difference |= word ^ unsafe { payload::load_word(slot.add(at * WORD)) };
+        }
+        difference == 0
     }
 
-    #[inline]
+    #[inline(always)]
     unsafe fn store(&self, slot: *mut u8) {
-        for (at, word) in self.words().enumerate() {
+        for (at, word) in self.0.into_iter().enumerate() {
             // SAFETY: the caller's word.
             unsafe { payload::store_word(slot.add(at * WORD), word) };
+        }
+    }
+}
+
+/// Room for the longest key.
+pub(crate) type LongKeyBuffer = [MaybeUninit<u64>; MAX_KEY_SIZE as usize / WORD];
+
+/// A longer key, in memory of the caller's own.
+pub(crate) struct LongKey<'a>(&'a [u64]);
+
+impl<'a> LongKey<'a> {
+    /// A key of `size` bytes, at most [`MAX_KEY_SIZE`].
+    ///
+    /// # Safety
+    /// `size` bytes are readable at `key`, in the way of [`payload::copy`].
+    #[inline]
+    pub(crate) unsafe fn load(key: *const u8, size: usize, buffer: &'a mut LongKeyBuffer) -> Self {
+        let words = size.div_ceil(WORD).min(buffer.len());
+        for (at, word) in buffer.iter_mut().take(words).enumerate() {
+            let done = at * WORD;
+            // SAFETY: `done` is below `size`, and what is taken there stays within it.
+            word.write(unsafe { load_word_of(key.add(done), size - done) });
+        }
+        let words = buffer.get(..words).unwrap_or_default();
+        // SAFETY: written just now.
+        Self(unsafe { words.assume_init_ref() })
+    }
+}
+
+impl Key for LongKey<'_> {
+    #[inline]
+    fn hash(&self, seed: &Seed) -> Hash {
+        hash_words(self.0.iter().copied(), seed)
+    }
+
+    #[inline]
+    unsafe fn is_at(&self, slot: *const u8) -> bool {
+        self.0.iter().enumerate().all(|(at, word)| {
+            // SAFETY: the caller's word.
+            unsafe { payload::load_word(slot.add(at * WORD)) == *word }
+        })
+    }
+
+    #[inline]
+    unsafe fn store(&self, slot: *mut u8) {
+        for (at, word) in self.0.iter().enumerate() {
+            // SAFETY: the caller's word.
+            unsafe { payload::store_word(slot.add(at * WORD), *word) };
+        }
+    }
+}
+
+/// Two words a multiplication. All keys of a map have as many words.
+#[inline(always)]
+fn hash_words(words: impl IntoIterator<Item = u64>, seed: &Seed) -> Hash {
+    let mut words = words.into_iter();
+    let mut state = seed.first;
+    while let Some(first) = words.next() {
+        // The one that is multiplied with must not be 0 for keys that anybody can find.
+        state = fold(state ^ first, seed.second ^ words.next().unwrap_or(0));
+    }
+    Hash(state)
+}
+
+/// The first bytes of a word, at most `left` and at most eight, the rest zero.
+///
+/// # Safety
+/// Those bytes are readable at `src`.
+#[inline(always)]
+unsafe fn load_word_of(src: *const u8, left: usize) -> u64 {
+    match left {
+        WORD.. => {
+            // SAFETY: eight bytes are left.
+            unsafe { payload::load_u64(src) }
+        }
+        4 => {
+            // SAFETY: four bytes are left. They come first in the word, as in every other key.
+            u64::from(unsafe { payload::load_u32(src) }).to_le()
+        }
+        _ => {
+            let mut bytes = [0; WORD];
+            // SAFETY: `left` bytes are left, fewer than the local has.
+            unsafe { payload::copy(src, bytes.as_mut_ptr(), left) };
+            u64::from_ne_bytes(bytes)
         }
     }
 }
@@ -235,8 +202,9 @@ mod tests {
     use super::*;
 
     fn hash_of(bytes: &mut [u8], seed: &Seed) -> u64 {
+        let mut buffer = [MaybeUninit::uninit(); MAX_KEY_SIZE as usize / WORD];
         // SAFETY: the slice's own bytes.
-        unsafe { LongKey::new(bytes.as_mut_ptr(), bytes.len()) }
+        unsafe { LongKey::load(bytes.as_mut_ptr(), bytes.len(), &mut buffer) }
             .hash(seed)
             .0
     }
@@ -244,7 +212,7 @@ mod tests {
     #[test]
     fn two_maps_hash_alike_by_chance_only() {
         let (one, other) = (Seed::random(), Seed::random());
-        let key = WordKey(42);
+        let key = WordsKey([42]);
         assert_ne!(key.hash(&one).0, key.hash(&other).0);
         assert_ne!(
             hash_of(&mut [1, 2, 3], &one),
@@ -255,7 +223,7 @@ mod tests {
     #[test]
     fn every_bit_of_a_key_changes_home_and_tag() {
         let seed = Seed::random();
-        for len in [1, 7, 9, 12, 20, 33] {
+        for len in [1, 4, 7, 8, 9, 12, 16, 20, 24, 33, 512] {
             let mut key = vec![0xa5_u8; len];
             let plain = hash_of(&mut key, &seed);
             for bit in 0..len * 8 {
@@ -271,11 +239,28 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_the_same_in_registers_and_in_memory() {
+        let seed = Seed::random();
+        let mut bytes = [0x5a_u8; 40];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = at as u8 + 1;
+        }
+        for offset in 0..8 {
+            for size in 17..=24 {
+                let expected = hash_of(&mut bytes[offset..offset + size], &seed);
+                // SAFETY: offset and size stay below 40.
+                let key = unsafe { WordsKey::<3>::load(bytes.as_mut_ptr().add(offset), size) };
+                assert_eq!(key.hash(&seed).0, expected, "{size} bytes at {offset}");
+            }
+        }
+    }
+
+    #[test]
     fn consecutive_keys_spread_over_buckets() {
         let seed = Seed::random();
         let mut load = [0_u32; 256];
         for key in 0..1024 {
-            load[WordKey(key).hash(&seed).0 as usize % 256] += 1;
+            load[WordsKey([key]).hash(&seed).0 as usize % 256] += 1;
         }
         // Four on average; nineteen in one of 256 has a chance of one in a hundred thousand.
         assert!(load.iter().all(|n| *n < 19), "{load:?}");

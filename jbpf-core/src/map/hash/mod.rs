@@ -22,6 +22,7 @@ mod primitives;
 #[cfg(test)]
 mod tests;
 
+use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
 use std::ptr::{self, NonNull};
 
@@ -30,7 +31,7 @@ use jbpf_verifier::types::MapDef;
 use self::cells::Cells;
 use self::index::{Bucket, BucketCount, Index, Walker};
 pub use self::key::MAX_KEY_SIZE;
-use self::key::{Key, LongKey, PairKey, Seed, WordKey};
+use self::key::{Key, LongKey, LongKeyBuffer, Seed, WordsKey};
 use super::pages::{MapOptions, Pages, PagesError};
 use super::payload::{self, WORD};
 use super::status::Status;
@@ -138,32 +139,33 @@ unsafe impl Send for HashTable {}
 // SAFETY: as above: every operation is made for concurrent use.
 unsafe impl Sync for HashTable {}
 
-/// Runs `$body` with the key at `$address` as the type that fits its size.
+/// Runs `$body` with the key at `$address`, as the type that fits the size of the map's keys. The sizes
+/// that most maps have are constants in it.
 macro_rules! with_key {
-    ($table:expr, $address:expr, |$key:ident| $body:expr) => {
-        match $table.layout.key_size {
-            4 => {
+    ($table:expr, $address:expr, |$key:ident| $body:expr) => {{
+        let size = $table.layout.key_size;
+        match size {
+            4 => with_key!(1 word of $address, 4, |$key| $body),
+            8 => with_key!(1 word of $address, 8, |$key| $body),
+            16 => with_key!(2 word of $address, 16, |$key| $body),
+            1..8 => with_key!(1 word of $address, size, |$key| $body),
+            9..16 => with_key!(2 word of $address, size, |$key| $body),
+            17..=24 => with_key!(3 word of $address, size, |$key| $body),
+            25..=32 => with_key!(4 word of $address, size, |$key| $body),
+            33..=40 => with_key!(5 word of $address, size, |$key| $body),
+            _ => {
+                let mut buffer: LongKeyBuffer = [const { MaybeUninit::uninit() }; _];
                 // SAFETY: the caller says that `key_size` bytes are readable.
-                let $key = &unsafe { WordKey::of_4_bytes($address) };
-                $body
-            }
-            8 => {
-                // SAFETY: the caller says that `key_size` bytes are readable.
-                let $key = &unsafe { WordKey::of_8_bytes($address) };
-                $body
-            }
-            16 => {
-                // SAFETY: the caller says that `key_size` bytes are readable.
-                let $key = &unsafe { PairKey::of_16_bytes($address) };
-                $body
-            }
-            size => {
-                // SAFETY: the caller says that `key_size` bytes are readable.
-                let $key = &unsafe { LongKey::new($address, size) };
+                let $key = &unsafe { LongKey::load($address, size, &mut buffer) };
                 $body
             }
         }
-    };
+    }};
+    ($words:literal word of $address:expr, $size:expr, |$key:ident| $body:expr) => {{
+        // SAFETY: the caller says that `key_size` bytes are readable.
+        let $key = &unsafe { WordsKey::<$words>::load($address, $size) };
+        $body
+    }};
 }
 
 impl HashTable {
