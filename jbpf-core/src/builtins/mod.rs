@@ -1,5 +1,6 @@
 //! The built-in helpers (ids 1 to 18) as functions that machine code calls.
 
+mod channels;
 mod format;
 mod hash;
 mod maps;
@@ -138,12 +139,16 @@ fn built_in(id: u32) -> Option<HelperTarget> {
         9 => target(2, numbers::get_sys_time_diff_ns as *const ()),
         10 => target(2, numbers::hash as *const ()),
         11 => with_codelet(5, printf::printf as *const ()),
+        12 => with_thread(3, channels::ringbuf_output as *const ()),
         13 => with_thread(0, numbers::mark_runtime_init as *const ()),
         14 => HelperTarget {
             needs_codelet: true,
             ..with_thread(0, numbers::runtime_limit_exceeded as *const ())
         },
         15 => with_thread(0, numbers::rand as *const ()),
+        16 => target(3, channels::control_input_receive as *const ()),
+        17 => with_thread(1, channels::get_output_buf as *const ()),
+        18 => with_thread(1, channels::send_output as *const ()),
         _ => return None,
     })
 }

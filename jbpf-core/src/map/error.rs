@@ -1,5 +1,9 @@
 //! Why a map cannot be made or opened.
 
+use std::error::Error as _;
+
+use jbpf_channel::ChannelError;
+use jbpf_verifier::types::MapDef;
 use thiserror::Error;
 
 use super::pages::PagesError;
@@ -72,6 +76,14 @@ pub enum MapError {
         /// Why.
         source: PagesError,
     },
+    /// A channel's ring could not be made.
+    #[error("map `{map}`: {reason}")]
+    Channel {
+        /// The map.
+        map: String,
+        /// What `jbpf-channel` says.
+        reason: String,
+    },
     /// A kind that the application did not provide.
     #[error("map `{map}`: nobody provides maps of type {number}")]
     UnknownKind {
@@ -80,4 +92,17 @@ pub enum MapError {
         /// The number in its definition.
         number: u32,
     },
+}
+
+impl MapError {
+    pub(super) fn channel(def: &MapDef, error: &ChannelError) -> Self {
+        let mut reason = error.to_string();
+        if let Some(source) = error.source() {
+            reason = format!("{reason}: {source}");
+        }
+        Self::Channel {
+            map: def.name.clone(),
+            reason,
+        }
+    }
 }

@@ -14,6 +14,7 @@
 )]
 
 mod array;
+mod channel;
 mod error;
 mod hash;
 mod pages;
@@ -27,6 +28,7 @@ use std::ptr;
 use jbpf_verifier::types::MapDef;
 
 pub use self::array::{ArrayLayout, ArrayMap};
+pub use self::channel::{InputMap, OutputMap};
 pub use self::error::MapError;
 pub use self::hash::{HashLayout, HashTable, MAX_HASH_ENTRIES, MAX_KEY_SIZE};
 pub use self::pages::{MapOptions, MemoryBudget, Pages, PagesError};
@@ -79,6 +81,10 @@ impl Map {
         match &self.storage {
             Storage::PerThreadArray(array) => array.create(slot).map(|_| ()),
             Storage::PerThreadHash(hash) => hash.create(slot).map(|_| ()),
+            Storage::Output(output) => {
+                output.ring().prepare_slot(slot);
+                Ok(())
+            }
             _ => Ok(()),
         }
         .map_err(|source| MapError::Memory {
@@ -95,11 +101,14 @@ impl Map {
             Storage::Hash(hash) => hash.bytes(),
             Storage::PerThreadArray(array) => array.bytes(),
             Storage::PerThreadHash(hash) => hash.bytes(),
+            Storage::RingBuf(output) | Storage::Output(output) => output.bytes(),
+            Storage::ControlInput(input) => input.bytes(),
         }
     }
 
     /// Whether `len` bytes from `addr` on are what a codelet on the thread of this slot may touch: they lie
-    /// inside one value of this map, of the thread's own copy for per-thread kinds.
+    /// inside one value of this map, of the thread's own copy for per-thread kinds, or inside the record that the
+    /// thread has reserved of an OUTPUT map.
     #[must_use]
     pub fn contains(&self, addr: usize, len: usize, slot: u32) -> bool {
         match &self.storage {
@@ -107,6 +116,8 @@ impl Map {
             Storage::Hash(hash) => hash.contains(addr, len),
             Storage::PerThreadArray(array) => array.contains(addr, len, slot),
             Storage::PerThreadHash(hash) => hash.contains(addr, len, slot),
+            Storage::Output(output) => output.contains(addr, len, slot),
+            Storage::RingBuf(_) | Storage::ControlInput(_) => false,
         }
     }
 
@@ -130,6 +141,7 @@ impl Map {
                 Storage::PerThreadHash(hash) => hash
                     .copy_or_create(slot)
                     .map_or(ptr::null_mut(), |copy| copy.lookup(key)),
+                _ => ptr::null_mut(),
             }
         }
     }
@@ -153,6 +165,7 @@ impl Map {
                 Storage::PerThreadHash(hash) => hash
                     .copy_or_create(slot)
                     .map_or(ptr::null_mut(), |copy| copy.lookup_reset(key)),
+                _ => ptr::null_mut(),
             }
         }
     }
@@ -178,6 +191,7 @@ impl Map {
                 Storage::PerThreadHash(hash) => hash
                     .copy_or_create(slot)
                     .map_or(Status::Error, |copy| copy.update(key, value)),
+                _ => Status::UNSUPPORTED,
             }
         }
     }
@@ -221,6 +235,7 @@ impl Map {
             Storage::PerThreadHash(hash) => {
                 hash.copy(slot).map_or(Status::Success, HashTable::clear)
             }
+            _ => Status::UNSUPPORTED,
         }
     }
 

@@ -5,11 +5,11 @@
 )]
 
 use std::fmt;
-use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use jbpf_channel::Doorbell;
 use thiserror::Error;
 
 /// Alignment and granularity of [`Pages`], in bytes. Larger pages of the system are multiples of it.
@@ -24,6 +24,8 @@ pub struct MapOptions {
     pub lock_memory: bool,
     /// What all maps of the runtime may take together; `None`: no limit.
     pub budget: Option<Arc<MemoryBudget>>,
+    /// Who may ask to be rung when a record comes out of a channel.
+    pub doorbells: Vec<Arc<Doorbell>>,
 }
 
 /// A limit in bytes that several maps share.
@@ -70,6 +72,37 @@ impl MemoryBudget {
 
     fn give_back(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Bytes taken from a budget, given back on drop.
+#[derive(Debug)]
+pub(super) struct Charge {
+    bytes: usize,
+    budget: Option<Arc<MemoryBudget>>,
+}
+
+impl Charge {
+    pub(super) fn new(bytes: usize, options: &MapOptions) -> Result<Self, PagesError> {
+        if let Some(budget) = &options.budget {
+            budget.take(bytes)?;
+        }
+        Ok(Self {
+            bytes,
+            budget: options.budget.clone(),
+        })
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.budget {
+            budget.give_back(self.bytes);
+        }
     }
 }
 
@@ -123,7 +156,7 @@ pub enum PagesError {
 pub struct Pages {
     start: NonNull<u8>,
     len: usize,
-    budget: Option<Arc<MemoryBudget>>,
+    _charge: Charge,
 }
 
 // SAFETY: `Pages` owns its mapping like a `Box` owns its memory, and gives access through raw pointers
@@ -146,51 +179,24 @@ impl Pages {
                 bytes,
                 reason: "more than the address space holds".to_owned(),
             })?;
-        if let Some(budget) = &options.budget {
-            budget.take(len)?;
-        }
-        match system::obtain(len, options) {
-            Ok(start) => Ok(Self {
-                start,
-                len,
-                budget: options.budget.clone(),
-            }),
-            Err(error) => {
-                if let Some(budget) = &options.budget {
-                    budget.give_back(len);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// What [`len`](Self::len) is a multiple of.
-    pub(super) const GRANULE: usize = PAGE;
-
-    /// Gives up ownership for the address of the first byte.
-    pub(super) fn into_raw(self) -> NonNull<u8> {
-        let mut pages = ManuallyDrop::new(self);
-        drop(pages.budget.take());
-        pages.start
-    }
-
-    /// Takes ownership back.
-    ///
-    /// # Safety
-    /// `start` came from [`into_raw`](Self::into_raw) of pages made with this size and these options,
-    /// and comes back once.
-    pub(super) unsafe fn from_raw(start: NonNull<u8>, bytes: usize, options: &MapOptions) -> Self {
-        Self {
+        let charge = Charge::new(len, options)?;
+        let start = system::obtain(len, options)?;
+        Ok(Self {
             start,
-            len: bytes.max(1).next_multiple_of(PAGE),
-            budget: options.budget.clone(),
-        }
+            len,
+            _charge: charge,
+        })
     }
 
     /// The first byte.
     #[must_use]
     pub fn start(&self) -> *mut u8 {
         self.start.as_ptr()
+    }
+
+    /// [`start`](Self::start), which is never null.
+    pub(super) fn first(&self) -> NonNull<u8> {
+        self.start
     }
 
     /// Bytes mapped: what was asked for, rounded up to whole pages.
@@ -220,9 +226,6 @@ impl Drop for Pages {
     fn drop(&mut self) {
         // SAFETY: the mapping was made by `obtain` with this length and is given back once.
         unsafe { system::give_back(self.start, self.len) };
-        if let Some(budget) = &self.budget {
-            budget.give_back(self.len);
-        }
     }
 }
 

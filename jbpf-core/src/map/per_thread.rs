@@ -16,6 +16,7 @@
 use std::fmt;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::array::ArrayLayout;
 use super::hash::{HashLayout, HashTable};
@@ -181,6 +182,8 @@ pub struct PerThreadArray {
     layout: ArrayLayout,
     options: MapOptions,
     copies: SlotTable<u8>,
+    /// What the entries of the table point to.
+    pages: Mutex<Vec<Pages>>,
 }
 
 impl PerThreadArray {
@@ -189,6 +192,7 @@ impl PerThreadArray {
             layout,
             options: options.clone(),
             copies: SlotTable::new(),
+            pages: Mutex::default(),
         }
     }
 
@@ -247,15 +251,20 @@ impl PerThreadArray {
         if !there.is_null() {
             return Ok(there);
         }
-        let fresh = Pages::new(self.layout.bytes(), &self.options)?.into_raw();
-        match self.copies.install(slot, fresh) {
-            Ok(()) => Ok(fresh.as_ptr()),
-            Err(there) => {
-                // SAFETY: made above and not published.
-                unsafe { self.drop_copy(fresh) };
-                Ok(there)
+        let fresh = Pages::new(self.layout.bytes(), &self.options)?;
+        let start = fresh.start();
+        match self.copies.install(slot, fresh.first()) {
+            Ok(()) => {
+                self.pages().push(fresh);
+                Ok(start)
             }
+            Err(there) => Ok(there),
         }
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Vec<Pages>> {
+        // Nothing panics while it is locked.
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The copies that exist, with their slots.
@@ -264,7 +273,7 @@ impl PerThreadArray {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.copies().count() * self.layout.bytes().next_multiple_of(Pages::GRANULE)
+        self.pages().iter().map(Pages::size).sum()
     }
 
     pub(super) fn contains(&self, addr: usize, len: usize, slot: u32) -> bool {
@@ -273,22 +282,6 @@ impl PerThreadArray {
             && addr
                 .checked_sub(copy.addr())
                 .is_some_and(|offset| self.layout.inside_value(offset, len))
-    }
-
-    /// # Safety
-    /// `copy` was made by [`create`](Self::create), and nobody uses it any more.
-    unsafe fn drop_copy(&self, copy: NonNull<u8>) {
-        // SAFETY: made from pages of this size and these options.
-        drop(unsafe { Pages::from_raw(copy, self.layout.bytes(), &self.options) });
-    }
-}
-
-impl Drop for PerThreadArray {
-    fn drop(&mut self) {
-        for (_, copy) in self.copies.iter() {
-            // SAFETY: copies in the table are owned by this map, which nobody uses any more.
-            unsafe { self.drop_copy(copy) };
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use jbpf_verifier::types::{MapDef, MapKind};
 
 use super::MapError;
 use super::array::{ArrayLayout, ArrayMap};
+use super::channel::{InputMap, OutputMap};
 use super::hash::{HashLayout, HashTable};
 use super::pages::{MapOptions, PagesError};
 use super::per_thread::{PerThreadArray, PerThreadHash};
@@ -19,6 +20,12 @@ pub enum Storage {
     PerThreadArray(PerThreadArray),
     /// PER_THREAD_HASHMAP.
     PerThreadHash(PerThreadHash),
+    /// RINGBUF.
+    RingBuf(OutputMap),
+    /// CONTROL_INPUT.
+    ControlInput(InputMap),
+    /// OUTPUT.
+    Output(OutputMap),
 }
 
 impl Storage {
@@ -49,9 +56,12 @@ impl Storage {
                 HashLayout::new(def)?,
                 options,
             ))),
-            kind => Err(MapError::UnknownKind {
+            MapKind::RingBuf => OutputMap::new(def, options).map(Self::RingBuf),
+            MapKind::Output => OutputMap::new(def, options).map(Self::Output),
+            MapKind::ControlInput => InputMap::new(def, options).map(Self::ControlInput),
+            MapKind::Application(number) => Err(MapError::UnknownKind {
                 map: def.name.clone(),
-                number: kind.number(),
+                number,
             }),
         }
     }

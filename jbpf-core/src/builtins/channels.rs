@@ -1,0 +1,88 @@
+//! Helpers 12 and 16 to 18: channels.
+#![expect(
+    unsafe_code,
+    reason = "takes addresses from machine code, which the verifier proved"
+)]
+#![expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "map and thread are proved together"
+)]
+
+use jbpf_hooks::reclaim::ThreadRecord;
+
+use crate::map::{Map, Status, Storage};
+
+/// 12: sends a copy of a buffer; what is missing of a record is zero. -1 when the ring is full or the buffer
+/// is longer than a record.
+///
+/// # Safety
+/// Called by verified code alone, which proves, as for all functions here: `map` is of a kind that the
+/// helper takes, a buffer readable or writable for its size, and `thread` is the record of the calling
+/// thread.
+pub(super) unsafe extern "C" fn ringbuf_output(
+    map: *const Map,
+    record: *const u8,
+    size: u64,
+    thread: *const ThreadRecord,
+) -> u64 {
+    // SAFETY: proved by the verifier.
+    let (map, slot) = unsafe { (&*map, (*thread).slot()) };
+    let Storage::RingBuf(output) = map.storage() else {
+        return Status::Error.to_register();
+    };
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    // SAFETY: proved by the verifier.
+    unsafe { output.send(slot, record, size) }.to_register()
+}
+
+/// 16: takes a record: 1 with `value_size` bytes in the buffer, 0 when there is none, -1 when the buffer is too
+/// small.
+///
+/// # Safety
+/// As [`ringbuf_output`].
+pub(super) unsafe extern "C" fn control_input_receive(
+    map: *const Map,
+    buffer: *mut u8,
+    size: u64,
+) -> u64 {
+    // SAFETY: proved by the verifier.
+    let map = unsafe { &*map };
+    let Storage::ControlInput(input) = map.storage() else {
+        return Status::Error.to_register();
+    };
+    if size < u64::from(input.ring().record_size()) {
+        return Status::Error.to_register();
+    }
+    // SAFETY: proved by the verifier; the buffer has room for a record.
+    u64::from(unsafe { input.ring().receive(buffer) })
+}
+
+/// 17: this thread's buffer for the next record, or 0 when the ring is full.
+///
+/// # Safety
+/// As [`ringbuf_output`].
+pub(super) unsafe extern "C" fn get_output_buf(
+    map: *const Map,
+    thread: *const ThreadRecord,
+) -> u64 {
+    // SAFETY: proved by the verifier.
+    let (map, slot) = unsafe { (&*map, (*thread).slot()) };
+    match map.storage() {
+        Storage::Output(output) => output.ring().reserve(slot) as u64,
+        _ => 0,
+    }
+}
+
+/// 18: sends this thread's buffer. -1 when there is none, or the ring has filled up since.
+///
+/// # Safety
+/// As [`ringbuf_output`].
+pub(super) unsafe extern "C" fn send_output(map: *const Map, thread: *const ThreadRecord) -> u64 {
+    // SAFETY: proved by the verifier.
+    let (map, slot) = unsafe { (&*map, (*thread).slot()) };
+    match map.storage() {
+        Storage::Output(output) => output.commit(slot),
+        _ => Status::Error,
+    }
+    .to_register()
+}

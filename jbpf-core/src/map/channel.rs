@@ -1,0 +1,169 @@
+//! Channels as maps: the codelet's end of a ring of `jbpf-channel`.
+#![expect(
+    unsafe_code,
+    reason = "hands a codelet's buffers to rings, and reads the words of a reservation"
+)]
+#![expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "an address is computed and used under one proof"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use jbpf_channel::{InputOptions, InputRing, OutputAddresses, OutputOptions, OutputRing};
+use jbpf_verifier::types::{MapDef, MapKind};
+
+use super::MapError;
+use super::pages::{Charge, MapOptions};
+use super::status::Status;
+
+/// RINGBUF or OUTPUT: records leave through it. Readers are told when the map goes.
+#[derive(Debug)]
+pub struct OutputMap {
+    ring: Arc<OutputRing>,
+    charge: Charge,
+}
+
+impl OutputMap {
+    pub(super) fn new(def: &MapDef, options: &MapOptions) -> Result<Self, MapError> {
+        // Only OUTPUT is filled in place, in buffers that threads own.
+        let buffers = if def.kind == MapKind::Output {
+            OutputOptions::default()
+                .prepared_slots
+                .max(jbpf_hooks::reclaim::slots())
+        } else {
+            0
+        };
+        let charge = charge(def, options, buffers)?;
+        let ring = OutputRing::new(
+            def.max_entries,
+            def.value_size,
+            &OutputOptions {
+                name: def.name.clone(),
+                prepared_slots: buffers,
+                doorbells: options.doorbells.clone(),
+                ..OutputOptions::default()
+            },
+        )
+        .map_err(|source| MapError::channel(def, &source))?;
+        Ok(Self { ring, charge })
+    }
+
+    /// The ring: its reader is opened here.
+    #[must_use]
+    pub fn ring(&self) -> &Arc<OutputRing> {
+        &self.ring
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.charge.bytes()
+    }
+
+    /// Sends a copy of `len` bytes, filled up with zeros.
+    ///
+    /// # Safety
+    /// `record` is readable for `len` bytes; `slot` is the calling thread's.
+    #[inline]
+    pub(crate) unsafe fn send(&self, slot: u32, record: *const u8, len: usize) -> Status {
+        // SAFETY: the caller's word.
+        match unsafe { self.ring.send(slot, record, len) } {
+            Ok(()) => Status::Success,
+            Err(_) => Status::Error,
+        }
+    }
+
+    /// Sends what this thread has reserved.
+    #[inline]
+    pub(crate) fn commit(&self, slot: u32) -> Status {
+        match self.ring.commit(slot) {
+            Ok(()) => Status::Success,
+            Err(_) => Status::Error,
+        }
+    }
+
+    /// Whether `len` bytes from `addr` on lie in the buffer that this slot has reserved.
+    pub(super) fn contains(&self, addr: usize, len: usize, slot: u32) -> bool {
+        reserved_buffer(&self.ring.addresses(), slot)
+            .and_then(|buffer| addr.checked_sub(buffer))
+            .and_then(|offset| offset.checked_add(len))
+            .is_some_and(|end| end <= self.ring.record_size() as usize)
+    }
+}
+
+impl Drop for OutputMap {
+    fn drop(&mut self) {
+        self.ring.close();
+    }
+}
+
+/// The address of what a slot has reserved.
+fn reserved_buffer(ring: &OutputAddresses, slot: u32) -> Option<usize> {
+    if slot >= ring.slots {
+        return None;
+    }
+    let word = |offset: usize| {
+        // SAFETY: the slot has a line, and these are the offsets of words in it, as `OutputAddresses` says;
+        // the ring outlives the borrow of the map that it came from.
+        unsafe {
+            let line = ring.slots_at.add(slot as usize * ring.slot_stride);
+            AtomicU32::from_ptr(line.add(offset).cast()).load(Ordering::Relaxed)
+        }
+    };
+    let number = word(ring.slot_spare) ^ (ring.capacity + slot);
+    (word(ring.slot_reserved) != 0)
+        .then(|| ring.buffers_at.addr() + number as usize * ring.buffer_stride)
+}
+
+/// CONTROL_INPUT: records come in through it. Senders are told when the map goes.
+#[derive(Debug)]
+pub struct InputMap {
+    ring: Arc<InputRing>,
+    charge: Charge,
+}
+
+impl InputMap {
+    pub(super) fn new(def: &MapDef, options: &MapOptions) -> Result<Self, MapError> {
+        let charge = charge(def, options, 0)?;
+        let ring = InputRing::new(
+            def.max_entries,
+            def.value_size,
+            &InputOptions {
+                name: def.name.clone(),
+            },
+        )
+        .map_err(|source| MapError::channel(def, &source))?;
+        Ok(Self { ring, charge })
+    }
+
+    /// The ring: senders are opened here.
+    #[must_use]
+    pub fn ring(&self) -> &Arc<InputRing> {
+        &self.ring
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.charge.bytes()
+    }
+}
+
+impl Drop for InputMap {
+    fn drop(&mut self) {
+        self.ring.close();
+    }
+}
+
+/// Takes a ring's records and buffers from the budget; its few pages of counters are not charged.
+fn charge(def: &MapDef, options: &MapOptions, buffers: u32) -> Result<Charge, MapError> {
+    let places = def.max_entries as usize;
+    let record = (def.value_size as usize).next_multiple_of(8);
+    let bytes = places
+        .checked_next_power_of_two()
+        .and_then(|places| places.checked_add(buffers as usize))
+        .and_then(|places| places.checked_mul(record))
+        .ok_or_else(|| super::layout_overflow(def))?;
+    Charge::new(bytes, options).map_err(|source| MapError::Memory {
+        map: def.name.clone(),
+        source,
+    })
+}
