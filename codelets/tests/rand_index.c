@@ -1,0 +1,17 @@
+// A random index, made small enough with a remainder.
+// expect: accept
+// run: => r0=0
+#include "jbpf_defs.h"
+#include "jbpf_helper.h"
+
+SEC("jbpf_generic")
+uint64_t jbpf_main(void *state)
+{
+    uint8_t seen[10] = {0};
+    for (int i = 0; i < 20; i++)
+        seen[(uint32_t)jbpf_rand() % 10] = 1;
+    uint32_t sum = 0;
+    for (int i = 0; i < 10; i++)
+        sum += seen[i];
+    return sum == 0;
+}
