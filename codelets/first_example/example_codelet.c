@@ -4,11 +4,6 @@
 
 #include "hooks.h"
 
-/* What the application sends back: the number of a packet that it received. */
-typedef struct PacketResp {
-    int32_t seq_no;
-} PacketResp;
-
 jbpf_ringbuf_map(outmap, Packet, 256);
 jbpf_control_input_map(inmap, PacketResp, 256);
 jbpf_array_map(counter, int32_t, 1);
@@ -16,7 +11,7 @@ jbpf_array_map(counter, int32_t, 1);
 SEC("jbpf_generic")
 uint64_t jbpf_main(void *state)
 {
-    struct jbpf_generic_ctx *ctx = state;
+    struct example_ctx *ctx = state;
     Packet *packet = (Packet *)ctx->data;
     Packet *packet_end = (Packet *)ctx->data_end;
     if (packet + 1 > packet_end)

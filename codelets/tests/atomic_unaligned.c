@@ -17,6 +17,6 @@ uint64_t jbpf_main(void *state)
     struct packed *packed = jbpf_map_lookup_elem(&counter, &index);
     if (!packed)
         return 0;
-    __sync_fetch_and_add(&packed->count, 1); // here
+    __sync_fetch_and_add((uint64_t *)((uint8_t *)packed + 1), 1); // here
     return 0;
 }
