@@ -2,14 +2,79 @@
 //! [`Rejection`] that says why not, out.
 //!
 //! It knows no runtime, holds no unsafe code, and can be used offline and fuzzed on its own.
+//!
+//! The rooms, from the instruction to the whole program: `insn` is the gate, `flow` the shape of the
+//! code; `number`, `value`, `stack` and `state` hold what is known; `step` executes one instruction on
+//! that; `path` and `proven` remember what proofs rested on, `join` covers many states by one;
+//! `explore` walks all paths, and `findings` gathers what holds on each.
 
 #![forbid(unsafe_code)]
 
 mod declared;
+mod explore;
+mod fault;
+mod findings;
+mod flow;
+mod insn;
+mod join;
+mod number;
+mod path;
 pub mod program;
+mod proven;
 pub mod report;
 pub mod scalar;
+mod stack;
+mod state;
+mod step;
 pub mod types;
+mod value;
 
+use std::sync::Arc;
+
+use explore::Explorer;
+use report::build::Places;
+use types::{ContextDef, HelperTable};
+
+pub use explore::Limits;
+pub use insn::{MAX_INSTRUCTIONS, MAX_MAPS};
 pub use program::{Program, RawInsn, VerifiedProgram};
 pub use report::Rejection;
+
+/// Verifies a program against the context that it will be given and the helpers that it may call.
+///
+/// # Errors
+///
+/// A [`Rejection`] says what could not be proven, where, and what to try.
+pub fn verify(
+    program: &Arc<Program>,
+    context: &Arc<ContextDef>,
+    helpers: &Arc<HelperTable>,
+) -> Result<VerifiedProgram, Box<Rejection>> {
+    verify_with(program, context, helpers, Limits::default())
+}
+
+/// [`verify`] with other limits than the usual ones.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_with(
+    program: &Arc<Program>,
+    context: &Arc<ContextDef>,
+    helpers: &Arc<HelperTable>,
+    limits: Limits,
+) -> Result<VerifiedProgram, Box<Rejection>> {
+    let places = Places { program, helpers };
+    let subject = step::Subject::new(program, context, helpers).map_err(|e| places.gate(e))?;
+    let explored = Explorer::new(&subject, limits).run();
+    let success = explored.map_err(|failure| places.failure(failure, &subject))?;
+    places.check_limit(context, success.worst_case)?;
+    Ok(VerifiedProgram {
+        program: Arc::clone(program),
+        context: Arc::clone(context),
+        helpers: Arc::clone(helpers),
+        summary: success.summary(&subject),
+        functions: success.findings.functions(&subject.flow),
+        facts: success.findings.facts().to_vec(),
+    })
+}

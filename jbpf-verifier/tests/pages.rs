@@ -10,8 +10,11 @@
 
 mod assembly;
 
+use std::sync::Arc;
+
 use assembly::assemble;
 use jbpf_verifier::report::Code;
+use jbpf_verifier::verify;
 
 /// Codes whose programs are too large for a page.
 const WITHOUT_EXAMPLES: [Code; 1] = [Code::OutOfMemory];
@@ -48,4 +51,31 @@ fn every_example_assembles() {
             );
         }
     }
+}
+
+#[test]
+fn every_example_is_judged_as_its_page_says() {
+    let mut wrong = Vec::new();
+    for code in Code::ALL {
+        for kind in ["rejected", "accepted"] {
+            let Some(example) = code.example(kind).map(assemble) else {
+                continue;
+            };
+            let found = verify(
+                &Arc::new(example.program),
+                &Arc::new(example.context),
+                &Arc::new(example.helpers),
+            )
+            .map_err(|rejection| rejection.code);
+            let expected = if kind == "rejected" {
+                Some(*code)
+            } else {
+                None
+            };
+            if found.as_ref().err() != expected.as_ref() {
+                wrong.push(format!("{code} {kind}: {:?}", found.err()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

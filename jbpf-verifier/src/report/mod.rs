@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) mod build;
 pub mod codes;
 mod disassembly;
 mod pages;

@@ -1,0 +1,591 @@
+//! The exploration of all paths.
+//!
+//! Paths are explored depth first, with a stack of work instead of recursion: the ways not taken
+//! yet, and the checkpoints that are proven once everything above them is done. A path ends at the
+//! entry's exit, or at a state that a proven one covers.
+
+use std::rc::Rc;
+
+use crate::fault::Fault;
+use crate::findings::Findings;
+use crate::insn::{Insn, Reg};
+use crate::join::{Bounds, join};
+use crate::path::{Needs, Path};
+use crate::program::Summary;
+use crate::proven::{Archive, Images, MixMap, Proven, fingerprint, key, place_key, requirements};
+use crate::report::Code;
+use crate::state::{Frame, Iteration, RegionFacts, State};
+use crate::step::{Outcome, Step, Subject};
+use crate::types::EntryKind;
+use crate::value::{Ids, Kind, Pointer, Space, Value};
+
+/// What verification may spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Instructions processed, over all paths; sizes that helpers are given count as well.
+    pub instructions: u64,
+    /// Bytes that states may take, roughly.
+    pub memory: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            instructions: 1_000_000,
+            memory: 12 << 20,
+        }
+    }
+}
+
+/// States at one place before they are joined: at the head of a loop, and elsewhere.
+const JOIN_AT_LOOP: usize = 4;
+const JOIN_ELSEWHERE: usize = 24;
+/// Of how many states a joined one is made.
+const JOINED: usize = 4;
+/// Failed joins at one instruction after which it is left alone.
+const JOIN_FAILURES: u32 = 2;
+
+/// Bytes that a waiting or open state takes, roughly, besides its stack cells.
+const STATE_BYTES: usize = 1400;
+const CELL_BYTES: usize = 112;
+
+/// A step of the current path worth telling.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TrailStep {
+    pub(crate) insn: u32,
+    pub(crate) what: Turn,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Taken,
+    NotTaken,
+    Call,
+    Return,
+}
+
+/// Why a program is not accepted, before it is a report.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) fault: Box<Fault>,
+    pub(crate) at: usize,
+    pub(crate) trail: Vec<TrailStep>,
+    pub(crate) state: Option<State>,
+}
+
+/// Everything proven.
+#[derive(Debug)]
+pub(crate) struct Success {
+    pub(crate) findings: Findings,
+    pub(crate) worst_case: u64,
+    pub(crate) processed: u64,
+}
+
+impl Success {
+    pub(crate) fn summary(&self, subject: &Subject) -> Summary {
+        Summary {
+            worst_case_instructions: self.worst_case,
+            stack_bytes: self.findings.stack_bytes(&subject.flow, &subject.insns),
+            helpers: self.findings.helpers(),
+            maps: self.findings.maps(),
+            processed: self.processed,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Work {
+    /// A way of a branch not taken yet.
+    Way {
+        state: Box<State>,
+        trail: usize,
+        last: Option<TrailStep>,
+        bytes: usize,
+    },
+    /// The last checkpoint of the path is proven when this comes up.
+    Close { bytes: usize },
+    /// A joined state is explored above this; what it stands for, in case that fails.
+    Joined {
+        exact: Box<State>,
+        trail: usize,
+        deadline: u64,
+        bytes: usize,
+    },
+}
+
+impl Work {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Way { bytes, .. } | Self::Close { bytes } | Self::Joined { bytes, .. } => *bytes,
+        }
+    }
+}
+
+/// What to do with a state that arrived somewhere.
+enum Arrival {
+    Go,
+    Covered,
+}
+
+pub(crate) struct Explorer<'a> {
+    subject: &'a Subject<'a>,
+    limits: Limits,
+    path: Path,
+    archive: Archive,
+    findings: Findings,
+    ids: Ids,
+    work: Vec<Work>,
+    trail: Vec<TrailStep>,
+    /// Open checkpoints by fingerprint.
+    fingerprints: MixMap<u64, u32>,
+    bounds: Option<Bounds>,
+    failed_joins: MixMap<usize, u32>,
+    processed: u64,
+    /// When the innermost joined exploration is given up.
+    deadline: u64,
+    bytes: usize,
+}
+
+impl<'a> Explorer<'a> {
+    pub(crate) fn new(subject: &'a Subject<'a>, limits: Limits) -> Self {
+        Self {
+            subject,
+            limits,
+            path: Path::default(),
+            archive: Archive::default(),
+            findings: Findings::new(subject.insns.len(), subject.flow.functions().len()),
+            ids: Ids::default(),
+            work: Vec::new(),
+            trail: Vec::new(),
+            fingerprints: MixMap::default(),
+            bounds: None,
+            failed_joins: MixMap::default(),
+            processed: 0,
+            deadline: limits.instructions,
+            bytes: 0,
+        }
+    }
+
+    pub(crate) fn run(mut self) -> Result<Success, Failure> {
+        let mut state = self.entry();
+        self.path.push(&mut state, 0, 0, false);
+        loop {
+            if let Err((fault, at)) = self.follow(&mut state) {
+                state = self.fall_back(fault, at, state)?;
+                continue;
+            }
+            match self.next_way() {
+                Some(next) => state = next,
+                None => break,
+            }
+        }
+        let worst_case = self.path.open().first().map_or(0, |root| root.tail);
+        Ok(Success {
+            findings: self.findings,
+            worst_case,
+            processed: self.processed,
+        })
+    }
+
+    fn entry(&self) -> State {
+        let context = self.subject.context;
+        let mut frame = Frame::new(0, 0, 0);
+        let (space, size) = match context.entry {
+            EntryKind::Context => (
+                Space::Context,
+                u64::from(context.readable).next_multiple_of(8),
+            ),
+            EntryKind::Memory => (Space::Region, context.region.known_size),
+        };
+        frame.registers[Reg::R1].kind = Kind::Pointer(Pointer::to(space));
+        frame.registers[Reg::R2].kind = Kind::constant(size);
+        State {
+            at: 0,
+            callers: Vec::new(),
+            active: Rc::new(frame),
+            facts: Rc::new(RegionFacts::new(context.region.known_size)),
+            loops: Rc::new(Vec::new()),
+            segment: 0,
+            cost: 0,
+            steps: 0,
+            branches: 0,
+        }
+    }
+
+    /// Follows one path to its end.
+    fn follow(&mut self, state: &mut State) -> Result<(), (Box<Fault>, usize)> {
+        loop {
+            let at = state.at;
+            if self.subject.flow.is_meeting(at) {
+                match self.arrive(state).map_err(|fault| (fault, at))? {
+                    Arrival::Go => {}
+                    Arrival::Covered => return Ok(()),
+                }
+            }
+            self.processed += 1;
+            state.steps += 1;
+            if self.processed > self.deadline {
+                return Err((self.too_complex(), at));
+            }
+            let depth = state.depth();
+            let mut step = Step {
+                subject: self.subject,
+                state: &mut *state,
+                path: &mut self.path,
+                findings: &mut self.findings,
+                ids: &mut self.ids,
+                extra_cost: 0,
+                at,
+            };
+            let outcome = step.run().map_err(|fault| (fault, at))?;
+            self.processed = self.processed.saturating_add(step.extra_cost);
+            match outcome {
+                Outcome::End => {
+                    self.path.reach_end(state.cost);
+                    return Ok(());
+                }
+                Outcome::Fork(other) => self.fork(at, state, other).map_err(|fault| (fault, at))?,
+                Outcome::Continue => self.note_turn(at, depth, state),
+            }
+        }
+    }
+
+    fn too_complex(&self) -> Box<Fault> {
+        Fault::new(
+            Code::TooComplex,
+            format!(
+                "the verifier looked at {} instructions and is not done: there are too many paths, or a loop that does not end soon enough",
+                self.limits.instructions
+            ),
+        )
+        .hint("bound loops by small constants, or move the bodies of long loops into functions with simple results")
+    }
+
+    fn note_turn(&mut self, at: usize, depth: usize, state: &State) {
+        let what = match self.subject.insns.get(at) {
+            Some(Insn::CallFunction { .. }) => Turn::Call,
+            Some(Insn::Exit) => Turn::Return,
+            Some(Insn::Branch { target, .. }) if state.at == *target && state.at != at + 1 => {
+                Turn::Taken
+            }
+            Some(Insn::Branch { .. }) => Turn::NotTaken,
+            _ => {
+                debug_assert_eq!(depth, state.depth());
+                return;
+            }
+        };
+        self.trail.push(TrailStep {
+            insn: at as u32,
+            what,
+        });
+    }
+
+    fn fork(&mut self, at: usize, state: &State, other: Box<State>) -> Result<(), Box<Fault>> {
+        let turn = |state: &State| TrailStep {
+            insn: at as u32,
+            what: if state.at == at + 1 {
+                Turn::NotTaken
+            } else {
+                Turn::Taken
+            },
+        };
+        let way = Work::Way {
+            trail: self.trail.len(),
+            last: Some(turn(&other)),
+            bytes: bytes(&other),
+            state: other,
+        };
+        self.push_work(way)?;
+        self.trail.push(turn(state));
+        Ok(())
+    }
+
+    fn push_work(&mut self, work: Work) -> Result<(), Box<Fault>> {
+        self.bytes += work.bytes();
+        self.work.push(work);
+        if self.bytes + self.archive.bytes() > self.limits.memory {
+            self.archive.clear();
+        }
+        if self.bytes > self.limits.memory {
+            return Err(Fault::new(
+                Code::OutOfMemory,
+                format!(
+                    "the states that wait to be looked at take more than {} bytes",
+                    self.limits.memory
+                ),
+            )
+            .hint("split the codelet, or use fewer branches and smaller loops"));
+        }
+        Ok(())
+    }
+
+    fn pop_work(&mut self) -> Option<Work> {
+        let work = self.work.pop()?;
+        self.bytes = self.bytes.saturating_sub(work.bytes());
+        Some(work)
+    }
+
+    /// Closes what is proven, and takes the next way.
+    fn next_way(&mut self) -> Option<State> {
+        loop {
+            match self.pop_work()? {
+                Work::Way {
+                    state, trail, last, ..
+                } => {
+                    self.trail.truncate(trail);
+                    self.trail.extend(last);
+                    return Some(*state);
+                }
+                Work::Close { .. } => {
+                    if let Some(open) = self.path.pop() {
+                        self.forget_fingerprint(open.fingerprint);
+                        let place = place_key(&open.state);
+                        self.archive.add(Proven::new(&open), place);
+                    }
+                }
+                Work::Joined { .. } => self.restore_deadline(),
+            }
+        }
+    }
+
+    fn forget_fingerprint(&mut self, fingerprint: u64) {
+        if let Some(count) = self.fingerprints.get_mut(&fingerprint) {
+            *count -= 1;
+            if *count == 0 {
+                self.fingerprints.remove(&fingerprint);
+            }
+        }
+    }
+
+    fn restore_deadline(&mut self) {
+        let innermost = self.work.iter().rev().find_map(|work| match work {
+            Work::Joined { deadline, .. } => Some(*deadline),
+            _ => None,
+        });
+        self.deadline = innermost.unwrap_or(self.limits.instructions);
+    }
+
+    /// After a fault: back to the exact state of the innermost joined one, if there is one. A fault
+    /// outside of those is final, and so is an exhausted budget.
+    fn fall_back(&mut self, fault: Box<Fault>, at: usize, state: State) -> Result<State, Failure> {
+        let exhausted = self.processed > self.limits.instructions;
+        let joined = self
+            .work
+            .iter()
+            .any(|work| matches!(work, Work::Joined { .. }));
+        if exhausted || !joined {
+            return Err(Failure {
+                fault,
+                at,
+                trail: std::mem::take(&mut self.trail),
+                state: Some(state),
+            });
+        }
+        loop {
+            match self.pop_work() {
+                Some(Work::Close { .. }) => {
+                    if let Some(open) = self.path.pop() {
+                        self.forget_fingerprint(open.fingerprint);
+                    }
+                }
+                Some(Work::Joined { exact, trail, .. }) => {
+                    self.trail.truncate(trail);
+                    self.restore_deadline();
+                    *self.failed_joins.entry(exact.at).or_default() += 1;
+                    let mut exact = *exact;
+                    let key = key(&exact);
+                    let pushed = self.open_checkpoint(&mut exact, key, false);
+                    return match pushed {
+                        Ok(()) => Ok(exact),
+                        Err(fault) => Err(Failure {
+                            fault,
+                            at: exact.at,
+                            trail: std::mem::take(&mut self.trail),
+                            state: Some(exact),
+                        }),
+                    };
+                }
+                Some(Work::Way { .. }) => {}
+                None => {
+                    return Err(Failure {
+                        fault,
+                        at,
+                        trail: std::mem::take(&mut self.trail),
+                        state: Some(state),
+                    });
+                }
+            }
+        }
+    }
+
+    /// At a place where paths meet: ends the path if a proven state covers it, passes a checkpoint
+    /// now and then, joins where paths keep coming.
+    fn arrive(&mut self, state: &mut State) -> Result<Arrival, Box<Fault>> {
+        let at = state.at;
+        let is_head = self.subject.flow.is_loop_head(at);
+        self.count_loops(state, is_head);
+        self.drop_dead(state);
+        let key = key(state);
+        if let Some(proven) = self.archive.covering(state, key) {
+            proven.pass_needs(state, &mut self.path);
+            self.path.reach_end(state.cost.saturating_add(proven.tail));
+            return Ok(Arrival::Covered);
+        }
+        let open = self.path.open().len() as u32;
+        let far = state.steps >= 8 + open / 32;
+        if !far || !is_head && state.branches < 2 {
+            return Ok(Arrival::Go);
+        }
+        state.forget_unused();
+        self.check_progress(state)?;
+        if let Some(joined) = self.joined(state, key, is_head) {
+            self.start_joined(state, joined, key)?;
+        } else {
+            self.open_checkpoint(state, key, false)?;
+        }
+        Ok(Arrival::Go)
+    }
+
+    fn open_checkpoint(
+        &mut self,
+        state: &mut State,
+        key: u64,
+        joined: bool,
+    ) -> Result<(), Box<Fault>> {
+        let fingerprint = fingerprint(state);
+        self.path.push(state, key, fingerprint, joined);
+        *self.fingerprints.entry(fingerprint).or_default() += 1;
+        self.push_work(Work::Close {
+            bytes: bytes(state),
+        })
+    }
+
+    /// Counts the iteration, when the state is at the head of a loop.
+    fn count_loops(&self, state: &mut State, is_head: bool) {
+        let (at, depth) = (state.at, state.depth() as u8);
+        let flow = &self.subject.flow;
+        let left = |l: &Iteration| l.frame == depth && !flow.loop_holds(l.head as usize, at);
+        if state.loops.last().is_some_and(left) {
+            let loops = Rc::make_mut(&mut state.loops);
+            while loops.last().is_some_and(left) {
+                loops.pop();
+            }
+        }
+        if !is_head {
+            return;
+        }
+        let loops = Rc::make_mut(&mut state.loops);
+        let known = loops
+            .iter()
+            .position(|l| l.frame == depth && l.head as usize == at);
+        match known {
+            Some(position) => {
+                loops.truncate(position + 1);
+                if let Some(last) = loops.last_mut() {
+                    last.count += 1;
+                }
+            }
+            None => loops.push(Iteration {
+                frame: depth,
+                head: at as u32,
+                count: 0,
+            }),
+        }
+    }
+
+    /// Drops registers that are not read any more, so that states differ in what matters.
+    fn drop_dead(&self, state: &mut State) {
+        let dead = |frame: &Frame, live: u16| {
+            Reg::WRITABLE
+                .into_iter()
+                .filter(|reg| live & reg.bit() == 0 && frame.registers[*reg].kind != Kind::Uninit)
+                .fold(0, |mask, reg| mask | reg.bit())
+        };
+        let mask = dead(&state.active, self.subject.flow.live(state.at));
+        if mask == 0 {
+            return;
+        }
+        let frame = Rc::make_mut(&mut state.active);
+        for reg in Reg::WRITABLE {
+            if mask & reg.bit() != 0 {
+                frame.registers[reg] = Value::UNINIT;
+            }
+        }
+    }
+
+    /// Refuses a path that came back to where it was, with nothing changed.
+    fn check_progress(&self, state: &State) -> Result<(), Box<Fault>> {
+        let fingerprint = fingerprint(state);
+        if !self.fingerprints.contains_key(&fingerprint) {
+            return Ok(());
+        }
+        let repeated = self.path.open().iter().rev().any(|open| {
+            open.fingerprint == fingerprint && open.state.at == state.at && {
+                let mut images = Images::default();
+                requirements(&open.state, Needs::EVERYTHING)
+                    .iter()
+                    .all(|requirement| requirement.is_met(state, &mut images))
+            }
+        });
+        if !repeated {
+            return Ok(());
+        }
+        Err(Fault::new(
+            Code::InfiniteLoop,
+            "the path comes back to this instruction with nothing changed: the loop may never end",
+        )
+        .hint("count iterations and leave the loop at a constant number of them"))
+    }
+
+    /// The state to explore instead of this one, when it is one of many.
+    fn joined(&mut self, state: &State, key: u64, is_head: bool) -> Option<State> {
+        let bucket = self.archive.bucket(key);
+        let enough = if is_head {
+            JOIN_AT_LOOP
+        } else {
+            JOIN_ELSEWHERE
+        };
+        let joined_before = bucket.iter().any(|proven| proven.joined);
+        if bucket.len() < enough && !joined_before {
+            return None;
+        }
+        let failures = self.failed_joins.get(&state.at).copied();
+        if failures.unwrap_or(0) >= JOIN_FAILURES {
+            return None;
+        }
+        let newest = bucket.len().saturating_sub(JOINED);
+        let newest = bucket.get(newest..).unwrap_or_default();
+        let bounds = self
+            .bounds
+            .get_or_insert_with(|| Bounds::of(&self.subject.insns));
+        join(state, newest, bounds)
+    }
+
+    fn start_joined(
+        &mut self,
+        state: &mut State,
+        joined: State,
+        key: u64,
+    ) -> Result<(), Box<Fault>> {
+        let exact = std::mem::replace(state, joined);
+        let left = self.deadline.saturating_sub(self.processed);
+        let deadline = self.processed + left / 2;
+        self.push_work(Work::Joined {
+            bytes: bytes(&exact),
+            exact: Box::new(exact),
+            trail: self.trail.len(),
+            deadline,
+        })?;
+        self.deadline = deadline;
+        self.open_checkpoint(state, key, true)
+    }
+}
+
+/// About how many bytes a state takes that waits.
+fn bytes(state: &State) -> usize {
+    let cells: usize = state
+        .frames()
+        .map(|(_, frame)| frame.stack.cells().len())
+        .sum();
+    STATE_BYTES + cells * CELL_BYTES
+}

@@ -1,0 +1,413 @@
+//! The shape of a program before anything is known of its values: functions and who calls whom,
+//! where paths meet, which loops there are, and which registers are still needed where.
+//!
+//! Only functions, jumps and the absence of recursion are judged here. Loops and meeting points
+//! are advice to the exploration; its soundness does not rest on them.
+
+use crate::insn::{GateError, Insn, Reg};
+use crate::report::Code;
+use crate::types::HelperTable;
+
+/// A function: a range of slots that jumps do not leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Function {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// What is known of a slot.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    function: u32,
+    /// Paths meet here: a jump's target, the return of a call, the start of a function.
+    meeting: bool,
+    /// For the head of a loop: the last slot from which it repeats.
+    loop_last: Option<u32>,
+    /// Registers whose values are read before they are written, from here on.
+    live: u16,
+}
+
+/// The shape of a whole program.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    functions: Vec<Function>,
+    /// Indices of functions, callees before callers.
+    callees_first: Vec<usize>,
+    slots: Vec<Slot>,
+}
+
+impl Flow {
+    pub(crate) fn new(insns: &[Insn], helpers: &HelperTable) -> Result<Self, GateError> {
+        let mut flow = Self {
+            functions: functions(insns)?,
+            callees_first: Vec::new(),
+            slots: vec![Slot::default(); insns.len()],
+        };
+        flow.check_jumps(insns)?;
+        flow.callees_first = flow.order_of_calls(insns)?;
+        flow.find_meetings(insns);
+        flow.find_loops(insns);
+        flow.find_live(insns, helpers);
+        Ok(flow)
+    }
+
+    pub(crate) fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+
+    pub(crate) fn callees_first(&self) -> &[usize] {
+        &self.callees_first
+    }
+
+    /// Index of the function that a slot belongs to.
+    pub(crate) fn function_of(&self, at: usize) -> usize {
+        self.slot(at).function as usize
+    }
+
+    pub(crate) fn is_meeting(&self, at: usize) -> bool {
+        self.slot(at).meeting
+    }
+
+    pub(crate) fn is_loop_head(&self, at: usize) -> bool {
+        self.slot(at).loop_last.is_some()
+    }
+
+    /// Whether a slot lies between a loop's head and the last jump back to it.
+    pub(crate) fn loop_holds(&self, head: usize, at: usize) -> bool {
+        self.slot(head)
+            .loop_last
+            .is_some_and(|last| (head..=last as usize).contains(&at))
+    }
+
+    /// The registers that are still needed when control stands before a slot, as a mask.
+    pub(crate) fn live(&self, at: usize) -> u16 {
+        self.slot(at).live
+    }
+
+    fn slot(&self, at: usize) -> Slot {
+        self.slots.get(at).copied().unwrap_or_default()
+    }
+
+    fn slot_mut(&mut self, at: usize) -> Option<&mut Slot> {
+        self.slots.get_mut(at)
+    }
+
+    fn check_jumps(&mut self, insns: &[Insn]) -> Result<(), GateError> {
+        for (index, function) in self.functions.iter().enumerate() {
+            let range = function.start..function.end;
+            for slot in self.slots.get_mut(range.clone()).unwrap_or_default() {
+                slot.function = index as u32;
+            }
+            let body = insns.get(range.clone()).unwrap_or_default();
+            for (at, insn) in range.clone().zip(body) {
+                let (Insn::Jump { target } | Insn::Branch { target, .. }) = insn else {
+                    continue;
+                };
+                if !range.contains(target) {
+                    return Err(GateError {
+                        code: Code::JumpOutOfBounds,
+                        insn: at,
+                        message: format!(
+                            "this jumps to instruction {target}, out of its function, which spans {} to {}",
+                            range.start,
+                            range.end - 1
+                        ),
+                    });
+                }
+                landing(insns, at, *target)?;
+            }
+            if !matches!(body.last(), Some(Insn::Exit | Insn::Jump { .. })) {
+                return Err(GateError {
+                    code: Code::FallsOffTheEnd,
+                    insn: range.end - 1,
+                    message: "execution runs past the end of the function: its last instruction is neither exit nor a jump".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The functions, callees before callers.
+    fn order_of_calls(&self, insns: &[Insn]) -> Result<Vec<usize>, GateError> {
+        #[derive(Clone, Copy, PartialEq)]
+        enum Mark {
+            New,
+            Open,
+            Done,
+        }
+        let mut marks = vec![Mark::New; self.functions.len()];
+        let mut order = Vec::with_capacity(self.functions.len());
+        for root in 0..self.functions.len() {
+            // Each entry: a function, and the slot to look at next.
+            let mut open = vec![(root, None)];
+            while let Some((function, next)) = open.last_mut() {
+                let Some(range) = self.functions.get(*function) else {
+                    break;
+                };
+                let from = match *next {
+                    Some(at) => at,
+                    None if marks.get(*function) == Some(&Mark::New) => {
+                        set(&mut marks, *function, Mark::Open);
+                        range.start
+                    }
+                    None => {
+                        open.pop();
+                        continue;
+                    }
+                };
+                let call = (from..range.end).find_map(|at| match insns.get(at) {
+                    Some(Insn::CallFunction { target }) => Some((at, *target)),
+                    _ => None,
+                });
+                let Some((at, target)) = call else {
+                    set(&mut marks, *function, Mark::Done);
+                    order.push(*function);
+                    open.pop();
+                    continue;
+                };
+                *next = Some(at + 1);
+                let callee = self.function_of(target);
+                if marks.get(callee) == Some(&Mark::Open) {
+                    return Err(GateError {
+                        code: Code::Recursion,
+                        insn: at,
+                        message: format!(
+                            "this calls the function at instruction {target}, which is still active: recursion is not allowed"
+                        ),
+                    });
+                }
+                open.push((callee, None));
+            }
+        }
+        Ok(order)
+    }
+
+    fn find_meetings(&mut self, insns: &[Insn]) {
+        for (at, insn) in insns.iter().enumerate() {
+            let meeting = match insn {
+                Insn::Jump { target } | Insn::Branch { target, .. } => *target,
+                Insn::CallFunction { target } => {
+                    if let Some(slot) = self.slot_mut(at + 1) {
+                        slot.meeting = true;
+                    }
+                    *target
+                }
+                _ => continue,
+            };
+            if let Some(slot) = self.slot_mut(meeting) {
+                slot.meeting = true;
+            }
+        }
+    }
+
+    /// Finds the edges that lead back to a slot on the way from the function's start.
+    fn find_loops(&mut self, insns: &[Insn]) {
+        #[derive(Clone, Copy, PartialEq)]
+        enum Mark {
+            New,
+            Open,
+            Done,
+        }
+        let mut marks = vec![Mark::New; insns.len()];
+        for start in self.functions.iter().map(|f| f.start).collect::<Vec<_>>() {
+            // Each entry: a slot, and which of its successors to look at next.
+            let mut open = vec![(start, 0)];
+            set(&mut marks, start, Mark::Open);
+            while let Some((at, next)) = open.last_mut() {
+                let at = *at;
+                let successor = insns
+                    .get(at)
+                    .and_then(|insn| successors(at, insn).get(*next).copied().flatten());
+                *next += 1;
+                match successor.map(|to| (to, marks.get(to))) {
+                    Some((to, Some(Mark::New))) => {
+                        set(&mut marks, to, Mark::Open);
+                        open.push((to, 0));
+                    }
+                    Some((to, Some(Mark::Open))) => {
+                        if let Some(slot) = self.slot_mut(to) {
+                            slot.loop_last = slot.loop_last.max(Some(at as u32));
+                        }
+                    }
+                    Some(_) => {}
+                    None if *next > 2 => {
+                        set(&mut marks, at, Mark::Done);
+                        open.pop();
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    fn find_live(&mut self, insns: &[Insn], helpers: &HelperTable) {
+        let sources = Sources::new(insns);
+        for function in self.callees_first.clone() {
+            let Some(range) = self.functions.get(function).map(|f| f.start..f.end) else {
+                continue;
+            };
+            // Taken from the back, so that straight code settles in one pass.
+            let mut work: Vec<usize> = range.clone().collect();
+            while let Some(at) = work.pop() {
+                let Some(insn) = insns.get(at) else { continue };
+                let after = successors(at, insn)
+                    .into_iter()
+                    .flatten()
+                    .fold(0, |live, to| live | self.live(to));
+                let (read, written) = self.accesses(insn, helpers);
+                let live = read | after & !written;
+                if live == self.live(at) {
+                    continue;
+                }
+                if let Some(slot) = self.slot_mut(at) {
+                    slot.live = live;
+                }
+                work.extend(sources.of(at));
+                if let Some(before) = at.checked_sub(1).filter(|before| range.contains(before)) {
+                    work.push(before);
+                    // The first slot of a wide load stands before its tail.
+                    if insns.get(before) == Some(&Insn::WideTail) {
+                        work.extend(before.checked_sub(1));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The registers that an instruction reads and writes, as masks.
+    fn accesses(&self, insn: &Insn, helpers: &HelperTable) -> (u16, u16) {
+        use crate::insn::{AtomicOp, Operand};
+        use crate::scalar::AluOp;
+        let operand = |operand: &Operand| operand.reg().map_or(0, Reg::bit);
+        let arguments = |count: usize| {
+            Reg::ARGUMENTS
+                .iter()
+                .take(count)
+                .fold(0, |mask, reg| mask | reg.bit())
+        };
+        // r0 to r5.
+        const CLOBBERED: u16 = 0x3f;
+        match insn {
+            Insn::Alu {
+                op: AluOp::Mov,
+                dst,
+                rhs,
+                ..
+            } => (operand(rhs), dst.bit()),
+            Insn::Alu { dst, rhs, .. } => (operand(rhs) | dst.bit(), dst.bit()),
+            Insn::MoveSigned { dst, src, .. } => (src.bit(), dst.bit()),
+            Insn::Swap { dst, .. } => (dst.bit(), dst.bit()),
+            Insn::Load { dst, base, .. } => (base.bit(), dst.bit()),
+            Insn::Store { base, value, .. } => (base.bit() | operand(value), 0),
+            Insn::Atomic { op, base, src, .. } => {
+                let read = base.bit() | src.bit();
+                match op {
+                    AtomicOp::Combine { fetch: false } => (read, 0),
+                    AtomicOp::Combine { fetch: true } | AtomicOp::Exchange => (read, src.bit()),
+                    AtomicOp::CompareExchange => (read | Reg::R0.bit(), Reg::R0.bit()),
+                }
+            }
+            Insn::Wide { dst, .. } | Insn::WideMap { dst, .. } | Insn::WideData { dst, .. } => {
+                (0, dst.bit())
+            }
+            Insn::WideTail | Insn::Jump { .. } => (0, 0),
+            Insn::Branch { lhs, rhs, .. } => (lhs.bit() | operand(rhs), 0),
+            Insn::CallHelper { id } => (
+                arguments(helpers.get(*id).map_or(5, |proto| proto.args.len())),
+                CLOBBERED,
+            ),
+            Insn::CallFunction { target } => (self.live(*target) & arguments(5), CLOBBERED),
+            Insn::Exit => (Reg::R0.bit(), 0),
+        }
+    }
+}
+
+fn set<T>(items: &mut [T], at: usize, value: T) {
+    if let Some(item) = items.get_mut(at) {
+        *item = value;
+    }
+}
+
+/// Where control can go from a slot, inside its function.
+fn successors(at: usize, insn: &Insn) -> [Option<usize>; 2] {
+    match insn {
+        Insn::Exit => [None, None],
+        Insn::Jump { target } => [Some(*target), None],
+        Insn::Branch { target, .. } => [Some(at + 1), Some(*target)],
+        _ => [Some(at + insn.len()), None],
+    }
+}
+
+/// Functions start at the entry and wherever a call leads.
+fn functions(insns: &[Insn]) -> Result<Vec<Function>, GateError> {
+    let mut starts = vec![0];
+    for (at, insn) in insns.iter().enumerate() {
+        if let Insn::CallFunction { target } = insn {
+            landing(insns, at, *target)?;
+            starts.push(*target);
+        }
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    let ends = starts.iter().skip(1).copied().chain([insns.len()]);
+    let functions = starts.iter().zip(ends);
+    Ok(functions
+        .map(|(&start, end)| Function { start, end })
+        .collect())
+}
+
+fn landing(insns: &[Insn], at: usize, target: usize) -> Result<(), GateError> {
+    if insns.get(target) != Some(&Insn::WideTail) {
+        return Ok(());
+    }
+    Err(GateError {
+        code: Code::JumpIntoWideLoad,
+        insn: at,
+        message: format!("this lands on instruction {target}, the second half of a wide load"),
+    })
+}
+
+/// Who jumps to each slot, in one array.
+struct Sources {
+    first: Vec<u32>,
+    sources: Vec<u32>,
+}
+
+impl Sources {
+    fn new(insns: &[Insn]) -> Self {
+        let target = |insn: &Insn| match insn {
+            Insn::Jump { target } | Insn::Branch { target, .. } => Some(*target),
+            _ => None,
+        };
+        let mut first = vec![0_u32; insns.len() + 1];
+        for to in insns.iter().filter_map(target) {
+            if let Some(count) = first.get_mut(to + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for count in &mut first {
+            sum += *count;
+            *count = sum;
+        }
+        let mut next = first.clone();
+        let mut sources = vec![0; sum as usize];
+        for (at, insn) in insns.iter().enumerate() {
+            let Some(slot) = target(insn).and_then(|to| next.get_mut(to)) else {
+                continue;
+            };
+            set(&mut sources, *slot as usize, at as u32);
+            *slot += 1;
+        }
+        Self { first, sources }
+    }
+
+    fn of(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
+        let bound = |at: usize| self.first.get(at).map_or(0, |first| *first as usize);
+        self.sources
+            .get(bound(at)..bound(at + 1))
+            .unwrap_or_default()
+            .iter()
+            .map(|source| *source as usize)
+    }
+}

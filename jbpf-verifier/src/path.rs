@@ -1,0 +1,198 @@
+//! The path under exploration: its checkpoints, and what the code behind them depended on.
+//!
+//! A checkpoint is a state that later paths may be compared with. While the code behind it is
+//! explored, it collects *needs*: places whose values some check rested on. A need at one
+//! checkpoint is passed on to the one before it, in terms of what the value was made of there. Once
+//! everything behind a checkpoint is proven, its needs are exactly what another state must fulfil to
+//! be proven as well.
+
+use crate::insn::Reg;
+use crate::state::State;
+use crate::value::{Kind, Places, Value};
+
+/// How much of a value a check rested on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// That it is a number at all. Of a pointer, everything.
+    Shape,
+    /// That it is no other number.
+    Exact,
+}
+
+/// Places that were needed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    pub(crate) shape: Places,
+    pub(crate) exact: Places,
+}
+
+impl Needs {
+    pub(crate) const EVERYTHING: Self = Self {
+        shape: Places::ALL,
+        exact: Places::ALL,
+    };
+
+    pub(crate) fn of(need: Need, places: Places) -> Self {
+        match need {
+            Need::Shape => Self {
+                shape: places,
+                exact: Places::NONE,
+            },
+            Need::Exact => Self {
+                shape: places,
+                exact: places,
+            },
+        }
+    }
+
+    fn is_empty(self) -> bool {
+        self.shape.is_empty() && self.exact.is_empty()
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self {
+            shape: self.shape.without(other.shape),
+            exact: self.exact.without(other.exact),
+        }
+    }
+
+    /// What is needed of the value at a place.
+    pub(crate) fn at(self, place: Places) -> Option<Need> {
+        if self.exact.meets(place) {
+            Some(Need::Exact)
+        } else if self.shape.meets(place) {
+            Some(Need::Shape)
+        } else {
+            None
+        }
+    }
+}
+
+impl std::ops::BitOrAssign for Needs {
+    fn bitor_assign(&mut self, other: Self) {
+        self.shape |= other.shape;
+        self.exact |= other.exact;
+    }
+}
+
+/// A checkpoint whose code is not proven yet.
+#[derive(Debug)]
+pub(crate) struct Open {
+    /// The state when it was passed; its sources speak of the checkpoint before.
+    pub(crate) state: State,
+    pub(crate) needs: Needs,
+    /// Instructions of the longest run from here to the end, as far as it is explored.
+    pub(crate) tail: u64,
+    /// Where it will be looked for.
+    pub(crate) key: u64,
+    /// Equal states have equal ones.
+    pub(crate) fingerprint: u64,
+    /// Whether it covers more than the path that led to it.
+    pub(crate) joined: bool,
+}
+
+/// The checkpoints of the current path.
+#[derive(Debug, Default)]
+pub(crate) struct Path {
+    open: Vec<Open>,
+    segments: u32,
+}
+
+impl Path {
+    pub(crate) fn open(&self) -> &[Open] {
+        &self.open
+    }
+
+    /// Passes a checkpoint; values of `state` count as old from here on.
+    pub(crate) fn push(&mut self, state: &mut State, key: u64, fingerprint: u64, joined: bool) {
+        let segment = self.segments;
+        self.segments += 1;
+        self.open.push(Open {
+            state: state.clone(),
+            needs: Needs::default(),
+            tail: 0,
+            key,
+            fingerprint,
+            joined,
+        });
+        state.segment = segment;
+        state.cost = 0;
+        state.steps = 0;
+        state.branches = 0;
+    }
+
+    /// Ends the last checkpoint; its longest run counts towards the one before.
+    pub(crate) fn pop(&mut self) -> Option<Open> {
+        let done = self.open.pop()?;
+        self.reach_end(done.state.cost.saturating_add(done.tail));
+        Some(done)
+    }
+
+    /// A run of `cost` instructions from the last checkpoint to the end was found.
+    pub(crate) fn reach_end(&mut self, cost: u64) {
+        if let Some(last) = self.open.last_mut() {
+            last.tail = last.tail.max(cost);
+        }
+    }
+
+    /// Notes that a check rested on values made of `places`.
+    pub(crate) fn need(&mut self, need: Need, places: Places) {
+        if !places.is_empty() {
+            self.needs(Needs::of(need, places));
+        }
+    }
+
+    fn needs(&mut self, needs: Needs) {
+        let mut needs = needs;
+        for open in self.open.iter_mut().rev() {
+            let new = needs.without(open.needs);
+            if new.is_empty() {
+                return;
+            }
+            open.needs |= new;
+            needs = passed_on(&open.state, new);
+        }
+    }
+}
+
+/// What needs at a state are in terms of the checkpoint before it.
+fn passed_on(state: &State, needs: Needs) -> Needs {
+    let mut before = Needs::default();
+    let mut pass = |value: &Value, own: Places| {
+        let Some(need) = needs.at(own) else { return };
+        let places = value.source.places(state.segment, own);
+        let need = match &value.kind {
+            Kind::Pointer(_) => Need::Exact,
+            // Any number will do where nothing is known.
+            Kind::Number(num) if num.number.is_unknown() && !num.link.exists() => Need::Shape,
+            Kind::Number(_) => need,
+            Kind::Bytes | Kind::Uninit => Need::Shape,
+        };
+        before |= Needs::of(need, places);
+    };
+    let mut covered = Places::NONE;
+    for (depth, frame) in state.frames() {
+        for reg in Reg::WRITABLE {
+            pass(&frame.registers[reg], Places::register(depth, reg));
+        }
+        for cell in frame.stack.cells() {
+            let own = Places::stack(depth, cell.start, cell.end);
+            pass(&cell.value, own);
+            if cell.start % 8 == 0 && cell.end % 8 == 0 {
+                covered |= own;
+            }
+        }
+    }
+    // Bytes that were not written here were not written before either.
+    let unwritten = needs.shape.without(covered).stack_only();
+    before |= Needs::of(Need::Shape, unwritten);
+    if let Some(need) = needs.at(Places::REGION) {
+        let source = state.facts.size_source;
+        before |= Needs::of(need, source.places(state.segment, Places::REGION));
+    }
+    if let Some(need) = needs.at(Places::RANGES) {
+        let source = state.facts.ranges_source;
+        before |= Needs::of(need, source.places(state.segment, Places::RANGES));
+    }
+    before
+}

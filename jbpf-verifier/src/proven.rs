@@ -1,0 +1,510 @@
+//! States behind which everything is proven, and whether another state is covered by one.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::rc::Rc;
+
+use crate::insn::Reg;
+use crate::path::{Need, Needs, Open, Path};
+use crate::state::{Remainder, State};
+use crate::value::{Id, Kind, Link, Num, Places, Pointer, Value};
+
+/// What one state had to have for the proof behind it.
+#[derive(Debug)]
+pub(crate) enum Requirement {
+    Register {
+        frame: usize,
+        reg: Reg,
+        kind: Kind,
+        need: Need,
+    },
+    Stack {
+        frame: usize,
+        start: i32,
+        end: i32,
+        kind: Kind,
+        need: Need,
+    },
+    /// Bytes that were never written: what stands there must be no part of a pointer.
+    Unwritten { frame: usize, start: i32, end: i32 },
+    /// Bytes known to be in the region.
+    Region { size: i64 },
+    /// What is known behind variable offsets. Checked last, when ids have found their images.
+    Ranges {
+        ranges: Vec<(Id, i64)>,
+        remainders: Vec<Remainder>,
+    },
+}
+
+/// A proven state.
+#[derive(Debug)]
+pub(crate) struct Proven {
+    /// The calls that are active.
+    calls: Vec<usize>,
+    pub(crate) requirements: Vec<Requirement>,
+    /// Instructions of the longest run from here to the end.
+    pub(crate) tail: u64,
+    pub(crate) joined: bool,
+    key: u64,
+    at: usize,
+}
+
+impl Proven {
+    pub(crate) fn new(open: &Open) -> Self {
+        Self {
+            calls: calls(&open.state),
+            requirements: requirements(&open.state, open.needs),
+            tail: open.tail,
+            joined: open.joined,
+            key: open.key,
+            at: open.state.at,
+        }
+    }
+
+    /// Whether the proof holds for a state as well.
+    pub(crate) fn covers(&self, state: &State) -> bool {
+        if self.at != state.at || self.calls != calls(state) {
+            return false;
+        }
+        let mut images = Images::default();
+        self.requirements
+            .iter()
+            .all(|requirement| requirement.is_met(state, &mut images))
+    }
+
+    /// Notes at the current path, which ends here, what the proof rests on.
+    pub(crate) fn pass_needs(&self, state: &State, path: &mut Path) {
+        for requirement in &self.requirements {
+            let (need, places) = match requirement {
+                Requirement::Register {
+                    frame, reg, need, ..
+                } => (*need, register_places(state, *frame, *reg)),
+                Requirement::Stack {
+                    frame,
+                    start,
+                    end,
+                    need,
+                    ..
+                } => (*need, stack_places(state, *frame, *start, *end)),
+                Requirement::Unwritten { frame, start, end } => {
+                    (Need::Shape, stack_places(state, *frame, *start, *end))
+                }
+                Requirement::Region { .. } => (Need::Exact, state.range_places(0)),
+                Requirement::Ranges { .. } => {
+                    let source = state.facts.ranges_source;
+                    (Need::Exact, source.places(state.segment, Places::RANGES))
+                }
+            };
+            path.need(need, places);
+        }
+    }
+
+    /// About how many bytes it takes.
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.requirements.len() * size_of::<Requirement>()
+    }
+}
+
+fn calls(state: &State) -> Vec<usize> {
+    if state.callers.is_empty() {
+        return Vec::new();
+    }
+    state.frames().map(|(_, frame)| frame.call).collect()
+}
+
+fn register_places(state: &State, frame: usize, reg: Reg) -> Places {
+    let own = Places::register(frame, reg);
+    state.frame(frame).map_or(own, |frame| {
+        frame.registers[reg].source.places(state.segment, own)
+    })
+}
+
+fn stack_places(state: &State, depth: usize, start: i32, end: i32) -> Places {
+    state.frame(depth).map_or(Places::NONE, |frame| {
+        frame.stack.places(depth, state.segment, start, end)
+    })
+}
+
+/// What of a state was needed.
+pub(crate) fn requirements(state: &State, needs: Needs) -> Vec<Requirement> {
+    let mut requirements = Vec::new();
+    let weakened = |kind: &Kind, need: Need| match kind {
+        Kind::Number(num) if num.number.is_unknown() && !num.link.exists() => Need::Shape,
+        _ => need,
+    };
+    for (depth, frame) in state.frames() {
+        for reg in Reg::WRITABLE {
+            let kind = &frame.registers[reg].kind;
+            let Some(need) = needs.at(Places::register(depth, reg)) else {
+                continue;
+            };
+            if *kind != Kind::Uninit {
+                requirements.push(Requirement::Register {
+                    frame: depth,
+                    reg,
+                    kind: kind.clone(),
+                    need: weakened(kind, need),
+                });
+            }
+        }
+        let mut filled = Places::NONE;
+        for cell in frame.stack.cells() {
+            let own = Places::stack(depth, cell.start, cell.end);
+            if cell.start % 8 == 0 && cell.end % 8 == 0 {
+                filled |= own;
+            }
+            let Some(need) = needs.at(own) else { continue };
+            if cell.value.kind != Kind::Uninit {
+                requirements.push(Requirement::Stack {
+                    frame: depth,
+                    start: cell.start,
+                    end: cell.end,
+                    kind: cell.value.kind.clone(),
+                    need: weakened(&cell.value.kind, need),
+                });
+            }
+        }
+        if needs.shape.stack_only().without(filled).is_empty() {
+            continue;
+        }
+        for slot in 0..64 {
+            let (start, end) = (-8 * (slot + 1), -8 * slot);
+            if !needs.shape.meets(Places::stack(depth, start, end)) {
+                continue;
+            }
+            for (start, end) in frame.stack.gaps(start, end) {
+                requirements.push(Requirement::Unwritten {
+                    frame: depth,
+                    start,
+                    end,
+                });
+            }
+        }
+    }
+    if needs.at(Places::REGION).is_some() {
+        requirements.push(Requirement::Region {
+            size: state.facts.size,
+        });
+    }
+    if needs.at(Places::RANGES).is_some() {
+        requirements.push(Requirement::Ranges {
+            ranges: state.facts.ranges.clone(),
+            remainders: state.facts.remainders.clone(),
+        });
+    }
+    requirements
+}
+
+impl Requirement {
+    pub(crate) fn is_met(&self, state: &State, images: &mut Images) -> bool {
+        match self {
+            Self::Register {
+                frame,
+                reg,
+                kind,
+                need,
+            } => state
+                .frame(*frame)
+                .is_some_and(|frame| fits(kind, &frame.registers[*reg].kind, *need, images)),
+            Self::Stack {
+                frame,
+                start,
+                end,
+                kind,
+                need,
+            } => state.frame(*frame).is_some_and(|frame| {
+                let stack = &frame.stack;
+                match kind {
+                    Kind::Pointer(_) => stack
+                        .pointer(*start)
+                        .is_some_and(|cell| fits(kind, &cell.value.kind, *need, images)),
+                    Kind::Number(_) if *need == Need::Exact => stack
+                        .number(*start, (end - start) as u8)
+                        .is_ok_and(|num| fits(kind, &Kind::Number(num), *need, images)),
+                    _ => stack.check_readable(*start, *end).is_ok(),
+                }
+            }),
+            Self::Unwritten { frame, start, end } => state.frame(*frame).is_some_and(|frame| {
+                let cells = frame.stack.overlapping(*start, *end);
+                cells
+                    .iter()
+                    .all(|cell| matches!(cell.value.kind, Kind::Number(_) | Kind::Bytes))
+            }),
+            Self::Region { size } => state.facts.size >= *size,
+            Self::Ranges { ranges, remainders } => {
+                ranges.iter().all(|(id, range)| {
+                    images
+                        .get(*id)
+                        .is_none_or(|image| image.has_range(state, *range))
+                }) && remainders.iter().all(|remainder| {
+                    images
+                        .get(remainder.number)
+                        .is_none_or(|image| image.has_remainder(state, remainder, images))
+                })
+            }
+        }
+    }
+}
+
+/// Whether everything that `new` may be is something that `old` may be, as far as it was needed.
+fn fits(old: &Kind, new: &Kind, need: Need, images: &mut Images) -> bool {
+    match (old, new) {
+        (Kind::Uninit, _) => true,
+        (Kind::Number(_), Kind::Number(_)) if need == Need::Shape => true,
+        (Kind::Number(old), Kind::Number(new)) => {
+            new.number.is_subset_of(&old.number) && images.number(old.link, new)
+        }
+        (Kind::Pointer(old), Kind::Pointer(new)) => pointer_fits(old, new, images),
+        _ => false,
+    }
+}
+
+fn pointer_fits(old: &Pointer, new: &Pointer, images: &mut Images) -> bool {
+    if old.space != new.space || new.or_null && !old.or_null {
+        return false;
+    }
+    if old.object != 0 && !images.add(old.object, Image::Plus(new.object, 0)) {
+        return false;
+    }
+    let distance = new.offset.wrapping_sub(old.offset);
+    if old.variable_id == 0 {
+        return new.variable_id == 0 && distance == 0;
+    }
+    let variable = new.variable.add_constant(distance);
+    let image = match variable.as_constant() {
+        Some(constant) => Image::Constant(constant),
+        None => Image::Plus(new.variable_id, distance),
+    };
+    variable.is_subset_of(&old.variable) && images.add(old.variable_id, image)
+}
+
+/// What stands in a state for a number or object that a proof has a name for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Image {
+    Constant(u64),
+    /// The one of this id, at this distance.
+    Plus(Id, i64),
+    /// Something that nothing else is equal to.
+    Alone,
+}
+
+impl Image {
+    /// Whether `range` bytes are known behind `data` plus this.
+    fn has_range(self, state: &State, range: i64) -> bool {
+        let known = match self {
+            Self::Constant(constant) => i128::from(state.facts.size) - i128::from(constant as i64),
+            Self::Plus(id, distance) => match state.facts.range(id) {
+                Some(known) => i128::from(known) - i128::from(distance),
+                None => return false,
+            },
+            Self::Alone => return false,
+        };
+        known >= i128::from(range)
+    }
+
+    fn has_remainder(self, state: &State, old: &Remainder, images: &Images) -> bool {
+        let Self::Plus(number, 0) = self else {
+            return false;
+        };
+        let (variable, distance) = match images.get(old.variable) {
+            _ if old.variable == 0 => (0, 0),
+            Some(Self::Plus(variable, distance)) => (variable, distance),
+            _ => return false,
+        };
+        let wanted = Remainder {
+            number,
+            variable,
+            offset: old.offset.wrapping_add(distance),
+        };
+        state.facts.remainders.contains(&wanted)
+    }
+}
+
+/// Which ids of a state stand for those of a proof.
+#[derive(Debug, Default)]
+pub(crate) struct Images(Vec<(Id, Image)>);
+
+impl Images {
+    fn get(&self, id: Id) -> Option<Image> {
+        self.0
+            .iter()
+            .find_map(|(old, image)| (*old == id).then_some(*image))
+    }
+
+    /// Whether `image` can stand for `id`: one thing must not have two images.
+    fn add(&mut self, id: Id, image: Image) -> bool {
+        match self.get(id) {
+            Some(known) => known == image && known != Image::Alone,
+            None => {
+                self.0.push((id, image));
+                true
+            }
+        }
+    }
+
+    fn number(&mut self, old: Link, new: &Num) -> bool {
+        if !old.exists() {
+            return true;
+        }
+        let image = match new.number.as_constant() {
+            Some(constant) => Image::Constant(constant.wrapping_sub(old.distance as u64)),
+            None if new.link.exists() => {
+                Image::Plus(new.link.id, new.link.distance.wrapping_sub(old.distance))
+            }
+            None => Image::Alone,
+        };
+        self.add(old.id, image)
+    }
+}
+
+/// A multiplicative hash for keys that are hashes or small numbers already.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        let mixed = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 29);
+    }
+}
+
+pub(crate) type MixMap<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
+
+/// Where states that may cover each other are looked for: those of one place in the program, the
+/// same active calls, and the same iteration of every loop around.
+pub(crate) fn key(state: &State) -> u64 {
+    let mut hash = place(state);
+    for iteration in state.loops.iter() {
+        hash.write_u64(u64::from(iteration.head) << 32 | u64::from(iteration.count));
+    }
+    hash.finish()
+}
+
+fn place(state: &State) -> Mix {
+    let mut hash = Mix::default();
+    hash.write_usize(state.at);
+    for (_, frame) in state.frames() {
+        hash.write_usize(frame.call);
+    }
+    hash
+}
+
+/// Equal for states that are equal but for names of numbers and objects.
+pub(crate) fn fingerprint(state: &State) -> u64 {
+    let mut hash = place(state);
+    for (_, frame) in state.frames() {
+        for reg in Reg::WRITABLE {
+            mix_value(&frame.registers[reg], &mut hash);
+        }
+        for cell in frame.stack.cells() {
+            hash.write_u32(cell.start as u32);
+            mix_value(&cell.value, &mut hash);
+        }
+    }
+    hash.finish()
+}
+
+fn mix_value(value: &Value, hash: &mut Mix) {
+    match &value.kind {
+        Kind::Uninit => hash.write_u64(0),
+        Kind::Bytes => hash.write_u64(1),
+        Kind::Number(num) => {
+            hash.write_u64(2);
+            mix_number(&num.number, hash);
+        }
+        Kind::Pointer(pointer) => {
+            hash.write_u64(3 + u64::from(pointer.or_null));
+            std::hash::Hash::hash(&pointer.space, hash);
+            hash.write_u64(pointer.offset as u64);
+            mix_number(&pointer.variable, hash);
+        }
+    }
+}
+
+fn mix_number(number: &crate::number::Number, hash: &mut Mix) {
+    hash.write_u64(number.umin());
+    hash.write_u64(number.umax());
+    hash.write_u64(number.smin() as u64);
+}
+
+/// The proven states.
+#[derive(Debug, Default)]
+pub(crate) struct Archive {
+    buckets: MixMap<u64, Vec<Rc<Proven>>>,
+    /// The newest of each place, whatever the iteration.
+    recent: MixMap<u64, Vec<Rc<Proven>>>,
+    bytes: usize,
+}
+
+/// How many states of one bucket are compared.
+const BUCKET: usize = 64;
+/// How many of other iterations.
+const RECENT: usize = 8;
+
+impl Archive {
+    /// A proven state that covers this one.
+    pub(crate) fn covering(&self, state: &State, key: u64) -> Option<Rc<Proven>> {
+        let bucket = self.bucket(key).iter().rev();
+        let recent = self.recent.get(&place(state).finish());
+        let recent = recent.into_iter().flatten().rev();
+        bucket
+            .chain(recent.filter(|proven| proven.key != key))
+            .find(|proven| proven.covers(state))
+            .cloned()
+    }
+
+    pub(crate) fn bucket(&self, key: u64) -> &[Rc<Proven>] {
+        self.buckets.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn add(&mut self, proven: Proven, place: u64) {
+        let proven = Rc::new(proven);
+        let recent = self.recent.entry(place).or_default();
+        if recent.len() >= RECENT {
+            recent.remove(0);
+        }
+        recent.push(Rc::clone(&proven));
+        self.bytes += proven.size();
+        let bucket = self.buckets.entry(proven.key).or_default();
+        if bucket.len() >= BUCKET {
+            let oldest = bucket.remove(0);
+            self.bytes = self.bytes.saturating_sub(oldest.size());
+        }
+        bucket.push(proven);
+    }
+
+    /// About how many bytes the states take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Forgets everything: proofs are only ever a shortcut.
+    pub(crate) fn clear(&mut self) {
+        self.buckets.clear();
+        self.recent.clear();
+        self.bytes = 0;
+    }
+}
+
+/// Hash of the place of a state, for [`Archive::add`].
+pub(crate) fn place_key(state: &State) -> u64 {
+    place(state).finish()
+}

@@ -1,0 +1,346 @@
+//! Everything that is known at one point of one path.
+
+use std::ops::{Index, IndexMut};
+use std::rc::Rc;
+
+use crate::insn::Reg;
+use crate::number::Number;
+use crate::stack::Stack;
+use crate::value::{Id, Kind, Num, Places, Pointer, Source, Space, Value};
+
+/// The most frames of nested calls.
+pub(crate) const MAX_FRAMES: usize = 8;
+
+/// r0 to r10 of one frame.
+#[derive(Debug, Clone)]
+pub(crate) struct Registers([Value; 11]);
+
+impl Index<Reg> for Registers {
+    type Output = Value;
+
+    fn index(&self, reg: Reg) -> &Value {
+        let [r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10] = &self.0;
+        match reg.number() {
+            0 => r0,
+            1 => r1,
+            2 => r2,
+            3 => r3,
+            4 => r4,
+            5 => r5,
+            6 => r6,
+            7 => r7,
+            8 => r8,
+            9 => r9,
+            _ => r10,
+        }
+    }
+}
+
+impl IndexMut<Reg> for Registers {
+    fn index_mut(&mut self, reg: Reg) -> &mut Value {
+        let [r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10] = &mut self.0;
+        match reg.number() {
+            0 => r0,
+            1 => r1,
+            2 => r2,
+            3 => r3,
+            4 => r4,
+            5 => r5,
+            6 => r6,
+            7 => r7,
+            8 => r8,
+            9 => r9,
+            _ => r10,
+        }
+    }
+}
+
+/// One call of a function.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    /// Index of the function.
+    pub(crate) function: usize,
+    /// The call that made the frame; of the first frame: 0.
+    pub(crate) call: usize,
+    pub(crate) registers: Registers,
+    pub(crate) stack: Stack,
+}
+
+impl Frame {
+    pub(crate) fn new(function: usize, call: usize, depth: usize) -> Self {
+        let mut registers = Registers([const { Value::UNINIT }; 11]);
+        registers[Reg::FRAME].kind = Kind::Pointer(Pointer::stack(depth as u8));
+        Self {
+            function,
+            call,
+            registers,
+            stack: Stack::default(),
+        }
+    }
+}
+
+/// What comparisons with `data_end` have shown.
+#[derive(Debug, Clone)]
+pub(crate) struct RegionFacts {
+    /// Bytes that are there from `data` on.
+    pub(crate) size: i64,
+    pub(crate) size_source: Source,
+    /// Bytes that are there from `data` plus a variable on, by the variable's id. May be negative.
+    pub(crate) ranges: Vec<(Id, i64)>,
+    /// Numbers that are at most what is left of the region.
+    pub(crate) remainders: Vec<Remainder>,
+    pub(crate) ranges_source: Source,
+}
+
+/// The number of an id is at most `data_end - (data + variable + offset)`, as signed numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Remainder {
+    pub(crate) number: Id,
+    pub(crate) variable: Id,
+    pub(crate) offset: i64,
+}
+
+impl RegionFacts {
+    pub(crate) fn new(size: u64) -> Self {
+        Self {
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            size_source: Source::OLD,
+            ranges: Vec::new(),
+            remainders: Vec::new(),
+            ranges_source: Source::OLD,
+        }
+    }
+
+    /// Bytes that are known to be there behind `data` plus the variable of this id (0: none).
+    pub(crate) fn range(&self, variable: Id) -> Option<i64> {
+        if variable == 0 {
+            return Some(self.size);
+        }
+        self.ranges
+            .iter()
+            .find_map(|(id, range)| (*id == variable).then_some(*range))
+    }
+}
+
+/// A loop that the path is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Iteration {
+    pub(crate) frame: u8,
+    pub(crate) head: u32,
+    pub(crate) count: u32,
+}
+
+/// A state. Copies share frames that neither has changed since.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    /// The next instruction.
+    pub(crate) at: usize,
+    /// The frames of the calls that are waiting, outermost first.
+    pub(crate) callers: Vec<Rc<Frame>>,
+    /// The active frame.
+    pub(crate) active: Rc<Frame>,
+    pub(crate) facts: Rc<RegionFacts>,
+    /// The loops around, outermost first.
+    pub(crate) loops: Rc<Vec<Iteration>>,
+    /// The checkpoint that the path passed last.
+    pub(crate) segment: u32,
+    /// Instructions that a run executes from that checkpoint to here, helper sizes included.
+    pub(crate) cost: u64,
+    /// Instructions and branches explored since that checkpoint.
+    pub(crate) steps: u32,
+    pub(crate) branches: u32,
+}
+
+impl State {
+    /// How many calls are waiting; the index of the active frame.
+    pub(crate) fn depth(&self) -> usize {
+        self.callers.len()
+    }
+
+    pub(crate) fn frame(&self, depth: usize) -> Option<&Frame> {
+        if depth == self.callers.len() {
+            return Some(&self.active);
+        }
+        self.callers.get(depth).map(Rc::as_ref)
+    }
+
+    pub(crate) fn frame_mut(&mut self, depth: usize) -> Option<&mut Frame> {
+        if depth == self.callers.len() {
+            return Some(Rc::make_mut(&mut self.active));
+        }
+        self.callers.get_mut(depth).map(Rc::make_mut)
+    }
+
+    /// Every frame with its index, outermost first.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = (usize, &Frame)> {
+        let callers = self.callers.iter().map(Rc::as_ref);
+        callers.chain([self.active.as_ref()]).enumerate()
+    }
+
+    /// A register of the active frame.
+    pub(crate) fn register(&self, reg: Reg) -> &Value {
+        &self.active.registers[reg]
+    }
+
+    pub(crate) fn set_register(&mut self, reg: Reg, value: Value) {
+        Rc::make_mut(&mut self.active).registers[reg] = value;
+    }
+
+    /// What a register of the active frame was made of since the segment's start.
+    pub(crate) fn places(&self, reg: Reg) -> Places {
+        let own = Places::register(self.depth(), reg);
+        self.register(reg).source.places(self.segment, own)
+    }
+
+    /// Replaces values wherever they stand: where `touches` holds, by what `change` makes of them.
+    /// `change` is given where the value stands.
+    pub(crate) fn update(
+        &mut self,
+        touches: impl Fn(&Kind) -> bool,
+        mut change: impl FnMut(&mut Value, Places),
+    ) {
+        let frames = self.callers.iter_mut().chain([&mut self.active]);
+        for (depth, frame) in frames.enumerate() {
+            let in_registers = Reg::WRITABLE
+                .iter()
+                .any(|reg| touches(&frame.registers[*reg].kind));
+            let in_stack = frame.stack.cells().iter().any(|c| touches(&c.value.kind));
+            if in_registers {
+                let frame = Rc::make_mut(frame);
+                for reg in Reg::WRITABLE {
+                    let value = &mut frame.registers[reg];
+                    if touches(&value.kind) {
+                        change(value, Places::register(depth, reg));
+                    }
+                }
+            }
+            if in_stack {
+                for cell in Rc::make_mut(frame).stack.cells_mut() {
+                    if touches(&cell.value.kind) {
+                        let own = Places::stack(depth, cell.start, cell.end);
+                        change(&mut cell.value, own);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Teaches every copy of a number what was learnt of one: the number of `id` is `number`.
+    pub(crate) fn learn(&mut self, id: Id, number: &Number, places: Places) {
+        if id == 0 {
+            return;
+        }
+        let segment = self.segment;
+        self.update(
+            |kind| match kind {
+                Kind::Number(num) => num.link.id == id,
+                Kind::Pointer(pointer) => pointer.variable_id == id,
+                _ => false,
+            },
+            |value, own| {
+                match &mut value.kind {
+                    Kind::Number(num) => {
+                        let known = number.add_constant(num.link.distance);
+                        num.number = num.number.narrowed(&known);
+                    }
+                    Kind::Pointer(pointer) => {
+                        let known = pointer.variable.narrowed(number);
+                        *pointer = pointer.with_variable(known, id);
+                    }
+                    _ => {}
+                }
+                let places = places | value.source.places(segment, own);
+                value.source = Source::new(segment, places);
+            },
+        );
+        if let Some(constant) = number.as_constant()
+            && let Some(range) = self.facts.range(id)
+        {
+            // Pointers with that variable have fixed offsets now; what was known of them remains.
+            let size = (constant as i64).saturating_add(range);
+            self.learn_range(0, size, places | self.range_places(id));
+        }
+        let least = number.smin();
+        let remainders = self.facts.remainders.iter().filter(|r| r.number == id);
+        for remainder in remainders.copied().collect::<Vec<_>>() {
+            let range = remainder.offset.saturating_add(least);
+            let places = places | self.facts.ranges_source.places(segment, Places::RANGES);
+            self.learn_range(remainder.variable, range, places);
+        }
+    }
+
+    /// What is known of the range behind a variable was made of this.
+    pub(crate) fn range_places(&self, variable: Id) -> Places {
+        let facts = &self.facts;
+        if variable == 0 {
+            facts.size_source.places(self.segment, Places::REGION)
+        } else {
+            facts.ranges_source.places(self.segment, Places::RANGES)
+        }
+    }
+
+    /// Learns that `range` bytes are there from `data` plus a variable on.
+    pub(crate) fn learn_range(&mut self, variable: Id, range: i64, places: Places) {
+        if self
+            .facts
+            .range(variable)
+            .is_some_and(|known| known >= range)
+        {
+            return;
+        }
+        let places = places | self.range_places(variable);
+        let source = Source::new(self.segment, places);
+        let facts = Rc::make_mut(&mut self.facts);
+        if variable == 0 {
+            facts.size = range;
+            facts.size_source = source;
+            return;
+        }
+        facts.ranges.retain(|(id, _)| *id != variable);
+        facts.ranges.push((variable, range));
+        facts.ranges_source = source;
+    }
+
+    /// Forgets what is known of variables that no value has any more.
+    pub(crate) fn forget_unused(&mut self) {
+        if self.facts.ranges.is_empty() && self.facts.remainders.is_empty() {
+            return;
+        }
+        let mut used = Vec::new();
+        for (_, frame) in self.frames() {
+            let registers = Reg::WRITABLE.iter().map(|reg| &frame.registers[*reg].kind);
+            let cells = frame.stack.cells().iter().map(|cell| &cell.value.kind);
+            for kind in registers.chain(cells) {
+                match kind {
+                    Kind::Number(num) => used.push(num.link.id),
+                    Kind::Pointer(pointer) => used.push(pointer.variable_id),
+                    _ => {}
+                }
+            }
+        }
+        let facts = Rc::make_mut(&mut self.facts);
+        facts
+            .remainders
+            .retain(|remainder| used.contains(&remainder.number));
+        let remainders = &facts.remainders;
+        facts.ranges.retain(|(id, _)| {
+            used.contains(id) || remainders.iter().any(|remainder| remainder.variable == *id)
+        });
+    }
+
+    /// Ends the life of every pointer into the output buffer of a map.
+    pub(crate) fn release(&mut self, map: usize) {
+        self.update(
+            |kind| matches!(kind, Kind::Pointer(p) if p.space == Space::OutputBuffer { map }),
+            |value, _| value.kind = Kind::Pointer(Pointer::to(Space::Released { map })),
+        );
+    }
+
+    /// The number in a register, if it holds one.
+    pub(crate) fn number(&self, reg: Reg) -> Option<&Num> {
+        match &self.register(reg).kind {
+            Kind::Number(num) => Some(num),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! Conditional jumps: which ways are possible, and what each teaches.
+
+use super::{Checked, Outcome, Step};
+use crate::fault::Fault;
+use crate::insn::{Operand, Reg};
+use crate::number::Number;
+use crate::path::Need;
+use crate::program::BranchOutcome;
+use crate::report::Code;
+use crate::scalar::{Branches, JumpCond, Scalar, Width};
+use crate::state::State;
+use crate::value::{Kind, Num, Places, Pointer, Source, Space};
+
+/// Offsets up to here, added to any address, do not wrap: addresses stay far below 2^63.
+const FAR: i128 = 1 << 40;
+
+/// What one way of a jump teaches a state.
+type Lesson<'l> = &'l dyn Fn(&mut State);
+
+impl Step<'_> {
+    pub(super) fn branch(
+        &mut self,
+        cond: JumpCond,
+        width: Width,
+        lhs: Reg,
+        rhs: Operand,
+        target: usize,
+    ) -> Checked<Outcome> {
+        let left = self.read(lhs)?.kind.clone();
+        let right = match rhs {
+            Operand::Imm(value) => Kind::constant(value),
+            Operand::Reg(reg) => self.read(reg)?.kind.clone(),
+        };
+        let places = self.state.places(lhs) | self.operand_places(rhs);
+        self.path.need(Need::Shape, places);
+        let is_pointer = |kind: &Kind| matches!(kind, Kind::Pointer(_));
+        if width == Width::W32 && (is_pointer(&left) || is_pointer(&right)) {
+            return Err(self.no_comparison(lhs, rhs, "half of a pointer says nothing"));
+        }
+        let jump = Jump {
+            cond,
+            width,
+            lhs,
+            rhs,
+            target,
+            places,
+        };
+        match (&left, &right) {
+            (Kind::Number(a), Kind::Number(b)) => self.numbers(&jump, a, b),
+            (Kind::Pointer(pointer), Kind::Number(num)) => {
+                self.pointer_and_number(&jump, pointer, num)
+            }
+            (Kind::Number(num), Kind::Pointer(pointer)) => {
+                let swapped = Jump {
+                    cond: cond.swapped(),
+                    ..jump
+                };
+                self.pointer_and_number(&swapped, pointer, num)
+            }
+            (Kind::Pointer(a), Kind::Pointer(b)) => self.pointers(&jump, a, b),
+            _ => Err(self.no_comparison(lhs, rhs, "one of them was never written")),
+        }
+    }
+
+    /// Only one way is possible, and that rests on the operands.
+    fn decided(&mut self, jump: &Jump, taken: bool) -> Checked<Outcome> {
+        self.path.need(Need::Exact, jump.places);
+        self.findings.branch(
+            self.at,
+            if taken {
+                BranchOutcome::Always
+            } else {
+                BranchOutcome::Never
+            },
+        );
+        if taken {
+            self.state.at = jump.target;
+        }
+        Ok(Outcome::Continue)
+    }
+
+    /// Both ways are possible. The one that leaves a loop is explored first, so that few states wait.
+    fn undecided(&mut self, jump: &Jump, taken: Lesson, not_taken: Lesson) -> Outcome {
+        self.findings.branch(self.at, BranchOutcome::Both);
+        self.state.branches += 1;
+        let mut other = Box::new(self.state.clone());
+        other.at = jump.target;
+        taken(&mut other);
+        not_taken(self.state);
+        if self.stays_in_loop(self.state.at) && !self.stays_in_loop(jump.target) {
+            std::mem::swap(self.state, &mut other);
+        }
+        Outcome::Fork(other)
+    }
+
+    fn stays_in_loop(&self, to: usize) -> bool {
+        let innermost = self.state.loops.last();
+        innermost.is_some_and(|iteration| {
+            usize::from(iteration.frame) == self.state.depth()
+                && self.subject.flow.loop_holds(iteration.head as usize, to)
+        })
+    }
+
+    fn numbers(&mut self, jump: &Jump, a: &Num, b: &Num) -> Checked<Outcome> {
+        let same = jump.rhs.reg() == Some(jump.lhs) || a.link.exists() && a.link == b.link;
+        if same && let Some(holds) = reflexive(jump.cond) {
+            return self.decided(jump, holds);
+        }
+        if let (Number::Constant(x), Number::Constant(y)) = (&a.number, &b.number) {
+            return self.decided(jump, jump.cond.holds(jump.width, *x, *y));
+        }
+        let (x, y) = (a.number.scalar(), b.number.scalar());
+        let Branches { taken, not_taken } = Scalar::branch(jump.cond, jump.width, &x, &y);
+        let (taken, not_taken) = match (taken, not_taken) {
+            (Some(taken), Some(not_taken)) => (taken, not_taken),
+            (taken, _) => return self.decided(jump, taken.is_some()),
+        };
+        let lesson = |(x, y): (Scalar, Scalar)| {
+            let (x, y) = (Number::from(x), Number::from(y));
+            move |state: &mut State| {
+                learn_number(state, jump.lhs, a, &x, jump.places);
+                if let Some(rhs) = jump.rhs.reg() {
+                    learn_number(state, rhs, b, &y, jump.places);
+                }
+            }
+        };
+        Ok(self.undecided(jump, &lesson(taken), &lesson(not_taken)))
+    }
+
+    fn pointer_and_number(
+        &mut self,
+        jump: &Jump,
+        pointer: &Pointer,
+        num: &Num,
+    ) -> Checked<Outcome> {
+        let is_null = num.number == Number::ZERO;
+        if !is_null || !matches!(jump.cond, JumpCond::Eq | JumpCond::Ne) {
+            return Err(self.no_comparison(
+                jump.lhs,
+                jump.rhs,
+                "a pointer can be compared with null, with == and !=, and with pointers",
+            ));
+        }
+        // The number has to be 0 for the comparison to be allowed at all.
+        self.path.need(Need::Exact, jump.places);
+        let if_equal = jump.cond == JumpCond::Eq;
+        if !pointer.or_null {
+            if self.is_inside(pointer) {
+                return self.decided(jump, !if_equal);
+            }
+            return Ok(self.undecided(jump, &|_| (), &|_| ()));
+        }
+        if pointer.fixed_offset() != Some(0) {
+            return Ok(self.undecided(jump, &|_| (), &|_| ()));
+        }
+        let object = pointer.object;
+        let null = |state: &mut State| settle(state, object, true, jump.places);
+        let not_null = |state: &mut State| settle(state, object, false, jump.places);
+        Ok(if if_equal {
+            self.undecided(jump, &null, &not_null)
+        } else {
+            self.undecided(jump, &not_null, &null)
+        })
+    }
+
+    /// Whether a pointer that is not null points into its object, or right behind it.
+    fn is_inside(&self, pointer: &Pointer) -> bool {
+        let (first, last) = pointer.offsets();
+        let size = match pointer.space {
+            Space::Map { .. } => return true,
+            Space::Context => self.subject.context.readable.into(),
+            Space::MapValue { map } | Space::OutputBuffer { map } => self.subject.value_size(map),
+            Space::Stack { .. } => return first >= -512 && last <= 0,
+            // An empty region may start anywhere.
+            Space::Region | Space::RegionEnd | Space::Released { .. } => return false,
+        };
+        first >= 0 && last <= i128::from(size)
+    }
+
+    fn pointers(&mut self, jump: &Jump, a: &Pointer, b: &Pointer) -> Checked<Outcome> {
+        let region = &self.subject.context.region;
+        match (a.space, b.space) {
+            _ if jump.cond == JumpCond::Set => {
+                Err(self.no_comparison(jump.lhs, jump.rhs, "the bits of pointers say nothing"))
+            }
+            (Space::Released { .. }, _) | (_, Space::Released { .. }) => Err(self.no_comparison(
+                jump.lhs,
+                jump.rhs,
+                "the output buffer was sent and is gone",
+            )),
+            (Space::Region | Space::RegionEnd, Space::Region | Space::RegionEnd)
+                if !region.sized_by_end =>
+            {
+                // The end is as far from the start as the region is large.
+                let from_start = |pointer: &Pointer| match pointer.space {
+                    Space::RegionEnd => pointer.moved(
+                        &Num {
+                            number: Number::Constant(region.known_size),
+                            link: crate::value::Link::NONE,
+                        },
+                        || 0,
+                    ),
+                    _ => pointer.clone(),
+                };
+                let (a, b) = (from_start(a), from_start(b));
+                self.one_object(jump, &a, &b)
+            }
+            (Space::Region, Space::RegionEnd) => Ok(self.region_end(jump, jump.cond, a, b)),
+            (Space::RegionEnd, Space::Region) => {
+                Ok(self.region_end(jump, jump.cond.swapped(), b, a))
+            }
+            (left, right) if left == right && a.object == b.object => self.one_object(jump, a, b),
+            (left, right) if left == right || matches!(jump.cond, JumpCond::Eq | JumpCond::Ne) => {
+                Ok(self.undecided(jump, &|_| (), &|_| ()))
+            }
+            (left, right) => Err(self.no_comparison(
+                jump.lhs,
+                jump.rhs,
+                &format!(
+                    "pointers into {} and {} have no order",
+                    self.target(left),
+                    self.target(right)
+                ),
+            )),
+        }
+    }
+
+    /// Two pointers into one object, of which the offsets can be compared.
+    fn one_object(&mut self, jump: &Jump, a: &Pointer, b: &Pointer) -> Checked<Outcome> {
+        let near = |pointer: &Pointer| {
+            let (first, last) = pointer.offsets();
+            let low = match pointer.space {
+                Space::Stack { .. } | Space::MapValue { .. } | Space::OutputBuffer { .. } => -512,
+                _ => 0,
+            };
+            first >= low && last <= FAR
+        };
+        if a.or_null || b.or_null || !near(a) || !near(b) {
+            return Ok(self.undecided(jump, &|_| (), &|_| ()));
+        }
+        // Addresses do not wrap there, so that they are ordered as the offsets are, and lie below
+        // the sign bit.
+        let cond = match jump.cond {
+            JumpCond::Gt => JumpCond::Sgt,
+            JumpCond::Ge => JumpCond::Sge,
+            JumpCond::Lt => JumpCond::Slt,
+            JumpCond::Le => JumpCond::Sle,
+            other => other,
+        };
+        if a.variable_id == b.variable_id {
+            let holds = cond.holds(Width::W64, a.offset as u64, b.offset as u64);
+            return self.decided(jump, holds);
+        }
+        let x = a.variable.add_constant(a.offset).scalar();
+        let y = b.variable.add_constant(b.offset).scalar();
+        let Branches { taken, not_taken } = Scalar::branch(cond, Width::W64, &x, &y);
+        let (taken, not_taken) = match (taken, not_taken) {
+            (Some(taken), Some(not_taken)) => (taken, not_taken),
+            (taken, _) => return self.decided(jump, taken.is_some()),
+        };
+        let lesson = |(x, y): (Scalar, Scalar)| {
+            let x = Number::from(x).add_constant(a.offset.wrapping_neg());
+            let y = Number::from(y).add_constant(b.offset.wrapping_neg());
+            move |state: &mut State| {
+                state.learn(a.variable_id, &x, jump.places);
+                state.learn(b.variable_id, &y, jump.places);
+            }
+        };
+        Ok(self.undecided(jump, &lesson(taken), &lesson(not_taken)))
+    }
+
+    /// `data + variable + offset` compared with the end of the region.
+    fn region_end(
+        &mut self,
+        jump: &Jump,
+        cond: JumpCond,
+        pointer: &Pointer,
+        end: &Pointer,
+    ) -> Outcome {
+        let (first, last) = pointer.offsets();
+        // Below the start of the region an address might wrap: at most as far as the region is
+        // known to reach.
+        let back = i128::from(end.offset);
+        let end_is_sane = end.variable_id == 0
+            && (back == 0 || back < 0 && -back <= i128::from(self.state.facts.size));
+        if first < -FAR || last > FAR || !end_is_sane {
+            return self.undecided(jump, &|_| (), &|_| ());
+        }
+        let places = if back == 0 {
+            jump.places
+        } else {
+            jump.places | self.state.range_places(0)
+        };
+        // Where pointer <= end, `range` bytes are behind the variable; where it is less, one more.
+        let range = pointer.offset.saturating_sub(end.offset);
+        let at_most = |state: &mut State| state.learn_range(pointer.variable_id, range, places);
+        let less = |state: &mut State| {
+            state.learn_range(pointer.variable_id, range.saturating_add(1), places)
+        };
+        let nothing = |_: &mut State| ();
+        match cond {
+            JumpCond::Lt | JumpCond::Slt => self.undecided(jump, &less, &nothing),
+            JumpCond::Le | JumpCond::Sle => self.undecided(jump, &at_most, &nothing),
+            JumpCond::Gt | JumpCond::Sgt => self.undecided(jump, &nothing, &at_most),
+            JumpCond::Ge | JumpCond::Sge => self.undecided(jump, &nothing, &less),
+            JumpCond::Eq => self.undecided(jump, &at_most, &nothing),
+            JumpCond::Ne => self.undecided(jump, &nothing, &at_most),
+            JumpCond::Set => self.undecided(jump, &nothing, &nothing),
+        }
+    }
+
+    fn no_comparison(&self, lhs: Reg, rhs: Operand, why: &str) -> Box<Fault> {
+        let (name, value) = self.shown(lhs);
+        let mut fault = Fault::new(
+            Code::PointerComparison,
+            match rhs {
+                Operand::Reg(rhs) => format!("{lhs} and {rhs} cannot be compared like this: {why}"),
+                Operand::Imm(imm) => {
+                    format!(
+                        "{lhs} cannot be compared with {} like this: {why}",
+                        imm as i64
+                    )
+                }
+            },
+        )
+        .register(name, value);
+        if let Operand::Reg(rhs) = rhs {
+            let (name, value) = self.shown(rhs);
+            fault = fault.register(name, value);
+        }
+        fault.hint("compare region pointers with data_end, other pointers with null")
+    }
+}
+
+/// A conditional jump and what its operands were made of.
+#[derive(Clone, Copy)]
+struct Jump {
+    cond: JumpCond,
+    width: Width,
+    lhs: Reg,
+    rhs: Operand,
+    target: usize,
+    places: Places,
+}
+
+/// Whether a condition holds of a number and itself.
+fn reflexive(cond: JumpCond) -> Option<bool> {
+    match cond {
+        JumpCond::Eq | JumpCond::Ge | JumpCond::Le | JumpCond::Sge | JumpCond::Sle => Some(true),
+        JumpCond::Ne | JumpCond::Gt | JumpCond::Lt | JumpCond::Sgt | JumpCond::Slt => Some(false),
+        JumpCond::Set => None,
+    }
+}
+
+/// The number in `reg` was `old` and is known to be `new`.
+fn learn_number(state: &mut State, reg: Reg, old: &Num, new: &Number, places: Places) {
+    if old.number == *new {
+        return;
+    }
+    if old.link.exists() {
+        let base = new.add_constant(old.link.distance.wrapping_neg());
+        state.learn(old.link.id, &base, places);
+    }
+    let mut value = state.register(reg).clone();
+    value.kind = Kind::Number(Num {
+        number: new.clone(),
+        link: old.link,
+    });
+    value.source = Source::new(state.segment, places | state.places(reg));
+    state.set_register(reg, value);
+}
+
+/// Pointers to an object that could be null turn out to be so, or not.
+fn settle(state: &mut State, object: u32, null: bool, places: Places) {
+    let segment = state.segment;
+    state.update(
+        |kind| matches!(kind, Kind::Pointer(p) if p.object == object && p.or_null),
+        |value, own| {
+            if let Kind::Pointer(pointer) = &mut value.kind {
+                if null {
+                    let number = pointer.variable.add_constant(pointer.offset);
+                    value.kind = Kind::number(number);
+                } else {
+                    pointer.or_null = false;
+                }
+            }
+            let places = places | value.source.places(segment, own);
+            value.source = Source::new(segment, places);
+        },
+    );
+}

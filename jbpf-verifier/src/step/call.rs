@@ -1,0 +1,505 @@
+//! Calls: of helpers, checked by their prototypes, and of functions.
+
+use std::rc::Rc;
+
+use super::memory::{Access, Mode, stack_range};
+use super::{Checked, Outcome, Step, format};
+use crate::fault::Fault;
+use crate::insn::Reg;
+use crate::number::Number;
+use crate::path::Need;
+use crate::report::Code;
+use crate::scalar::Scalar;
+use crate::stack::Made;
+use crate::state::{Frame, MAX_FRAMES};
+use crate::types::{ArgKind, MapKind, MapKinds, ReturnKind};
+use crate::value::{Kind, Pointer, Source, Space, Value};
+
+/// The largest size that helpers are given.
+const MAX_SIZE: u64 = 1 << 30;
+
+/// Helpers whose work grows with a size: `map_clear`, `map_dump`, `hash`.
+const MAP_CLEAR: u32 = 5;
+const SIZED: [u32; 2] = [6, 10];
+
+/// What is known of a call's arguments so far.
+#[derive(Debug, Default)]
+struct Arguments {
+    /// The map in the nearest argument before.
+    map: Option<usize>,
+    first_map: Option<usize>,
+    /// Arguments that the format uses, when it is known.
+    used_by_format: usize,
+    /// Format arguments met.
+    format_arguments: usize,
+    /// The largest size passed.
+    size: u64,
+}
+
+impl Step<'_> {
+    pub(super) fn call_helper(&mut self, id: u32) -> Checked<()> {
+        let subject = self.subject;
+        let Some(proto) = subject.helpers.get(id) else {
+            return Err(Fault::new(
+                Code::UnknownHelper,
+                format!("no helper has the number {id}"),
+            )
+            .hint("was the codelet compiled for an application that declares more helpers?"));
+        };
+        let mut arguments = Arguments::default();
+        let mut kinds = proto.args.iter().zip(Reg::ARGUMENTS).peekable();
+        while let Some((kind, reg)) = kinds.next() {
+            let size = kinds.peek().map(|(_, reg)| *reg);
+            self.argument(&proto.name, kind, reg, size, &mut arguments)
+                .map_err(|fault| in_call(fault, &proto.name, reg))?;
+        }
+        if id == MAP_CLEAR {
+            self.extra_cost += arguments.map.map_or(0, |map| self.map_bytes(map)) / 8;
+        } else if SIZED.contains(&id) {
+            self.extra_cost += arguments.size / 8;
+        }
+        self.state.cost = self.state.cost.saturating_add(self.extra_cost);
+        self.findings.helper_call(self.at, id, arguments.first_map);
+        for reg in Reg::ARGUMENTS {
+            self.state.set_register(reg, Value::UNINIT);
+        }
+        let map = arguments.first_map;
+        let result = match (proto.returns, map) {
+            (ReturnKind::AnyNumber, _) => Kind::number(Number::unknown()),
+            (ReturnKind::Number { min, max }, _) => {
+                let range = Scalar::signed_range(min, max);
+                Kind::number(range.unwrap_or(Scalar::unknown()).into())
+            }
+            (ReturnKind::MapValueOrNull, Some(map)) => self.or_null(Space::MapValue { map }),
+            (ReturnKind::OutputBufferOrNull, Some(map)) => {
+                self.or_null(Space::OutputBuffer { map })
+            }
+            (ReturnKind::SentOutput, Some(map)) => {
+                self.state.release(map);
+                let range = Scalar::signed_range(i32::MIN.into(), 0);
+                Kind::number(range.unwrap_or(Scalar::unknown()).into())
+            }
+            (_, None) => {
+                return Err(Fault::new(
+                    Code::HelperArgument,
+                    format!("{} returns something of a map, but takes none", proto.name),
+                ));
+            }
+        };
+        self.set_new(Reg::R0, result);
+        Ok(())
+    }
+
+    fn or_null(&mut self, space: Space) -> Kind {
+        let mut pointer = Pointer::to(space);
+        pointer.object = self.ids.fresh();
+        pointer.or_null = true;
+        Kind::Pointer(pointer)
+    }
+
+    /// All bytes of keys and values that a map holds.
+    fn map_bytes(&self, map: usize) -> u64 {
+        let def = self.subject.program.maps.get(map);
+        def.map_or(0, |def| {
+            let entry = u64::from(def.key_size) + u64::from(def.value_size);
+            entry.saturating_mul(def.max_entries.into())
+        })
+    }
+
+    /// `size` is the register after, where sizes stand.
+    fn argument(
+        &mut self,
+        helper: &str,
+        kind: &ArgKind,
+        reg: Reg,
+        size: Option<Reg>,
+        arguments: &mut Arguments,
+    ) -> Checked<()> {
+        match kind {
+            ArgKind::Number => self.number_argument(helper, reg),
+            ArgKind::Ignored => {
+                self.read(reg)?;
+                self.need(Need::Shape, reg);
+                Ok(())
+            }
+            ArgKind::Map(kinds) => {
+                let map = self.map_argument(helper, reg, kinds)?;
+                arguments.map = Some(map);
+                arguments.first_map.get_or_insert(map);
+                Ok(())
+            }
+            ArgKind::MapKey | ArgKind::MapValue => {
+                let def = arguments
+                    .map
+                    .and_then(|map| self.subject.program.maps.get(map));
+                let size = def.map_or(0, |def| match kind {
+                    ArgKind::MapKey => def.key_size,
+                    _ => def.value_size,
+                });
+                self.memory_argument(reg, size.into(), Handing::Read)
+            }
+            ArgKind::Readable | ArgKind::Writable => {
+                let handing = if *kind == ArgKind::Readable {
+                    Handing::Read
+                } else {
+                    Handing::Fill
+                };
+                let size = self.size_argument(helper, size)?;
+                arguments.size = arguments.size.max(size);
+                self.memory_argument(reg, size, handing)
+            }
+            ArgKind::ReadableFixed(size) => {
+                self.memory_argument(reg, (*size).into(), Handing::Read)
+            }
+            ArgKind::WritableFixed(size) => {
+                self.memory_argument(reg, (*size).into(), Handing::Change)
+            }
+            // Checked with the memory before it.
+            ArgKind::Size => Ok(()),
+            ArgKind::Format => {
+                let size = self.size_argument(helper, size)?;
+                self.memory_argument(reg, size, Handing::Read)?;
+                arguments.used_by_format = self.format(reg, size)?;
+                Ok(())
+            }
+            ArgKind::FormatArg => {
+                arguments.format_arguments += 1;
+                if arguments.format_arguments > arguments.used_by_format {
+                    return Ok(());
+                }
+                self.number_argument(helper, reg)
+            }
+        }
+    }
+
+    fn number_argument(&mut self, helper: &str, reg: Reg) -> Checked<()> {
+        self.read_number(reg, |step, pointer| {
+            let (name, value) = step.shown(reg);
+            Fault::new(
+                Code::PointerLeak,
+                format!(
+                    "{helper} takes a number in {reg}, which holds a pointer to {}",
+                    step.target(pointer.space)
+                ),
+            )
+            .register(name, value)
+        })?;
+        Ok(())
+    }
+
+    fn map_argument(&mut self, helper: &str, reg: Reg, kinds: &MapKinds) -> Checked<usize> {
+        let kind = &self.read(reg)?.kind;
+        let map = match kind {
+            Kind::Pointer(Pointer {
+                space: Space::Map { map },
+                ..
+            }) => *map,
+            other => {
+                return Err(Fault::new(
+                    Code::HelperArgument,
+                    format!("{helper} takes a map in {reg}"),
+                )
+                .register(reg.to_string(), self.describe(other))
+                .hint("pass the address of a map that is defined in section `maps`"));
+            }
+        };
+        self.need(Need::Exact, reg);
+        let Some(def) = self.subject.program.maps.get(map) else {
+            return Err(Fault::new(
+                Code::HelperArgument,
+                format!("{helper} takes a map in {reg}"),
+            ));
+        };
+        let fits = match kinds {
+            MapKinds::Any => true,
+            MapKinds::Values => def.kind.holds_values(),
+            MapKinds::Only(kinds) => kinds.contains(&def.kind),
+        };
+        if !fits {
+            return Err(Fault::new(
+                Code::HelperMapKind,
+                format!(
+                    "{helper} does not work on map {}, which is {}",
+                    def.name,
+                    kind_name(def.kind)
+                ),
+            ));
+        }
+        Ok(map)
+    }
+
+    /// The largest number that a size may be.
+    fn size_argument(&mut self, helper: &str, reg: Option<Reg>) -> Checked<u64> {
+        let Some(reg) = reg else {
+            return Err(Fault::new(
+                Code::HelperArgument,
+                format!("{helper} takes memory, but no size of it"),
+            ));
+        };
+        self.number_argument(helper, reg)?;
+        self.need(Need::Exact, reg);
+        let largest = self.state.number(reg).map_or(0, |num| num.number.umax());
+        if largest <= MAX_SIZE {
+            return Ok(largest);
+        }
+        let (name, value) = self.shown(reg);
+        Err(Fault::new(
+            Code::HelperSize,
+            format!("the size that {helper} is given in {reg} is not bounded"),
+        )
+        .register(name, value)
+        .origin(
+            self.state.register(reg).origin,
+            format!("{reg} was made here"),
+        )
+        .hint("compare the size with a constant first: `if (size > sizeof(buffer)) return 0;`"))
+    }
+
+    /// Memory of `size` bytes behind `reg` is handed to a helper.
+    fn memory_argument(&mut self, reg: Reg, size: u64, handing: Handing) -> Checked<()> {
+        let value = self.read(reg)?;
+        if size == 0 {
+            // Nothing is touched, wherever it points.
+            self.need(Need::Shape, reg);
+            return Ok(());
+        }
+        if let Kind::Number(_) = &value.kind {
+            let origin = value.origin;
+            let (name, value) = self.shown(reg);
+            return Err(Fault::new(
+                Code::HelperArgument,
+                format!("{reg} must point at {size} bytes of memory, but holds a number"),
+            )
+            .register(name, value)
+            .origin(origin, format!("{reg} was made here")));
+        }
+        let pointer = self.address(reg, 0)?;
+        let mode = match handing {
+            Handing::Read => Mode::Read,
+            Handing::Fill | Handing::Change => Mode::Write,
+        };
+        let access = Access {
+            reg,
+            mode,
+            size,
+            by_helper: true,
+        };
+        self.check(&pointer, access)?;
+        if handing == Handing::Change {
+            // What it changes it reads as well.
+            self.check(
+                &pointer,
+                Access {
+                    mode: Mode::Read,
+                    ..access
+                },
+            )?;
+        }
+        let Space::Stack { frame } = pointer.space else {
+            return Ok(());
+        };
+        let depth = usize::from(frame);
+        let (start, end) = stack_range(&pointer, size);
+        let made = Made {
+            places: self.state.places(reg),
+            segment: self.state.segment,
+            origin: self.at as u32,
+        };
+        match handing {
+            Handing::Read => self.check_initialised(depth, start, end)?,
+            Handing::Change => {
+                self.check_initialised(depth, start, end)?;
+                if let Some(frame) = self.state.frame_mut(depth) {
+                    frame.stack.blur(depth, start, end, made);
+                }
+            }
+            Handing::Fill if pointer.fixed_offset().is_none() => {
+                self.check_initialised(depth, start, end)?;
+                if let Some(frame) = self.state.frame_mut(depth) {
+                    frame.stack.blur(depth, start, end, made);
+                }
+            }
+            Handing::Fill => {
+                if let Some(frame) = self.state.frame(depth) {
+                    for (from, to) in frame.stack.gaps(start, end) {
+                        self.findings.zeroed(frame.function, from, to);
+                    }
+                    let places = frame.stack.places(depth, made.segment, start, end);
+                    self.path.need(Need::Shape, places);
+                }
+                if let Some(frame) = self.state.frame_mut(depth) {
+                    frame.stack.fill(depth, start, end, made);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many arguments the format at `reg` uses.
+    fn format(&mut self, reg: Reg, size: u64) -> Checked<usize> {
+        let bytes = match &self.state.register(reg).kind {
+            Kind::Pointer(pointer) => self.constant_bytes(&pointer.clone(), size),
+            _ => Some(Vec::new()),
+        };
+        let Some(bytes) = bytes else {
+            // The helper prints numbers only, whatever the format says; it may use them all.
+            return Ok(usize::MAX);
+        };
+        format::arguments(&bytes).map_err(|problem| {
+            Fault::new(
+                Code::Format,
+                format!(
+                    "the format \"{}\" cannot be used: {problem}",
+                    String::from_utf8_lossy(&bytes)
+                        .trim_end_matches('\0')
+                        .escape_default()
+                ),
+            )
+            .hint("formats print numbers: %d %i %u %x %X %o %c, with flags, width, precision and h, hh, l, ll, z or j")
+        })
+    }
+
+    /// The bytes at a pointer, when all are constants; they are needed to be these.
+    fn constant_bytes(&mut self, pointer: &Pointer, size: u64) -> Option<Vec<u8>> {
+        let offset = pointer.fixed_offset()?;
+        match pointer.space {
+            Space::Stack { frame } => {
+                let depth = usize::from(frame);
+                let (start, end) = stack_range(pointer, size);
+                let frame = self.state.frame(depth)?;
+                let bytes = (start..end)
+                    .map(|at| {
+                        let num = frame.stack.number(at, 1).ok()?;
+                        Some(num.number.as_constant()? as u8)
+                    })
+                    .collect::<Option<Vec<_>>>()?;
+                let places = frame.stack.places(depth, self.state.segment, start, end);
+                self.path.need(Need::Exact, places);
+                Some(bytes)
+            }
+            Space::MapValue { map } => {
+                let def = self.subject.program.maps.get(map)?;
+                let section = def.section.as_ref().filter(|section| section.read_only)?;
+                let start = usize::try_from(offset).ok()?;
+                let end = start.checked_add(usize::try_from(size).ok()?)?;
+                section.contents.get(start..end).map(<[u8]>::to_vec)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn call_function(&mut self, target: usize) -> Checked<()> {
+        let depth = self.state.depth() + 1;
+        if depth >= MAX_FRAMES {
+            return Err(Fault::new(
+                Code::CallDepth,
+                format!("calls nest deeper than {MAX_FRAMES} frames here"),
+            )
+            .hint("mark small functions `static inline`, or merge some"));
+        }
+        let function = self.subject.flow.function_of(target);
+        let mut frame = Frame::new(function, self.at, depth);
+        for reg in Reg::ARGUMENTS {
+            let places = self.state.places(reg);
+            let value = self.state.register(reg).clone();
+            frame.registers[reg] = Value {
+                source: Source::new(self.state.segment, places),
+                ..value
+            };
+        }
+        for reg in Reg::ARGUMENTS.into_iter().chain([Reg::R0]) {
+            self.state.set_register(reg, Value::UNINIT);
+        }
+        let caller = std::mem::replace(&mut self.state.active, Rc::new(frame));
+        self.state.callers.push(caller);
+        self.state.at = target;
+        Ok(())
+    }
+
+    pub(super) fn exit(&mut self) -> Checked<Outcome> {
+        let depth = self.state.depth();
+        let places = self.state.places(Reg::R0);
+        if depth == 0 {
+            self.read(Reg::R0)?;
+            self.read_number(Reg::R0, |step, pointer| {
+                let (name, value) = step.shown(Reg::R0);
+                Fault::new(
+                    Code::PointerReturned,
+                    format!(
+                        "the codelet would return a pointer to {}",
+                        step.target(pointer.space)
+                    ),
+                )
+                .register(name, value)
+                .origin(
+                    step.state.register(Reg::R0).origin,
+                    "the pointer was made here",
+                )
+                .hint("return a number")
+            })?;
+            return Ok(Outcome::End);
+        }
+        let result = self.state.register(Reg::R0).clone();
+        if let Kind::Pointer(Pointer {
+            space: Space::Stack { frame },
+            ..
+        }) = &result.kind
+            && usize::from(*frame) == depth
+        {
+            let (name, value) = self.shown(Reg::R0);
+            return Err(Fault::new(
+                Code::PointerReturned,
+                "the function would return a pointer into its own stack, which ends with it",
+            )
+            .register(name, value)
+            .origin(result.origin, "the pointer was made here"));
+        }
+        let Some(caller) = self.state.callers.pop() else {
+            return Ok(Outcome::End);
+        };
+        let ended = std::mem::replace(&mut self.state.active, caller);
+        self.state.at = ended.call + 1;
+        let source = Source::new(self.state.segment, places);
+        self.state.set_register(Reg::R0, Value { source, ..result });
+        if self
+            .state
+            .loops
+            .iter()
+            .any(|l| usize::from(l.frame) >= depth)
+        {
+            Rc::make_mut(&mut self.state.loops).retain(|l| usize::from(l.frame) < depth);
+        }
+        Ok(Outcome::Continue)
+    }
+}
+
+/// What a helper does with memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handing {
+    Read,
+    /// Writes it or not.
+    Fill,
+    /// Reads and writes it.
+    Change,
+}
+
+/// Says in which call a fault of an argument happened, where the sentence does not.
+fn in_call(mut fault: Box<Fault>, helper: &str, reg: Reg) -> Box<Fault> {
+    if !fault.message.contains(helper) {
+        fault.message = format!("{helper}, argument {reg}: {}", fault.message);
+    }
+    fault
+}
+
+fn kind_name(kind: MapKind) -> String {
+    match kind {
+        MapKind::Array => "an ARRAY".to_owned(),
+        MapKind::Hash => "a HASHMAP".to_owned(),
+        MapKind::RingBuf => "a RINGBUF".to_owned(),
+        MapKind::ControlInput => "a CONTROL_INPUT".to_owned(),
+        MapKind::PerThreadArray => "a PER_THREAD_ARRAY".to_owned(),
+        MapKind::PerThreadHash => "a PER_THREAD_HASHMAP".to_owned(),
+        MapKind::Output => "an OUTPUT".to_owned(),
+        MapKind::Application(number) => format!("of the application's kind {number}"),
+    }
+}

@@ -1,0 +1,302 @@
+//! One instruction on one state: what it checks, and what holds after it.
+//!
+//! `alu` computes, `memory` loads and stores, `branch` compares and forks, `call` enters helpers and
+//! functions and leaves them. Nothing here knows of other paths; what a check rested on is noted at
+//! the path, what was found at the findings.
+
+mod alu;
+mod branch;
+mod call;
+mod format;
+mod memory;
+
+use std::fmt;
+
+use crate::fault::Fault;
+use crate::findings::Findings;
+use crate::flow::Flow;
+use crate::insn::{GateError, Insn, Operand, Reg, decode};
+use crate::path::{Need, Path};
+use crate::program::Program;
+use crate::report::Code;
+use crate::state::State;
+use crate::types::{ContextDef, HelperTable};
+use crate::value::{Ids, Kind, Num, Places, Pointer, Source, Space, Value};
+
+/// What does not change while a program is verified.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) context: &'a ContextDef,
+    pub(crate) helpers: &'a HelperTable,
+    pub(crate) insns: Vec<Insn>,
+    pub(crate) flow: Flow,
+}
+
+impl<'a> Subject<'a> {
+    /// Lets a program pass the gate and finds its shape.
+    pub(crate) fn new(
+        program: &'a Program,
+        context: &'a ContextDef,
+        helpers: &'a HelperTable,
+    ) -> Result<Self, GateError> {
+        let insns = decode(program)?;
+        let flow = Flow::new(&insns, helpers)?;
+        Ok(Self {
+            program,
+            context,
+            helpers,
+            insns,
+            flow,
+        })
+    }
+
+    pub(crate) fn map_name(&self, map: usize) -> &str {
+        let def = self.program.maps.get(map);
+        def.map_or("?", |def| def.name.as_str())
+    }
+
+    /// Size of a map's value or record in bytes.
+    fn value_size(&self, map: usize) -> i64 {
+        let def = self.program.maps.get(map);
+        def.map_or(0, |def| def.value_size.into())
+    }
+}
+
+/// Where control goes.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// To the state's next instruction.
+    Continue,
+    /// That, and this other way.
+    Fork(Box<State>),
+    /// The entry function returned.
+    End,
+}
+
+type Checked<T> = Result<T, Box<Fault>>;
+
+/// An instruction about to be executed.
+pub(crate) struct Step<'s> {
+    pub(crate) subject: &'s Subject<'s>,
+    pub(crate) state: &'s mut State,
+    pub(crate) path: &'s mut Path,
+    pub(crate) findings: &'s mut Findings,
+    pub(crate) ids: &'s mut Ids,
+    /// Instructions that helpers added by the sizes that they were given.
+    pub(crate) extra_cost: u64,
+    pub(crate) at: usize,
+}
+
+impl Step<'_> {
+    pub(crate) fn run(&mut self) -> Checked<Outcome> {
+        let Some(insn) = self.subject.insns.get(self.at).copied() else {
+            return Err(Fault::new(
+                Code::FallsOffTheEnd,
+                "execution runs past the last instruction",
+            ));
+        };
+        self.findings.reached(self.at);
+        self.state.cost += 1;
+        self.state.at = self.at + insn.len();
+        match insn {
+            Insn::Alu {
+                op,
+                width,
+                dst,
+                rhs,
+            } => self.alu(op, width, dst, rhs)?,
+            Insn::MoveSigned {
+                width,
+                dst,
+                src,
+                bits,
+            } => self.move_signed(width, dst, src, bits)?,
+            Insn::Swap { swap, dst, bits } => self.swap(swap, dst, bits)?,
+            Insn::Load {
+                dst,
+                base,
+                offset,
+                size,
+                signed,
+            } => self.load(dst, base, offset, size, signed)?,
+            Insn::Store {
+                base,
+                offset,
+                size,
+                value,
+            } => self.store(base, offset, size, value)?,
+            Insn::Atomic {
+                op,
+                base,
+                offset,
+                size,
+                src,
+            } => self.atomic(op, base, offset, size, src)?,
+            Insn::Wide { dst, value } => self.set_new(dst, Kind::constant(value)),
+            Insn::WideMap { dst, map } => {
+                self.findings.map(map);
+                self.set_new(dst, Kind::Pointer(Pointer::to(Space::Map { map })));
+            }
+            Insn::WideData { dst, map, offset } => {
+                self.findings.map(map);
+                let mut pointer = Pointer::to(Space::MapValue { map });
+                pointer.offset = offset.into();
+                self.set_new(dst, Kind::Pointer(pointer));
+            }
+            // Jumps into it and falling into it are ruled out by the control flow graph.
+            Insn::WideTail => {}
+            Insn::Jump { target } => self.state.at = target,
+            Insn::Branch {
+                cond,
+                width,
+                lhs,
+                rhs,
+                target,
+            } => return self.branch(cond, width, lhs, rhs, target),
+            Insn::CallHelper { id } => self.call_helper(id)?,
+            Insn::CallFunction { target } => self.call_function(target)?,
+            Insn::Exit => return self.exit(),
+        }
+        Ok(Outcome::Continue)
+    }
+
+    fn set_new(&mut self, dst: Reg, kind: Kind) {
+        self.state
+            .set_register(dst, Value::new(kind, self.state.segment, self.at));
+    }
+
+    fn set(&mut self, dst: Reg, kind: Kind, places: Places) {
+        let source = Source::new(self.state.segment, places);
+        self.state
+            .set_register(dst, Value::derived(kind, source, self.at));
+    }
+
+    /// A register's value; one never written is refused.
+    fn read(&self, reg: Reg) -> Checked<&Value> {
+        let value = self.state.register(reg);
+        if value.kind == Kind::Uninit {
+            return Err(Fault::new(
+                Code::UninitialisedRegister,
+                format!("{reg} is read, but on this path nothing was written to it"),
+            )
+            .hint(if Reg::ARGUMENTS.contains(&reg) || reg == Reg::R0 {
+                "calls leave nothing in r1 to r5, and a function that returns nothing leaves nothing in r0: keep values that are needed later in r6 to r9 or on the stack, and give every variable a value on every path"
+            } else {
+                "give the variable a value on every path that leads here"
+            }));
+        }
+        Ok(value)
+    }
+
+    /// The number in a register, noted as needed to be one.
+    fn read_number(
+        &mut self,
+        reg: Reg,
+        refuse: impl FnOnce(&Self, &Pointer) -> Box<Fault>,
+    ) -> Checked<Num> {
+        match &self.read(reg)?.kind {
+            Kind::Number(num) => {
+                let num = num.clone();
+                self.path.need(Need::Shape, self.state.places(reg));
+                Ok(num)
+            }
+            Kind::Pointer(pointer) => Err(refuse(self, pointer)),
+            Kind::Bytes | Kind::Uninit => Err(Fault::new(
+                Code::UninitialisedRegister,
+                format!("{reg} holds nothing that can be read"),
+            )),
+        }
+    }
+
+    fn operand_places(&self, operand: Operand) -> Places {
+        operand
+            .reg()
+            .map_or(Places::NONE, |reg| self.state.places(reg))
+    }
+
+    fn need(&mut self, need: Need, reg: Reg) {
+        self.path.need(need, self.state.places(reg));
+    }
+
+    /// A register as reports show it.
+    fn shown(&self, reg: Reg) -> (String, String) {
+        (
+            reg.to_string(),
+            self.describe(&self.state.register(reg).kind),
+        )
+    }
+
+    /// A value in words, with the names of maps.
+    fn describe(&self, kind: &Kind) -> String {
+        match kind {
+            Kind::Pointer(pointer) => self.pointer(pointer).to_string(),
+            other => other.to_string(),
+        }
+    }
+
+    fn pointer<'p>(&'p self, pointer: &'p Pointer) -> PointerText<'p> {
+        PointerText {
+            subject: self.subject,
+            pointer,
+        }
+    }
+
+    /// What a pointer points into, in words.
+    fn target(&self, space: Space) -> String {
+        match space {
+            Space::Context => "the context".to_owned(),
+            Space::Stack { frame } if usize::from(frame) == self.state.depth() => {
+                "the stack".to_owned()
+            }
+            Space::Stack { .. } => "a caller's stack".to_owned(),
+            Space::Region => "the data region".to_owned(),
+            Space::RegionEnd => "the end of the data region".to_owned(),
+            Space::Map { map } => format!("map {}", self.subject.map_name(map)),
+            Space::MapValue { map } => format!("a value of map {}", self.subject.map_name(map)),
+            Space::OutputBuffer { map } => {
+                format!("the output buffer of map {}", self.subject.map_name(map))
+            }
+            Space::Released { map } => {
+                format!("the sent buffer of map {}", self.subject.map_name(map))
+            }
+        }
+    }
+}
+
+/// A pointer as reports show it: `data+4`, `value of counter, or null`.
+struct PointerText<'p> {
+    subject: &'p Subject<'p>,
+    pointer: &'p Pointer,
+}
+
+impl fmt::Display for PointerText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pointer = self.pointer;
+        match pointer.space {
+            Space::Context => f.write_str("ctx")?,
+            Space::Stack { frame: 0 } => f.write_str("fp")?,
+            Space::Stack { frame } => write!(f, "fp of frame {frame}: fp")?,
+            Space::Region => f.write_str("data")?,
+            Space::RegionEnd => f.write_str("data_end")?,
+            Space::Map { map } => return write!(f, "map {}", self.subject.map_name(map)),
+            Space::MapValue { map } => write!(f, "value of {}", self.subject.map_name(map))?,
+            Space::OutputBuffer { map } => {
+                write!(f, "output buffer of {}", self.subject.map_name(map))?;
+            }
+            Space::Released { map } => {
+                return write!(f, "output buffer of {}, sent", self.subject.map_name(map));
+            }
+        }
+        if pointer.offset != 0 {
+            write!(f, "{:+}", pointer.offset)?;
+        }
+        if pointer.variable_id != 0 {
+            write!(f, "+({})", pointer.variable)?;
+        }
+        if pointer.or_null {
+            f.write_str(", or null")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,362 @@
+//! What a register or a piece of the stack holds: a number or a typed pointer.
+
+use std::fmt;
+
+use crate::insn::Reg;
+use crate::number::Number;
+
+/// Names something that several values have in common: a number of which they are copies, or the
+/// object that they point into. 0 names nothing.
+pub(crate) type Id = u32;
+
+/// Ids that were never used before.
+#[derive(Debug, Default)]
+pub(crate) struct Ids(Id);
+
+impl Ids {
+    pub(crate) fn fresh(&mut self) -> Id {
+        // One id an instruction at most, and the budget is far from wrapping.
+        self.0 = self.0.wrapping_add(1);
+        self.0
+    }
+}
+
+/// A value together with where it came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Value {
+    pub(crate) kind: Kind,
+    pub(crate) source: Source,
+    /// The instruction that made it.
+    pub(crate) origin: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// Never written on this path. On the stack: holds a part of a pointer, and may not be read.
+    Uninit,
+    Number(Num),
+    Pointer(Pointer),
+    /// On the stack alone: written, and nothing known of it but that no pointer is in it.
+    Bytes,
+}
+
+/// A number, perhaps a copy of another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Num {
+    pub(crate) number: Number,
+    pub(crate) link: Link,
+}
+
+/// Values of one id are one unknown number, each plus its own distance (modulo 2^64).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Link {
+    pub(crate) id: Id,
+    pub(crate) distance: i64,
+}
+
+impl Link {
+    pub(crate) const NONE: Self = Self { id: 0, distance: 0 };
+
+    pub(crate) fn to(id: Id) -> Self {
+        Self { id, distance: 0 }
+    }
+
+    pub(crate) fn exists(self) -> bool {
+        self.id != 0
+    }
+}
+
+/// What a pointer points into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Space {
+    Context,
+    /// The stack frame of this depth; offsets count from its frame pointer.
+    Stack {
+        frame: u8,
+    },
+    /// The data region; offsets count from its start.
+    Region,
+    /// The end of the data region; offsets count from there.
+    RegionEnd,
+    /// A map itself: an argument of helpers, never an address.
+    Map {
+        map: usize,
+    },
+    MapValue {
+        map: usize,
+    },
+    OutputBuffer {
+        map: usize,
+    },
+    /// An output buffer that was sent.
+    Released {
+        map: usize,
+    },
+}
+
+/// The address `start of the object + offset + variable` (modulo 2^64), or what that is when the
+/// start is null.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Pointer {
+    pub(crate) space: Space,
+    pub(crate) offset: i64,
+    /// Zero, or more than one number.
+    pub(crate) variable: Number,
+    /// The number that `variable` is, when it is not zero.
+    pub(crate) variable_id: Id,
+    /// The object, where one space has several.
+    pub(crate) object: Id,
+    pub(crate) or_null: bool,
+}
+
+impl Pointer {
+    pub(crate) fn to(space: Space) -> Self {
+        Self {
+            space,
+            offset: 0,
+            variable: Number::ZERO,
+            variable_id: 0,
+            object: 0,
+            or_null: false,
+        }
+    }
+
+    pub(crate) fn stack(frame: u8) -> Self {
+        Self::to(Space::Stack { frame })
+    }
+
+    /// The offset, when it is one number.
+    pub(crate) fn fixed_offset(&self) -> Option<i64> {
+        (self.variable == Number::ZERO).then_some(self.offset)
+    }
+
+    /// Smallest and largest offset.
+    pub(crate) fn offsets(&self) -> (i128, i128) {
+        let offset = i128::from(self.offset);
+        (
+            offset + i128::from(self.variable.smin()),
+            offset + i128::from(self.variable.smax()),
+        )
+    }
+
+    /// The pointer moved by a number; `id` names the number.
+    pub(crate) fn moved(&self, by: &Num, id: impl FnOnce() -> Id) -> Self {
+        if let Some(constant) = by.number.as_constant() {
+            return Self {
+                offset: self.offset.wrapping_add(constant as i64),
+                ..self.clone()
+            };
+        }
+        if self.variable == Number::ZERO && by.link.exists() {
+            return Self {
+                offset: self.offset.wrapping_add(by.link.distance),
+                variable: by.number.add_constant(by.link.distance.wrapping_neg()),
+                variable_id: by.link.id,
+                ..self.clone()
+            };
+        }
+        self.with_variable(self.variable.add(&by.number), id())
+    }
+
+    /// The pointer with another variable part, folded into the offset when it is one number.
+    pub(crate) fn with_variable(&self, variable: Number, id: Id) -> Self {
+        let mut pointer = self.clone();
+        if let Some(constant) = variable.as_constant() {
+            pointer.offset = pointer.offset.wrapping_add(constant as i64);
+            pointer.variable = Number::ZERO;
+            pointer.variable_id = 0;
+        } else {
+            pointer.variable = variable;
+            pointer.variable_id = id;
+        }
+        pointer
+    }
+}
+
+impl Kind {
+    pub(crate) fn number(number: Number) -> Self {
+        Self::Number(Num {
+            number,
+            link: Link::NONE,
+        })
+    }
+
+    pub(crate) fn constant(value: u64) -> Self {
+        Self::number(Number::Constant(value))
+    }
+}
+
+impl Value {
+    /// A value that depends on nothing that came before.
+    pub(crate) fn new(kind: Kind, segment: u32, origin: usize) -> Self {
+        Self::derived(kind, Source::new(segment, Places::NONE), origin)
+    }
+
+    pub(crate) fn derived(kind: Kind, source: Source, origin: usize) -> Self {
+        Self {
+            kind,
+            source,
+            origin: origin as u32,
+        }
+    }
+
+    pub(crate) const UNINIT: Self = Self {
+        kind: Kind::Uninit,
+        source: Source::OLD,
+        origin: 0,
+    };
+}
+
+/// Which values at the start of the path's current segment a value was made of.
+///
+/// A segment is the stretch of a path after a checkpoint. A value that is older than its segment
+/// stands for itself: it was made of what stood in its own place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Source {
+    segment: u32,
+    places: Places,
+}
+
+impl Source {
+    /// Older than any segment.
+    pub(crate) const OLD: Self = Self {
+        segment: u32::MAX,
+        places: Places::NONE,
+    };
+
+    pub(crate) fn new(segment: u32, places: Places) -> Self {
+        Self { segment, places }
+    }
+
+    /// The source of two neighbours, `own` saying where each stands, when both are of one segment.
+    pub(crate) fn merged(self, other: Self, own: Places, other_own: Places) -> Option<Self> {
+        (self.segment == other.segment).then(|| {
+            let places = self.places(self.segment, own) | other.places(self.segment, other_own);
+            Self::new(self.segment, places)
+        })
+    }
+
+    /// The places at the start of `segment`; `own` is where the value stands.
+    pub(crate) fn places(self, segment: u32, own: Places) -> Places {
+        if self.segment == segment {
+            self.places
+        } else {
+            own
+        }
+    }
+}
+
+/// A set of places in a state: registers, stack slots, and what is known of the region.
+///
+/// 128 bits; places of deep frames share bits with others. Sharing is safe, because sets only ever
+/// say what must be compared: too large a set prunes less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Places([u64; 2]);
+
+impl Places {
+    pub(crate) const NONE: Self = Self([0; 2]);
+    pub(crate) const ALL: Self = Self([u64::MAX; 2]);
+    /// The size of the region that is known.
+    pub(crate) const REGION: Self = Self::bit(126);
+    /// The ranges that are known behind variable offsets into the region.
+    pub(crate) const RANGES: Self = Self::bit(127);
+
+    const fn bit(number: u32) -> Self {
+        let number = number % 128;
+        if number < 64 {
+            Self([1 << number, 0])
+        } else {
+            Self([0, 1 << (number - 64)])
+        }
+    }
+
+    pub(crate) const fn register(frame: usize, reg: Reg) -> Self {
+        Self::bit((frame as u32 % 2) * 10 + reg.number() as u32)
+    }
+
+    /// The 8-byte slots of the bytes from `start` up to `end`, offsets from the frame pointer.
+    pub(crate) fn stack(frame: usize, start: i32, end: i32) -> Self {
+        let first = (-end).max(0) / 8;
+        let last = (-start - 1).max(0) / 8;
+        (first..=last).fold(Self::NONE, |places, slot| {
+            places | Self::bit(20 + (frame as u32 * 64 + slot as u32) % 106)
+        })
+    }
+
+    /// Those that are stack slots.
+    pub(crate) const fn stack_only(self) -> Self {
+        Self([self.0[0] & !0xf_ffff, self.0[1] & !(0b11 << 62)])
+    }
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0[0] == 0 && self.0[1] == 0
+    }
+
+    pub(crate) const fn without(self, other: Self) -> Self {
+        Self([self.0[0] & !other.0[0], self.0[1] & !other.0[1]])
+    }
+
+    pub(crate) const fn meets(self, other: Self) -> bool {
+        self.0[0] & other.0[0] != 0 || self.0[1] & other.0[1] != 0
+    }
+}
+
+impl std::ops::BitOr for Places {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self([self.0[0] | other.0[0], self.0[1] | other.0[1]])
+    }
+}
+
+impl std::ops::BitOrAssign for Places {
+    fn bitor_assign(&mut self, other: Self) {
+        *self = *self | other;
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uninit => f.write_str("never written"),
+            Self::Number(num) => write!(f, "number {}", num.number),
+            Self::Pointer(pointer) => pointer.fmt(f),
+            Self::Bytes => f.write_str("bytes"),
+        }
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let base = match self.space {
+            Space::Context => "ctx",
+            Space::Stack { .. } => "fp",
+            Space::Region => "data",
+            Space::RegionEnd => "data_end",
+            Space::Map { map } => return write!(f, "map {map}"),
+            Space::MapValue { .. } => "value",
+            Space::OutputBuffer { .. } => "buffer",
+            Space::Released { .. } => return f.write_str("output buffer that was sent"),
+        };
+        match self.space {
+            Space::Context => f.write_str("pointer to the context: ")?,
+            Space::Stack { frame } => write!(f, "pointer to stack frame {frame}: ")?,
+            Space::MapValue { map } => write!(f, "pointer to a value of map {map}: ")?,
+            Space::OutputBuffer { map } => {
+                write!(f, "pointer to the output buffer of map {map}: ")?
+            }
+            _ => f.write_str("pointer into the region: ")?,
+        }
+        f.write_str(base)?;
+        if self.offset != 0 {
+            write!(f, "{:+}", self.offset)?;
+        }
+        if self.variable != Number::ZERO {
+            write!(f, "+({})", self.variable)?;
+        }
+        if self.or_null {
+            f.write_str(", or null")?;
+        }
+        Ok(())
+    }
+}
