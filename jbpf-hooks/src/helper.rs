@@ -7,14 +7,14 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::layout::{FieldType, Scalar, Type};
+use crate::layout::{Scalar, Type};
 
 mod map;
 mod registers;
 
 pub use map::{MapError, MapHandle, MapOperations, MapRef};
 pub use registers::{
-    CodeletBytes, CopiedBytes, HelperResult, HelperValue, Registers, Writable, run,
+    CodeletBytes, CopiedBytes, HelperMemory, HelperResult, HelperValue, Registers, Writable, run,
 };
 
 /// The ids that an application gives to helpers of its own.
@@ -52,7 +52,7 @@ pub enum HelperArgument {
 impl HelperArgument {
     /// The argument of a parameter `&T`.
     #[must_use]
-    pub const fn readable<T: FieldType>() -> Self {
+    pub const fn readable<T: HelperMemory>() -> Self {
         Self::Readable {
             size: size_of::<T>(),
             ty: T::TYPE,
@@ -61,7 +61,7 @@ impl HelperArgument {
 
     /// The argument of a parameter `&mut T`.
     #[must_use]
-    pub const fn writable<T: FieldType>() -> Self {
+    pub const fn writable<T: HelperMemory>() -> Self {
         Self::Writable {
             size: size_of::<T>(),
             ty: T::TYPE,

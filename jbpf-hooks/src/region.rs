@@ -49,7 +49,7 @@ use crate::layout::FieldType;
 #[diagnostic::on_unimplemented(
     message = "codelets cannot be shown a `{Self}`",
     label = "not made of data that codelets can see",
-    note = "a region is a `#[jbpf_data]` struct, a number, an array, or a slice of these"
+    note = "a region is a struct declared with `#[jbpf_data]`, a number, an array, or a slice of these"
 )]
 pub unsafe trait RegionTarget {
     /// What codelets may do behind `&Self`.
@@ -80,6 +80,7 @@ impl<T: RegionTarget + FromBytes + ?Sized> WritableTarget for T {
 
 // SAFETY: `IntoBytes` is the promise that every byte of a value is initialised, `Immutable` that
 // none changes behind a shared reference, and `FieldType::TYPE` is the type's own layout.
+#[diagnostic::do_not_recommend]
 unsafe impl<T: FieldType + IntoBytes + Immutable> RegionTarget for T {
     const SHARED: RegionLayout = value_region::<T>();
 
@@ -89,6 +90,7 @@ unsafe impl<T: FieldType + IntoBytes + Immutable> RegionTarget for T {
 }
 
 // SAFETY: as for one value; a slice is values in a row without gaps.
+#[diagnostic::do_not_recommend]
 unsafe impl<T: FieldType + IntoBytes + Immutable> RegionTarget for [T] {
     const SHARED: RegionLayout = slice_region::<T>();
 

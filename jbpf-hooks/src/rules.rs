@@ -8,6 +8,8 @@
     reason = "panics of constants are compile errors; nothing here runs in an application"
 )]
 
+use core::marker::PhantomData;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::context::{ContextField, ContextNumber, FIRST_FIELD_OFFSET, WritableNumber};
@@ -45,23 +47,20 @@ pub trait Text {}
 
 impl<const N: usize> Text for [u8; N] {}
 
-/// The field has a known layout.
-pub const fn known_layout<T: FieldType>() {}
+/// A field of data: its layout is known.
+pub struct Known<T: FieldType>(PhantomData<T>);
 
-/// The type can be shown to codelets.
-pub const fn readable<T: Readable + ?Sized>() {}
+/// A field of data that codelets write: its layout is known, and any bits are a value.
+pub struct Rewritable<T: FieldType + AnyBits>(PhantomData<T>);
 
-/// The type can be given to codelets to write.
-pub const fn any_bits<T: AnyBits + ?Sized>() {}
+/// A field, or a whole struct, that codelets read.
+pub struct Shown<T: Readable>(PhantomData<T>);
 
-/// The field can print as text.
-pub const fn text<T: Text>() {}
+/// A field that prints as text.
+pub struct Printable<T: Text>(PhantomData<T>);
 
-/// The field can be a number of a context.
-pub const fn number<T: ContextNumber>() {}
-
-/// The field can be a number of a context that codelets write.
-pub const fn writable_number<T: WritableNumber>() {}
+/// A number of a context that codelets write.
+pub struct WrittenNumber<T: WritableNumber>(PhantomData<T>);
 
 /// Nothing lies between the end of the field before and this one.
 #[track_caller]

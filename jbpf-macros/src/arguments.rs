@@ -43,7 +43,7 @@ impl Arguments {
             if !known.contains(&name.as_str()) {
                 errors.error(
                     meta.path(),
-                    format_args!("unknown argument `{name}`; there are {}", list(known)),
+                    format_args!("unknown argument `{name}`; {}", list(known)),
                 );
             } else if given.iter().any(|(earlier, _)| *earlier == name) {
                 errors.error(meta.path(), format_args!("`{name}` is given twice"));
@@ -131,11 +131,10 @@ impl Arguments {
 }
 
 fn list(known: &[&str]) -> String {
-    let quoted: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        Some((only, _)) => only.clone(),
-        None => "none here".to_owned(),
+    match known {
+        [] => "there are none here".to_owned(),
+        [only] => format!("there is only `{only}`"),
+        [rest @ .., last] => format!("there are `{}` and `{last}`", rest.join("`, `")),
     }
 }
 

@@ -78,6 +78,11 @@ impl Context {
         let name = plain(ident);
         let (impl_generics, generics, _) = self.generics.split_for_impl();
         let container = quote!(Self);
+        let any = if self.generics.params.is_empty() {
+            quote!(#ident)
+        } else {
+            quote!(#ident<'_>)
+        };
         let region_ty = &region.ty;
         let region =
             quote_spanned!(region_ty.span()=> <#region_ty as #private::ContextRegion>::LAYOUT);
@@ -93,7 +98,7 @@ impl Context {
             .iter()
             .zip(self.writable.iter().skip(1))
             .filter(|(_, writable)| **writable)
-            .map(|(field, _)| assert_type(&private, "writable_number", &field.ty));
+            .map(|(field, _)| assert_type(&private, "WrittenNumber", &field.ty));
         let padding = assert_no_padding(&private, &container, &self.fields);
         quote! {
             // SAFETY: the struct is `repr(C)` and starts with a region; the layout takes each offset from the
@@ -106,7 +111,7 @@ impl Context {
                 };
             }
 
-            const _: #private::ContextLayout = <#ident as #private::JbpfContext>::CONTEXT;
+            const _: #private::ContextLayout = <#any as #private::JbpfContext>::CONTEXT;
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Data, DeriveInput, Ident, Path};
+use syn::{Data, DeriveInput, Ident, Path, Type};
 
-use crate::arguments::{Arguments, docs, is_repr_c, plain};
+use crate::arguments::{Arguments, cfgs, docs, is_repr_c, plain};
 use crate::diagnostics::{Diagnostics, or_original};
 use crate::layout::{
     Field, assert_no_padding, assert_no_padding_after, assert_type, offset_of, respanned,
@@ -50,8 +50,10 @@ impl Attribute {
             }
         };
         let adds_repr = !is_repr_c(&item.attrs, &mut errors);
-        // The derive looks at the rest, and reports on it.
         let fields = fields_of(&item, &mut errors);
+        for field in fields.iter().filter(|field| field.cfgs.is_empty()) {
+            check_type(&field.ty, !read_only, &mut errors);
+        }
         errors.finish()?;
         Ok(Self {
             item,
@@ -68,9 +70,11 @@ impl Attribute {
         let repr = self.adds_repr.then(|| quote!(#[repr(C)]));
         let told = self.krate.as_ref().map(|path| quote!(, crate = #path));
         let from_bytes = (!self.read_only).then(|| quote!(#private::zerocopy::FromBytes,));
-        let any_bits = (!self.read_only).then(|| self.assert_any_bits(&private));
+        let assertions = self.assertions(&private);
         let item = &self.item;
         quote! {
+            #assertions
+
             #[derive(
                 #private::zerocopy::IntoBytes,
                 #private::zerocopy::Immutable,
@@ -82,20 +86,23 @@ impl Attribute {
             #[jbpf(complete #told)]
             #repr
             #item
-            #any_bits
         }
     }
 
-    fn assert_any_bits(&self, private: &TokenStream) -> TokenStream {
-        let cfgs = crate::arguments::cfgs(&self.item.attrs);
-        let assertions = self
-            .fields
-            .iter()
-            .map(|field| assert_type(private, "any_bits", &field.ty));
-        quote! {
-            #(#cfgs)*
-            const _: () = { #(#assertions)* };
-        }
+    /// Before the struct, so that what is wrong with a field is said before what follows from it.
+    fn assertions(&self, private: &TokenStream) -> TokenStream {
+        let item_cfgs = cfgs(&self.item.attrs);
+        let rule = if self.read_only {
+            "Known"
+        } else {
+            "Rewritable"
+        };
+        let assertions = self.fields.iter().map(|field| {
+            let field_cfgs = &field.cfgs;
+            let assertion = assert_type(private, rule, &field.ty);
+            quote!(#(#item_cfgs)* #(#field_cfgs)* #assertion)
+        });
+        quote!(#(#assertions)*)
     }
 }
 
@@ -185,23 +192,26 @@ impl Struct {
     /// In this order, so that the error that explains the others comes first.
     fn assertions(&self, private: &TokenStream, container: &TokenStream) -> TokenStream {
         let types = self.fields.iter().zip(&self.text).map(|(field, text)| {
-            let known = assert_type(private, "known_layout", &field.ty);
-            let readable = assert_type(private, "readable", &field.ty);
-            let text = text.then(|| assert_type(private, "text", &field.ty));
-            quote!(#known #readable #text)
+            let readable = (!self.complete).then(|| {
+                let known = assert_type(private, "Known", &field.ty);
+                let shown = assert_type(private, "Shown", &field.ty);
+                quote!(#known #shown)
+            });
+            let text = text.then(|| assert_type(private, "Printable", &field.ty));
+            quote!(#readable #text)
         });
         let padding = assert_no_padding(private, container, &self.fields);
         let after = assert_no_padding_after(private, container, &self.fields);
-        let readable = (!self.complete).then(|| quote!(#private::rules::readable::<#container>();));
-        let whole = quote! {
-            #private::rules::not_empty(#private::core::mem::size_of::<#container>());
-            #readable
-        };
-        let whole = respanned(whole, self.ident.span());
+        let not_empty = respanned(
+            quote!(#private::rules::not_empty(#private::core::mem::size_of::<#container>());),
+            self.ident.span(),
+        );
+        let whole = syn::parse_quote!(#container);
+        let readable = (!self.complete).then(|| assert_type(private, "Shown", &whole));
         quote! {
-            const _: () = { #(#types)* };
-            const _: () = { #padding #after };
-            const _: () = { #whole };
+            #(#types)*
+            #readable
+            const _: () = { #not_empty #padding #after };
         }
     }
 }
@@ -236,6 +246,43 @@ fn fields_of(item: &DeriveInput, errors: &mut Diagnostics) -> Vec<Field> {
             Vec::new()
         }
     }
+}
+
+/// Reports types that no rule admits, known by their names. What other names mean is left to the traits.
+fn check_type(ty: &Type, written: bool, errors: &mut Diagnostics) {
+    let message = match ty {
+        Type::Array(array) => return check_type(&array.elem, written, errors),
+        Type::Path(path) => {
+            let Some(last) = path.path.segments.last() else {
+                return;
+            };
+            let name = last.ident.to_string();
+            match name.as_str() {
+                "String" | "Vec" | "Box" | "Rc" | "Arc" | "HashMap" | "BTreeMap" | "CString" => format!(
+                    "codelets see the bytes of the struct itself, and what a `{name}` holds lies elsewhere: store an \
+                     array, such as `[u8; 32]`"
+                ),
+                "Option" | "Result" => format!(
+                    "C has no `{name}`: store a number that says whether there is a value, and the value beside it"
+                ),
+                "usize" => "`usize` is not the same on every machine: store `u64`".to_owned(),
+                "isize" => "`isize` is not the same on every machine: store `i64`".to_owned(),
+                "char" => "C has no `char` of four bytes: store `u32`".to_owned(),
+                "bool" if written => "a codelet may write any bits, and a `bool` has two valid ones: store `u8`, or \
+                                      write `#[jbpf_data(read_only)]` to keep codelets from writing to the struct"
+                    .to_owned(),
+                _ => return,
+            }
+        }
+        Type::Reference(_) | Type::Ptr(_) | Type::FnPtr(_) => {
+            "codelets see the bytes of the struct itself, and cannot follow a pointer: store the value".to_owned()
+        }
+        Type::Tuple(_) => {
+            "a tuple's layout is not C's: declare a struct of its own with `#[jbpf_data]`".to_owned()
+        }
+        _ => return,
+    };
+    errors.error(ty, message);
 }
 
 /// The item as the user wrote it, without the attributes that only the derive would understand.

@@ -1,7 +1,7 @@
 //! Errors, gathered so that the user sees all of them at once.
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::Error;
 
 /// The errors found so far.
@@ -40,8 +40,10 @@ pub fn or_original(
     original: impl FnOnce() -> TokenStream,
 ) -> TokenStream {
     result.unwrap_or_else(|error| {
-        let mut tokens = error.into_compile_error();
-        tokens.extend(original());
-        tokens
+        let error = error.into_compile_error();
+        let original = original();
+        // What is unused for want of an expansion would be noise beside the error.
+        let quiet = (!original.is_empty()).then(|| quote!(#[allow(unused)]));
+        quote!(#error #quiet #original)
     })
 }

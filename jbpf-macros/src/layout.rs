@@ -3,7 +3,7 @@
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Ident, Member, Type};
+use syn::{Attribute, Ident, Member, Type};
 
 /// A field of the user's struct.
 pub struct Field {
@@ -13,6 +13,8 @@ pub struct Field {
     pub name: String,
     /// Its type.
     pub ty: Type,
+    /// Its `#[cfg]`s: attribute macros see fields that are not there.
+    pub cfgs: Vec<Attribute>,
 }
 
 impl Field {
@@ -34,6 +36,10 @@ impl Field {
             member,
             name,
             ty: field.ty.clone(),
+            cfgs: crate::arguments::cfgs(&field.attrs)
+                .into_iter()
+                .cloned()
+                .collect(),
         }
     }
 
@@ -49,10 +55,17 @@ pub fn offset_of(private: &TokenStream, container: &TokenStream, field: &Field) 
     quote!(#private::core::mem::offset_of!(#container, #member))
 }
 
-/// A statement of a constant that fails unless `ty` obeys `rule`, a generic function of the rules.
+/// An item that fails to compile unless `ty` obeys `rule`, a struct of the rules that is generic over such types.
+///
+/// A bound on the type of a constant is checked before the bodies of functions and the impls after it, so
+/// that this error, which names the rule, comes before those that follow from it.
 pub fn assert_type(private: &TokenStream, rule: &str, ty: &Type) -> TokenStream {
-    let rule = Ident::new(rule, ty.span());
-    quote_spanned!(ty.span()=> #private::rules::#rule::<#ty>();)
+    // The whole of the constant's type: the error points there, or at a part of it.
+    let span = ty.span();
+    let rule = Ident::new(rule, span);
+    let at = respanned(private.clone(), span);
+    let obeyed = quote_spanned!(span=> #at::core::marker::PhantomData<#at::rules::#rule<#ty>>);
+    quote_spanned!(span=> const _: #obeyed = #at::core::marker::PhantomData;)
 }
 
 /// Statements of a constant that fail where padding lies before one of `fields`.

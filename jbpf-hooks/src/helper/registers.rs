@@ -21,7 +21,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::map::{MapHandle, MapRef};
 use super::{HelperArgument, HelperInfo, HelperReturn};
-use crate::layout::Scalar;
+use crate::layout::{FieldType, Scalar};
 
 /// Calls the helper `info` for a codelet: `body` takes its parameters from the registers and calls
 /// the function. Panics of `body` are contained and counted, and return 0.
@@ -72,7 +72,7 @@ impl<'call> Registers<'call> {
 
     /// A parameter `&T`: a copy of the memory.
     #[inline]
-    pub fn readable<T: FromBytes + IntoBytes>(&mut self) -> T {
+    pub fn readable<T: HelperMemory>(&mut self) -> T {
         let address = self.next();
         let mut value = T::new_zeroed();
         // SAFETY: the register is that of a `&T`, so `size_of::<T>()` bytes are readable.
@@ -82,7 +82,7 @@ impl<'call> Registers<'call> {
 
     /// A parameter `&mut T`: a copy of the memory, to be [stored](Writable::store) after the call.
     #[inline]
-    pub fn writable<T: FromBytes + IntoBytes>(&mut self) -> Writable<'call, T> {
+    pub fn writable<T: HelperMemory>(&mut self) -> Writable<'call, T> {
         let address = self.next();
         let mut value = T::new_zeroed();
         // SAFETY: the register is that of a `&mut T`, so `size_of::<T>()` bytes are readable.
@@ -123,7 +123,7 @@ pub struct Writable<'call, T> {
     call: PhantomData<&'call ()>,
 }
 
-impl<T: FromBytes + IntoBytes> Writable<'_, T> {
+impl<T: HelperMemory> Writable<'_, T> {
     /// The copy.
     #[inline]
     pub const fn get_mut(&mut self) -> &mut T {
@@ -139,13 +139,25 @@ impl<T: FromBytes + IntoBytes> Writable<'_, T> {
     }
 }
 
+/// A type that a helper takes by reference: its layout is known to codelets, and any bits are a value of it.
+#[diagnostic::on_unimplemented(
+    message = "a codelet cannot pass a `{Self}` by reference",
+    label = "not made of data that codelets can see and write",
+    note = "parameters are u8 to u64, i8 to i64, bool, `&T` and `&mut T` of structs declared with `#[jbpf_data]`, \
+            `&[u8]`, `CodeletBytes<'_>` and `MapRef<'_>`"
+)]
+pub trait HelperMemory: FieldType + FromBytes + IntoBytes {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FieldType + FromBytes + IntoBytes> HelperMemory for T {}
+
 /// A type that a helper takes by value: `u8` to `u64`, `i8` to `i64`, `bool`, `MapRef<'_>` or
 /// `CodeletBytes<'_>`.
 #[diagnostic::on_unimplemented(
     message = "a codelet cannot pass a `{Self}` to a helper",
     label = "expected a number, a reference, `MapRef<'_>` or `CodeletBytes<'_>`",
-    note = "parameters are u8 to u64, i8 to i64, bool, `&T` and `&mut T` of data with a known layout, `&[u8]`, \
-            `CodeletBytes<'_>` and `MapRef<'_>`"
+    note = "parameters are u8 to u64, i8 to i64, bool, `&T` and `&mut T` of structs declared with `#[jbpf_data]`, \
+            `&[u8]`, `CodeletBytes<'_>` and `MapRef<'_>`"
 )]
 pub trait HelperValue<'call>: Sized {
     /// What the verifier demands of the register.

@@ -90,7 +90,7 @@ impl HookFunction {
         let writable = numbers
             .iter()
             .filter(|number| matches!(number.role, Role::Number { writable: true }))
-            .map(|number| crate::layout::assert_type(private, "writable_number", &number.ty));
+            .map(|number| crate::layout::assert_type(private, "WrittenNumber", &number.ty));
         let region = region_layout(parameters, private);
         quote! {
             #scalars_item
@@ -202,14 +202,13 @@ impl HookFunction {
     /// Builds the context and runs what is attached.
     fn fire(&self, private: &TokenStream) -> TokenStream {
         let hook = self.static_name();
-        let (method, answer, answer_type) = if self.arguments.control {
+        let (method, answer_type) = if self.arguments.control {
             (
                 quote!(fire_control),
-                quote!(answer),
                 quote!(#private::core::option::Option<u64>),
             )
         } else {
-            (quote!(fire), quote!(()), quote!(()))
+            (quote!(fire), quote!(()))
         };
         match &self.input {
             Input::Parameters(parameters) => {
@@ -245,22 +244,14 @@ impl HookFunction {
                     }
                 }
             }
-            Input::Context { ty, .. } => {
-                let call = if self.arguments.control {
-                    quote!(let answer = unsafe { #hook.#method(&mut context) };)
-                } else {
-                    quote!(unsafe { #hook.#method(&mut context) };)
-                };
-                quote! {
-                    #[inline(never)]
-                    fn __jbpf_fire(mut context: #ty) -> (#answer_type, #ty) {
-                        // SAFETY: this is the hook that was declared with this context, whose region
-                        // holds the borrow of what it bounds.
-                        #call
-                        (#answer, context)
-                    }
+            Input::Context { ty, .. } => quote! {
+                #[inline(never)]
+                fn __jbpf_fire(context: &mut #ty) -> #answer_type {
+                    // SAFETY: this is the hook that was declared with this context, whose region
+                    // holds the borrow of what it bounds.
+                    unsafe { #hook.#method(context) }
                 }
-            }
+            },
         }
     }
 
@@ -288,17 +279,19 @@ impl HookFunction {
                     quote!(__jbpf_fire(#(#given),*);)
                 }
             }
-            // By value, there and back: a context whose address was taken would be written to memory
-            // in idle calls, too.
+            // Moved into a local of this branch: a context whose own address was taken would be written
+            // to memory in idle calls, too.
             Input::Context { ident, .. } if self.arguments.control => quote! {
-                let (answer, context) = __jbpf_fire(#ident);
-                if let #private::core::option::Option::Some(answer) = answer {
+                let mut context = #ident;
+                if let #private::core::option::Option::Some(answer) = __jbpf_fire(&mut context) {
                     return answer;
                 }
                 return __jbpf_body(context);
             },
             Input::Context { ident, .. } => quote! {
-                return __jbpf_body(__jbpf_fire(#ident).1);
+                let mut context = #ident;
+                __jbpf_fire(&mut context);
+                return __jbpf_body(context);
             },
         }
     }
@@ -325,6 +318,14 @@ impl HookFunction {
             #(#statements)*
         }};
         quote! {
+            // These are for the signature, which the user's own function shows to clippy as well.
+            #[allow(
+                clippy::missing_const_for_fn,
+                clippy::needless_pass_by_ref_mut,
+                clippy::needless_pass_by_value,
+                clippy::too_many_arguments,
+                clippy::trivially_copy_pass_by_ref,
+            )]
             #(#attributes)*
             #inline
             #signature #block

@@ -268,8 +268,13 @@ fn parameter(typed: &mut PatType, errors: &mut Diagnostics) -> Option<Parameter>
         .iter()
         .filter(|a| a.path().is_ident("meta_data"))
         .collect();
-    if let Some(attribute) = scratch.first() {
-        errors.take(attribute.meta.require_path_only());
+    if let Some(attribute) = scratch.first()
+        && attribute.meta.require_path_only().is_err()
+    {
+        errors.error(
+            attribute,
+            "the parameter is the value: write `#[meta_data]`",
+        );
     }
     let given = [skip.is_some(), writable.is_some(), !scratch.is_empty()];
     if given.iter().filter(|given| **given).count() > 1 || scratch.len() > 1 {

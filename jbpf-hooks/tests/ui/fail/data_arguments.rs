@@ -1,0 +1,8 @@
+use jbpf_hooks::jbpf_data;
+
+#[jbpf_data(readonly, read_only, read_only, crate)]
+struct Packet {
+    seq_no: i32,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use jbpf_hooks::jbpf_data;
+
+#[jbpf_data]
+struct Nothing;
+
+fn main() {}

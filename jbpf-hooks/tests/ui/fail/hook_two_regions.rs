@@ -1,0 +1,6 @@
+use jbpf_hooks::jbpf_hook;
+
+#[jbpf_hook]
+fn compared(old: &[u8], new: &[u8]) {}
+
+fn main() {}
