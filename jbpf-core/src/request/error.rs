@@ -1,0 +1,159 @@
+//! What can be wrong with a request.
+
+use core::fmt;
+use std::path::PathBuf;
+
+/// Why a request was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The file could not be read.
+    #[error("cannot read the request `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The text is not the YAML of a request: wrong syntax, a missing or unknown field, a wrong type.
+    #[error("the request is not valid: {0}")]
+    Yaml(#[from] serde_yaml::Error),
+    /// A name, id or path is empty.
+    #[error("{subject}: `{field}` is empty")]
+    Empty {
+        /// Whose field.
+        subject: Subject,
+        /// The field's name in YAML.
+        field: &'static str,
+    },
+    /// A name, id or path is too long.
+    #[error("{subject}: `{field}` has {len} bytes; at most {max} are allowed")]
+    TooLong {
+        /// Whose field.
+        subject: Subject,
+        /// The field's name in YAML.
+        field: &'static str,
+        /// Its length in bytes.
+        len: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A name contains a character that cannot be printed or a NUL.
+    #[error("{subject}: `{field}` contains the control character {character:?}")]
+    ControlCharacter {
+        /// Whose field.
+        subject: Subject,
+        /// The field's name in YAML.
+        field: &'static str,
+        /// The character.
+        character: char,
+    },
+    /// A list has no entries where one is needed.
+    #[error("{subject}: `{field}` has no entries; at least 1 is needed")]
+    NoEntries {
+        /// Whose list.
+        subject: Subject,
+        /// The field's name in YAML.
+        field: &'static str,
+    },
+    /// A list has too many entries.
+    #[error("{subject}: `{field}` has {count} entries; at most {max} are allowed")]
+    TooMany {
+        /// Whose list.
+        subject: Subject,
+        /// The field's name in YAML.
+        field: &'static str,
+        /// Number of entries.
+        count: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A name stands twice where it must be unique.
+    #[error("{subject}: `{name}` stands twice in `{field}`")]
+    Duplicate {
+        /// Where.
+        subject: Subject,
+        /// The field's name in YAML.
+        field: &'static str,
+        /// The name that stands twice.
+        name: String,
+    },
+    /// A stream id is not 16 bytes in hex.
+    #[error(
+        "{subject}: the stream_id `{text}` of channel `{channel}` is not 32 hexadecimal digits"
+    )]
+    StreamId {
+        /// Whose channel.
+        subject: Subject,
+        /// The channel's map name.
+        channel: String,
+        /// What was written.
+        text: String,
+    },
+    /// `${NAME}` names a variable that is not set.
+    #[error("{subject}: `{field}` uses the environment variable `{variable}`, which is not set")]
+    UnsetVariable {
+        /// Whose field.
+        subject: Subject,
+        /// The field's name in YAML.
+        field: &'static str,
+        /// The variable.
+        variable: String,
+    },
+    /// `${` without `}`.
+    #[error("{subject}: `{field}` has a `${{` without a closing `}}`")]
+    UnclosedVariable {
+        /// Whose field.
+        subject: Subject,
+        /// The field's name in YAML.
+        field: &'static str,
+    },
+    /// A map is linked to a codelet that the request does not have.
+    #[error(
+        "{subject}: `linked_maps` links `{map}` to the codelet `{linked_codelet}`, which is not in the request"
+    )]
+    UnknownLinkedCodelet {
+        /// Whose map.
+        subject: Subject,
+        /// The map.
+        map: String,
+        /// The missing codelet.
+        linked_codelet: String,
+    },
+    /// A map is linked to itself.
+    #[error("{subject}: `linked_maps` links `{map}` to itself")]
+    LinkedToItself {
+        /// Whose map.
+        subject: Subject,
+        /// The map.
+        map: String,
+    },
+}
+
+/// What part of a request an error is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The codeletset as a whole.
+    Codeletset(String),
+    /// One codelet of it.
+    Codelet {
+        /// The codeletset's id.
+        codeletset: String,
+        /// The codelet's name.
+        codelet: String,
+    },
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Codeletset(id) => write!(f, "codeletset `{id}`"),
+            Self::Codelet {
+                codeletset,
+                codelet,
+            } => {
+                write!(f, "codeletset `{codeletset}`, codelet `{codelet}`")
+            }
+        }
+    }
+}
