@@ -1,0 +1,99 @@
+//! What is loaded, as values that can be kept and printed.
+
+use jbpf_channel::StreamId;
+use jbpf_verifier::types::MapDef;
+
+use super::{Channel, LoadedCodelet, LoadedSet};
+use crate::stream::Direction;
+
+/// A loaded codeletset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeletsetInfo {
+    /// Its id.
+    pub id: String,
+    /// Its codelets, in loading order.
+    pub codelets: Vec<CodeletInfo>,
+    /// What its request asked for without effect, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// A loaded codelet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeletInfo {
+    /// Its name.
+    pub name: String,
+    /// The hook it is attached to.
+    pub hook: &'static str,
+    /// The higher runs first.
+    pub priority: u32,
+    /// The most instructions that one call can execute.
+    pub worst_case_instructions: u64,
+    /// Its maps, channels included.
+    pub maps: Vec<MapInfo>,
+    /// Its channels.
+    pub channels: Vec<ChannelInfo>,
+}
+
+/// A map of a loaded codelet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MapInfo {
+    /// Its name in the codelet's object.
+    pub name: String,
+    /// Its definition; a linked map has the name that its owner gave it.
+    pub def: MapDef,
+}
+
+/// A channel of a loaded codelet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelInfo {
+    /// Its id.
+    pub stream_id: StreamId,
+    /// Which way records go.
+    pub direction: Direction,
+    /// The map's name in the codelet's object.
+    pub map: String,
+    /// Size of a record in bytes.
+    pub record_size: u32,
+}
+
+impl From<&LoadedSet> for CodeletsetInfo {
+    fn from(set: &LoadedSet) -> Self {
+        let codelets = set
+            .codelets
+            .iter()
+            .map(|codelet| codelet_info(codelet, &set.channels))
+            .collect();
+        Self {
+            id: set.id.clone(),
+            codelets,
+            warnings: set.warnings.clone(),
+        }
+    }
+}
+
+fn codelet_info(codelet: &LoadedCodelet, channels: &[Channel]) -> CodeletInfo {
+    CodeletInfo {
+        name: codelet.name.clone(),
+        hook: codelet.hook.info().name,
+        priority: codelet.priority,
+        worst_case_instructions: codelet.bound.program().summary().worst_case_instructions,
+        maps: codelet
+            .maps
+            .iter()
+            .map(|named| MapInfo {
+                name: named.name.clone(),
+                def: named.map.def().clone(),
+            })
+            .collect(),
+        channels: channels
+            .iter()
+            .filter(|channel| channel.codelet == codelet.name)
+            .map(|channel| ChannelInfo {
+                stream_id: channel.stream_id,
+                direction: channel.direction,
+                map: channel.map.name.clone(),
+                record_size: channel.map.map.def().value_size,
+            })
+            .collect(),
+    }
+}

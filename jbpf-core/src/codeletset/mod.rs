@@ -1,0 +1,95 @@
+//! Codeletsets: from a valid request to codelets that can be attached, whole or not at all.
+//!
+//! Everything here happens before anything is attached: objects are read and verified (`program`),
+//! links followed (`linking`), maps and channels made and bound to the programs (`prepare`). What
+//! comes out is attached by the runtime in one step that cannot fail.
+
+mod info;
+mod linking;
+mod prepare;
+mod program;
+
+use std::sync::Arc;
+
+use jbpf_channel::{InputRing, OutputRing, StreamId};
+use jbpf_hooks::hook::Hook;
+
+use crate::engine::BoundCodelet;
+use crate::map::{Map, Storage};
+use crate::stream::Direction;
+
+pub use info::{ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
+pub(crate) use prepare::{World, prepare};
+
+/// A codeletset that is loaded, or about to be.
+#[derive(Debug)]
+pub(crate) struct LoadedSet {
+    pub(crate) id: String,
+    pub(crate) codelets: Vec<LoadedCodelet>,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A codelet of a [`LoadedSet`].
+#[derive(Debug)]
+pub(crate) struct LoadedCodelet {
+    pub(crate) name: String,
+    pub(crate) hook: &'static Hook,
+    pub(crate) priority: u32,
+    pub(crate) bound: Arc<BoundCodelet>,
+    /// Its maps by the names of its own object; linked ones are another codelet's too.
+    pub(crate) maps: Vec<NamedMap>,
+}
+
+/// A map under the name that a codelet knows it by.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedMap {
+    pub(crate) name: String,
+    pub(crate) map: Arc<Map>,
+}
+
+/// A channel of a [`LoadedSet`].
+#[derive(Debug, Clone)]
+pub(crate) struct Channel {
+    pub(crate) stream_id: StreamId,
+    pub(crate) direction: Direction,
+    pub(crate) codelet: String,
+    pub(crate) map: NamedMap,
+}
+
+impl Channel {
+    /// The ring that records leave through, of an output channel.
+    pub(crate) fn output_ring(&self) -> Option<&Arc<OutputRing>> {
+        match self.map.map.storage() {
+            Storage::RingBuf(output) | Storage::Output(output) => Some(output.ring()),
+            _ => None,
+        }
+    }
+
+    /// The ring that records come in by, of an input channel.
+    pub(crate) fn input_ring(&self) -> Option<&Arc<InputRing>> {
+        match self.map.map.storage() {
+            Storage::ControlInput(input) => Some(input.ring()),
+            _ => None,
+        }
+    }
+}
+
+impl LoadedSet {
+    pub(crate) fn codelet(&self, name: &str) -> Option<&LoadedCodelet> {
+        self.codelets.iter().find(|codelet| codelet.name == name)
+    }
+
+    pub(crate) fn hooks(&self) -> impl Iterator<Item = &'static Hook> {
+        self.codelets.iter().map(|codelet| codelet.hook)
+    }
+}
+
+impl LoadedCodelet {
+    pub(crate) fn map(&self, name: &str) -> Option<&Arc<Map>> {
+        self.maps
+            .iter()
+            .find(|named| named.name == name)
+            .map(|named| &named.map)
+    }
+}

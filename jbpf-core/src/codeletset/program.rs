@@ -1,0 +1,176 @@
+//! From an entry of the request to a verified program: object, hook, program type, verifier.
+
+use std::sync::Arc;
+
+use jbpf_hooks::hook::Hook;
+use jbpf_hooks::registry;
+use jbpf_verifier::types::{ContextDef, HelperTable, MapDef};
+use jbpf_verifier::{VerifiedProgram, verify};
+
+use crate::error::{LoadError, nearest};
+use crate::object::{Object, ObjectProgram, ProgramType};
+use crate::request::{CodeletRequest, ObjectSource, Subject};
+
+/// The program type of the hooks that report statistics (ABI: built-in hooks).
+const STATS_TYPE: &str = "jbpf_stats";
+
+/// Largest object that is read, in bytes.
+const MAX_OBJECT_LEN: u64 = 64 << 20;
+
+/// A codelet whose program is proved safe for its hook.
+#[derive(Debug)]
+pub(super) struct VerifiedCodelet<'a> {
+    pub(super) request: &'a CodeletRequest,
+    pub(super) subject: Subject,
+    pub(super) hook: &'static Hook,
+    /// Every map of the object, also those that the program does not use.
+    pub(super) maps: Vec<MapDef>,
+    pub(super) program: VerifiedProgram,
+}
+
+impl<'a> VerifiedCodelet<'a> {
+    pub(super) fn new(
+        request: &'a CodeletRequest,
+        codeletset: &str,
+        helpers: &Arc<HelperTable>,
+    ) -> Result<Self, LoadError> {
+        let subject = Subject::Codelet {
+            codeletset: codeletset.to_owned(),
+            codelet: request.name.clone(),
+        };
+        let hook = find_hook(&request.hook, &subject)?;
+        let object = read_object(&request.object, &subject)?;
+        let maps = object.maps;
+        let program = only_program(object.programs, request, &subject)?;
+        check_program_type(&program, hook, &subject)?;
+        let mut program = program.program;
+        program.name.clone_from(&request.name);
+        let context = Arc::new(ContextDef::from(hook.info()));
+        let program = verify(&Arc::new(program), &context, helpers).map_err(|rejection| {
+            LoadError::Rejected {
+                subject: subject.clone(),
+                hook: request.hook.clone(),
+                rejection,
+            }
+        })?;
+        Ok(Self {
+            request,
+            subject,
+            hook,
+            maps,
+            program,
+        })
+    }
+
+    /// Whether reachable code refers to this map.
+    pub(super) fn uses(&self, name: &str) -> bool {
+        let maps = &self.program.program().maps;
+        self.program
+            .summary()
+            .maps
+            .iter()
+            .filter_map(|index| maps.get(*index))
+            .any(|map| map.name == name)
+    }
+}
+
+fn find_hook(name: &str, subject: &Subject) -> Result<&'static Hook, LoadError> {
+    registry::hook(name).ok_or_else(|| LoadError::UnknownHook {
+        subject: subject.clone(),
+        hook: name.to_owned(),
+        nearest: nearest(name, registry::hooks().map(|hook| hook.info().name)),
+    })
+}
+
+fn read_object(source: &ObjectSource, subject: &Subject) -> Result<Object, LoadError> {
+    let parsed = match source {
+        ObjectSource::Bytes(bytes) => Object::parse(bytes),
+        ObjectSource::Path(path) => {
+            let bytes = read_file(path).map_err(|source| LoadError::ReadObject {
+                subject: subject.clone(),
+                path: path.clone(),
+                source,
+            })?;
+            Object::parse(&bytes)
+        }
+    };
+    parsed.map_err(|error| LoadError::Object {
+        subject: subject.clone(),
+        origin: origin(source),
+        source: error,
+    })
+}
+
+/// Reads a regular file: a FIFO or a device would block or never end.
+fn read_file(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    use std::io::{Error, ErrorKind, Read as _};
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblocking)
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "it is not a regular file",
+        ));
+    }
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_OBJECT_LEN + 1).read_to_end(&mut bytes)?;
+    if read as u64 > MAX_OBJECT_LEN {
+        return Err(Error::new(
+            ErrorKind::FileTooLarge,
+            format!("it is larger than {MAX_OBJECT_LEN} bytes"),
+        ));
+    }
+    Ok(bytes)
+}
+
+fn origin(source: &ObjectSource) -> String {
+    match source {
+        ObjectSource::Path(path) => format!("`{}`", path.display()),
+        ObjectSource::Bytes(_) => "in memory".into(),
+    }
+}
+
+fn only_program(
+    programs: Vec<ObjectProgram>,
+    request: &CodeletRequest,
+    subject: &Subject,
+) -> Result<ObjectProgram, LoadError> {
+    let count = programs.len();
+    match <[ObjectProgram; 1]>::try_from(programs) {
+        Ok([program]) => Ok(program),
+        Err(_) => Err(LoadError::Programs {
+            subject: subject.clone(),
+            origin: origin(&request.object),
+            count,
+        }),
+    }
+}
+
+/// A type that some hook declares attaches to hooks of that type only; all others attach anywhere.
+fn check_program_type(
+    program: &ObjectProgram,
+    hook: &Hook,
+    subject: &Subject,
+) -> Result<(), LoadError> {
+    let declared = registry::hooks().filter_map(|hook| hook.info().program_type);
+    let program_type = match program.program_type(declared) {
+        ProgramType::Any => return Ok(()),
+        ProgramType::Stats => STATS_TYPE,
+        ProgramType::Declared(name) => name,
+    };
+    let hook_type = hook.info().program_type;
+    if hook_type == Some(program_type) {
+        return Ok(());
+    }
+    Err(LoadError::ProgramType {
+        subject: subject.clone(),
+        program_type: program_type.to_owned(),
+        hook: hook.info().name.to_owned(),
+        hook_type: hook_type.unwrap_or("jbpf_generic").to_owned(),
+    })
+}

@@ -1,0 +1,355 @@
+//! What can go wrong between a request and an attached codelet, and afterwards.
+
+use std::path::PathBuf;
+
+use jbpf_channel::StreamId;
+use jbpf_verifier::Rejection;
+use jbpf_verifier::types::{MapDef, MapKind};
+
+use crate::engine::EngineError;
+use crate::map::MapError;
+use crate::object::ObjectError;
+use crate::request::{RequestError, Subject};
+use crate::stream::Direction;
+
+/// Why a runtime could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Hooks are statics: one runtime a process.
+    #[error("this process has a runtime already; drop it before building another")]
+    AlreadyRunning,
+    /// The name is empty, too long or no file name.
+    #[error(
+        "the runtime's name `{0}` must have 1 to 64 letters, digits, `-`, `_` or `.`, and not start with `.`"
+    )]
+    Name(String),
+    /// Hooks or helpers are declared so that none of them can be told apart.
+    #[error(transparent)]
+    Duplicate(#[from] jbpf_hooks::registry::Duplicate),
+    /// A declared helper cannot be bound.
+    #[error(transparent)]
+    Helpers(#[from] crate::builtins::BindError),
+    /// The system refused what the runtime needs.
+    #[error("cannot start the runtime: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Why a codeletset was not loaded. Nothing of it is left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The request breaks a rule.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// A codeletset of this id is loaded.
+    #[error("codeletset `{id}` is loaded already; unload it first, or replace it")]
+    AlreadyLoaded {
+        /// The id.
+        id: String,
+    },
+    /// Replacing needs something to replace.
+    #[error("codeletset `{id}` is not loaded, so there is nothing to replace{}", did_you_mean(.nearest))]
+    NotLoaded {
+        /// The id.
+        id: String,
+        /// The nearest id of a loaded codeletset.
+        nearest: Option<String>,
+    },
+    /// Called by a helper or hook inside a codelet, which would wait for itself.
+    #[error(transparent)]
+    Place(#[from] WrongPlace),
+    /// No hook of this name is linked into the process.
+    #[error("{subject}: no hook `{hook}`{}", did_you_mean(.nearest))]
+    UnknownHook {
+        /// Whose hook.
+        subject: Subject,
+        /// The name in the request.
+        hook: String,
+        /// The nearest hook.
+        nearest: Option<String>,
+    },
+    /// The object could not be read.
+    #[error("{subject}: cannot read the object `{}`: {source}", path.display())]
+    ReadObject {
+        /// Whose object.
+        subject: Subject,
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The object is not one that can be loaded.
+    #[error("{subject}: the object {origin} cannot be loaded: {source}")]
+    Object {
+        /// Whose object.
+        subject: Subject,
+        /// Its path, or "in memory".
+        origin: String,
+        /// What is wrong with it.
+        source: ObjectError,
+    },
+    /// The object has no program, or more than one.
+    #[error("{subject}: the object {origin} has {count} programs; a codelet has exactly 1")]
+    Programs {
+        /// Whose object.
+        subject: Subject,
+        /// Its path, or "in memory".
+        origin: String,
+        /// The number of programs.
+        count: usize,
+    },
+    /// The program's type belongs to other hooks.
+    #[error(
+        "{subject}: the program type `{program_type}` does not attach to hook `{hook}`, whose type is `{hook_type}`"
+    )]
+    ProgramType {
+        /// Whose program.
+        subject: Subject,
+        /// The type that the program's section names.
+        program_type: String,
+        /// The hook.
+        hook: String,
+        /// The hook's type.
+        hook_type: String,
+    },
+    /// The verifier rejected the program.
+    #[error("{subject}: rejected for hook `{hook}`: {rejection}")]
+    Rejected {
+        /// Whose program.
+        subject: Subject,
+        /// The hook it was verified for.
+        hook: String,
+        /// Why; [`render`](jbpf_verifier::report::render::render) shows it in full.
+        rejection: Box<Rejection>,
+    },
+    /// A control hook takes one codelet.
+    #[error("{subject}: the control hook `{hook}` has a codelet already: `{occupant}`")]
+    ControlHookTaken {
+        /// Whose codelet.
+        subject: Subject,
+        /// The hook.
+        hook: String,
+        /// Who is there: codeletset and codelet.
+        occupant: String,
+    },
+    /// An entry names no map of the object.
+    #[error("{subject}: `{field}` names the map `{map}`, which the object does not have{}", did_you_mean(.nearest))]
+    UnknownMap {
+        /// Whose entry.
+        subject: Subject,
+        /// `in_io_channel`, `out_io_channel` or `linked_maps`.
+        field: &'static str,
+        /// The name in the request.
+        map: String,
+        /// The nearest map of the object.
+        nearest: Option<String>,
+    },
+    /// An entry names a map of the wrong kind.
+    #[error("{subject}: `{field}` names the map `{map}`, which is of kind {}", kind_name(*.kind))]
+    ChannelKind {
+        /// Whose entry.
+        subject: Subject,
+        /// `in_io_channel` or `out_io_channel`.
+        field: &'static str,
+        /// The map.
+        map: String,
+        /// Its kind.
+        kind: MapKind,
+    },
+    /// The codelet uses a channel that the request does not list.
+    #[error("{subject}: the codelet uses the channel `{map}`, which `{field}` does not list")]
+    ChannelNotListed {
+        /// Whose channel.
+        subject: Subject,
+        /// `in_io_channel` or `out_io_channel`.
+        field: &'static str,
+        /// The map.
+        map: String,
+    },
+    /// The stream id is taken.
+    #[error("{subject}: the stream id {stream_id} of {} channel `{map}` is in use by {user}", direction.name())]
+    StreamIdInUse {
+        /// Whose channel.
+        subject: Subject,
+        /// The id.
+        stream_id: StreamId,
+        /// Which way.
+        direction: Direction,
+        /// The channel's map.
+        map: String,
+        /// Who has it.
+        user: String,
+    },
+    /// Channels and data sections are not linked.
+    #[error(
+        "{subject}: `linked_maps` links `{map}` with `{linked_map}` of `{linked_codelet}`; {what} cannot be linked"
+    )]
+    NotLinkable {
+        /// Whose map.
+        subject: Subject,
+        /// The map.
+        map: String,
+        /// The other codelet.
+        linked_codelet: String,
+        /// Its map.
+        linked_map: String,
+        /// "channels" or "data sections".
+        what: &'static str,
+    },
+    /// Linked maps differ.
+    #[error(
+        "{subject}: `linked_maps` links `{map}` ({}) with `{linked_map}` of `{linked_codelet}` ({}); they must have the same type and sizes",
+        shape(.def), shape(.linked_def)
+    )]
+    LinkedMapsDiffer {
+        /// Whose map.
+        subject: Subject,
+        /// The map.
+        map: String,
+        /// Its definition.
+        def: Box<MapDef>,
+        /// The other codelet.
+        linked_codelet: String,
+        /// Its map.
+        linked_map: String,
+        /// The other definition.
+        linked_def: Box<MapDef>,
+    },
+    /// A limit of the runtime is reached.
+    #[error("{subject}: {count} {what} would be loaded; at most {max} are allowed")]
+    Limit {
+        /// What would exceed it.
+        subject: Subject,
+        /// Codeletsets, codelets, ...
+        what: &'static str,
+        /// How many there would be.
+        count: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A map could not be made.
+    #[error("{subject}: {source}")]
+    Map {
+        /// Whose map.
+        subject: Subject,
+        /// What is wrong with it.
+        source: MapError,
+    },
+    /// Program, maps and helpers do not belong together.
+    #[error("{subject}: {source}")]
+    Bind {
+        /// Whose program.
+        subject: Subject,
+        /// What does not fit.
+        source: crate::engine::BindError,
+    },
+    /// The engine could not compile.
+    #[error("hook `{hook}`: {source}")]
+    Engine {
+        /// The hook whose codelets were compiled.
+        hook: String,
+        /// What the engine said.
+        source: EngineError,
+    },
+    /// A defect of the runtime.
+    #[error("a defect of the runtime itself: {0}; please report it")]
+    Internal(&'static str),
+}
+
+/// Why a codeletset was not unloaded. It is as loaded as before.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnloadError {
+    /// No codeletset of this id is loaded.
+    #[error("codeletset `{id}` is not loaded{}", did_you_mean(.nearest))]
+    NotLoaded {
+        /// The id.
+        id: String,
+        /// The nearest id of a loaded codeletset.
+        nearest: Option<String>,
+    },
+    /// Called by a helper or hook inside a codelet, which would wait for itself.
+    #[error(transparent)]
+    Place(#[from] WrongPlace),
+    /// The codelets that stay could not be compiled anew.
+    #[error("hook `{hook}`: {source}")]
+    Engine {
+        /// The hook whose codelets were compiled.
+        hook: String,
+        /// What the engine said.
+        source: EngineError,
+    },
+}
+
+/// An operation that cannot be done where it was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WrongPlace {
+    /// On a thread that is inside a codelet: it would wait for itself.
+    #[error("this thread is inside a codelet; load and unload from another thread")]
+    InsideCodelet,
+    /// In a forked child: the runtime belongs to the parent.
+    #[error("this process was forked from the one that owns the runtime; build one of its own")]
+    Forked,
+}
+
+/// Why a stream could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No channel of this direction has the id.
+    #[error("no {} channel has the stream id {stream_id}", direction.name())]
+    UnknownStream {
+        /// The id.
+        stream_id: StreamId,
+        /// Which way.
+        direction: Direction,
+    },
+    /// The channel does not carry records of this type, or is taken.
+    #[error(transparent)]
+    Channel(#[from] jbpf_channel::ChannelError),
+}
+
+/// `; did you mean ...?`, or nothing.
+fn did_you_mean(nearest: &Option<String>) -> String {
+    nearest
+        .as_ref()
+        .map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+/// A map kind as the ABI document spells it.
+#[must_use]
+pub fn kind_name(kind: MapKind) -> String {
+    match kind {
+        MapKind::Array => "ARRAY".into(),
+        MapKind::Hash => "HASHMAP".into(),
+        MapKind::RingBuf => "RINGBUF".into(),
+        MapKind::ControlInput => "CONTROL_INPUT".into(),
+        MapKind::PerThreadArray => "PER_THREAD_ARRAY".into(),
+        MapKind::PerThreadHash => "PER_THREAD_HASHMAP".into(),
+        MapKind::Output => "OUTPUT".into(),
+        MapKind::Application(number) => format!("{number}"),
+    }
+}
+
+fn shape(def: &MapDef) -> String {
+    format!(
+        "{}, key {} bytes, value {} bytes, {} entries",
+        kind_name(def.kind),
+        def.key_size,
+        def.value_size,
+        def.max_entries
+    )
+}
+
+/// The name most like `wanted`, if one is like it.
+#[must_use]
+pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
+        .filter(|(distance, name)| *distance <= name.len().max(wanted.len()) / 3 + 1)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name.to_owned())
+}
