@@ -1,1 +1,0 @@
-//! A loaded codeletset: its codelets, maps and channels.

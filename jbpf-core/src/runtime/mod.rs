@@ -1,0 +1,465 @@
+//! The runtime of a process: what is loaded, and how it comes and goes.
+//!
+//! `attachment` knows which codelets run at which hook, `publish` hands code to hooks and frees it,
+//! `output` serves callbacks. Loads and unloads take turns; reading what is loaded never waits for
+//! one.
+
+mod attachment;
+mod builder;
+mod output;
+mod publish;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use jbpf_channel::{Doorbell, Receiver, Sender, StreamId};
+use jbpf_hooks::layout::FieldType;
+use jbpf_hooks::reclaim;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, World, prepare};
+use crate::engine::Engine;
+use crate::error::{BuildError, LoadError, OpenError, UnloadError, WrongPlace, nearest};
+use crate::request::{LoadRequest, Subject};
+use crate::stream::Direction;
+use attachment::{Attachments, CompileError};
+use publish::Retired;
+
+pub use builder::RuntimeBuilder;
+pub use output::{OutputError, OutputRecord};
+
+/// Most codeletsets loaded at a time.
+pub const MAX_CODELETSETS: usize = 1024;
+/// Most codelets loaded at a time.
+pub const MAX_CODELETS: usize = 4096;
+
+/// Process id of the owner of the one runtime; 0: there is none.
+static OWNER: AtomicU32 = AtomicU32::new(0);
+
+/// The runtime of this process: loads codelets, unloads them, opens their channels.
+///
+/// There is one at a time, since hooks are statics. Dropping it unloads everything. Its methods may
+/// be called from any thread.
+#[derive(Debug)]
+pub struct Runtime {
+    shared: Arc<Shared>,
+}
+
+/// A loaded codeletset. Dropping it unloads nothing.
+#[derive(Debug, Clone)]
+pub struct Codeletset {
+    set: Arc<LoadedSet>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    name: String,
+    engine: Engine,
+    world: World,
+    owner: u32,
+    /// Held while something is loaded or unloaded.
+    attachments: Mutex<Attachments>,
+    /// Written for moments only.
+    sets: RwLock<BTreeMap<String, Arc<LoadedSet>>>,
+    output: output::Output,
+}
+
+impl Runtime {
+    /// Sets a runtime up.
+    pub fn builder() -> RuntimeBuilder {
+        RuntimeBuilder::default()
+    }
+
+    fn start(
+        name: String,
+        engine: Engine,
+        world: World,
+        bell: Arc<Doorbell>,
+    ) -> Result<Self, BuildError> {
+        let owner = std::process::id();
+        let previous = OWNER.load(Ordering::Acquire);
+        // A forked child may have its own: the parent's is not its.
+        if previous == owner
+            || OWNER
+                .compare_exchange(previous, owner, Ordering::AcqRel, Ordering::Acquire)
+                .is_err()
+        {
+            return Err(BuildError::AlreadyRunning);
+        }
+        let shared = Shared {
+            name,
+            engine,
+            world,
+            owner,
+            attachments: Mutex::default(),
+            sets: RwLock::default(),
+            output: output::Output::new(bell),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// What operators know the application by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Verifies, compiles and attaches a codeletset: all of it, or nothing.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; each names codeletset, codelet and field. Nothing is left behind.
+    pub fn load(&self, request: &LoadRequest) -> Result<Codeletset, LoadError> {
+        self.shared.change(request, false)
+    }
+
+    /// Swaps a loaded codeletset for a new version of itself, in one step per hook: no call runs
+    /// neither or both. Maps whose definition did not change keep their contents, channels of
+    /// unchanged stream id and definition stay open.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; the loaded version then stays as it is.
+    pub fn replace(&self, request: &LoadRequest) -> Result<Codeletset, LoadError> {
+        self.shared.change(request, true)
+    }
+
+    /// Takes a codeletset out of the process. Returns once no thread runs it any more.
+    ///
+    /// # Errors
+    /// When it is not loaded, or this thread is inside a codelet.
+    pub fn unload(&self, id: &str) -> Result<(), UnloadError> {
+        self.shared.unload(id)
+    }
+
+    /// What is loaded, by id.
+    #[must_use]
+    pub fn list(&self) -> Vec<CodeletsetInfo> {
+        self.shared
+            .sets()
+            .values()
+            .map(|set| CodeletsetInfo::from(set.as_ref()))
+            .collect()
+    }
+
+    /// Becomes the one reader of an output channel, whose records are values of type `T`.
+    ///
+    /// # Errors
+    /// No output channel has the id, its records are not of `T`'s size, or somebody reads it already.
+    pub fn output<T: FromBytes + FieldType>(
+        &self,
+        stream_id: StreamId,
+    ) -> Result<Receiver<T>, OpenError> {
+        let channel = self.shared.channel(stream_id, Direction::Output)?;
+        let ring = channel.output_ring().ok_or(OpenError::UnknownStream {
+            stream_id,
+            direction: Direction::Output,
+        })?;
+        Ok(ring.primary()?.typed()?)
+    }
+
+    /// Sends values of type `T` into an input channel.
+    ///
+    /// # Errors
+    /// No input channel has the id, or its records are not of `T`'s size.
+    pub fn input<T: IntoBytes + Immutable + FieldType>(
+        &self,
+        stream_id: StreamId,
+    ) -> Result<Sender<T>, OpenError> {
+        let channel = self.shared.channel(stream_id, Direction::Input)?;
+        let ring = channel.input_ring().ok_or(OpenError::UnknownStream {
+            stream_id,
+            direction: Direction::Input,
+        })?;
+        Ok(ring.sender().typed()?)
+    }
+
+    /// Serves the records of all output channels that nobody else reads, now and later, to `callback`,
+    /// on one thread that sleeps while none come.
+    ///
+    /// The callback may load and unload; it must not wait for its own thread. A panic in it is
+    /// contained and loses the one record.
+    ///
+    /// # Errors
+    /// There is a callback already, or no thread for it.
+    pub fn on_output<F>(&self, callback: F) -> Result<(), OutputError>
+    where
+        F: FnMut(OutputRecord<'_>) + Send + 'static,
+    {
+        self.shared
+            .output
+            .serve(Arc::downgrade(&self.shared), callback)
+    }
+
+    /// Panics of the [`on_output`](Self::on_output) callback so far.
+    #[must_use]
+    pub fn output_panics(&self) -> u64 {
+        self.shared.output.panics()
+    }
+
+    /// A loaded codeletset.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Codeletset> {
+        self.shared.sets().get(id).map(|set| Codeletset {
+            set: Arc::clone(set),
+        })
+    }
+}
+
+impl Codeletset {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.set.id
+    }
+
+    /// Its codelets, maps and channels.
+    #[must_use]
+    pub fn info(&self) -> CodeletsetInfo {
+        CodeletsetInfo::from(self.set.as_ref())
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.shared.shut_down();
+    }
+}
+
+impl Shared {
+    /// Loads the request's codeletset, in place of the one of its id if `replace`.
+    fn change(&self, request: &LoadRequest, replace: bool) -> Result<Codeletset, LoadError> {
+        self.check_place()?;
+        let mut attachments = self.lock();
+        let id = request.codeletset_id();
+        let leaving = self.leaving(id, replace)?;
+        self.check_limits(request, leaving.as_deref())?;
+        let coming = prepare(request, &self.world, leaving.as_deref())?;
+        self.check_streams(&coming, leaving.as_deref())?;
+        check_control_hooks(&attachments, &coming, leaving.as_deref())?;
+
+        let change = attachments
+            .compile(leaving.as_deref(), Some(&coming), self.engine)
+            .map_err(|CompileError { hook, source }| LoadError::Engine {
+                hook: hook.info().name.into(),
+                source,
+            })?;
+        let coming = Arc::new(coming);
+        // Listed before it runs: whoever sees its first record finds its channels.
+        self.sets_mut().insert(id.to_owned(), Arc::clone(&coming));
+        let retired = attachments.publish(change);
+        self.output.streams_changed();
+        drop(retired);
+        Ok(Codeletset { set: coming })
+    }
+
+    fn unload(&self, id: &str) -> Result<(), UnloadError> {
+        self.check_place()?;
+        let mut attachments = self.lock();
+        let leaving = self
+            .sets()
+            .get(id)
+            .cloned()
+            .ok_or_else(|| UnloadError::NotLoaded {
+                id: id.to_owned(),
+                nearest: nearest(id, self.sets().keys().map(String::as_str)),
+            })?;
+        let change = attachments
+            .compile(Some(&leaving), None, self.engine)
+            .map_err(|CompileError { hook, source }| UnloadError::Engine {
+                hook: hook.info().name.into(),
+                source,
+            })?;
+        let retired = attachments.publish(change);
+        drop(retired);
+        self.sets_mut().remove(id);
+        self.output.streams_changed();
+        Ok(())
+    }
+
+    fn leaving(&self, id: &str, replace: bool) -> Result<Option<Arc<LoadedSet>>, LoadError> {
+        let loaded = self.sets().get(id).cloned();
+        match (loaded, replace) {
+            (Some(set), true) => Ok(Some(set)),
+            (None, false) => Ok(None),
+            (Some(_), false) => Err(LoadError::AlreadyLoaded { id: id.to_owned() }),
+            (None, true) => Err(LoadError::NotLoaded {
+                id: id.to_owned(),
+                nearest: nearest(id, self.sets().keys().map(String::as_str)),
+            }),
+        }
+    }
+
+    fn check_limits(
+        &self,
+        request: &LoadRequest,
+        leaving: Option<&LoadedSet>,
+    ) -> Result<(), LoadError> {
+        let sets = self.sets();
+        let staying = || {
+            sets.values()
+                .filter(|set| leaving.is_none_or(|leaving| leaving.id != set.id))
+        };
+        let codelets =
+            staying().map(|set| set.codelets.len()).sum::<usize>() + request.codelets().len();
+        let limits = [
+            ("codeletsets", staying().count() + 1, MAX_CODELETSETS),
+            ("codelets", codelets, MAX_CODELETS),
+        ];
+        for (what, count, max) in limits {
+            if count > max {
+                let subject = Subject::Codeletset(request.codeletset_id().to_owned());
+                return Err(LoadError::Limit {
+                    subject,
+                    what,
+                    count,
+                    max,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_streams(
+        &self,
+        coming: &LoadedSet,
+        leaving: Option<&LoadedSet>,
+    ) -> Result<(), LoadError> {
+        let sets = self.sets();
+        let staying = sets
+            .values()
+            .filter(|set| leaving.is_none_or(|leaving| leaving.id != set.id));
+        let taken: Vec<(&str, &Channel)> = staying
+            .flat_map(|set| {
+                set.channels
+                    .iter()
+                    .map(|channel| (set.id.as_str(), channel))
+            })
+            .collect();
+        for (index, channel) in coming.channels.iter().enumerate() {
+            let siblings = coming
+                .channels
+                .iter()
+                .take(index)
+                .map(|channel| (coming.id.as_str(), channel));
+            let user = taken.iter().copied().chain(siblings).find(|(_, other)| {
+                other.stream_id == channel.stream_id && other.direction == channel.direction
+            });
+            if let Some((codeletset, other)) = user {
+                let codelet = channel.codelet.clone();
+                return Err(LoadError::StreamIdInUse {
+                    subject: Subject::Codelet {
+                        codeletset: coming.id.clone(),
+                        codelet,
+                    },
+                    stream_id: channel.stream_id,
+                    direction: channel.direction,
+                    map: channel.map.name.clone(),
+                    user: format!(
+                        "codeletset `{codeletset}`, codelet `{}`, map `{}`",
+                        other.codelet, other.map.name
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waiting for readers while being one would never end; a child has nothing to wait for.
+    fn check_place(&self) -> Result<(), WrongPlace> {
+        if self.owner != std::process::id() {
+            return Err(WrongPlace::Forked);
+        }
+        if reclaim::inside_codelet() {
+            return Err(WrongPlace::InsideCodelet);
+        }
+        Ok(())
+    }
+
+    fn channel(&self, stream_id: StreamId, direction: Direction) -> Result<Channel, OpenError> {
+        let sets = self.sets();
+        let mut channels = sets.values().flat_map(|set| &set.channels);
+        channels
+            .find(|channel| channel.stream_id == stream_id && channel.direction == direction)
+            .cloned()
+            .ok_or(OpenError::UnknownStream {
+                stream_id,
+                direction,
+            })
+    }
+
+    fn shut_down(&self) {
+        if self.owner != std::process::id() {
+            return; // Code and maps of a forked child are copies that nobody waits for.
+        }
+        self.output.stop();
+        let retired = self.lock().clear();
+        self.sets_mut().clear();
+        OWNER.store(0, Ordering::Release);
+        retire(retired);
+    }
+
+    /// A panic of another thread while it held the lock left consistent data: changes are published
+    /// last, in steps that cannot panic.
+    fn lock(&self) -> MutexGuard<'_, Attachments> {
+        self.attachments
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sets(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, Arc<LoadedSet>>> {
+        self.sets.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sets_mut(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<String, Arc<LoadedSet>>> {
+        self.sets.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Frees what was attached: here, or on a thread of its own if this one is inside a codelet.
+fn retire(retired: Retired) {
+    if reclaim::inside_codelet() {
+        let spawned = std::thread::Builder::new()
+            .name("jbpf-retire".into())
+            .spawn(move || drop(retired));
+        drop(spawned);
+    } else {
+        drop(retired);
+    }
+}
+
+fn check_control_hooks(
+    attachments: &Attachments,
+    coming: &LoadedSet,
+    leaving: Option<&LoadedSet>,
+) -> Result<(), LoadError> {
+    use jbpf_hooks::hook::HookKind;
+
+    for (index, codelet) in coming.codelets.iter().enumerate() {
+        if codelet.hook.info().kind != HookKind::Control {
+            continue;
+        }
+        let loaded = attachments
+            .occupant(codelet.hook, leaving.map(|set| set.id.as_str()))
+            .map(|attached| (attached.codeletset.as_str(), attached.codelet.as_str()));
+        let sibling = coming
+            .codelets
+            .iter()
+            .take(index)
+            .find(|other| std::ptr::eq(other.hook, codelet.hook))
+            .map(|other| (coming.id.as_str(), other.name.as_str()));
+        if let Some((codeletset, occupant)) = loaded.or(sibling) {
+            let subject = Subject::Codelet {
+                codeletset: coming.id.clone(),
+                codelet: codelet.name.clone(),
+            };
+            return Err(LoadError::ControlHookTaken {
+                subject,
+                hook: codelet.hook.info().name.to_owned(),
+                occupant: format!("codeletset `{codeletset}`, codelet `{occupant}`"),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! Records served to a callback, by one thread that sleeps while none come.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+
+use jbpf_channel::{Doorbell, OutputRing, RawReceiver, StreamId};
+
+use super::Shared;
+use crate::stream::Direction;
+
+/// One record of an output channel, as the callback of
+/// [`Runtime::on_output`](super::Runtime::on_output) sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct OutputRecord<'a> {
+    /// The channel.
+    pub stream_id: StreamId,
+    /// The codeletset that it belongs to.
+    pub codeletset: &'a str,
+    /// The codelet that sent it.
+    pub codelet: &'a str,
+    /// The map's name in the codelet's object.
+    pub map: &'a str,
+    /// Position in the channel, from 0; gaps are records that were dropped.
+    pub number: u64,
+    /// The record, `value_size` bytes of the map.
+    pub bytes: &'a [u8],
+}
+
+/// Why output is not served to a callback.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputError {
+    /// There is one callback a runtime.
+    #[error("the output of this runtime is served to another callback already")]
+    AlreadyServed,
+    /// The system has no thread for it.
+    #[error("cannot start the thread that serves output: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What serves the callback, once there is one.
+#[derive(Debug)]
+pub(super) struct Output {
+    signals: Arc<Signals>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How the rest of the runtime talks to the serving thread.
+#[derive(Debug)]
+struct Signals {
+    bell: Arc<Doorbell>,
+    stop: AtomicBool,
+    /// Counts changes of what is loaded.
+    streams: AtomicU64,
+    /// Callbacks that panicked.
+    panics: AtomicU64,
+}
+
+impl Output {
+    /// `bell` is what the rings of the runtime ring.
+    pub(super) fn new(bell: Arc<Doorbell>) -> Self {
+        let signals = Signals {
+            bell,
+            stop: AtomicBool::new(false),
+            streams: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
+        };
+        Self {
+            signals: Arc::new(signals),
+            thread: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn serve<F>(&self, shared: Weak<Shared>, callback: F) -> Result<(), OutputError>
+    where
+        F: FnMut(OutputRecord<'_>) + Send + 'static,
+    {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.is_some() {
+            return Err(OutputError::AlreadyServed);
+        }
+        let signals = Arc::clone(&self.signals);
+        let service = Service {
+            shared,
+            signals,
+            streams: BTreeMap::new(),
+            record: Vec::new(),
+            callback,
+        };
+        *thread = Some(
+            std::thread::Builder::new()
+                .name("jbpf-output".into())
+                .spawn(|| service.run())?,
+        );
+        Ok(())
+    }
+
+    /// Channels came or went.
+    pub(super) fn streams_changed(&self) {
+        self.signals.streams.fetch_add(1, Ordering::Release);
+        self.signals.bell.ring();
+    }
+
+    /// Panics of the callback so far; each lost the record it was given.
+    pub(super) fn panics(&self) -> u64 {
+        self.signals.panics.load(Ordering::Relaxed)
+    }
+
+    /// Ends the thread after it has served what is there. Called on that very thread, by the
+    /// callback, it does not wait.
+    pub(super) fn stop(&self) {
+        self.signals.stop.store(true, Ordering::Release);
+        self.signals.bell.ring();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+        {
+            // It catches panics of the callback and has no others.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The serving thread's state.
+struct Service<F> {
+    shared: Weak<Shared>,
+    signals: Arc<Signals>,
+    streams: BTreeMap<StreamId, Stream>,
+    /// The record that the callback is given.
+    record: Vec<u8>,
+    callback: F,
+}
+
+/// A channel whose primary reader the service is.
+struct Stream {
+    codeletset: String,
+    codelet: String,
+    map: String,
+    ring: Arc<OutputRing>,
+    records: RawReceiver,
+}
+
+impl<F: FnMut(OutputRecord<'_>)> Service<F> {
+    fn run(mut self) {
+        let mut known = None;
+        loop {
+            let stop = self.signals.stop.load(Ordering::Acquire);
+            let streams = self.signals.streams.load(Ordering::Acquire);
+            if known != Some(streams) {
+                known = Some(streams);
+                self.serve_records(); // What a channel that goes still holds.
+                self.refresh();
+            }
+            self.serve_records();
+            if stop {
+                return;
+            }
+            let bell = &self.signals.bell;
+            if !bell.arm(self.streams.values().map(|stream| &stream.records)) {
+                bell.wait(None);
+            }
+        }
+    }
+
+    /// Takes the channels that nobody else reads, and gives back those that are gone.
+    fn refresh(&mut self) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        let sets: Vec<_> = shared.sets().values().cloned().collect();
+        let mut streams = BTreeMap::new();
+        for set in sets {
+            for channel in set
+                .channels
+                .iter()
+                .filter(|channel| channel.direction == Direction::Output)
+            {
+                let Some(ring) = channel.output_ring() else {
+                    continue;
+                };
+                let records = match self.streams.remove(&channel.stream_id) {
+                    Some(stream) if Arc::ptr_eq(&stream.ring, ring) => Some(stream.records),
+                    _ => ring.primary().ok(),
+                };
+                if let Some(records) = records {
+                    let stream = Stream {
+                        codeletset: set.id.clone(),
+                        codelet: channel.codelet.clone(),
+                        map: channel.map.name.clone(),
+                        ring: Arc::clone(ring),
+                        records,
+                    };
+                    streams.insert(channel.stream_id, stream);
+                }
+            }
+        }
+        self.streams = streams;
+    }
+
+    fn serve_records(&mut self) {
+        for (stream_id, stream) in &self.streams {
+            let size = stream.records.record_size() as usize;
+            self.record.resize(size, 0);
+            while let Some(number) = stream.records.try_recv(&mut self.record) {
+                let record = OutputRecord {
+                    stream_id: *stream_id,
+                    codeletset: &stream.codeletset,
+                    codelet: &stream.codelet,
+                    map: &stream.map,
+                    number,
+                    bytes: &self.record,
+                };
+                if catch_unwind(AssertUnwindSafe(|| (self.callback)(record))).is_err() {
+                    self.signals.panics.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
