@@ -1,1 +1,49 @@
 //! Run verified eBPF codelets at hooks inside a live Rust application.
+//!
+//! An application declares hooks; an operator loads codelets, small eBPF programs, into the running
+//! process. They are verified, compiled to machine code, attached, replaced and unloaded while the
+//! application runs, and nothing that is loaded can crash it, hang it, or touch memory that it was not
+//! given.
+//!
+//! ```
+//! use jbpf::{Runtime, jbpf_data, jbpf_hook};
+//!
+//! #[jbpf_data]
+//! struct Packet {
+//!     seq_no: i32,
+//!     value: i32,
+//! }
+//!
+//! /// Called for every packet received.
+//! #[jbpf_hook]
+//! fn packet_received(packet: &Packet, port: u32) {}
+//!
+//! let runtime = Runtime::builder().name("docs").build()?;
+//! // runtime.load(&LoadRequest::from_yaml_file("load.yaml")?)?;
+//! packet_received(&Packet { seq_no: 1, value: -1 }, 80);
+//! # drop(runtime);
+//! # Ok::<(), jbpf::BuildError>(())
+//! ```
+//!
+//! This crate is a facade: hooks come from `jbpf-hooks`, which a library can use alone, channels from
+//! `jbpf-channel`, everything else from `jbpf-core`.
+
+extern crate self as jbpf;
+
+pub use jbpf_channel::{
+    ChannelError, ChannelInfo, RawReceiver, RawSender, Receiver, SendError, Sender, StreamId,
+};
+pub use jbpf_core::engine::Engine;
+pub use jbpf_core::error::{BuildError, LoadError, OpenError, UnloadError, WrongPlace};
+pub use jbpf_core::request::{LoadRequest, RequestError};
+pub use jbpf_core::runtime::{Codeletset, OutputError, OutputRecord, Runtime, RuntimeBuilder};
+pub use jbpf_core::{codeletset, engine, error, map, object, request, runtime, stream};
+pub use jbpf_hooks::header::codelet_header;
+pub use jbpf_hooks::{
+    CodeletBytes, ENABLED, Hook, JbpfContext, JbpfData, MapError, MapRef, Region, RegionMut,
+    context, header, helper, hook, jbpf_data, jbpf_helper, jbpf_hook, json, layout, reclaim,
+    region, registry,
+};
+
+#[doc(hidden)]
+pub use jbpf_hooks::__private;

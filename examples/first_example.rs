@@ -1,0 +1,177 @@
+//! The first example: a hook, a codelet compiled from C, records out and control back.
+//!
+//! ```text
+//! cargo run --release --example first_example -- --count 5 --interval-ms 10
+//! ```
+//!
+//! Once a second the application calls its hook `example` with a packet. The codelet
+//! (`codelets/first_example/example_codelet.c`) counts its calls in a map, echoes the packet through
+//! an output channel and prints the response that comes back. The application prints what comes out
+//! and answers with the packet's sequence number.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use clap::Parser;
+use jbpf::json::JsonRecord;
+use jbpf::{LoadRequest, Receiver, Runtime, Sender, StreamId, jbpf_data, jbpf_hook};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// What the application hands to its hook, and what the codelet sends out.
+#[jbpf_data]
+struct Packet {
+    seq_no: i32,
+    value: i32,
+    #[jbpf(text)]
+    name: [u8; 32],
+}
+
+/// What the application sends back to the codelet.
+#[jbpf_data]
+struct PacketResp {
+    seq_no: i32,
+}
+
+/// Called for every packet.
+#[jbpf_hook]
+fn example(packet: &Packet, ctx_id: u32) {}
+
+/// Ids of the codelet's channels, as in `load.yaml`.
+const OUTPUT_STREAM: &str = "00112233445566778899AABBCCDDEEFF";
+const INPUT_STREAM: &str = "11111111111111111111111111111111";
+
+/// The first example of jbpf: a hook that runs a codelet compiled from C.
+#[derive(Parser)]
+struct Options {
+    /// How many packets to pass; without it, until Ctrl-C.
+    #[arg(long)]
+    count: Option<i32>,
+    /// Time between packets.
+    #[arg(long, default_value_t = 1000)]
+    interval_ms: u64,
+    /// The load request.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/first_example/load.yaml"))]
+    request: PathBuf,
+}
+
+fn main() -> ExitCode {
+    print_debug_lines();
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let interrupted = interrupts()?;
+    let runtime = Runtime::builder().name("first_example").build()?;
+    let set = runtime.load(&LoadRequest::from_yaml_file(&options.request)?)?;
+    let packets: Receiver<Packet> = runtime.output(OUTPUT_STREAM.parse::<StreamId>()?)?;
+    let responses: Sender<PacketResp> = runtime.input(INPUT_STREAM.parse::<StreamId>()?)?;
+
+    for seq_no in 1..=options.count.unwrap_or(i32::MAX) {
+        example(&packet(seq_no), 0);
+        for packet in packets.try_iter() {
+            println!("{:#}\n", JsonRecord::of(&packet));
+            responses.send(&PacketResp {
+                seq_no: packet.seq_no,
+            })?;
+        }
+        let last = options.count == Some(seq_no);
+        if last
+            || interrupted
+                .recv_timeout(Duration::from_millis(options.interval_ms))
+                .is_ok()
+        {
+            break;
+        }
+    }
+    runtime.unload(set.id())?;
+    Ok(())
+}
+
+fn packet(seq_no: i32) -> Packet {
+    let mut name = [0; 32];
+    let text = format!("instance {seq_no}");
+    for (byte, character) in name.iter_mut().zip(text.bytes()) {
+        *byte = character;
+    }
+    Packet {
+        seq_no,
+        value: -seq_no,
+        name,
+    }
+}
+
+/// Receives a message when the user presses Ctrl-C.
+fn interrupts() -> Result<mpsc::Receiver<()>, std::io::Error> {
+    let (sender, receiver) = mpsc::channel();
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            // Nobody listens once the loop has ended.
+            let _ = sender.send(());
+        }
+    });
+    Ok(receiver)
+}
+
+/// Prints what codelets say with `jbpf_printf_debug`.
+fn print_debug_lines() {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::prelude::*;
+
+    let lines = tracing_subscriber::fmt::layer()
+        .event_format(debug_line::Format)
+        .with_writer(std::io::stdout)
+        .with_filter(Targets::new().with_target("jbpf::codelet", LevelFilter::DEBUG));
+    tracing_subscriber::registry().with(lines).init();
+}
+
+mod debug_line {
+    use std::fmt;
+
+    use tracing::field::{Field, Visit};
+    use tracing::{Event, Subscriber};
+    use tracing_subscriber::fmt::FmtContext;
+    use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+    use tracing_subscriber::registry::LookupSpan;
+
+    /// `[JBPF_DEBUG]: ` and the codelet's words, nothing else.
+    pub struct Format;
+
+    impl<S, N> FormatEvent<S, N> for Format
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+        N: for<'a> FormatFields<'a> + 'static,
+    {
+        fn format_event(
+            &self,
+            _: &FmtContext<'_, S, N>,
+            mut out: Writer<'_>,
+            event: &Event<'_>,
+        ) -> fmt::Result {
+            write!(out, "[JBPF_DEBUG]: ")?;
+            let mut message = Message(out, Ok(()));
+            event.record(&mut message);
+            message.1?;
+            write!(message.0, "\n\n")
+        }
+    }
+
+    struct Message<'a>(Writer<'a>, fmt::Result);
+
+    impl Visit for Message<'_> {
+        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+            if field.name() == "message" {
+                self.1 = write!(self.0, "{value:?}");
+            }
+        }
+    }
+}
