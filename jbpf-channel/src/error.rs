@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::StreamId;
+
 /// Why a channel could not be made or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
@@ -65,6 +67,34 @@ pub enum ChannelError {
         /// The first difference, in words.
         difference: String,
     },
+    /// The channel's memory belongs to one process.
+    #[error(
+        "channel {channel} is not shared: build the application's runtime with shared channels to read it from another process"
+    )]
+    NotShared {
+        /// The channel's name.
+        channel: String,
+    },
+    /// Every lane for senders of other processes is taken.
+    #[error("channel {channel} has {limit} senders in other processes already")]
+    TooManySenders {
+        /// The channel's name.
+        channel: String,
+        /// How many it can have.
+        limit: usize,
+    },
+    /// One connection asks for too much.
+    #[error("this connection has {limit} channels open already; close some first")]
+    TooManyOpen {
+        /// How many it may open.
+        limit: usize,
+    },
+    /// No loaded codelet has the channel.
+    #[error("no loaded codelet has a channel {stream_id} of this direction")]
+    Unknown {
+        /// What was asked for.
+        stream_id: StreamId,
+    },
     /// Somebody else is the primary reader.
     #[error(
         "channel {channel} has a reader already; drop that one first, or open a tap, which watches without \
@@ -77,6 +107,23 @@ pub enum ChannelError {
 }
 
 impl ChannelError {
+    /// A stable name of the reason, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "channel-too-large",
+            Self::Empty { .. } => "channel-empty",
+            Self::System { .. } => "channel-system",
+            Self::RecordSize { .. } => "channel-record-size",
+            Self::Layout { .. } => "channel-layout",
+            Self::NotShared { .. } => "channel-not-shared",
+            Self::TooManySenders { .. } => "channel-too-many-senders",
+            Self::TooManyOpen { .. } => "channel-too-many-open",
+            Self::Unknown { .. } => "channel-unknown",
+            Self::AlreadyOpen { .. } => "channel-already-open",
+        }
+    }
+
     pub(crate) fn system(
         channel: &str,
         step: &'static str,

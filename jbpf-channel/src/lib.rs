@@ -6,8 +6,8 @@
 //! [`Receiver`], and to any number of *taps* that watch without delaying it. An *input* channel
 //! carries records from any thread's [`Sender`] to codelets; each record reaches exactly one call.
 //!
-//! In one process a ring is plain memory. Across processes it lives in sealed `memfd`s: a peer can lose
-//! its own records, and nothing else.
+//! In one process a ring is plain memory. Across processes it lives in sealed `memfd`s, see
+//! [`shared`]: a peer can lose its own records, and nothing else.
 //!
 //! Nothing here knows codelets, the verifier or the engine: a process that only collects records
 //! links this crate and no compiler.
@@ -15,12 +15,18 @@
 #[cfg(not(loom))]
 mod channel;
 #[cfg(not(loom))]
+mod collector;
+#[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
+pub mod protocol;
 #[cfg(not(loom))]
 mod receiver;
 mod ring;
 #[cfg(not(loom))]
 mod sender;
+#[cfg(not(loom))]
+pub mod shared;
 #[cfg(not(loom))]
 mod stream_id;
 #[cfg(not(loom))]
@@ -29,6 +35,7 @@ mod wake;
 #[cfg(not(loom))]
 pub use crate::{
     channel::ChannelInfo,
+    collector::{Collector, CollectorError},
     error::{ChannelError, RecvError, SendError},
     receiver::{RawReceiver, Receiver, TryIter},
     ring::{

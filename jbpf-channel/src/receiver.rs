@@ -16,12 +16,13 @@ use std::time::Instant;
 
 use zerocopy::FromBytes;
 
+use crate::collector::remote::RemoteOutput;
 use crate::ring::reader::OutputView;
 use crate::wake::Doorbell;
 use crate::{ChannelError, OutputRing, RecvError};
 
-/// Records that an iteration takes before it releases their places.
-const BATCH: u64 = 64;
+/// The most records that an iteration takes before it releases their places.
+const MAX_BATCH: u64 = 256;
 
 /// How often a tap that was overtaken while it copied tries again before it reports nothing.
 const ATTEMPTS: u32 = 8;
@@ -38,14 +39,46 @@ enum Role {
     Tap,
 }
 
+/// Whose ring it is. Keeps the view's memory mapped.
+#[derive(Debug)]
+enum Source {
+    Local(Arc<OutputRing>),
+    Remote(Arc<RemoteOutput>),
+}
+
+impl Source {
+    fn view(&self) -> &OutputView {
+        match self {
+            Self::Local(ring) => ring.view(),
+            Self::Remote(ring) => ring.view(),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Local(ring) => ring.name(),
+            Self::Remote(ring) => ring.name(),
+        }
+    }
+
+    fn wait_until(&self, deadline: Option<Instant>, ready: impl Fn() -> bool) -> bool {
+        match self {
+            Self::Local(ring) => ring.wait_until(deadline, ready),
+            Self::Remote(ring) => ring.wait_until(deadline, ready),
+        }
+    }
+}
+
 /// Reads records of bytes, for tools; applications use [`Receiver`].
 ///
 /// One thread at a time; it can move between threads.
 #[derive(Debug)]
 pub struct RawReceiver {
-    ring: Arc<OutputRing>,
+    source: Source,
     view: OutputView,
     role: Role,
+    /// Records between two releases of an iteration: an eighth of the ring, so that producers seldom wait for one.
+    batch: u64,
     /// The number of the next record.
     next: Cell<u64>,
     /// What the producers were told.
@@ -56,19 +89,30 @@ pub struct RawReceiver {
 
 impl RawReceiver {
     pub(crate) fn primary(ring: Arc<OutputRing>, next: u64) -> Self {
-        Self::new(ring, Role::Primary, next)
+        Self::new(Source::Local(ring), Role::Primary, next)
     }
 
     pub(crate) fn tap(ring: Arc<OutputRing>, next: u64) -> Self {
-        Self::new(ring, Role::Tap, next)
+        Self::new(Source::Local(ring), Role::Tap, next)
     }
 
-    fn new(ring: Arc<OutputRing>, role: Role, next: u64) -> Self {
-        let view = *ring.view();
+    pub(crate) fn remote(ring: Arc<RemoteOutput>) -> Self {
+        let role = if ring.is_tap() {
+            Role::Tap
+        } else {
+            Role::Primary
+        };
+        let start = ring.start();
+        Self::new(Source::Remote(ring), role, start)
+    }
+
+    fn new(source: Source, role: Role, next: u64) -> Self {
+        let view = *source.view();
         Self {
-            ring,
+            source,
             view,
             role,
+            batch: u64::from(view.geometry.capacity / 8).clamp(1, MAX_BATCH),
             next: Cell::new(next),
             released: Cell::new(next),
             last: Cell::new(None),
@@ -79,7 +123,7 @@ impl RawReceiver {
     /// The channel's name in errors.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.ring.name()
+        self.source.name()
     }
 
     /// Bytes of one record.
@@ -181,11 +225,18 @@ impl RawReceiver {
     }
 
     fn is_closed(&self) -> bool {
+        if let Source::Remote(ring) = &self.source
+            && ring.is_host_gone()
+        {
+            return true;
+        }
         self.view.header().traffic.closed.load(Ordering::Acquire) != 0
     }
 
     pub(crate) fn arm(&self, doorbell: &Doorbell) {
-        self.ring.arm(doorbell);
+        if let Source::Local(ring) = &self.source {
+            ring.arm(doorbell);
+        }
     }
 
     /// Receives with `attempt`, sleeping between attempts.
@@ -207,10 +258,17 @@ impl RawReceiver {
                 }
                 core::hint::spin_loop();
             }
-            if !self.ring.wait_until(deadline, || self.is_ready()) {
+            if !self.source.wait_until(deadline, || self.is_ready()) {
                 return Err(RecvError::Timeout);
             }
         }
+    }
+
+    /// Releases everything and sleeps until `receive` has a record; `None` once nothing will come.
+    #[cold]
+    fn wait_for_next<R>(&self, receive: fn(&Self) -> Option<R>) -> Option<R> {
+        self.release();
+        self.receive_within(None, || receive(self)).ok()
     }
 
     /// Copies the next record to `target` and returns its number. A primary reader's place is not released yet.
@@ -290,8 +348,8 @@ impl RawReceiver {
 impl Drop for RawReceiver {
     fn drop(&mut self) {
         self.release();
-        if self.role == Role::Primary {
-            self.ring.end_primary();
+        if let (Source::Local(ring), Role::Primary) = (&self.source, self.role) {
+            ring.end_primary();
         }
     }
 }
@@ -352,9 +410,11 @@ impl<T: FromBytes> Receiver<T> {
         self.raw.receive_within(Some(limit), || self.try_recv())
     }
 
-    /// Receives, sleeping in between, until the channel is closed.
+    /// Receives, sleeping in between, until the channel is closed. Places are released in batches, before sleeping, and when
+    /// the iterator is dropped.
     pub fn blocking(&self) -> impl Iterator<Item = T> + '_ {
-        core::iter::from_fn(|| self.recv().ok())
+        let mut records = self.try_iter();
+        core::iter::from_fn(move || records.next().or_else(|| records.raw.wait_for_next(take)))
     }
 
     /// Records that found no place, since the channel was made.
@@ -409,7 +469,7 @@ impl<R> Iterator for TryIter<'_, R> {
 
     #[inline]
     fn next(&mut self) -> Option<R> {
-        if self.raw.next.get().wrapping_sub(self.raw.released.get()) >= BATCH {
+        if self.raw.next.get().wrapping_sub(self.raw.released.get()) >= self.raw.batch {
             self.raw.release();
         }
         (self.receive)(self.raw)

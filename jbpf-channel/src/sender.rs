@@ -6,44 +6,79 @@ use std::sync::Arc;
 
 use zerocopy::{Immutable, IntoBytes};
 
+use crate::collector::remote::RemoteInput;
+use crate::ring::input::InputView;
 use crate::{ChannelError, InputRing, SendError};
 
 /// Sends records of bytes, for tools; applications use [`Sender`].
 #[derive(Debug, Clone)]
 pub struct RawSender {
-    ring: Arc<InputRing>,
+    target: Target,
+}
+
+/// Whose ring it is. Keeps the view's memory mapped.
+#[derive(Debug, Clone)]
+enum Target {
+    Local(Arc<InputRing>),
+    Remote(Arc<RemoteInput>),
 }
 
 impl RawSender {
     pub(crate) fn local(ring: Arc<InputRing>) -> Self {
-        Self { ring }
+        Self {
+            target: Target::Local(ring),
+        }
+    }
+
+    pub(crate) fn remote(ring: Arc<RemoteInput>) -> Self {
+        Self {
+            target: Target::Remote(ring),
+        }
+    }
+
+    fn view(&self) -> &InputView {
+        match &self.target {
+            Target::Local(ring) => ring.view(),
+            Target::Remote(ring) => ring.view(),
+        }
     }
 
     /// Bytes of one record.
     #[must_use]
     pub fn record_size(&self) -> u32 {
-        self.ring.record_size()
+        self.view().geometry.record_size
     }
 
     /// The channel's name in errors.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.ring.name()
+        match &self.target {
+            Target::Local(ring) => ring.name(),
+            Target::Remote(ring) => ring.name(),
+        }
     }
 
-    /// Records refused so far, by all senders of this ring.
+    /// Records refused so far, by all senders of this process.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.ring.dropped()
+        self.view().dropped()
     }
 
     /// Sends a copy of `record`; a shorter one than the channel's is filled with zeros. Never blocks.
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] and [`SendError::TooLong`], both counted; [`SendError::Closed`] once the codelet is unloaded.
+    /// [`SendError::Full`] and [`SendError::TooLong`], both counted; [`SendError::Closed`] once the codelet is unloaded, or the
+    /// application gone.
     pub fn send(&self, record: &[u8]) -> Result<(), SendError> {
-        self.ring.send_bytes(record)
+        let sent = self.view().send(record);
+        // A ring that nobody empties fills; only then is it worth asking.
+        match (&self.target, sent) {
+            (Target::Remote(ring), Err(SendError::Full)) if ring.is_host_gone() => {
+                Err(SendError::Closed)
+            }
+            _ => sent,
+        }
     }
 
     /// Types it.
@@ -91,7 +126,7 @@ impl<T: IntoBytes + Immutable> Sender<T> {
         self.raw.send(record.as_bytes())
     }
 
-    /// Records refused so far, by all senders of this channel.
+    /// Records refused so far, by all senders of this process.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.raw.dropped()

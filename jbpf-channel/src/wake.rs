@@ -37,18 +37,38 @@ pub(crate) mod attention {
     pub(crate) const DOORBELLS: usize = 29;
 }
 
+/// Whose producers a sleeper must reach with its fence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Producers {
+    /// Threads of this process.
+    ThisProcess,
+    /// Threads of another process, which has called [`accept_fences_from_elsewhere`].
+    Elsewhere,
+}
+
 /// Whether this process is registered for fences among its own threads.
 fn registered() -> bool {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
     *REGISTERED.get_or_init(|| membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok())
 }
 
-/// Puts a full fence into every thread of this process that runs, the calling one included.
+/// Lets readers in other processes put fences into this one's threads. Cheap to repeat.
+pub(crate) fn accept_fences_from_elsewhere() -> bool {
+    static ACCEPTED: OnceLock<bool> = OnceLock::new();
+    *ACCEPTED.get_or_init(|| membarrier(MembarrierCommand::RegisterGlobalExpedited).is_ok())
+}
+
+/// Puts a full fence into every thread of `producers` that runs, and into this one.
 ///
 /// False where the kernel cannot: then a sleeper may miss a record for [`UNSIGNALLED`].
-pub(crate) fn fence_producers() -> bool {
+pub(crate) fn fence_producers(producers: Producers) -> bool {
     fence(Ordering::SeqCst);
-    registered() && membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+    match producers {
+        Producers::ThisProcess => {
+            registered() && membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+        }
+        Producers::Elsewhere => membarrier(MembarrierCommand::GlobalExpedited).is_ok(),
+    }
 }
 
 /// Between publishing a record and loading `attention`: keeps the compiler from turning them around.
@@ -136,7 +156,7 @@ impl Doorbell {
         for reader in readers.clone() {
             reader.arm(self);
         }
-        fence_producers();
+        fence_producers(Producers::ThisProcess);
         readers.into_iter().any(RawReceiver::is_ready)
     }
 

@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
 use super::copy::{shared_to_shared, zero_shared};
+use super::lanes::Lanes;
 use super::layout::{ConsumerHeader, InputGeometry, SenderHeader};
 use super::protocol::input::{ConsumerWords, SenderWords};
 use super::region::{Region, whole_pages};
@@ -20,13 +21,16 @@ use crate::{ChannelError, RawSender, SendError};
 pub struct InputOptions {
     /// The channel's name in errors.
     pub name: String,
+    /// Whether the ring can be lent to other processes, [`InputRing::LANES`] at a time.
+    pub shared: bool,
 }
 
 impl Default for InputOptions {
-    /// No name.
+    /// No name, not shared.
     fn default() -> Self {
         Self {
             name: "(unnamed)".to_owned(),
+            shared: false,
         }
     }
 }
@@ -161,6 +165,7 @@ impl InputView {
         }
         let words = SenderWords {
             head: &self.sender().head,
+            tail: &self.consumer().tail,
             published: self.published(),
             consumed: self.consumed(),
         };
@@ -177,6 +182,11 @@ impl InputView {
         Ok(())
     }
 
+    /// Records that were refused.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.sender().dropped.load(Ordering::Relaxed)
+    }
+
     fn count_drop(&self) {
         self.sender().dropped.fetch_add(1, Ordering::Relaxed);
     }
@@ -187,7 +197,9 @@ impl InputView {
 pub struct InputRing {
     view: InputView,
     name: String,
-    /// What the view points into; dropped last.
+    /// For senders of other processes; empty unless shared.
+    lanes: Lanes,
+    /// What the view points into.
     _region: Region,
 }
 
@@ -208,6 +220,9 @@ pub struct InputAddresses {
 }
 
 impl InputRing {
+    /// Senders in other processes that a shared ring can have at a time.
+    pub const LANES: usize = 8;
+
     /// Makes a ring of at least `records` places for records of `record_size` bytes, in memory of this process.
     ///
     /// Its pages are faulted in.
@@ -253,9 +268,15 @@ impl InputRing {
         // view owns the region. All of it is writable in this process.
         let view = unsafe { InputView::new(consumer, sender, geometry) };
         view.initialise();
+        let lanes = if options.shared { Self::LANES } else { 0 };
+        let lanes = Lanes::new(lanes, geometry).map_err(ChannelError::system(
+            &options.name,
+            "reserving memory for senders",
+        ))?;
         Ok(Arc::new(Self {
             view,
             name: options.name.clone(),
+            lanes,
             _region: region,
         }))
     }
@@ -293,7 +314,7 @@ impl InputRing {
     /// Records that were refused because the ring was full, or because they were too long.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.view.sender().dropped.load(Ordering::Relaxed)
+        self.view.dropped()
     }
 
     /// Takes a record, if there is one: false leaves `target` untouched. From any thread; lock-free.
@@ -305,7 +326,30 @@ impl InputRing {
     #[inline]
     pub unsafe fn receive(&self, target: *mut u8) -> bool {
         // SAFETY: the caller's word.
-        unsafe { self.view.receive(target) }
+        if unsafe { self.view.receive(target) } {
+            return true;
+        }
+        let attached = self.view.consumer().lanes.load(Ordering::Relaxed);
+        // SAFETY: the caller's word.
+        attached != 0 && unsafe { self.lanes.receive(attached, target) }
+    }
+
+    pub(crate) fn view(&self) -> &InputView {
+        &self.view
+    }
+
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.lanes
+    }
+
+    /// Has consumers look at `lane`, or look at it no more.
+    pub(crate) fn announce_lane(&self, lane: usize, attached: bool) {
+        let lanes = &self.view.consumer().lanes;
+        if attached {
+            lanes.fetch_or(1 << lane, Ordering::Release);
+        } else {
+            lanes.fetch_and(!(1 << lane), Ordering::Release);
+        }
     }
 
     /// Sends a copy of `record`, from any thread; a shorter one than the channel's is filled with zeros.
@@ -326,6 +370,7 @@ impl InputRing {
     /// Declares that nobody will take records any more: senders are told.
     pub fn close(&self) {
         self.view.consumer().closed.store(1, Ordering::Release);
+        self.lanes.close();
     }
 
     /// For the compiler of codelets.

@@ -208,6 +208,12 @@ mod tests {
     }
 
     #[test]
+    fn what_a_file_starts_with_is_where_lending_writes_it() {
+        assert_eq!(offset_of!(Control, cursor), 0);
+        assert_eq!(offset_of!(SenderHeader, head), 0);
+    }
+
+    #[test]
     fn parts_follow_each_other_aligned() {
         for capacity in [1, 2, 64, 1024] {
             for record_size in [1, 8, 33, 4096] {

@@ -1,13 +1,15 @@
 //! Rings: what a channel is made of.
 //!
 //! `protocol` holds the two algorithms, safe code over atomic words, which loom explores. `output`
-//! and `input` put them on mapped memory, whose layout `layout` fixes and whose pages `region` owns.
+//! and `input` put them on mapped memory (`lanes`: input from other processes), whose layout `layout` fixes and whose pages `region` owns.
 //! `copy` moves records between memory that others touch at the same time.
 
 #[cfg(not(loom))]
 pub(crate) mod copy;
 #[cfg(not(loom))]
 pub(crate) mod input;
+#[cfg(not(loom))]
+pub(crate) mod lanes;
 #[cfg(not(loom))]
 pub(crate) mod layout;
 #[cfg(not(loom))]

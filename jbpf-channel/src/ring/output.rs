@@ -7,6 +7,7 @@
 
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,8 +17,9 @@ use super::layout::{
 };
 use super::protocol::output::OutputWords;
 use super::reader::OutputView;
-use super::region::{Region, page_size};
-use crate::wake::{self, Doorbell, attention};
+use super::region::{Access, Region, page_size};
+use crate::shared::memory::MemoryFile;
+use crate::wake::{self, Doorbell, Producers, attention};
 use crate::{ChannelError, RawReceiver, SendError};
 
 /// Bytes of spare buffers kept for threads that do not exist yet. They are addresses, not memory, until used.
@@ -33,17 +35,20 @@ pub struct OutputOptions {
     /// Thread slots that can hold a reservation at all. Lowered to what 16 MiB of records hold, and never below
     /// `prepared_slots`.
     pub max_slots: u32,
+    /// Whether the ring can be lent to other processes: its memory is a file without a name.
+    pub shared: bool,
     /// Who may ask to be rung when a record comes. The first 29 count.
     pub doorbells: Vec<Arc<Doorbell>>,
 }
 
 impl Default for OutputOptions {
-    /// No name, 32 prepared slots of 1024, no doorbells.
+    /// No name, 32 prepared slots of 1024, no doorbells, not shared.
     fn default() -> Self {
         Self {
             name: "(unnamed)".to_owned(),
             prepared_slots: 32,
             max_slots: 1024,
+            shared: false,
             doorbells: Vec::new(),
         }
     }
@@ -61,8 +66,9 @@ pub struct OutputRing {
     /// Readers of this process sleep on it.
     bell: AtomicU32,
     primary: AtomicBool,
-    data_offset: usize,
-    /// What the view points into; dropped last.
+    /// What other processes are lent, of a shared ring.
+    data_file: Option<MemoryFile>,
+    /// What the view points into: the page of control words, then the producers' memory.
     region: Region,
 }
 
@@ -108,33 +114,40 @@ impl OutputRing {
     /// # Errors
     ///
     /// [`ChannelError::Empty`] and [`ChannelError::TooLarge`] (beyond 2^28 places or 1 MiB a record) for sizes that no
-    /// ring can have, [`ChannelError::System`] when there is no memory.
+    /// ring can have, [`ChannelError::System`] when there is no memory; for a shared ring also when the kernel
+    /// cannot seal a file against writing (Linux before 5.1).
     pub fn new(
         records: u32,
         record_size: u32,
         options: &OutputOptions,
     ) -> Result<Arc<Self>, ChannelError> {
         let geometry = geometry(records, record_size, options)?;
-        let control_len = page_size();
-        let region = Region::anonymous(control_len + geometry.size())
+        let region = Region::anonymous(page_size() + geometry.size())
             .map_err(ChannelError::system(&options.name, "mapping its memory"))?;
+        let data_file = options
+            .shared
+            .then(|| place_data_file(&region, geometry))
+            .transpose()
+            .map_err(ChannelError::system(
+                &options.name,
+                "making its memory file",
+            ))?;
         let prepared = geometry.buffers_offset()
             + (geometry.capacity + options.prepared_slots) as usize * geometry.stride();
-        region.touch(0, control_len + prepared);
-        Self::on(region, 0, control_len, geometry, options).map(Arc::new)
+        region.touch(0, page_size() + prepared);
+        Self::on(region, data_file, geometry, options).map(Arc::new)
     }
 
     /// Puts a ring on zeroed memory.
     fn on(
         region: Region,
-        control_offset: usize,
-        data_offset: usize,
+        data_file: Option<MemoryFile>,
         geometry: OutputGeometry,
         options: &OutputOptions,
     ) -> Result<Self, ChannelError> {
         let parts = region
-            .at(data_offset, geometry.size())
-            .zip(region.at(control_offset, page_size()));
+            .at(page_size(), geometry.size())
+            .zip(region.at(0, page_size()));
         let Some((data, control)) = parts else {
             return Err(too_large(geometry.capacity, geometry.record_size, options));
         };
@@ -162,7 +175,7 @@ impl OutputRing {
                 .collect(),
             bell: AtomicU32::new(0),
             primary: AtomicBool::new(false),
-            data_offset,
+            data_file,
             region,
         })
     }
@@ -223,10 +236,10 @@ impl OutputRing {
             return;
         }
         let line = geometry.slots_offset() + slot as usize * SLOT_STRIDE;
-        self.region.touch(self.data_offset + line, SLOT_STRIDE);
+        self.region.touch(page_size() + line, SLOT_STRIDE);
         let spare = (geometry.capacity + slot) as usize * geometry.stride();
         self.region.touch(
-            self.data_offset + geometry.buffers_offset() + spare,
+            page_size() + geometry.buffers_offset() + spare,
             geometry.stride(),
         );
     }
@@ -402,11 +415,7 @@ impl OutputRing {
     ///
     /// [`ChannelError::AlreadyOpen`] while there is one.
     pub fn primary(self: &Arc<Self>) -> Result<RawReceiver, ChannelError> {
-        if self.primary.swap(true, Ordering::AcqRel) {
-            return Err(ChannelError::AlreadyOpen {
-                channel: self.name.clone(),
-            });
-        }
+        self.begin_primary()?;
         Ok(RawReceiver::primary(self.clone(), self.delivered()))
     }
 
@@ -417,13 +426,35 @@ impl OutputRing {
         RawReceiver::tap(self.clone(), self.sent())
     }
 
-    /// Ends what [`primary`](Self::primary) began.
+    /// Makes the caller the one whose cursor counts.
+    pub(crate) fn begin_primary(&self) -> Result<(), ChannelError> {
+        if self.primary.swap(true, Ordering::AcqRel) {
+            return Err(ChannelError::AlreadyOpen {
+                channel: self.name.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Ends what [`begin_primary`](Self::begin_primary) began.
     pub(crate) fn end_primary(&self) {
         self.primary.store(false, Ordering::Release);
     }
 
     pub(crate) fn view(&self) -> &OutputView {
         &self.view
+    }
+
+    pub(crate) fn data_file(&self) -> Option<&MemoryFile> {
+        self.data_file.as_ref()
+    }
+
+    /// Lets `place` put other pages where the control words are: in the region, at the offset.
+    pub(crate) fn place_control(
+        &self,
+        place: impl FnOnce(&Region, usize) -> rustix::io::Result<()>,
+    ) -> rustix::io::Result<()> {
+        place(&self.region, 0)
     }
 
     /// Arms `doorbell`, when it is one of this ring's.
@@ -447,7 +478,7 @@ impl OutputRing {
         loop {
             let rung = self.bell.load(Ordering::Acquire);
             self.announce(attention::LOCAL);
-            let signalled = wake::fence_producers();
+            let signalled = wake::fence_producers(Producers::ThisProcess);
             if ready() {
                 return true;
             }
@@ -480,6 +511,15 @@ impl OutputRing {
             capacity: self.view.geometry.capacity,
         }
     }
+}
+
+/// Puts a memory file where the producers' memory of a ring will be.
+fn place_data_file(region: &Region, geometry: OutputGeometry) -> rustix::io::Result<MemoryFile> {
+    let file = MemoryFile::new(geometry.size())?;
+    region.place_file(page_size(), geometry.size(), file.as_fd(), Access::Write)?;
+    // The mapping just made is the last through which anybody writes.
+    file.seal_against_writing()?;
+    Ok(file)
 }
 
 fn too_large(records: u32, record_size: u32, options: &OutputOptions) -> ChannelError {

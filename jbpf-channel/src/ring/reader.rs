@@ -136,7 +136,10 @@ impl OutputView {
     /// Records dropped so far, by all threads.
     pub(crate) fn dropped(&self) -> u64 {
         let losses = &self.header().losses;
-        let seen = losses.slots_seen.load(Ordering::Acquire);
+        let seen = losses
+            .slots_seen
+            .load(Ordering::Acquire)
+            .min(self.geometry.slots);
         let by_slots: u64 = (0..seen)
             .filter_map(|slot| self.slot(slot))
             .map(|slot| slot.dropped.load(Ordering::Relaxed))

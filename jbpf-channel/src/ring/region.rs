@@ -5,13 +5,17 @@
     reason = "maps and unmaps memory and hands out pointers into it"
 )]
 
-use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU8, Ordering};
+use std::os::fd::BorrowedFd;
 
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use rustix::io::{Errno, Result};
+use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap, mmap_anonymous, mremap_fixed, munmap};
 
 /// A mapping of its own, unmapped when dropped.
+///
+/// Parts of it can be replaced while other threads access them: the kernel exchanges the pages under its own lock,
+/// so that each access sees the old pages or the new ones, and none faults.
 #[derive(Debug)]
 pub(crate) struct Region {
     base: NonNull<u8>,
@@ -22,6 +26,24 @@ pub(crate) struct Region {
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
+
+/// What this process may do with shared pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Look at them.
+    Read,
+    /// Look at and change them.
+    Write,
+}
+
+impl Access {
+    fn protection(self) -> ProtFlags {
+        match self {
+            Self::Read => ProtFlags::READ,
+            Self::Write => ProtFlags::READ | ProtFlags::WRITE,
+        }
+    }
+}
 
 /// Bytes of a page.
 pub(crate) fn page_size() -> usize {
@@ -35,27 +57,99 @@ pub(crate) fn whole_pages(len: usize) -> usize {
 
 impl Region {
     /// Zeroed private memory of `len` bytes, rounded up to pages. Nothing is faulted in yet.
-    pub(crate) fn anonymous(len: usize) -> rustix::io::Result<Self> {
+    pub(crate) fn anonymous(len: usize) -> Result<Self> {
         let len = whole_pages(len.max(1));
         // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing that exists.
         let base = unsafe {
             mmap_anonymous(
                 ptr::null_mut(),
                 len,
-                ProtFlags::READ | ProtFlags::WRITE,
+                Access::Write.protection(),
                 MapFlags::PRIVATE | MapFlags::NORESERVE,
             )
         }?;
-        Self::own(base, len)
-    }
-
-    /// Takes over the mapping at `base`.
-    fn own(base: *mut c_void, len: usize) -> rustix::io::Result<Self> {
-        let base = NonNull::new(base.cast()).ok_or(rustix::io::Errno::NOMEM)?;
+        let base = NonNull::new(base.cast()).ok_or(Errno::NOMEM)?;
         Ok(Self { base, len })
     }
 
-    /// The address `offset` bytes into the region, page-aligned like the region when `offset` is 0.
+    /// [`anonymous`](Self::anonymous), with `word` in its first 8 bytes.
+    pub(crate) fn anonymous_starting_with(len: usize, word: u64) -> Result<Self> {
+        let region = Self::anonymous(len)?;
+        // SAFETY: a page at least, aligned, writable, and known to nobody yet.
+        unsafe { region.base.cast::<u64>().write(word) };
+        Ok(region)
+    }
+
+    /// The pages of the memory file `file`, `len` bytes rounded up to pages.
+    pub(crate) fn file(len: usize, file: BorrowedFd<'_>, access: Access) -> Result<Self> {
+        let len = whole_pages(len.max(1));
+        // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing that exists.
+        let base = unsafe {
+            mmap(
+                ptr::null_mut(),
+                len,
+                access.protection(),
+                MapFlags::SHARED,
+                file,
+                0,
+            )
+        }?;
+        let base = NonNull::new(base.cast()).ok_or(Errno::NOMEM)?;
+        Ok(Self { base, len })
+    }
+
+    /// Puts the pages of the memory file `file` at `offset`, in the place of what is there.
+    pub(crate) fn place_file(
+        &self,
+        offset: usize,
+        len: usize,
+        file: BorrowedFd<'_>,
+        access: Access,
+    ) -> Result<()> {
+        let len = whole_pages(len);
+        let target = self.whole_pages_at(offset, len)?;
+        // SAFETY: the range lies in this mapping, page-aligned. Rings reach it through atomics, to which a
+        // change of pages is a change of values.
+        unsafe {
+            mmap(
+                target.as_ptr().cast(),
+                len,
+                access.protection(),
+                MapFlags::SHARED | MapFlags::FIXED,
+                file,
+                0,
+            )
+        }
+        .map(drop)
+    }
+
+    /// Moves all pages of `fresh` to `offset`, in the place of what is there.
+    pub(crate) fn place(&self, offset: usize, fresh: Self) -> Result<()> {
+        let target = self.whole_pages_at(offset, fresh.len)?;
+        // SAFETY: the source is a whole mapping that nobody refers to any more; the target lies in this one,
+        // page-aligned, and rings reach it through atomics, to which a change of pages is a change of values.
+        unsafe {
+            mremap_fixed(
+                fresh.base.as_ptr().cast(),
+                fresh.len,
+                fresh.len,
+                MremapFlags::MAYMOVE,
+                target.as_ptr().cast(),
+            )
+        }?;
+        // Its pages belong to this mapping now.
+        core::mem::forget(fresh);
+        Ok(())
+    }
+
+    fn whole_pages_at(&self, offset: usize, len: usize) -> Result<NonNull<u8>> {
+        if !offset.is_multiple_of(page_size()) {
+            return Err(Errno::INVAL);
+        }
+        self.at(offset, len).ok_or(Errno::INVAL)
+    }
+
+    /// The address `offset` bytes into the region, page-aligned when `offset` is.
     ///
     /// `None` unless `len` bytes lie behind it.
     pub(crate) fn at(&self, offset: usize, len: usize) -> Option<NonNull<u8>> {
@@ -67,13 +161,15 @@ impl Region {
     }
 
     /// Faults in the pages of `len` bytes from `offset`, so that no later store waits for the kernel.
+    ///
+    /// They must be writable.
     pub(crate) fn touch(&self, offset: usize, len: usize) {
         let page = page_size();
         let end = offset.saturating_add(len).min(self.len);
         let mut at = offset - offset % page;
         while at < end {
             let byte = self.base.as_ptr().wrapping_add(at).cast::<AtomicU8>();
-            // SAFETY: within the mapping, which is writable and reached through atomics.
+            // SAFETY: within the mapping, which is reached through atomics.
             let byte = unsafe { &*byte };
             // An `or` of 0 changes no byte of a ring in use.
             byte.fetch_or(0, Ordering::Relaxed);

@@ -72,6 +72,7 @@ impl ConsumerWords<'_> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SenderWords<'a> {
     pub(crate) head: &'a AtomicU64,
+    pub(crate) tail: &'a AtomicU64,
     /// A power of two of them.
     pub(crate) published: &'a [AtomicU64],
     /// As many.
@@ -89,10 +90,10 @@ impl SenderWords<'_> {
             let free = self.consumed.get((head & mask) as usize)?;
             if free.load(Ordering::Acquire) != head {
                 let now = self.head.load(Ordering::Relaxed);
-                if now == head {
+                if now == head && !self.catch_up(head) {
                     return None;
                 }
-                head = now;
+                head = self.head.load(Ordering::Relaxed);
                 continue;
             }
             match self.head.compare_exchange_weak(
@@ -105,6 +106,20 @@ impl SenderWords<'_> {
                 Err(now) => head = now,
             }
         }
+    }
+
+    /// Moves a `head` that consumers have passed. True when it was.
+    ///
+    /// They cannot pass the records of one sender. But when a sender dies and another takes its place, a consumer
+    /// may still be taking a record of the dead one, from the number where the new one started.
+    #[cold]
+    fn catch_up(&self, head: u64) -> bool {
+        let tail = self.tail.load(Ordering::Acquire);
+        tail > head
+            && self
+                .head
+                .compare_exchange(head, tail, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     /// Makes record `number`, claimed and written by the caller, visible.

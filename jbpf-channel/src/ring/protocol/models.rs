@@ -216,6 +216,7 @@ impl Input {
     fn send(&self, value: u64) -> bool {
         let words = SenderWords {
             head: &self.head,
+            tail: &self.tail,
             published: &self.published,
             consumed: &self.consumed,
         };

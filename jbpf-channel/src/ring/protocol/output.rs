@@ -138,43 +138,9 @@ impl<'a> OutputWords<'a> {
         head >= self.limit.load(Ordering::Acquire) && !self.raise_limit(head)
     }
 
-    /// Looks at the reader's cursor. True when `head` is below the limit afterwards.
-    ///
-    /// `head` is at or above a limit that the caller saw.
+    #[inline]
     fn raise_limit(&self, head: u64) -> bool {
-        let mut limit = self.limit.load(Ordering::Acquire);
-        loop {
-            if head < limit {
-                return true;
-            }
-            // Acquire: the reader's last look at a buffer comes before our first byte into it.
-            let cursor = self.cursor.load(Ordering::Acquire);
-            let gained = cursor.wrapping_sub(limit.wrapping_sub(self.capacity()));
-            if gained == 0 {
-                return false;
-            }
-            if gained <= self.capacity() {
-                let raised = limit.wrapping_add(gained);
-                // `head` is at the limit at least, so the cursor is at `head` at most.
-                match self.limit.compare_exchange(
-                    limit,
-                    raised,
-                    Ordering::AcqRel,
-                    Ordering::Acquire,
-                ) {
-                    Ok(_) => limit = raised,
-                    Err(now) => limit = now,
-                }
-                continue;
-            }
-            // Impossible for the limit that we saw. Another producer may have raised it since.
-            let now = self.limit.load(Ordering::Acquire);
-            if now == limit {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                return false;
-            }
-            limit = now;
-        }
+        raise_limit(head, self.limit, self.cursor, self.refused, self.capacity())
     }
 
     /// The last cursor that producers believed.
@@ -182,6 +148,31 @@ impl<'a> OutputWords<'a> {
         self.limit
             .load(Ordering::Acquire)
             .wrapping_sub(self.capacity())
+    }
+
+    /// Takes the cursor away from a peer: the caller has just put a fresh word in the place of the one that the peer could
+    /// write, holding a believable value, and nobody else writes it. Returns where the next reader starts.
+    ///
+    /// A producer may have read the peer's word and not have raised the limit yet; what it read might lie beyond
+    /// the value that the next reader starts from. It raises by compare-and-swap, and only in a full ring. So in a
+    /// full ring the limit must move: by what the peer released, or else by giving up one record.
+    pub(crate) fn settle(&self) -> u64 {
+        let mut limit = self.limit.load(Ordering::Acquire);
+        loop {
+            let believed = limit.wrapping_sub(self.capacity());
+            let full = self.head.load(Ordering::Acquire) >= limit;
+            let cursor = self.cursor.load(Ordering::Relaxed).max(believed);
+            let cursor = cursor.max(believed.wrapping_add(u64::from(full)));
+            self.cursor.store(cursor, Ordering::Release);
+            let raised = cursor.wrapping_add(self.capacity());
+            match self
+                .limit
+                .compare_exchange(limit, raised, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return cursor,
+                Err(now) => limit = now,
+            }
+        }
     }
 
     /// The buffer of record `number`, once it is published and while it is there.
@@ -201,5 +192,47 @@ impl<'a> OutputWords<'a> {
     #[inline]
     pub(crate) fn release(&self, number: u64) {
         self.cursor.store(number, Ordering::Release);
+    }
+}
+
+/// Looks at the reader's cursor. True when `head`, at or above a limit that the caller saw, is below the limit
+/// afterwards.
+///
+/// Takes its words one by one so that callers keep them in registers.
+#[inline(never)]
+fn raise_limit(
+    head: u64,
+    limit_word: &AtomicU64,
+    cursor_word: &AtomicU64,
+    refused: &AtomicU64,
+    capacity: u64,
+) -> bool {
+    let mut limit = limit_word.load(Ordering::Acquire);
+    loop {
+        if head < limit {
+            return true;
+        }
+        // Acquire: the reader's last look at a buffer comes before our first byte into it.
+        let cursor = cursor_word.load(Ordering::Acquire);
+        let gained = cursor.wrapping_sub(limit.wrapping_sub(capacity));
+        if gained == 0 {
+            return false;
+        }
+        if gained <= capacity {
+            let raised = limit.wrapping_add(gained);
+            // `head` is at the limit at least, so the cursor is at `head` at most.
+            match limit_word.compare_exchange(limit, raised, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => limit = raised,
+                Err(now) => limit = now,
+            }
+            continue;
+        }
+        // Impossible for the limit that we saw. Another producer may have raised it since.
+        let now = limit_word.load(Ordering::Acquire);
+        if now == limit {
+            refused.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        limit = now;
     }
 }

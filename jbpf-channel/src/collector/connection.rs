@@ -1,0 +1,137 @@
+//! The conversation with a host.
+
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::time::Timespec;
+
+use super::CollectorError;
+use crate::protocol::{
+    CollectorReply, CollectorRequest, Envelope, MAX_LINE, VERSION, receive_with_descriptors,
+    send_with_descriptors, to_line,
+};
+
+/// How long the host may take for a line.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One socket; one question at a time.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    socket: UnixStream,
+    talk: Mutex<Talk>,
+}
+
+/// Where the conversation stands.
+#[derive(Debug, Default)]
+struct Talk {
+    last_id: u64,
+    /// Received and not read yet.
+    bytes: Vec<u8>,
+    descriptors: Vec<OwnedFd>,
+}
+
+impl Connection {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let socket = UnixStream::connect(path)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            socket,
+            talk: Mutex::default(),
+        })
+    }
+
+    /// Asks, and waits for the answer and its descriptors.
+    pub(crate) fn ask(
+        &self,
+        request: CollectorRequest,
+    ) -> Result<(CollectorReply, Vec<OwnedFd>), CollectorError> {
+        let mut talk = self.talk.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = self
+            .say(&mut talk, request)
+            .map_err(CollectorError::Connection)?;
+        loop {
+            let line = self.hear(&mut talk).map_err(CollectorError::Connection)?;
+            let reply: Envelope<CollectorReply> = serde_json::from_slice(&line)
+                .map_err(|error| CollectorError::Answer(error.to_string()))?;
+            if reply.version != VERSION {
+                return Err(CollectorError::Version {
+                    theirs: reply.version,
+                    ours: VERSION,
+                });
+            }
+            // Only closing is not waited for, and its answers bring no descriptors: those that came belong to ours.
+            if reply.id != id {
+                continue;
+            }
+            let descriptors = core::mem::take(&mut talk.descriptors);
+            return match reply.body {
+                CollectorReply::Error { code, message } => {
+                    Err(CollectorError::Refused { code, message })
+                }
+                granted => Ok((granted, descriptors)),
+            };
+        }
+    }
+
+    /// Gives something back, without waiting for the answer.
+    pub(crate) fn close(&self, attachment: u64) {
+        let mut talk = self.talk.lock().unwrap_or_else(PoisonError::into_inner);
+        // A host that does not listen any more has taken it back already.
+        let _ = self.say(&mut talk, CollectorRequest::Close { attachment });
+    }
+
+    fn say(&self, talk: &mut Talk, body: CollectorRequest) -> io::Result<u64> {
+        talk.last_id += 1;
+        let line = to_line(&Envelope {
+            version: VERSION,
+            id: talk.last_id,
+            body,
+        })?;
+        let mut rest = line.as_slice();
+        while !rest.is_empty() {
+            let sent = send_with_descriptors(&self.socket, rest, &[])?;
+            rest = rest.get(sent..).unwrap_or_default();
+        }
+        Ok(talk.last_id)
+    }
+
+    /// A line. After a failure there is no telling where the next one begins: the conversation is over.
+    fn hear(&self, talk: &mut Talk) -> io::Result<Vec<u8>> {
+        let line = self.next_line(talk);
+        if line.is_err() {
+            let _ = self.socket.shutdown(Shutdown::Both);
+        }
+        line
+    }
+
+    fn next_line(&self, talk: &mut Talk) -> io::Result<Vec<u8>> {
+        loop {
+            if let Some(end) = talk.bytes.iter().position(|byte| *byte == b'\n') {
+                let rest = talk.bytes.split_off(end + 1);
+                return Ok(core::mem::replace(&mut talk.bytes, rest));
+            }
+            if talk.bytes.len() > MAX_LINE {
+                return Err(io::Error::from(io::ErrorKind::InvalidData));
+            }
+            let received =
+                receive_with_descriptors(&self.socket, &mut talk.bytes, &mut talk.descriptors)?;
+            if received == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
+        }
+    }
+
+    /// Whether the host is gone.
+    pub(crate) fn is_over(&self) -> bool {
+        let mut fds = [PollFd::new(&self.socket, PollFlags::RDHUP)];
+        let now = Timespec::default();
+        poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+}

@@ -1,0 +1,269 @@
+//! What collectors and hosts say to each other over the Unix socket.
+//!
+//! One JSON object a line, each with the protocol's `version` and an `id` that the answer repeats:
+//!
+//! ```text
+//! > {"version":1,"id":1,"open_output":{"stream_id":"00112233445566778899aabbccddeeff","tap":false}}
+//! < {"version":1,"id":1,"output":{"attachment":1,"name":"set/codelet/out","capacity":1024,...}}
+//! > {"version":1,"id":2,"close":{"attachment":1}}
+//! < {"version":1,"id":2,"closed":{"attachment":1}}
+//! ```
+//!
+//! An answer that grants a channel carries the descriptors of its memory (`SCM_RIGHTS`) with its first byte. What was
+//! opened is closed with the connection at the latest.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::StreamId;
+
+/// The version of the messages, and of the layout of shared rings.
+pub const VERSION: u32 = 1;
+
+/// The most bytes of a line.
+pub const MAX_LINE: usize = 64 << 10;
+
+/// The most descriptors that come with a line.
+const MAX_DESCRIPTORS: usize = 4;
+
+/// A message in its line: `body`'s own field stands beside the two of the envelope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope<B> {
+    /// [`VERSION`] of the sender.
+    pub version: u32,
+    /// Chosen by who asks, repeated by who answers.
+    pub id: u64,
+    /// What it is about.
+    #[serde(flatten)]
+    pub body: B,
+}
+
+/// What a collector asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CollectorRequest {
+    /// To read what codelets send.
+    OpenOutput {
+        /// The channel.
+        stream_id: StreamId,
+        /// To watch, instead of being the primary reader.
+        #[serde(default)]
+        tap: bool,
+    },
+    /// To send to codelets.
+    OpenInput {
+        /// The channel.
+        stream_id: StreamId,
+    },
+    /// To give back what was opened.
+    Close {
+        /// The number from the answer that granted it.
+        attachment: u64,
+    },
+}
+
+/// What a host answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CollectorReply {
+    /// An output channel; with the descriptors of the records' file and, unless it is a tap, of the cursor's file.
+    Output {
+        /// Names what was opened on this connection.
+        attachment: u64,
+        /// Its numbers.
+        #[serde(flatten)]
+        grant: OutputGrant,
+    },
+    /// An input channel; with the descriptors of the consumers' file and of the sender's file.
+    Input {
+        /// Names what was opened on this connection.
+        attachment: u64,
+        /// Its numbers.
+        #[serde(flatten)]
+        grant: InputGrant,
+    },
+    /// It is given back.
+    Closed {
+        /// What was.
+        attachment: u64,
+    },
+    /// Refused.
+    Error {
+        /// A stable name of the reason.
+        code: String,
+        /// A sentence.
+        message: String,
+    },
+}
+
+/// An output ring's numbers, from which its layout follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputGrant {
+    /// The channel's name in errors.
+    pub name: String,
+    /// Places, a power of two.
+    pub capacity: u32,
+    /// Bytes of one record.
+    pub record_size: u32,
+    /// Threads that can hold a reservation.
+    pub slots: u32,
+    /// Whether it is for watching only.
+    pub tap: bool,
+    /// Whether a reader can put fences into the host's threads (`MEMBARRIER_CMD_GLOBAL_EXPEDITED`); otherwise it must not
+    /// sleep long.
+    pub fences: bool,
+}
+
+/// An input ring's numbers, from which its layout follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputGrant {
+    /// The channel's name in errors.
+    pub name: String,
+    /// Places, a power of two.
+    pub capacity: u32,
+    /// Bytes of one record.
+    pub record_size: u32,
+}
+
+/// Where the application `name` of this user listens unless told otherwise: `$XDG_RUNTIME_DIR/jbpf/<name>.sock`, else
+/// `/tmp/jbpf-<uid>/<name>.sock`.
+#[must_use]
+pub fn socket_path(name: &str) -> PathBuf {
+    let folder = std::env::var_os("XDG_RUNTIME_DIR")
+        .filter(|folder| !folder.is_empty())
+        .map_or_else(
+            || PathBuf::from(format!("/tmp/jbpf-{}", rustix::process::getuid().as_raw())),
+            |folder| PathBuf::from(folder).join("jbpf"),
+        );
+    folder.join(format!("{name}.sock"))
+}
+
+/// Writes `message` as a line, newline included.
+///
+/// # Errors
+///
+/// What the message's own `Serialize` answers.
+pub fn to_line(message: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Sends the first bytes of `line`, and `descriptors` with them. Returns how many bytes went; send the rest, if any, as ordinary
+/// bytes.
+///
+/// # Errors
+///
+/// What the socket answers; then no descriptor went.
+pub fn send_with_descriptors(
+    socket: impl AsFd,
+    line: &[u8],
+    descriptors: &[OwnedFd],
+) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let borrowed: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
+    if !borrowed.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&borrowed)) {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    let sent = rustix::io::retry_on_intr(|| {
+        sendmsg(
+            &socket,
+            &[IoSlice::new(line)],
+            &mut control,
+            SendFlags::NOSIGNAL,
+        )
+    })?;
+    Ok(sent)
+}
+
+/// Receives some bytes and the descriptors that came with them, appended to what is there already. 0 is the end.
+///
+/// # Errors
+///
+/// What the socket answers.
+pub fn receive_with_descriptors(
+    socket: impl AsFd,
+    bytes: &mut Vec<u8>,
+    descriptors: &mut Vec<OwnedFd>,
+) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut chunk = [0; 4096];
+    let received = rustix::io::retry_on_intr(|| {
+        recvmsg(
+            &socket,
+            &mut [io::IoSliceMut::new(&mut chunk)],
+            &mut control,
+            RecvFlags::CMSG_CLOEXEC,
+        )
+    })?;
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(received) = message {
+            descriptors.extend(received);
+        }
+    }
+    bytes.extend_from_slice(chunk.get(..received.bytes).unwrap_or_default());
+    Ok(received.bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_read_as_documented() {
+        let line = br#"{"version":1,"id":1,"open_output":{"stream_id":"00112233445566778899aabbccddeeff"}}"#;
+        let request: Envelope<CollectorRequest> = serde_json::from_slice(line).unwrap();
+        let stream_id = "00112233445566778899AABBCCDDEEFF".parse().unwrap();
+        assert_eq!(
+            request.body,
+            CollectorRequest::OpenOutput {
+                stream_id,
+                tap: false
+            }
+        );
+        let reply = Envelope {
+            version: VERSION,
+            id: 1,
+            body: CollectorReply::Input {
+                attachment: 3,
+                grant: InputGrant {
+                    name: "in".to_owned(),
+                    capacity: 4,
+                    record_size: 8,
+                },
+            },
+        };
+        let line = to_line(&reply).unwrap();
+        assert_eq!(
+            String::from_utf8(line.clone()).unwrap(),
+            "{\"version\":1,\"id\":1,\"input\":{\"attachment\":3,\"name\":\"in\",\"capacity\":4,\"record_size\":8}}\n"
+        );
+        assert_eq!(
+            serde_json::from_slice::<Envelope<CollectorReply>>(&line).unwrap(),
+            reply
+        );
+    }
+
+    #[test]
+    fn descriptors_travel_with_their_line() {
+        let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+        let file = rustix::event::eventfd(7, rustix::event::EventfdFlags::empty()).unwrap();
+        assert_eq!(send_with_descriptors(&near, b"line\n", &[file]).unwrap(), 5);
+        let (mut bytes, mut descriptors) = (Vec::new(), Vec::new());
+        receive_with_descriptors(&far, &mut bytes, &mut descriptors).unwrap();
+        assert_eq!((bytes.as_slice(), descriptors.len()), (&b"line\n"[..], 1));
+        let mut count = [0; 8];
+        rustix::io::read(&descriptors[0], &mut count).unwrap();
+        assert_eq!(u64::from_ne_bytes(count), 7);
+    }
+}

@@ -1,0 +1,194 @@
+//! Input rings for senders of other processes: one each, so that what one writes concerns nobody else.
+//!
+//! A lane's addresses stay for the life of the ring. Its consumers' half, once made, stays too, so that a consumer that was
+//! held up in the middle finds its place again; its senders' half is exchanged for each sender.
+
+#![expect(
+    unsafe_code,
+    reason = "forms views of mapped memory and passes the caller's buffers on"
+)]
+
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::io::{Errno, Result};
+
+use super::input::InputView;
+use super::layout::InputGeometry;
+use super::region::{Access, Region, whole_pages};
+use crate::shared::memory::MemoryFile;
+
+/// The lanes of one ring.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    views: Box<[InputView]>,
+    geometry: InputGeometry,
+    /// Where consumers begin to look, so that no lane starves another.
+    turn: AtomicU32,
+    books: Mutex<Books>,
+    /// What the views point into.
+    region: Option<Region>,
+}
+
+/// Who has which lane; off every hot path.
+#[derive(Debug, Default)]
+struct Books {
+    taken: u32,
+    closed: bool,
+    /// The consumers' halves that have been made.
+    consumers: Vec<Option<MemoryFile>>,
+}
+
+impl Lanes {
+    /// Reserves addresses for `count` lanes.
+    pub(crate) fn new(count: usize, geometry: InputGeometry) -> Result<Self> {
+        let mut lanes = Self {
+            views: Box::default(),
+            geometry,
+            turn: AtomicU32::new(0),
+            books: Mutex::default(),
+            region: None,
+        };
+        if count == 0 {
+            return Ok(lanes);
+        }
+        let region = Region::anonymous(count * lanes.stride())?;
+        lanes.views = (0..count)
+            .map(|lane| {
+                let consumer = region.at(lanes.consumer_offset(lane), geometry.consumer_size())?;
+                let sender = region.at(lanes.sender_offset(lane), geometry.sender_size())?;
+                // SAFETY: the geometry is valid, both halves lie in the region, page-aligned, and the region lives as long as
+                // the views. A consumer writes to its own half alone, which stays writable.
+                Some(unsafe { InputView::new(consumer, sender, geometry) })
+            })
+            .collect::<Option<_>>()
+            .ok_or(Errno::NOMEM)?;
+        lanes.region = Some(region);
+        Ok(lanes)
+    }
+
+    fn stride(&self) -> usize {
+        self.sender_offset(0) + whole_pages(self.geometry.sender_size())
+    }
+
+    fn consumer_offset(&self, lane: usize) -> usize {
+        lane * self.stride()
+    }
+
+    fn sender_offset(&self, lane: usize) -> usize {
+        let consumer = whole_pages(self.geometry.consumer_size());
+        if lane == 0 {
+            return consumer;
+        }
+        self.consumer_offset(lane) + consumer
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a record from one of the `attached` lanes.
+    ///
+    /// # Safety
+    ///
+    /// `target` is writable for `record_size` bytes of memory that may be shared.
+    #[cold]
+    pub(crate) unsafe fn receive(&self, attached: u32, target: *mut u8) -> bool {
+        let turn = self.turn.load(Ordering::Relaxed);
+        self.turn.store(turn.wrapping_add(1), Ordering::Relaxed);
+        let count = self.views.len();
+        let lanes = self.views.iter().enumerate();
+        lanes
+            .cycle()
+            .skip(turn as usize % count.max(1))
+            .take(count)
+            .filter(|(lane, _)| attached & (1 << lane) != 0)
+            // SAFETY: the caller's word.
+            .any(|(_, view)| unsafe { view.receive(target) })
+    }
+
+    /// Gives a lane to the caller; `None` when all are taken.
+    pub(crate) fn take(&self) -> Option<usize> {
+        let mut books = self.books();
+        let lane = (0..self.views.len()).find(|lane| books.taken & (1 << lane) == 0)?;
+        books.taken |= 1 << lane;
+        Some(lane)
+    }
+
+    /// Gives `lane` back.
+    pub(crate) fn give_back(&self, lane: usize) {
+        self.books().taken &= !(1 << lane);
+    }
+
+    /// Lanes there are.
+    pub(crate) fn count(&self) -> usize {
+        self.views.len()
+    }
+
+    /// The number of the next record that consumers take from `lane`.
+    pub(crate) fn tail(&self, lane: usize) -> u64 {
+        self.views
+            .get(lane)
+            .map_or(0, |view| view.consumer().tail.load(Ordering::Acquire))
+    }
+
+    /// A descriptor of the consumers' half of `lane`, which the first sender finds made.
+    pub(crate) fn consumer_file(&self, lane: usize) -> Result<OwnedFd> {
+        let (Some(region), Some(view)) = (&self.region, self.views.get(lane)) else {
+            return Err(Errno::INVAL);
+        };
+        let mut books = self.books();
+        if books.consumers.len() <= lane {
+            books.consumers.resize_with(lane + 1, || None);
+        }
+        let closed = books.closed;
+        let made = books.consumers.get_mut(lane).ok_or(Errno::INVAL)?;
+        let file = match made {
+            Some(file) => file,
+            None => {
+                let size = self.geometry.consumer_size();
+                let file = MemoryFile::new(size)?;
+                region.place_file(
+                    self.consumer_offset(lane),
+                    size,
+                    file.as_fd(),
+                    Access::Write,
+                )?;
+                view.initialise();
+                view.consumer()
+                    .closed
+                    .store(u32::from(closed), Ordering::Release);
+                // The mapping just made is the last through which anybody writes.
+                file.seal_against_writing()?;
+                made.insert(file)
+            }
+        };
+        rustix::io::fcntl_dupfd_cloexec(file, 0)
+    }
+
+    /// Puts the memory file of a new sender into `lane`.
+    pub(crate) fn attach(&self, lane: usize, sender: &MemoryFile) -> Result<()> {
+        let region = self.region.as_ref().ok_or(Errno::INVAL)?;
+        let size = self.geometry.sender_size();
+        region.place_file(self.sender_offset(lane), size, sender.as_fd(), Access::Read)
+    }
+
+    /// Puts zeros where a sender wrote.
+    pub(crate) fn detach(&self, lane: usize) -> Result<()> {
+        let region = self.region.as_ref().ok_or(Errno::INVAL)?;
+        let zeros = Region::anonymous(self.geometry.sender_size())?;
+        region.place(self.sender_offset(lane), zeros)
+    }
+
+    /// Tells senders that nobody takes records any more.
+    pub(crate) fn close(&self) {
+        let mut books = self.books();
+        books.closed = true;
+        for (view, made) in self.views.iter().zip(&books.consumers) {
+            if made.is_some() {
+                view.consumer().closed.store(1, Ordering::Release);
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Lending a lane of an input ring.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::memory::MemoryFile;
+use crate::protocol::InputGrant;
+use crate::{ChannelError, InputRing};
+
+/// A lane of an input ring whose sender is another process, until this is dropped.
+#[derive(Debug)]
+pub struct SharedInput {
+    ring: Arc<InputRing>,
+    lane: usize,
+}
+
+impl InputRing {
+    /// Lends a lane to another process for sending. The descriptors are the consumers' file and the sender's file, in this
+    /// order; send them with the grant.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::NotShared`] unless the ring was made with [`shared`](crate::InputOptions::shared),
+    /// [`ChannelError::TooManySenders`] while all lanes are taken, [`ChannelError::System`] without descriptors or memory.
+    pub fn share(
+        self: &Arc<Self>,
+    ) -> Result<(SharedInput, InputGrant, Vec<OwnedFd>), ChannelError> {
+        let limit = self.lanes().count();
+        let lane = self.lanes().take().ok_or_else(|| {
+            let channel = self.name().to_owned();
+            if limit == 0 {
+                ChannelError::NotShared { channel }
+            } else {
+                ChannelError::TooManySenders { channel, limit }
+            }
+        })?;
+        // From here on, dropping it is what undoes each step.
+        let shared = SharedInput {
+            ring: self.clone(),
+            lane,
+        };
+        let descriptors = self
+            .lend_lane(lane)
+            .map_err(ChannelError::system(self.name(), "making a sender's file"))?;
+        let grant = InputGrant {
+            name: self.name().to_owned(),
+            capacity: self.capacity(),
+            record_size: self.record_size(),
+        };
+        Ok((shared, grant, descriptors))
+    }
+
+    fn lend_lane(&self, lane: usize) -> rustix::io::Result<Vec<OwnedFd>> {
+        let consumer = self.lanes().consumer_file(lane)?;
+        let sender = MemoryFile::new(self.view().geometry.sender_size())?;
+        // The first word is the sender's `head`. What an earlier sender left is gone; the new one continues where consumers are.
+        let head = self.lanes().tail(lane).to_ne_bytes();
+        rustix::io::pwrite(&sender, &head, 0)?;
+        sender.seal()?;
+        self.lanes().attach(lane, &sender)?;
+        self.announce_lane(lane, true);
+        Ok(vec![consumer, sender.into_descriptor()])
+    }
+}
+
+impl Drop for SharedInput {
+    fn drop(&mut self) {
+        self.ring.announce_lane(self.lane, false);
+        // Without memory for the exchange, the lane stays taken and is not looked at.
+        if self.ring.lanes().detach(self.lane).is_ok() {
+            self.ring.lanes().give_back(self.lane);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Files without a name that memory is shared through.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{
+    FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat,
+    ftruncate, memfd_create,
+};
+use rustix::io::{Errno, Result};
+
+use crate::ring::region::whole_pages;
+
+/// Nobody changes its size, and nobody changes that.
+fn fixed() -> SealFlags {
+    SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL
+}
+
+/// A memory file of this process's making.
+#[derive(Debug)]
+pub(crate) struct MemoryFile(OwnedFd);
+
+impl MemoryFile {
+    /// Makes one of `len` zeros, rounded up to pages, all of them allocated: no later access lacks memory.
+    pub(crate) fn new(len: usize) -> Result<Self> {
+        let file = memfd_create("jbpf", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        let len = whole_pages(len) as u64;
+        ftruncate(&file, len)?;
+        fallocate(&file, FallocateFlags::empty(), 0, len)?;
+        Ok(Self(file))
+    }
+
+    /// Fixes its size. Whoever gets the descriptor may write.
+    pub(crate) fn seal(&self) -> Result<()> {
+        fcntl_add_seals(&self.0, fixed())
+    }
+
+    /// Fixes its size, and lets nobody write but through the mappings that exist.
+    pub(crate) fn seal_against_writing(&self) -> Result<()> {
+        fcntl_add_seals(&self.0, fixed() | SealFlags::FUTURE_WRITE)
+    }
+
+    /// A second descriptor, to be sent away.
+    pub(crate) fn duplicate(&self) -> std::io::Result<OwnedFd> {
+        self.0.try_clone()
+    }
+
+    /// The descriptor itself, to be sent away.
+    pub(crate) fn into_descriptor(self) -> OwnedFd {
+        self.0
+    }
+}
+
+impl AsFd for MemoryFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Checks that a received file is memory, has `len` bytes at least, and will keep them.
+pub(crate) fn check(file: BorrowedFd<'_>, len: usize) -> Result<()> {
+    if !fcntl_get_seals(file)?.contains(SealFlags::SHRINK) {
+        return Err(Errno::PERM);
+    }
+    if (fstat(file)?.st_size.max(0) as u64) < whole_pages(len) as u64 {
+        return Err(Errno::OVERFLOW);
+    }
+    Ok(())
+}

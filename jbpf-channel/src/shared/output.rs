@@ -1,0 +1,126 @@
+//! Lending an output ring.
+
+use core::sync::atomic::Ordering;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+
+use super::memory::MemoryFile;
+use crate::protocol::OutputGrant;
+use crate::ring::layout::Control;
+use crate::ring::region::{Access, Region, page_size};
+use crate::wake::{accept_fences_from_elsewhere, attention};
+use crate::{ChannelError, OutputRing};
+
+/// An output ring whose primary reader is another process, until this is dropped.
+#[derive(Debug)]
+pub struct SharedOutput {
+    ring: Arc<OutputRing>,
+}
+
+/// What another process needs to watch an output ring. The host is not concerned with it any more.
+#[derive(Debug)]
+pub struct SharedTap {
+    /// What the collector is told.
+    pub grant: OutputGrant,
+    /// The records' file.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+impl OutputRing {
+    /// Lends the ring to another process as its primary reader. The descriptors are the records' file and the cursor's file, in
+    /// this order; send them with the grant.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::NotShared`] unless the ring was made with [`shared`](crate::OutputOptions::shared),
+    /// [`ChannelError::AlreadyOpen`] while it has a primary reader, [`ChannelError::System`] without descriptors or memory.
+    pub fn share(
+        self: &Arc<Self>,
+    ) -> Result<(SharedOutput, OutputGrant, Vec<OwnedFd>), ChannelError> {
+        let data = self.duplicate_data()?;
+        self.begin_primary()?;
+        // From here on, dropping it is what undoes each step.
+        let shared = SharedOutput { ring: self.clone() };
+        let control = self.lend_cursor().map_err(ChannelError::system(
+            self.name(),
+            "making the cursor's file",
+        ))?;
+        let grant = self.grant(false);
+        Ok((shared, grant, vec![data, control.into_descriptor()]))
+    }
+
+    /// Lets another process watch the ring.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::NotShared`] unless the ring was made with [`shared`](crate::OutputOptions::shared),
+    /// [`ChannelError::System`] without descriptors.
+    pub fn share_tap(&self) -> Result<SharedTap, ChannelError> {
+        Ok(SharedTap {
+            grant: self.grant(true),
+            descriptors: vec![self.duplicate_data()?],
+        })
+    }
+
+    fn grant(&self, tap: bool) -> OutputGrant {
+        let geometry = self.view().geometry;
+        OutputGrant {
+            name: self.name().to_owned(),
+            capacity: geometry.capacity,
+            record_size: geometry.record_size,
+            slots: geometry.slots,
+            tap,
+            fences: accept_fences_from_elsewhere(),
+        }
+    }
+
+    fn duplicate_data(&self) -> Result<OwnedFd, ChannelError> {
+        let file = self.data_file().ok_or_else(|| ChannelError::NotShared {
+            channel: self.name().to_owned(),
+        })?;
+        file.duplicate().map_err(|source| ChannelError::System {
+            channel: self.name().to_owned(),
+            step: "duplicating the records' descriptor",
+            source,
+        })
+    }
+
+    /// Puts the cursor into a new file and under the reader's control.
+    fn lend_cursor(&self) -> rustix::io::Result<MemoryFile> {
+        let file = MemoryFile::new(size_of::<Control>())?;
+        let cursor = self.delivered().to_ne_bytes();
+        rustix::io::pwrite(&file, &cursor, 0)?;
+        file.seal()?;
+        self.place_control(|region, offset| {
+            region.place_file(offset, page_size(), file.as_fd(), Access::Write)
+        })?;
+        let wanted = &self.view().header().traffic.attention;
+        wanted.fetch_or(attention::REMOTE, Ordering::SeqCst);
+        Ok(file)
+    }
+
+    /// Takes the cursor back, whatever the reader does with the file that it may still hold.
+    fn take_cursor_back(&self) {
+        let wanted = &self.view().header().traffic.attention;
+        wanted.fetch_and(!attention::REMOTE, Ordering::SeqCst);
+        let cursor = self.delivered();
+        let placed = self.place_control(|region, offset| {
+            region.place(
+                offset,
+                Region::anonymous_starting_with(page_size(), cursor)?,
+            )
+        });
+        // Without memory for one page the old one stays, and with it a stranger's hand on it: then the ring
+        // stays taken, and drops.
+        if placed.is_ok() {
+            self.view().words().settle();
+            self.end_primary();
+        }
+    }
+}
+
+impl Drop for SharedOutput {
+    fn drop(&mut self) {
+        self.ring.take_cursor_back();
+    }
+}

@@ -1,0 +1,137 @@
+//! What one connection has opened.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::{SharedInput, SharedOutput};
+use crate::protocol::{CollectorReply, CollectorRequest};
+use crate::{ChannelError, InputRing, OutputRing, StreamId};
+
+/// Channels that one connection may hold open.
+const MAX_ATTACHMENTS: usize = 512;
+
+/// The host's channels by their names.
+pub trait Channels {
+    /// The output channel of this name.
+    fn output(&self, stream_id: StreamId) -> Option<Arc<OutputRing>>;
+
+    /// The input channel of this name.
+    fn input(&self, stream_id: StreamId) -> Option<Arc<InputRing>>;
+}
+
+/// What one collector has opened; dropping it takes everything back.
+///
+/// The server of a host keeps one for each connection and drops it with the connection.
+#[derive(Debug, Default)]
+pub struct Session {
+    open: BTreeMap<u64, Attachment>,
+    last: u64,
+}
+
+/// Held until it is closed.
+#[derive(Debug)]
+enum Attachment {
+    Output { _lent: SharedOutput },
+    Input { _lent: SharedInput },
+    Tap,
+}
+
+/// A reply, and the descriptors to send with its first byte.
+#[derive(Debug)]
+pub struct Answer {
+    /// What to say.
+    pub reply: CollectorReply,
+    /// What to hand over.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+impl Session {
+    /// A session that has opened nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Does what `request` asks for.
+    pub fn answer(&mut self, channels: &impl Channels, request: &CollectorRequest) -> Answer {
+        self.attempt(channels, request)
+            .unwrap_or_else(|error| Answer {
+                reply: CollectorReply::Error {
+                    code: error.code().to_owned(),
+                    message: error.to_string(),
+                },
+                descriptors: Vec::new(),
+            })
+    }
+
+    fn attempt(
+        &mut self,
+        channels: &impl Channels,
+        request: &CollectorRequest,
+    ) -> Result<Answer, ChannelError> {
+        match *request {
+            CollectorRequest::OpenOutput { stream_id, tap } => {
+                self.check_room()?;
+                let ring = channels
+                    .output(stream_id)
+                    .ok_or_else(|| unknown(stream_id))?;
+                if tap {
+                    let shared = ring.share_tap()?;
+                    return Ok(Answer {
+                        reply: CollectorReply::Output {
+                            attachment: self.keep(Attachment::Tap),
+                            grant: shared.grant,
+                        },
+                        descriptors: shared.descriptors,
+                    });
+                }
+                let (lent, grant, descriptors) = ring.share()?;
+                let attachment = self.keep(Attachment::Output { _lent: lent });
+                Ok(Answer {
+                    reply: CollectorReply::Output { attachment, grant },
+                    descriptors,
+                })
+            }
+            CollectorRequest::OpenInput { stream_id } => {
+                self.check_room()?;
+                let ring = channels
+                    .input(stream_id)
+                    .ok_or_else(|| unknown(stream_id))?;
+                let (lent, grant, descriptors) = ring.share()?;
+                let attachment = self.keep(Attachment::Input { _lent: lent });
+                Ok(Answer {
+                    reply: CollectorReply::Input { attachment, grant },
+                    descriptors,
+                })
+            }
+            CollectorRequest::Close { attachment } => {
+                self.open.remove(&attachment);
+                Ok(Answer {
+                    reply: CollectorReply::Closed { attachment },
+                    descriptors: Vec::new(),
+                })
+            }
+        }
+    }
+
+    fn check_room(&self) -> Result<(), ChannelError> {
+        if self.open.len() < MAX_ATTACHMENTS {
+            Ok(())
+        } else {
+            Err(ChannelError::TooManyOpen {
+                limit: MAX_ATTACHMENTS,
+            })
+        }
+    }
+
+    fn keep(&mut self, attachment: Attachment) -> u64 {
+        self.last += 1;
+        self.open.insert(self.last, attachment);
+        self.last
+    }
+}
+
+fn unknown(stream_id: StreamId) -> ChannelError {
+    ChannelError::Unknown { stream_id }
+}

@@ -1,0 +1,835 @@
+//! What a host and the collectors of other processes can rely on, whatever the other side does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+#![allow(unsafe_code, clippy::undocumented_unsafe_blocks)]
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use jbpf_channel::protocol::{
+    CollectorReply, CollectorRequest, Envelope, VERSION, receive_with_descriptors,
+    send_with_descriptors, to_line,
+};
+use jbpf_channel::shared::{Channels, Session};
+use jbpf_channel::{
+    ChannelError, Collector, CollectorError, InputOptions, InputRing, OutputOptions, OutputRing,
+    Receiver, RecvError, SendError, Sender, StreamId,
+};
+use rustix::fs::{FallocateFlags, fallocate, ftruncate};
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+const OUT: StreamId = StreamId([1; 16]);
+const IN: StreamId = StreamId([2; 16]);
+const BACK: StreamId = StreamId([3; 16]);
+
+/// The channels of a host, and whom they are lent to.
+#[derive(Default)]
+struct Book {
+    outputs: HashMap<StreamId, Arc<OutputRing>>,
+    inputs: HashMap<StreamId, Arc<InputRing>>,
+}
+
+impl Channels for Book {
+    fn output(&self, stream_id: StreamId) -> Option<Arc<OutputRing>> {
+        self.outputs.get(&stream_id).cloned()
+    }
+
+    fn input(&self, stream_id: StreamId) -> Option<Arc<InputRing>> {
+        self.inputs.get(&stream_id).cloned()
+    }
+}
+
+/// A host's server: a thread for each connection, so that sessions end when their collectors do.
+struct Host {
+    path: PathBuf,
+    /// Connections that are over, sessions dropped.
+    ended: Arc<AtomicU32>,
+    over: Arc<AtomicBool>,
+    sockets: Arc<Mutex<Vec<UnixStream>>>,
+}
+
+impl Host {
+    fn serve(book: Book) -> Self {
+        static HOSTS: AtomicU32 = AtomicU32::new(0);
+        let number = HOSTS.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!(
+            "jbpf-collector-test-{}-{number}.sock",
+            std::process::id()
+        ));
+        let _ = std::fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).unwrap();
+        let host = Self {
+            path,
+            ended: Arc::default(),
+            over: Arc::default(),
+            sockets: Arc::default(),
+        };
+        let (ended, over, sockets) = (host.ended.clone(), host.over.clone(), host.sockets.clone());
+        let book = Arc::new(book);
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                if over.load(Ordering::Acquire) {
+                    return;
+                }
+                let socket = socket.unwrap();
+                sockets.lock().unwrap().push(socket.try_clone().unwrap());
+                let (book, ended, sockets) = (book.clone(), ended.clone(), sockets.clone());
+                thread::spawn(move || {
+                    converse(&book, &socket);
+                    let mut sockets = sockets.lock().unwrap();
+                    sockets.retain(|other| other.peer_addr().is_ok() && !same(other, &socket));
+                    drop(sockets);
+                    drop(socket);
+                    ended.fetch_add(1, Ordering::Release);
+                });
+            }
+        });
+        host
+    }
+
+    fn output(records: u32, record_size: u32) -> (Self, Arc<OutputRing>) {
+        let ring = shared_output(records, record_size);
+        let host = Self::serve(Book {
+            outputs: HashMap::from([(OUT, ring.clone())]),
+            ..Book::default()
+        });
+        (host, ring)
+    }
+
+    fn collector(&self) -> Collector {
+        Collector::connect(&self.path).unwrap()
+    }
+
+    /// Waits until `count` connections are over.
+    fn wait_for_ended(&self, count: u32) {
+        while self.ended.load(Ordering::Acquire) < count {
+            thread::yield_now();
+        }
+    }
+
+    /// Ends all conversations, as a host does that dies.
+    fn die(&self) {
+        for socket in self.sockets.lock().unwrap().iter() {
+            let _ = socket.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Release);
+        let _ = UnixStream::connect(&self.path);
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn same(a: &UnixStream, b: &UnixStream) -> bool {
+    let identity = |socket: &UnixStream| rustix::fs::fstat(socket).unwrap().st_ino;
+    identity(a) == identity(b)
+}
+
+fn converse(book: &Book, socket: &UnixStream) {
+    let mut session = Session::new();
+    for line in BufReader::new(socket).lines() {
+        let Ok(line) = line else { return };
+        let Ok(request) = serde_json::from_str::<Envelope<CollectorRequest>>(&line) else {
+            return;
+        };
+        let answer = session.answer(book, &request.body);
+        let line = to_line(&Envelope {
+            version: VERSION,
+            id: request.id,
+            body: answer.reply,
+        })
+        .unwrap();
+        // A collector that is gone ends the conversation with the next read.
+        let Ok(sent) = send_with_descriptors(socket, &line, &answer.descriptors) else {
+            return;
+        };
+        let mut socket = socket;
+        if socket.write_all(&line[sent..]).is_err() {
+            return;
+        }
+    }
+}
+
+fn shared_output(records: u32, record_size: u32) -> Arc<OutputRing> {
+    let options = OutputOptions {
+        name: "set/codelet/out".to_owned(),
+        shared: true,
+        ..Default::default()
+    };
+    OutputRing::new(records, record_size, &options).unwrap()
+}
+
+fn shared_input(records: u32, record_size: u32) -> Arc<InputRing> {
+    let options = InputOptions {
+        name: "set/codelet/in".to_owned(),
+        shared: true,
+    };
+    InputRing::new(records, record_size, &options).unwrap()
+}
+
+fn send(ring: &OutputRing, value: u64) -> Result<(), SendError> {
+    ring.send_bytes(&value.to_ne_bytes())
+}
+
+fn take(ring: &InputRing) -> Option<u64> {
+    let mut value = 0_u64;
+    unsafe { ring.receive((&raw mut value).cast()) }.then_some(value)
+}
+
+/// Asks a host for a channel by hand, and keeps the descriptors.
+fn ask_for_descriptors(path: &Path, request: CollectorRequest) -> (UnixStream, Vec<OwnedFd>) {
+    let socket = UnixStream::connect(path).unwrap();
+    let line = to_line(&Envelope {
+        version: VERSION,
+        id: 1,
+        body: request,
+    })
+    .unwrap();
+    (&socket).write_all(&line).unwrap();
+    let (mut bytes, mut descriptors) = (Vec::new(), Vec::new());
+    while !bytes.contains(&b'\n') {
+        assert_ne!(
+            receive_with_descriptors(&socket, &mut bytes, &mut descriptors).unwrap(),
+            0
+        );
+    }
+    let reply: Envelope<CollectorReply> = serde_json::from_slice(&bytes).unwrap();
+    assert!(
+        !matches!(reply.body, CollectorReply::Error { .. }),
+        "{reply:?}"
+    );
+    (socket, descriptors)
+}
+
+/// A writable mapping of the first page of `file`, as any process can make one.
+struct Words(*mut AtomicU64);
+
+impl Words {
+    fn of(file: &OwnedFd) -> Self {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let page = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                4096,
+                access,
+                MapFlags::SHARED,
+                file,
+                0,
+            )
+        };
+        Self(page.unwrap().cast())
+    }
+
+    fn at(&self, word: usize) -> &AtomicU64 {
+        assert!(word < 512);
+        let word = self.0.wrapping_add(word);
+        unsafe { &*word }
+    }
+}
+
+impl Drop for Words {
+    fn drop(&mut self) {
+        unsafe { munmap(self.0.cast(), 4096) }.unwrap();
+    }
+}
+
+unsafe impl Sync for Words {}
+
+/// This test binary again, as another process, playing `role`.
+fn other_process(role: &str, host: &Host) -> (Child, BufReader<ChildStdout>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "another_process", "--nocapture"])
+        .env("JBPF_TEST_ROLE", role)
+        .env("JBPF_TEST_SOCKET", &host.path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    // The test runner's own lines come first.
+    let mut line = String::new();
+    while !line.contains("READY") {
+        line.clear();
+        assert_ne!(
+            output.read_line(&mut line).unwrap(),
+            0,
+            "the child ended early"
+        );
+    }
+    (child, output)
+}
+
+/// Plays the other process's part when this binary is started by [`other_process`].
+#[test]
+fn another_process() {
+    let Ok(role) = std::env::var("JBPF_TEST_ROLE") else {
+        return;
+    };
+    let collector = Collector::connect(std::env::var("JBPF_TEST_SOCKET").unwrap()).unwrap();
+    match role.as_str() {
+        "count" => {
+            let receiver: Receiver<u64> = collector.output(OUT).unwrap();
+            println!("READY");
+            let (mut count, mut last) = (0_u64, None);
+            for value in receiver.blocking() {
+                assert!(last < Some(value));
+                assert_eq!(receiver.record_number(), Some(count));
+                last = Some(value);
+                count += 1;
+            }
+            println!("RECEIVED {count} DROPPED {}", receiver.dropped());
+        }
+        "echo" => {
+            let receiver: Receiver<u64> = collector.output(OUT).unwrap();
+            let sender: Sender<u64> = collector.input(IN).unwrap();
+            println!("READY");
+            for value in receiver.blocking() {
+                sender.send(&value).unwrap();
+            }
+        }
+        "read for ever" => {
+            let receiver: Receiver<u64> = collector.output(OUT).unwrap();
+            let sender: Sender<u64> = collector.input(IN).unwrap();
+            println!("READY");
+            loop {
+                let value = receiver.recv().unwrap();
+                let _ = sender.send(&value);
+            }
+        }
+        other => panic!("no such role: {other}"),
+    }
+}
+
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[test]
+fn a_collector_receives_what_codelets_send() {
+    let (host, ring) = Host::output(4, 8);
+    send(&ring, 1).unwrap();
+    let receiver: Receiver<u64> = host.collector().output(OUT).unwrap();
+    send(&ring, 2).unwrap();
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(ring.delivered(), 2);
+    for value in 0..10 {
+        let _ = send(&ring, value);
+    }
+    assert_eq!(receiver.dropped(), 6);
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+    assert_eq!(receiver.record_number(), Some(5));
+}
+
+#[test]
+fn a_collector_sends_to_codelets_in_a_lane_of_its_own() {
+    let ring = shared_input(2, 8);
+    let host = Host::serve(Book {
+        inputs: HashMap::from([(IN, ring.clone())]),
+        ..Book::default()
+    });
+    let far: Sender<u64> = host.collector().input(IN).unwrap();
+    let other: Sender<u32> = host.collector().input(IN).unwrap();
+    for round in 0..100 {
+        far.send(&round).unwrap();
+        far.send(&(round + 1000)).unwrap();
+        assert_eq!(far.send(&0), Err(SendError::Full));
+        // The others have places of their own.
+        other.send(&7).unwrap();
+        ring.send_bytes(&8_u64.to_ne_bytes()).unwrap();
+        let mut received: Vec<u64> = std::iter::from_fn(|| take(&ring)).collect();
+        let firsts = received
+            .iter()
+            .filter(|value| **value == round || **value == round + 1000);
+        assert!(firsts.is_sorted() || round == 7 || round == 8);
+        received.sort_unstable();
+        let mut expected = [7, 8, round, round + 1000];
+        expected.sort_unstable();
+        assert_eq!(received, expected);
+    }
+    assert_eq!(far.dropped(), 100);
+    ring.close();
+    assert_eq!(far.send(&0), Err(SendError::Closed));
+}
+
+#[test]
+fn a_ring_has_so_many_lanes_and_a_sender_that_leaves_frees_its_own() {
+    let ring = shared_input(2, 8);
+    let host = Host::serve(Book {
+        inputs: HashMap::from([(IN, ring.clone())]),
+        ..Book::default()
+    });
+    let collector = host.collector();
+    let open = || collector.input::<u64>(IN);
+    let mut senders: Vec<_> = (0..InputRing::LANES).map(|_| open().unwrap()).collect();
+    let refused = open().unwrap_err();
+    assert!(
+        matches!(&refused, CollectorError::Refused { code, .. } if code == "channel-too-many-senders"),
+        "{refused}"
+    );
+    for round in 0..20 {
+        // A record that nobody took goes with its sender.
+        senders.remove(3).send(&1).unwrap();
+        let sender = open().unwrap();
+        sender.send(&round).unwrap();
+        senders.insert(3, sender);
+        assert_eq!(take(&ring), Some(round));
+        assert_eq!(take(&ring), None);
+    }
+}
+
+#[test]
+fn refusals_reach_the_collector_as_sentences() {
+    let (host, ring) = Host::output(4, 8);
+    let collector = host.collector();
+    let unknown = collector.output::<u64>(BACK).unwrap_err();
+    assert!(unknown.to_string().contains(&BACK.to_string()), "{unknown}");
+    let size = collector.output::<u32>(OUT).unwrap_err();
+    assert!(matches!(
+        size,
+        CollectorError::Channel(ChannelError::RecordSize {
+            record_size: 8,
+            type_size: 4,
+            ..
+        })
+    ));
+    let held: Receiver<u64> = collector.output(OUT).unwrap();
+    let taken = collector.output::<u64>(OUT).unwrap_err();
+    assert!(
+        matches!(&taken, CollectorError::Refused { code, .. } if code == "channel-already-open")
+    );
+    assert!(ring.primary().is_err(), "lent is taken");
+    drop(held);
+    collector.output::<u64>(OUT).unwrap();
+    let nowhere = Collector::connect("/nowhere/at-all.sock").unwrap_err();
+    assert!(nowhere.to_string().contains("/nowhere/at-all.sock"));
+    let private = OutputRing::new(4, 8, &OutputOptions::default()).unwrap();
+    assert!(matches!(
+        private.share(),
+        Err(ChannelError::NotShared { .. })
+    ));
+}
+
+#[test]
+fn the_ring_passes_between_local_and_remote_readers_without_a_gap() {
+    let (host, ring) = Host::output(8, 8);
+    let mut expected = 0;
+    for round in 0..50 {
+        for value in 0..4 {
+            send(&ring, round * 4 + value).unwrap();
+        }
+        let mut read = |receiver: &Receiver<u64>, count| {
+            for value in receiver.try_iter().take(count) {
+                assert_eq!(value, expected);
+                expected += 1;
+            }
+        };
+        read(&ring.primary().unwrap().typed().unwrap(), 2);
+        let collector = host.collector();
+        read(&collector.output(OUT).unwrap(), 2);
+        drop(collector);
+        host.wait_for_ended(round as u32 + 1);
+    }
+    assert_eq!(ring.delivered(), 200);
+    assert_eq!(ring.refused_cursors(), 0);
+}
+
+#[test]
+fn taps_of_other_processes_watch_and_take_nothing() {
+    let (host, ring) = Host::output(16, 8);
+    let collector = host.collector();
+    let tap: Receiver<u64> = collector.tap(OUT).unwrap();
+    let receiver: Receiver<u64> = ring.primary().unwrap().typed().unwrap();
+    for value in 0..8 {
+        send(&ring, value).unwrap();
+    }
+    assert_eq!(tap.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(ring.delivered(), 0);
+    for value in 0..100 {
+        assert!(receiver.try_recv().is_some());
+        send(&ring, value).unwrap();
+    }
+    let seen = tap.try_iter().count() as u64;
+    assert_eq!(seen + tap.lost(), 100);
+    ring.close();
+    assert_eq!(tap.recv(), Err(RecvError::Closed));
+}
+
+#[test]
+fn a_collector_hears_that_a_channel_closes_and_that_its_host_dies() {
+    let (host, ring) = Host::output(4, 8);
+    let receiver: Receiver<u64> = host.collector().output(OUT).unwrap();
+    send(&ring, 1).unwrap();
+    let waiting = thread::spawn(move || receiver.blocking().collect::<Vec<_>>());
+    ring.close();
+    assert_eq!(waiting.join().unwrap(), [1]);
+
+    let (host, ring) = Host::output(4, 8);
+    let receiver: Receiver<u64> = host.collector().output(OUT).unwrap();
+    send(&ring, 1).unwrap();
+    host.die();
+    assert_eq!(receiver.recv(), Ok(1));
+    assert_eq!(receiver.recv(), Err(RecvError::Closed));
+}
+
+#[test]
+fn another_process_receives_all_but_the_dropped() {
+    const RECORDS: u64 = 300_000;
+    let (host, ring) = Host::output(256, 8);
+    let (mut child, mut output) = other_process("count", &host);
+    thread::scope(|scope| {
+        // Numbers of two producers interleave; only one of them is checked for order.
+        let accepted = scope.spawn(|| {
+            (0..RECORDS)
+                .filter(|value| send(&ring, *value).is_ok())
+                .count()
+        });
+        assert_eq!(accepted.join().unwrap() as u64, ring.sent());
+    });
+    ring.close();
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success());
+    let expected = format!("RECEIVED {} DROPPED {}", ring.sent(), ring.dropped());
+    assert!(rest.contains(&expected), "{rest}, not {expected}");
+    assert_eq!(ring.sent() + ring.dropped(), RECORDS);
+    assert_eq!(ring.refused_cursors(), 0);
+}
+
+#[test]
+fn a_sleeping_process_is_woken_for_every_record() {
+    let (ring, back) = (shared_output(4, 8), shared_input(4, 8));
+    let host = Host::serve(Book {
+        outputs: HashMap::from([(OUT, ring.clone())]),
+        inputs: HashMap::from([(IN, back.clone())]),
+    });
+    let (mut child, _output) = other_process("echo", &host);
+    for round in 0..500 {
+        send(&ring, round).unwrap();
+        let answer = loop {
+            if let Some(value) = take(&back) {
+                break value;
+            }
+            thread::yield_now();
+        };
+        assert_eq!(answer, round);
+    }
+    ring.close();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn collectors_killed_in_the_middle_cost_records_at_most() {
+    const COLLECTORS: u32 = 12;
+    let (ring, back) = (shared_output(64, 8), shared_input(64, 8));
+    let host = Host::serve(Book {
+        outputs: HashMap::from([(OUT, ring.clone())]),
+        inputs: HashMap::from([(IN, back.clone())]),
+    });
+    let over = AtomicBool::new(false);
+    let mut flat = 0;
+    thread::scope(|scope| {
+        let producers: Vec<_> = (0..2)
+            .map(|slot: u32| {
+                let (ring, over) = (&ring, &over);
+                scope.spawn(move || {
+                    let mut attempts = 0_u64;
+                    while !over.load(Ordering::Acquire) {
+                        unsafe { ring.send(slot, (&raw const attempts).cast(), 8) }.ok();
+                        attempts += 1;
+                    }
+                    attempts
+                })
+            })
+            .collect();
+        for killed in 1..=COLLECTORS {
+            let (mut child, output) = other_process("read for ever", &host);
+            let before = ring.delivered();
+            while ring.delivered() < before + 1000 || take(&back).is_none() {
+                thread::yield_now();
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            drop(output);
+            host.wait_for_ended(killed);
+            if killed == 2 {
+                flat = open_descriptors();
+            }
+        }
+        over.store(true, Ordering::Release);
+        let attempts: u64 = producers.into_iter().map(|p| p.join().unwrap()).sum();
+        assert_eq!(ring.sent() + ring.dropped(), attempts);
+    });
+    assert!(
+        open_descriptors() <= flat + 20,
+        "other tests run beside this one"
+    );
+    // What is left is whole, numbered, and received by whoever comes next.
+    let receiver: Receiver<u64> = ring.primary().unwrap().typed().unwrap();
+    let left = ring.sent() - ring.delivered();
+    assert_eq!(receiver.try_iter().count() as u64, left);
+    assert_eq!(receiver.record_number(), ring.sent().checked_sub(1));
+}
+
+#[test]
+fn a_peer_cannot_truncate_grow_or_write_what_is_the_hosts() {
+    let (ring, back) = (shared_output(4, 8), shared_input(4, 8));
+    let host = Host::serve(Book {
+        outputs: HashMap::from([(OUT, ring.clone())]),
+        inputs: HashMap::from([(IN, back.clone())]),
+    });
+    let output = CollectorRequest::OpenOutput {
+        stream_id: OUT,
+        tap: false,
+    };
+    let (_output_socket, output) = ask_for_descriptors(&host.path, output);
+    let (_input_socket, input) =
+        ask_for_descriptors(&host.path, CollectorRequest::OpenInput { stream_id: IN });
+    assert_eq!((output.len(), input.len()), (2, 2));
+    for file in output.iter().chain(&input) {
+        assert_eq!(ftruncate(file, 0), Err(Errno::PERM));
+        assert_eq!(ftruncate(file, 1 << 20), Err(Errno::PERM));
+        let seals = rustix::fs::SealFlags::WRITE;
+        assert_eq!(rustix::fs::fcntl_add_seals(file, seals), Err(Errno::PERM));
+    }
+    for file in [&output[0], &input[0]] {
+        assert_eq!(rustix::io::pwrite(file, &[0xff; 64], 0), Err(Errno::PERM));
+        let holes = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        assert_eq!(fallocate(file, holes, 0, 4096), Err(Errno::PERM));
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let mapped = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                4096,
+                access,
+                MapFlags::SHARED,
+                file,
+                0,
+            )
+        };
+        assert_eq!(mapped.err(), Some(Errno::PERM));
+        // Neither through another way to the same file.
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file));
+        let again = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap();
+        assert_eq!(rustix::io::pwrite(&again, &[0xff; 64], 0), Err(Errno::PERM));
+    }
+    // Holes in the files that a peer may write are zeros to the host.
+    let holes = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    fallocate(output[1].as_fd(), holes, 0, 4096).unwrap();
+    fallocate(input[1].as_fd(), holes, 0, 4096).unwrap();
+    for value in 0..10 {
+        let _ = send(&ring, value);
+    }
+    assert_eq!((ring.sent(), ring.dropped()), (4, 6));
+    assert_eq!(take(&back), None);
+}
+
+#[test]
+fn a_garbage_cursor_is_refused_counted_and_forgotten_with_its_reader() {
+    let (host, ring) = Host::output(4, 8);
+    let mut ended = 0;
+    for garbage in [5, 1 << 40, u64::MAX, u64::MAX - 3, i64::MAX as u64] {
+        let request = CollectorRequest::OpenOutput {
+            stream_id: OUT,
+            tap: false,
+        };
+        let (socket, files) = ask_for_descriptors(&host.path, request);
+        let control = Words::of(&files[1]);
+        let start = control.at(0).load(Ordering::Relaxed);
+        assert_eq!(start, ring.delivered());
+        for value in 0..4 {
+            send(&ring, value).unwrap();
+        }
+        let refused = ring.refused_cursors();
+        control
+            .at(0)
+            .store(start.wrapping_add(garbage), Ordering::Relaxed);
+        assert_eq!(send(&ring, 9), Err(SendError::Full));
+        assert!(ring.reserve(0).is_null());
+        assert_eq!(ring.refused_cursors(), refused + 2);
+        // Backwards is no better.
+        control
+            .at(0)
+            .store(start.wrapping_sub(1), Ordering::Relaxed);
+        assert_eq!(send(&ring, 9), Err(SendError::Full));
+        assert_eq!(ring.delivered(), start);
+        drop(socket);
+        ended += 1;
+        host.wait_for_ended(ended);
+        // It keeps its mapping, and writes on; the next reader has a cursor of its own.
+        control.at(0).store(start + 4, Ordering::Relaxed);
+        let receiver: Receiver<u64> = ring.primary().unwrap().typed().unwrap();
+        let received: Vec<_> = receiver.try_iter().collect();
+        assert_eq!(
+            received,
+            [1, 2, 3],
+            "in a full ring, a reader that left costs one record"
+        );
+    }
+}
+
+#[test]
+fn no_sequence_of_cursors_and_wake_flags_upsets_the_producers() {
+    let (host, ring) = Host::output(16, 16);
+    let request = CollectorRequest::OpenOutput {
+        stream_id: OUT,
+        tap: false,
+    };
+    let (socket, files) = ask_for_descriptors(&host.path, request);
+    let control = Words::of(&files[1]);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+            while !over.load(Ordering::Acquire) {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                let head = ring.sent();
+                let garbage = match random % 5 {
+                    0 => head,
+                    1 => head.wrapping_add(random >> 60),
+                    2 => head.wrapping_sub(random >> 60),
+                    3 => random,
+                    _ => head.wrapping_sub(1),
+                };
+                control.at(0).store(garbage, Ordering::Relaxed);
+                control.at(16).store(random & 1, Ordering::Relaxed);
+            }
+        });
+        let producers: Vec<_> = (0..2_u32)
+            .map(|slot| {
+                let ring = &ring;
+                scope.spawn(move || {
+                    let (mut accepted, mut attempts) = (0_u64, 0_u64);
+                    while accepted < 5_000 {
+                        attempts += 1;
+                        let buffer = ring.reserve(slot);
+                        if buffer.is_null() {
+                            continue;
+                        }
+                        // The buffer is this thread's alone, whatever the peer vouches for.
+                        let stamp = u64::from(slot) << 32 | attempts;
+                        let words = buffer.cast::<[u64; 2]>();
+                        unsafe { words.write_volatile([stamp, !stamp]) };
+                        assert_eq!(unsafe { words.read_volatile() }, [stamp, !stamp]);
+                        accepted += u64::from(ring.commit(slot).is_ok());
+                    }
+                    (accepted, attempts)
+                })
+            })
+            .collect();
+        let totals = producers.into_iter().map(|p| p.join().unwrap());
+        let (accepted, attempts) = totals.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+        over.store(true, Ordering::Release);
+        assert_eq!(ring.sent(), accepted);
+        assert_eq!(ring.sent() + ring.dropped(), attempts);
+    });
+    drop(socket);
+    host.wait_for_ended(1);
+    // The next reader finds whole records.
+    let receiver: Receiver<[u64; 2]> = ring.primary().unwrap().typed().unwrap();
+    assert!(receiver.try_iter().all(|[stamp, check]| stamp == !check));
+    ring.send_bytes(&[0; 16]).unwrap();
+    assert_eq!(receiver.try_recv(), Some([0, 0]));
+}
+
+#[test]
+fn garbage_in_a_lane_is_the_senders_own() {
+    let ring = shared_input(4, 8);
+    let host = Host::serve(Book {
+        inputs: HashMap::from([(IN, ring.clone())]),
+        ..Book::default()
+    });
+    let (socket, files) =
+        ask_for_descriptors(&host.path, CollectorRequest::OpenInput { stream_id: IN });
+    let words = Words::of(&files[1]);
+    for word in 0..40 {
+        words
+            .at(word)
+            .store(u64::MAX / (word as u64 + 1), Ordering::Relaxed);
+    }
+    let honest: Sender<u64> = host.collector().input(IN).unwrap();
+    honest.send(&1).unwrap();
+    ring.send_bytes(&2_u64.to_ne_bytes()).unwrap();
+    let mut received: Vec<_> = std::iter::from_fn(|| take(&ring)).collect();
+    received.sort_unstable();
+    assert_eq!(received, [1, 2]);
+    // Claims that every place is published: each is taken once, and then there is nothing.
+    for place in 0..4 {
+        words
+            .at(16 + place)
+            .store(place as u64 + 1, Ordering::Relaxed);
+    }
+    assert_eq!(std::iter::from_fn(|| take(&ring)).take(10).count(), 4);
+    drop(socket);
+    host.wait_for_ended(1);
+    words.at(16).store(5, Ordering::Relaxed);
+    assert_eq!(take(&ring), None, "nobody looks at it any more");
+    // The next one in the lane starts clean.
+    let next: Sender<u64> = host.collector().input(IN).unwrap();
+    for value in 0..20 {
+        next.send(&value).unwrap();
+        assert_eq!(take(&ring), Some(value));
+    }
+}
+
+#[test]
+fn opening_and_closing_leaves_nothing_behind() {
+    let (ring, back) = (shared_output(64, 8), shared_input(64, 8));
+    let host = Host::serve(Book {
+        outputs: HashMap::from([(OUT, ring.clone())]),
+        inputs: HashMap::from([(IN, back.clone())]),
+    });
+    let mappings = || {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        maps.lines()
+            .filter(|line| line.contains("memfd:jbpf"))
+            .count()
+    };
+    let collector = host.collector();
+    let cycle = |value: u64| {
+        let receiver: Receiver<u64> = collector.output(OUT).unwrap();
+        let tap: Receiver<u64> = collector.tap(OUT).unwrap();
+        let sender: Sender<u64> = collector.input(IN).unwrap();
+        send(&ring, value).unwrap();
+        assert_eq!(receiver.recv(), Ok(value));
+        assert_eq!(tap.recv(), Ok(value));
+        sender.send(&value).unwrap();
+        assert_eq!(take(&back), Some(value));
+    };
+    cycle(0);
+    let (descriptors, maps) = (open_descriptors(), mappings());
+    for value in 1..500 {
+        cycle(value);
+    }
+    // Other tests of this process run at the same time: a leak would show as hundreds.
+    assert!(open_descriptors() < descriptors + 100);
+    assert!(mappings() < maps + 100);
+    assert_eq!(
+        collector
+            .tap::<u64>(OUT)
+            .unwrap()
+            .recv_timeout(Duration::ZERO),
+        Err(RecvError::Timeout)
+    );
+}
