@@ -130,6 +130,7 @@ impl InputMap {
             def.value_size,
             &InputOptions {
                 name: def.name.clone(),
+                ..InputOptions::default()
             },
         )
         .map_err(|source| MapError::channel(def, &source))?;
