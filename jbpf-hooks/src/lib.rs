@@ -60,7 +60,9 @@ pub mod __private {
 
     pub use crate::ENABLED;
     pub use crate::context::{ContextField, ContextLayout, ContextNumber, JbpfContext};
-    pub use crate::helper::{HelperArgument, HelperInfo, HelperResult, HelperValue, run};
+    pub use crate::helper::{
+        HelperArgument, HelperInfo, HelperResult, HelperValue, Registers, run,
+    };
     pub use crate::hook::{Hook, HookInfo, HookKind};
     pub use crate::layout::{DataLayout, Field, FieldType, JbpfData, Scalar, Type};
     pub use crate::region::{Bounds, ContextRegion, RegionTarget, WritableTarget};

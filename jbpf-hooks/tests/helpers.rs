@@ -75,6 +75,21 @@ fn count(map: MapRef<'_>, key: u32) -> u64 {
     before
 }
 
+/// Called as what expansions call their own items and variables.
+mod names {
+    use super::jbpf_helper;
+
+    #[jbpf_helper(id = 38)]
+    fn registers(argument0: u64, result: u64) -> u64 {
+        argument0 + result
+    }
+
+    #[jbpf_helper(id = 39)]
+    fn shim(r1: u64) -> u64 {
+        r1 * 2
+    }
+}
+
 #[jbpf_helper(id = 9)]
 fn elapsed(start: u64, end: u64) -> u64 {
     end - start
@@ -83,7 +98,7 @@ fn elapsed(start: u64, end: u64) -> u64 {
 mod inside {
     use super::Flow;
 
-    #[jbpf_helpers_alias::jbpf_helper(id = 63, name = "inside_total", crate = jbpf_helpers_alias)]
+    #[jbpf_helpers_alias::jbpf_helper(id = 63, name = "inside_total", crate = self::jbpf_helpers_alias)]
     pub fn total(flow: &Flow, more: &[u32; 2]) -> u64 {
         flow.bytes + u64::from(more[0]) + u64::from(more[1])
     }
@@ -230,6 +245,12 @@ fn a_panic_is_contained_counted_and_returns_zero() {
     assert_eq!(CALLS.get(), 2);
     assert_eq!(info.panics() - before, 2);
     assert_eq!(state, FLOW, "nothing is copied back");
+}
+
+#[test]
+fn helpers_may_have_any_name() {
+    assert_eq!(call(38, [3, 4, 0, 0, 0]), 7);
+    assert_eq!(call(39, [3, 0, 0, 0, 0]), 6);
 }
 
 #[test]

@@ -98,19 +98,37 @@ impl Arguments {
         }
     }
 
-    /// `name = path`.
+    /// `name = path`, a path that means the same wherever an expansion puts it.
     pub fn path(&self, name: &str, errors: &mut Diagnostics) -> Option<Path> {
         let meta = self.get(name)?;
-        if let Meta::NameValue(pair) = meta
-            && let Expr::Path(path) = &pair.value
-        {
-            return Some(path.path.clone());
+        let path = match meta {
+            Meta::NameValue(pair) => match &pair.value {
+                Expr::Path(path) => Some(&path.path),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some(path) = path else {
+            errors.error(
+                meta,
+                format_args!("`{name}` takes a path: `{name} = ::some::path`"),
+            );
+            return None;
+        };
+        let anchored = path.leading_colon.is_some()
+            || path.segments.first().is_some_and(|first| {
+                ["crate", "self", "super"]
+                    .iter()
+                    .any(|anchor| first.ident == anchor)
+            });
+        if !anchored {
+            errors.error(
+                path,
+                "begin the path with `::` for a crate, or with `crate`, `self` or `super` for a module",
+            );
+            return None;
         }
-        errors.error(
-            meta,
-            format_args!("`{name}` takes a path: `{name} = some::path`"),
-        );
-        None
+        Some(path.clone())
     }
 
     fn literal(&self, name: &str, what: &str, errors: &mut Diagnostics) -> Option<Lit> {

@@ -1,7 +1,7 @@
 //! `#[jbpf_helper]`: functions of the application that codelets call.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
     FnArg, Ident, ItemFn, LitInt, LitStr, Pat, Path, ReturnType, Safety, Signature, Type,
@@ -126,39 +126,41 @@ impl Helper {
         };
         let returns =
             quote_spanned!(returned.span()=> <#returned as #private::HelperResult>::RETURNS);
-        let check = quote!(#private::rules::fits_registers(ARGUMENTS););
+        let check = quote!(#private::rules::fits_registers(__JBPF_ARGUMENTS););
         let check = respanned(check, ident.span());
         let body = self.call();
+        let (call, registers) = (local("call"), local("registers"));
         quote! {
             #function
 
             #(#cfgs)*
             const _: () = {
-                static INFO: #private::HelperInfo = #private::HelperInfo {
+                static __JBPF_INFO: #private::HelperInfo = #private::HelperInfo {
                     id: #id,
                     name: #name,
                     argument_names: &[#(#argument_names),*],
-                    arguments: ARGUMENTS,
+                    arguments: __JBPF_ARGUMENTS,
                     returns: #returns,
-                    shim,
+                    shim: __jbpf_shim,
                     file: #private::core::file!(),
                     line: #line,
                     docs: #docs,
                     panics: #private::core::sync::atomic::AtomicU64::new(0),
                 };
-                const ARGUMENTS: &[#private::HelperArgument] = &[#(#arguments),*];
+                const __JBPF_ARGUMENTS: &[#private::HelperArgument] = &[#(#arguments),*];
                 const _: () = { #check };
 
-                // SAFETY (of callers): the registers hold what `INFO.arguments` says.
-                unsafe extern "C" fn shim(r1: u64, r2: u64, r3: u64, r4: u64, r5: u64) -> u64 {
+                // SAFETY (of callers): the registers hold what `__JBPF_INFO.arguments` says.
+                unsafe extern "C" fn __jbpf_shim(r1: u64, r2: u64, r3: u64, r4: u64, r5: u64) -> u64 {
+                    let #call = |#registers: &mut #private::Registers<'_>| { #body };
                     // SAFETY: the registers are as the caller promises, and the closure takes them in the
-                    // order of the parameters, each by the kind that `ARGUMENTS` was made of.
-                    unsafe { #private::run(&INFO, [r1, r2, r3, r4, r5], |registers| { #body }) }
+                    // order of the parameters, each by the kind that `__JBPF_ARGUMENTS` was made of.
+                    unsafe { #private::run(&__JBPF_INFO, [r1, r2, r3, r4, r5], #call) }
                 }
 
                 #[#private::linkme::distributed_slice(#private::JBPF_HELPERS_V1)]
                 #[linkme(crate = #private::linkme)]
-                static ENTRY: &#private::HelperInfo = &INFO;
+                static __JBPF_ENTRY: &#private::HelperInfo = &__JBPF_INFO;
             };
         }
     }
@@ -166,49 +168,51 @@ impl Helper {
     /// Takes the parameters, calls the function, and copies back what it may have changed.
     fn call(&self) -> TokenStream {
         let ident = &self.function.sig.ident;
+        let (registers, result) = (local("registers"), local("result"));
         let mut takes = TokenStream::new();
         let mut passed = Vec::new();
         let mut stores = TokenStream::new();
         for (index, parameter) in self.parameters.iter().enumerate() {
-            let local = format_ident!("argument{index}");
-            match &parameter.kind {
-                Kind::Value(ty) => {
-                    takes
-                        .extend(quote_spanned!(ty.span()=> let #local = registers.value::<#ty>();));
-                    passed.push(quote!(#local));
-                }
-                Kind::Readable(ty) => {
-                    takes.extend(
-                        quote_spanned!(ty.span()=> let #local = registers.readable::<#ty>();),
-                    );
-                    passed.push(quote!(&#local));
-                }
+            let argument = local(&format!("argument{index}"));
+            let (take, pass) = match &parameter.kind {
+                Kind::Value(ty) => (
+                    quote_spanned!(ty.span()=> let #argument = #registers.value::<#ty>();),
+                    quote!(#argument),
+                ),
+                Kind::Readable(ty) => (
+                    quote_spanned!(ty.span()=> let #argument = #registers.readable::<#ty>();),
+                    quote!(&#argument),
+                ),
                 Kind::Writable(ty) => {
-                    takes.extend(
-                        quote_spanned!(ty.span()=> let mut #local = registers.writable::<#ty>();),
-                    );
-                    passed.push(quote!(#local.get_mut()));
-                    stores.extend(quote!(#local.store();));
+                    stores.extend(quote!(#argument.store();));
+                    (
+                        quote_spanned!(ty.span()=> let mut #argument = #registers.writable::<#ty>();),
+                        quote!(#argument.get_mut()),
+                    )
                 }
-                Kind::Bytes => {
-                    takes.extend(quote!(let #local = registers.bytes();));
-                    passed.push(quote!(&#local));
-                }
-            }
+                Kind::Bytes => (
+                    quote!(let #argument = #registers.bytes();),
+                    quote!(&#argument),
+                ),
+            };
+            takes.extend(take);
+            passed.push(pass);
         }
-        let unused = self
-            .parameters
-            .is_empty()
-            .then(|| quote!(let _ = registers;));
         quote! {
-            #unused
+            // There may be none to take.
+            let _ = &#registers;
             #takes
             #[allow(clippy::let_unit_value)]
-            let result = #ident(#(#passed),*);
+            let #result = #ident(#(#passed),*);
             #stores
-            result
+            #result
         }
     }
+}
+
+/// A variable that no function of the user's can be confused with, whatever its name.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
 }
 
 impl Parameter {
@@ -223,6 +227,13 @@ impl Parameter {
             );
             return None;
         };
+        if let Some(lifetime) = named_lifetime(typed.ty.to_token_stream()) {
+            errors.error(
+                lifetime,
+                "codelets lend what they pass until the call returns: leave the lifetime out, or write `'_`",
+            );
+            return None;
+        }
         let kind = match &*typed.ty {
             Type::Reference(reference) => Kind::of_reference(reference, errors)?,
             ty => {
@@ -426,6 +437,26 @@ fn check_c_name(name: &LitStr, errors: &mut Diagnostics) {
             "codelets in C call the helper by this name: letters, digits and underscores",
         );
     }
+}
+
+/// The first lifetime with a name among the tokens of a type.
+fn named_lifetime(tokens: TokenStream) -> Option<Ident> {
+    let mut after_quote = false;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) if after_quote && ident != "_" => return Some(ident),
+            TokenTree::Group(group) => {
+                if let Some(found) = named_lifetime(group.stream()) {
+                    return Some(found);
+                }
+                after_quote = false;
+            }
+            other => {
+                after_quote = matches!(other, TokenTree::Punct(punct) if punct.as_char() == '\'')
+            }
+        }
+    }
+    None
 }
 
 fn is_named(ty: &Type, name: &str) -> bool {

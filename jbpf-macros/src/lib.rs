@@ -21,7 +21,7 @@ use proc_macro::TokenStream;
 /// Makes a function a hook: a place where codelets run.
 ///
 /// ```
-/// # use jbpf_hooks::{jbpf_data, jbpf_hook};
+/// # use renamed_hooks::{jbpf_data, jbpf_hook};
 /// # #[jbpf_data]
 /// # struct Packet { seq_no: i32 }
 /// # #[jbpf_data]
@@ -55,7 +55,7 @@ use proc_macro::TokenStream;
 /// * `control`: the one attached codelet's return value is the answer. The function returns `u64`.
 /// * `program_type = "..."`: codelets whose section says another declared type are refused.
 /// * `max_instructions = N`: the longest path of a codelet that is accepted here.
-/// * `crate = path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
+/// * `crate = ::path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
 ///
 /// # What it makes
 ///
@@ -74,7 +74,7 @@ pub fn jbpf_hook(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// other structs of this kind, without padding between or after them.
 ///
 /// ```
-/// # use jbpf_hooks::jbpf_data;
+/// # use renamed_hooks::jbpf_data;
 /// #[jbpf_data]
 /// struct Packet { seq_no: i32, value: i32, #[jbpf(text)] name: [u8; 32] }
 ///
@@ -86,7 +86,7 @@ pub fn jbpf_hook(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Padding is refused, because codelets would read bytes that were never initialised:
 ///
 /// ```compile_fail
-/// # use jbpf_hooks::jbpf_data;
+/// # use renamed_hooks::jbpf_data;
 /// #[jbpf_data]
 /// struct Padded { short: u8, long: u32 }
 /// ```
@@ -94,7 +94,7 @@ pub fn jbpf_hook(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// # Arguments
 ///
 /// * `read_only`: leaves `FromBytes` out. The type can be behind `&`, and not behind `&mut`.
-/// * `crate = path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
+/// * `crate = ::path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
 #[proc_macro_attribute]
 pub fn jbpf_data(arguments: TokenStream, item: TokenStream) -> TokenStream {
     data::expand_attribute(arguments.into(), item.into()).into()
@@ -112,7 +112,7 @@ pub fn derive_data(item: TokenStream) -> TokenStream {
 /// Makes a `repr(C)` struct of your own a hook's context.
 ///
 /// ```
-/// # use jbpf_hooks::{JbpfContext, Region, jbpf_data, jbpf_hook};
+/// # use renamed_hooks::{JbpfContext, Region, jbpf_data, jbpf_hook};
 /// # #[jbpf_data]
 /// # struct Slot { frame: u32 }
 /// #[derive(JbpfContext)]
@@ -139,7 +139,7 @@ pub fn derive_context(item: TokenStream) -> TokenStream {
 /// Declares a helper: a function of the application that codelets call.
 ///
 /// ```
-/// # use jbpf_hooks::{jbpf_data, jbpf_helper};
+/// # use renamed_hooks::{jbpf_data, jbpf_helper};
 /// # #[jbpf_data]
 /// # struct FlowKey { source: u32, target: u32 }
 /// /// Puts a flow into another class; returns the old one.
@@ -161,7 +161,7 @@ pub fn derive_context(item: TokenStream) -> TokenStream {
 /// * `id = N`: the number that codelets call, 32 to 63. Or a built-in one that may be replaced and whose
 ///   parameters are then given: 7 `()`, 8 `(start)`, 9 `(start, end)`, 14 `()`, 15 `()`, all numbers.
 /// * `name = "..."`: the name in the C header; the function's own by default.
-/// * `crate = path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
+/// * `crate = ::path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
 #[proc_macro_attribute]
 pub fn jbpf_helper(arguments: TokenStream, item: TokenStream) -> TokenStream {
     helper::expand(arguments.into(), item.into()).into()

@@ -31,10 +31,11 @@ use crate::layout::{FieldType, Scalar};
 /// `registers` hold what `info.arguments` says, as a verified codelet passes them, and `body` takes
 /// them in that order, each with the method of [`Registers`] for its kind and type.
 #[inline]
-pub unsafe fn run<'call, R: HelperResult>(
+pub unsafe fn run<R: HelperResult>(
     info: &HelperInfo,
     registers: [u64; 5],
-    body: impl FnOnce(&mut Registers<'call>) -> R,
+    // For any lifetime: what the registers lend cannot be kept beyond the call.
+    body: impl for<'call> FnOnce(&mut Registers<'call>) -> R,
 ) -> u64 {
     let mut registers = Registers {
         left: registers.into_iter(),

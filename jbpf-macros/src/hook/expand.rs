@@ -159,7 +159,7 @@ impl HookFunction {
             const _: () = {
                 #[#private::linkme::distributed_slice(#private::JBPF_HOOKS_V1)]
                 #[linkme(crate = #private::linkme)]
-                static ENTRY: &#private::Hook = &#hook;
+                static __JBPF_ENTRY: &#private::Hook = &#hook;
             };
         }
     }
@@ -213,6 +213,7 @@ impl HookFunction {
         match &self.input {
             Input::Parameters(parameters) => {
                 let context_type = generated_name(&self.function.sig.ident);
+                let (words, context) = (local("bounds"), local("context"));
                 let given = parameters
                     .iter()
                     .filter(|parameter| !matches!(parameter.role, Role::Skip));
@@ -230,17 +231,17 @@ impl HookFunction {
                     #[inline(never)]
                     #[allow(clippy::too_many_arguments)]
                     fn __jbpf_fire(#(#given),*) -> #answer_type {
-                        let bounds = #bounds;
-                        let mut context = #context_type {
-                            data: bounds.data,
-                            data_end: bounds.data_end,
+                        let #words = #bounds;
+                        let mut #context = #context_type {
+                            data: #words.data,
+                            data_end: #words.data_end,
                             meta_data: #meta_data,
                             #(#fields)*
                             #padding: [0; _],
                         };
                         // SAFETY: this is the hook that was declared with this context, and the bounds
                         // are those of a reference that lives until the end of this call.
-                        unsafe { #hook.#method(&mut context) }
+                        unsafe { #hook.#method(&mut #context) }
                     }
                 }
             }
@@ -257,6 +258,7 @@ impl HookFunction {
 
     /// What an armed call does before the body.
     fn armed_call(&self, private: &TokenStream) -> TokenStream {
+        let (answer, context) = (local("answer"), local("context"));
         match &self.input {
             Input::Parameters(parameters) => {
                 let given = parameters
@@ -271,8 +273,8 @@ impl HookFunction {
                     });
                 if self.arguments.control {
                     quote! {
-                        if let #private::core::option::Option::Some(answer) = __jbpf_fire(#(#given),*) {
-                            return answer;
+                        if let #private::core::option::Option::Some(#answer) = __jbpf_fire(#(#given),*) {
+                            return #answer;
                         }
                     }
                 } else {
@@ -282,16 +284,16 @@ impl HookFunction {
             // Moved into a local of this branch: a context whose own address was taken would be written
             // to memory in idle calls, too.
             Input::Context { ident, .. } if self.arguments.control => quote! {
-                let mut context = #ident;
-                if let #private::core::option::Option::Some(answer) = __jbpf_fire(&mut context) {
-                    return answer;
+                let mut #context = #ident;
+                if let #private::core::option::Option::Some(#answer) = __jbpf_fire(&mut #context) {
+                    return #answer;
                 }
-                return __jbpf_body(context);
+                return __jbpf_body(#context);
             },
             Input::Context { ident, .. } => quote! {
-                let mut context = #ident;
-                __jbpf_fire(&mut context);
-                return __jbpf_body(context);
+                let mut #context = #ident;
+                __jbpf_fire(&mut #context);
+                return __jbpf_body(#context);
             },
         }
     }
@@ -389,6 +391,11 @@ fn parameter_name(input: &FnArg) -> Option<&Ident> {
         },
         FnArg::Receiver(_) => None,
     }
+}
+
+/// A variable that no parameter of the user's can be confused with, whatever its name.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
 }
 
 fn padding_field(index: usize) -> Ident {

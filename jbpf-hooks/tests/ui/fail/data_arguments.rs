@@ -5,4 +5,9 @@ struct Packet {
     seq_no: i32,
 }
 
+#[jbpf_data(crate = jbpf_hooks)]
+struct Response {
+    seq_no: i32,
+}
+
 fn main() {}
