@@ -2,6 +2,7 @@
 //!
 //! A function of Rust stands in for machine code: it reads the context through its address alone, at the
 //! offsets that the hook's layout declares, as a codelet does.
+#![cfg(not(feature = "disabled"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
