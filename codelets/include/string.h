@@ -1,7 +1,7 @@
 /*
  * Memory and strings, for codelets.
  *
- * There is no libc to call: each of the first four must be inlined by the compiler, which takes a
+ * There is no libc to call: memcpy, memmove and memset must be inlined by the compiler, which takes a
  * size that is a constant of some hundred bytes at most. For sizes that are only known at run time write a loop
  * with a constant bound.
  */
@@ -13,7 +13,20 @@
 #define memcpy(to, from, size) __builtin_memcpy((to), (from), (size))
 #define memmove(to, from, size) __builtin_memmove((to), (from), (size))
 #define memset(to, byte, size) __builtin_memset((to), (byte), (size))
-#define memcmp(a, b, size) __builtin_memcmp((a), (b), (size))
+#define memcmp(a, b, size) jbpf_memcmp((a), (b), (size))
+
+/* Compares `size` bytes: 0 when equal, else the difference of the first two that differ. Compilers do not
+ * inline their own memcmp reliably. */
+static inline __attribute__((always_inline, unused)) int
+jbpf_memcmp(const void *a, const void *b, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        int difference = ((const unsigned char *)a)[i] - ((const unsigned char *)b)[i];
+        if (difference != 0)
+            return difference;
+    }
+    return 0;
+}
 
 /* Length of a text in an array of `size` bytes; `size` when it has no terminator. */
 static inline __attribute__((always_inline, unused)) size_t

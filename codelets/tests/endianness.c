@@ -1,6 +1,6 @@
 // Turns big-endian fields of all widths around.
 // expect: accept
-// run: region=0102010203040102030405060708 => r0=578437695752307207 region=0201040302010102030405060708
+// run: region=0102010203040102030405060708 => r0=72623859790382856 region=0201040302010102030405060708
 #include "jbpf_defs.h"
 
 struct header {
@@ -18,6 +18,5 @@ uint64_t jbpf_main(void *state)
         return -1;
     header->a = __builtin_bswap16(header->a);
     header->b = __builtin_bswap32(header->b);
-    return header->c - (header->a == 0x0102) - (uint64_t)(header->b == 0x01020304) * 0 +
-           (__builtin_bswap64(header->c) != 0x0102030405060708);
+    return __builtin_bswap64(header->c);
 }

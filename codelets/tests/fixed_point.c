@@ -15,7 +15,7 @@ uint64_t jbpf_main(void *state)
     struct pair *pair = (void *)ctx->data;
     if ((uint64_t)(pair + 1) > ctx->data_end)
         return -1;
-    /* 10.0 * 0.7 + 20.0 * 0.3, with 8 bits after the point: 13.0 would be 3328 but for the rounding of the weights. */
+    /* 10 * 3/4 + 20 * 1/4 + 1/2 = 13, which is 3328 with 8 bits after the point. */
     fixedpt a = double_to_fixed(pair->a), b = double_to_fixed(pair->b);
     fixedpt average = fixedpt_add(fixedpt_mul(a, fixedpt_rconst(0.75)), fixedpt_mul(b, fixedpt_rconst(0.25)));
     average = fixedpt_add(average, fixedpt_div(fixedpt_fromint(1), fixedpt_fromint(2)));

@@ -1,6 +1,6 @@
 // Roots, angles and powers in fixed-point numbers.
 // expect: accept
-// run: region=0004000000c80000 => r0=0 region=0002000000c80000b6000000
+// run: region=0004000000000000c8000000 => r0=0 region=0002000000000000b4000000
 // run: region=ff => r0=-1
 #include "jbpf_defs.h"
 #include "jbpf_helper.h"

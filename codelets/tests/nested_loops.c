@@ -1,6 +1,6 @@
 // Multiplies two matrices.
 // expect: accept
-// run: region=0100000002000000030000000400000005000000060000000700000008000000090000000100000002000000030000000400000005000000060000000700000008000000090000000000 => r0=621
+// run: region=0100000002000000030000000400000005000000060000000700000008000000090000000100000002000000030000000400000005000000060000000700000008000000090000000000 => r0=729
 #include "jbpf_defs.h"
 
 struct matrix {
@@ -18,14 +18,14 @@ uint64_t jbpf_main(void *state)
     struct input *input = (void *)ctx->data;
     if ((uint64_t)(input + 1) > ctx->data_end)
         return -1;
-    uint64_t trace_and_sum = 0;
+    uint64_t total = 0;
     for (int i = 0; i < 3; i++) {
         for (int j = 0; j < 3; j++) {
             uint32_t sum = 0;
             for (int k = 0; k < 3; k++)
                 sum += input->a.at[i][k] * input->b.at[k][j];
-            trace_and_sum += sum;
+            total += sum;
         }
     }
-    return trace_and_sum;
+    return total;
 }
