@@ -94,6 +94,29 @@ jbpf_q32_mul(uint64_t a, uint64_t b)
     return ((a_high * b_high) << 32) + a_high * b_low + a_low * b_high + ((a_low * b_low) >> 32);
 }
 
+/*
+ * Choices inside of loops are made by arithmetic: a branch in each of forty rounds is two to the power of
+ * forty paths to whoever verifies the codelet. This keeps the compiler from making branches of them
+ * again.
+ */
+#define JBPF_OPAQUE(value) __asm__("" : "+r"(value))
+
+/* Shifts `value` left until its highest bit is bit `top`, which is 62 or 63; the number of steps. Not for 0. */
+JBPF_FIXEDPT_FUNCTION unsigned int
+jbpf_normalise(uint64_t *value, unsigned int top)
+{
+    unsigned int steps = 0;
+    for (unsigned int step = 32; step > 0; step >>= 1) {
+        /* 1 when the upper bits are zero: only then does the subtraction wrap. */
+        uint64_t upper = *value >> (top + 1 - step);
+        uint64_t empty = (upper - 1) >> 63;
+        JBPF_OPAQUE(empty);
+        *value <<= empty * step;
+        steps += (unsigned int)empty * step;
+    }
+    return steps;
+}
+
 /* The magnitude of a fixedpt. */
 JBPF_FIXEDPT_FUNCTION fixedptu
 jbpf_fixedpt_magnitude(fixedpt a)
@@ -147,11 +170,13 @@ jbpf_fixedpt_divide(fixedptu a, fixedptu b)
     for (int i = 0; i < FIXEDPT_FBITS; i++) {
         uint64_t carry = rest >> 63;
         rest <<= 1;
-        quotient <<= 1;
-        if (carry || rest >= b) {
-            rest -= b;
-            quotient |= 1;
-        }
+        /* Whether b fits: a bit went out at the top, or the subtraction does not borrow. */
+        uint64_t difference = rest - b;
+        uint64_t borrow = ((~rest & b) | ((~rest | b) & difference)) >> 63;
+        uint64_t fits = carry | (borrow ^ 1);
+        JBPF_OPAQUE(fits);
+        rest -= b * fits;
+        quotient = (quotient << 1) | fits;
     }
     return quotient;
 #endif
@@ -222,11 +247,12 @@ fixedpt_sqrt(fixedpt a)
         else if (at == -1)
             two = ((fixedptu)a << 1) & 3;
         rest = (rest << 2) | two;
-        root <<= 1;
-        if (rest > root << 1) {
-            rest -= (root << 1) + 1;
-            root |= 1;
-        }
+        /* The next digit is 1 when twice the root and 1 more fit; none of these has 63 bits. */
+        uint64_t trial = (root << 2) + 1;
+        uint64_t fits = ((rest - trial) >> 63) ^ 1;
+        JBPF_OPAQUE(fits);
+        rest -= trial * fits;
+        root = (root << 1) | fits;
     }
     return (fixedpt)root;
 }
@@ -272,12 +298,7 @@ jbpf_q32_ln(fixedpt x, int *negative)
     int exponent = FIXEDPT_WBITS - 2;
     /* x = mantissa * 2^exponent, the mantissa from 1 to 2. */
     mantissa = (uint64_t)x << (64 - FIXEDPT_BITS);
-    for (int step = 32; step > 0; step >>= 1) {
-        if (mantissa < 1ULL << (63 - step)) {
-            mantissa <<= step;
-            exponent -= step;
-        }
-    }
+    exponent -= jbpf_normalise(&mantissa, 62);
     mantissa >>= 30;
     /* ln m = 2 (s + s^3/3 + s^5/5 + ...) with s = (m - 1) / (m + 1), at most 1/3. */
     ratio = ((mantissa - JBPF_Q32_ONE) << 30) / ((mantissa + JBPF_Q32_ONE) >> 2);
@@ -401,11 +422,13 @@ fixedpt_str(fixedpt a, char *str, int max_dec)
     uint64_t whole = (uint64_t)magnitude >> FIXEDPT_FBITS;
     uint64_t fraction = (uint64_t)magnitude & FIXEDPT_FMASK;
     char digits[10] = {};
-    unsigned int used = 0, length = 0, keep;
+    unsigned int used = 0, length = 0;
     unsigned int decimals = max_dec == -1 ? 2 : max_dec < -1 || max_dec > 15 ? 15 : max_dec;
 
     if (a < 0)
         str[length++] = '-';
+    /* Or the compiler makes an address by `or`, which is not defined on pointers. */
+    JBPF_OPAQUE(length);
     /* Whole parts have at most ten digits: FIXEDPT_WBITS is 32 at most. */
     for (int i = 9; i >= 0; i--) {
         digits[i] = (char)('0' + whole % 10);
@@ -418,21 +441,26 @@ fixedpt_str(fixedpt a, char *str, int max_dec)
             length++;
         }
     }
-    keep = length;
     str[length & 31] = '.';
     length++;
     for (unsigned int i = 0; i < 15; i++) {
-        /* With more than 60 fraction bits a further digit would not fit; there are at most 56. */
+        if (i >= decimals)
+            break;
+        /* There are 56 fraction bits at most: a further digit fits. */
         fraction *= 10;
         str[length & 31] = (char)('0' + (fraction >> FIXEDPT_FBITS));
         fraction &= FIXEDPT_FMASK;
-        if (i < decimals) {
-            length++;
-            if (str[(length - 1) & 31] != '0')
-                keep = length;
-        }
+        length++;
     }
-    str[keep & 31] = 0;
+    /* Back over the zeros at the end, and over the point when nothing follows it. */
+    for (unsigned int i = 0; i < 15; i++) {
+        if (str[(length - 1) & 31] != '0' || i >= decimals)
+            break;
+        length--;
+    }
+    if (str[(length - 1) & 31] == '.')
+        length--;
+    str[length & 31] = 0;
 }
 
 /* The same, in a buffer that all calls share. */
@@ -455,12 +483,7 @@ jbpf_fixedpt_to_bits(fixedpt a, int mantissa_bits, int bias)
     int exponent = 63 - FIXEDPT_FBITS + bias;
     if (mantissa == 0)
         return 0;
-    for (int step = 32; step > 0; step >>= 1) {
-        if (mantissa < 1ULL << (64 - step)) {
-            mantissa <<= step;
-            exponent -= step;
-        }
-    }
+    exponent -= jbpf_normalise(&mantissa, 63);
     /* The highest bit is implied. */
     mantissa = (mantissa << 1) >> (64 - mantissa_bits);
     return (((sign << (mantissa_bits == 52 ? 11 : 8)) | (uint64_t)exponent) << mantissa_bits) |

@@ -9,7 +9,7 @@ SEC("jbpf_generic")
 uint64_t jbpf_main(void *state)
 {
     struct jbpf_generic_ctx *ctx = state;
-    uint32_t n = ctx->ctx_id & 31;
+    uint64_t n = ctx->ctx_id & 31;
     uint64_t product = 1;
     while (n > 0) {
         product *= n;

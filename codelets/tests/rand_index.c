@@ -7,11 +7,11 @@
 SEC("jbpf_generic")
 uint64_t jbpf_main(void *state)
 {
-    uint8_t seen[10] = {0};
+    uint8_t seen[16] = {0};
     for (int i = 0; i < 20; i++)
-        seen[(uint32_t)jbpf_rand() % 10] = 1;
+        seen[(uint32_t)jbpf_rand() % 16] = 1;
     uint32_t sum = 0;
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 16; i++)
         sum += seen[i];
     return sum == 0;
 }
