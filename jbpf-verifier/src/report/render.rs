@@ -48,23 +48,40 @@ fn places<'a>(group: Group<'a>, rejection: &'a Rejection) -> Group<'a> {
         .obligation
         .as_deref()
         .unwrap_or_else(|| rejection.code.title());
-    let group = group.element(match &rejection.location {
+    let (place, origin) = (&rejection.location, rejection.origin.as_ref());
+    let failing = match place {
         Some(line) => source(line, AnnotationKind::Primary, label),
         None => rejection.failing().snippet(AnnotationKind::Primary, label),
-    });
-    let Some(origin) = &rejection.origin else {
-        return group;
     };
-    match &origin.location {
+    let Some(origin) = origin else {
+        return group.element(failing);
+    };
+    match (&origin.location, place) {
         // The same place twice says nothing new; the note on the instruction does.
-        Some(line) if rejection.location.as_ref() == Some(line) => {
-            group.element(Level::NOTE.message(normalize_untrusted_str(&same_line(origin))))
+        (Some(line), Some(place)) if line == place => group
+            .element(failing)
+            .element(Level::NOTE.message(normalize_untrusted_str(&same_line(origin)))),
+        (Some(line), Some(place)) if line.is_line_of(place) => {
+            group.element(failing.annotation(mark(line, AnnotationKind::Context, &origin.what)))
         }
-        Some(line) => group.element(source(line, AnnotationKind::Context, &origin.what)),
-        None => {
-            let shown = rejection.explaining(origin);
-            group.element(shown.snippet(AnnotationKind::Context, &origin.what))
+        (Some(line), _) => {
+            group
+                .element(failing)
+                .element(source(line, AnnotationKind::Context, &origin.what))
         }
+        (None, _) => {
+            let explaining = rejection.explaining(origin);
+            group
+                .element(failing)
+                .element(explaining.snippet(AnnotationKind::Context, &origin.what))
+        }
+    }
+}
+
+impl SourceLine {
+    /// Whether both are the same line, at whatever columns.
+    fn is_line_of(&self, other: &Self) -> bool {
+        (self.line, &self.file, &self.text) == (other.line, &other.file, &other.text)
     }
 }
 
@@ -82,11 +99,15 @@ fn source<'a>(
     kind: AnnotationKind,
     label: &'a str,
 ) -> Snippet<'a, Annotation<'a>> {
-    let text = first_line(&line.text);
-    Snippet::source(text)
+    Snippet::source(first_line(&line.text))
         .path(first_line(&line.file))
         .line_start(usize::try_from(line.line).unwrap_or_default())
-        .annotation(kind.span(word_at(text, line.column)).label(label))
+        .annotation(mark(line, kind, label))
+}
+
+fn mark<'a>(line: &SourceLine, kind: AnnotationKind, label: &'a str) -> Annotation<'a> {
+    let word = word_at(first_line(&line.text), line.column);
+    kind.span(word).label(label)
 }
 
 /// An instruction that is shown where a source line is missing.
@@ -165,8 +186,9 @@ fn notes(rejection: &Rejection) -> Vec<String> {
             .map(|(name, value)| format!("{name} = {value}"));
         notes.push(block("registers there", registers));
     }
-    if !rejection.path.is_empty() {
-        notes.push(block("the path there", rejection.path.iter().map(step)));
+    let path = way(rejection);
+    if !path.is_empty() {
+        notes.push(block("the path there", path.into_iter()));
     }
     if rejection.frames.len() > 1 {
         notes.push(block(
@@ -186,6 +208,28 @@ fn within(rejection: &Rejection) -> String {
         ),
         None => format!(" of {}", first_line(&rejection.program)),
     }
+}
+
+/// The steps to the failure, without the failure itself, which is shown already. Loops repeat steps:
+/// a run of equal ones is told once.
+fn way(rejection: &Rejection) -> Vec<String> {
+    let steps = rejection
+        .path
+        .iter()
+        .filter(|step| step.what != rejection.message)
+        .map(step);
+    let mut runs: Vec<(String, usize)> = Vec::new();
+    for step in steps {
+        match runs.last_mut() {
+            Some((last, times)) if *last == step => *times += 1,
+            _ => runs.push((step, 1)),
+        }
+    }
+    let told = |(step, times)| match times {
+        1 => step,
+        _ => format!("{step} ({times} times)"),
+    };
+    runs.into_iter().map(told).collect()
 }
 
 fn step(step: &PathStep) -> String {
@@ -353,6 +397,38 @@ error[E0025]: `r0` may be null here
             text.contains("= note: on the same line, instruction 9 (`call 1`): the result"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn an_origin_elsewhere_on_the_failing_line_is_marked_there() {
+        let mut rejection = with_source();
+        if let Some(origin) = &mut rejection.origin {
+            origin.location = Some(line(12, 6, "    *seen = counter->seen;"));
+        }
+        let text = render(&rejection, false);
+        assert_eq!(text.matches("12 |").count(), 1, "{text}");
+        assert!(text.contains("^^^^^^^ reads 4 bytes"), "{text}");
+        assert!(
+            text.contains("the result of map_lookup_elem may be null"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn repeated_steps_are_told_once_and_the_failure_is_not_repeated() {
+        let mut rejection = with_source();
+        let step = rejection.path[0].clone();
+        let failure = PathStep {
+            what: rejection.message.clone(),
+            ..step.clone()
+        };
+        rejection.path = vec![step.clone(), step.clone(), step, failure];
+        let text = render(&rejection, false);
+        assert!(
+            text.contains("codelets/echo.c:8: if r2 > r3: not taken (3 times)"),
+            "{text}"
+        );
+        assert_eq!(text.matches("may be null here").count(), 1, "{text}");
     }
 
     #[test]
