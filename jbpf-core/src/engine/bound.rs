@@ -184,9 +184,14 @@ impl BoundCodelet {
             })
     }
 
+    /// The program as a function of its own, if some dispatch function called it.
+    pub(super) fn compiled_before(&self) -> Option<&CodeletCode> {
+        self.compiled.get()
+    }
+
     /// The program as a function of its own, compiled on the first call.
     pub(super) fn compiled(&self) -> Result<&CodeletCode, EngineError> {
-        if let Some(code) = self.compiled.get() {
+        if let Some(code) = self.compiled_before() {
             return Ok(code);
         }
         let code = CodeletCode::compile(self)?;

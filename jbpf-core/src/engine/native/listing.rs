@@ -54,8 +54,8 @@ pub fn list_dispatch(
     codelets: &[Arc<BoundCodelet>],
     stats: Option<&HookStats>,
 ) -> Result<Listing, EngineError> {
-    let names = Names::of(codelets, stats);
     let functions = dispatch::list(baseline()?, kind, codelets, stats)?;
+    let names = Names::of(codelets, stats);
     Ok(Listing {
         functions: functions
             .into_iter()
@@ -78,6 +78,9 @@ impl Names {
             names.add(address_of(codelet.environment()), 1, || {
                 format!("{}.environment", codelet.name())
             });
+            if let Some(code) = codelet.compiled_before() {
+                names.add(code.entry() as u64, 1, || codelet.name().to_owned());
+            }
             for map in codelet.maps() {
                 let name = &map.def().name;
                 names.add(address_of(&raw const **map), 1, || name.clone());

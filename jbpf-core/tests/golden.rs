@@ -1,0 +1,338 @@
+//! What the native engine makes of small programs: Cranelift IR as lowered, and machine code, held in
+//! `tests/golden/`. A change of either shows up as a difference to read; `BLESS=1 cargo test -p jbpf-core
+//! --test golden` writes what is there now.
+//!
+//! The machine code is that of x86-64 without optional features, so the test runs there alone.
+
+#![cfg(target_arch = "x86_64")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jbpf_core::engine::BoundCodelet;
+use jbpf_core::engine::measure::HookStats;
+use jbpf_core::engine::native::list_dispatch;
+use jbpf_hooks::hook::HookKind;
+use jbpf_verifier::types::{ContextDef, DataSection, MapDef, MapKind};
+use support::*;
+
+/// Compares the listing of a hook that runs `codelets` with what is held.
+fn hold(name: &str, kind: HookKind, codelets: &[Arc<BoundCodelet>], stats: Option<&HookStats>) {
+    let listing = list_dispatch(kind, codelets, stats).unwrap().to_string();
+    let lines: Vec<&str> = listing.lines().map(str::trim_end).collect();
+    let listing = format!("{}\n", lines.join("\n").trim_end());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(format!("{name}.txt"));
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &listing).unwrap();
+    }
+    let held = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        held == listing,
+        "{name} changed; BLESS=1 accepts it. Held:\n{held}\nNow:\n{listing}"
+    );
+}
+
+/// The same for one program on a control hook, whose answer keeps all that it computes alive.
+fn hold_program(name: &str, context: ContextDef, maps: &[MapDef], text: &str) {
+    let codelet = bind(name, assemble(text), context, maps);
+    hold(name, HookKind::Control, &[codelet], None);
+}
+
+/// Adds 1 to the value of map 0 that r0 points at, if it does.
+const INCREMENT_FOUND: &str = "
+    jeq r0, 0, +3
+    ldxdw r1, [r0]
+    add r1, 1
+    stxdw [r0], r1
+    mov r0, 0
+    exit";
+
+/// Looks the number 3 up in map 0 and adds 1 to its value.
+fn increment() -> String {
+    format!(
+        "stw [r10-4], 3
+        mov r2, r10
+        add r2, -4
+        map r1, 0
+        call 1
+        {INCREMENT_FOUND}"
+    )
+}
+
+#[test]
+fn an_empty_codelet_is_a_return() {
+    hold_program("empty", ContextDef::generic(), &[], "mov r0, 0\nexit");
+}
+
+#[test]
+fn fields_of_the_region_are_plain_loads_behind_one_comparison() {
+    hold_program(
+        "region_fields",
+        ContextDef::generic(),
+        &[map("sum", MapKind::Array, 8, 1)],
+        "ldxdw r2, [r1]
+        ldxdw r3, [r1+8]
+        mov r4, r2
+        add r4, 16
+        jgt r4, r3, +15
+        ldxb r6, [r2]
+        ldxh r5, [r2+2]
+        add r6, r5
+        ldxw r5, [r2+4]
+        add r6, r5
+        ldxdw r5, [r2+8]
+        add r6, r5
+        stw [r10-4], 0
+        mov r2, r10
+        add r2, -4
+        map r1, 0
+        call 1
+        jeq r0, 0, +1
+        stxdw [r0], r6
+        mov r0, 0
+        exit",
+    );
+}
+
+#[test]
+fn an_array_entry_of_a_constant_index_is_an_address() {
+    // No key on the stack, no comparison, no null check.
+    hold_program(
+        "array_constant_index",
+        ContextDef::generic(),
+        &[map("counters", MapKind::Array, 8, 8)],
+        &increment(),
+    );
+}
+
+#[test]
+fn an_array_entry_of_a_variable_index_is_one_comparison() {
+    hold_program(
+        "array_variable_index",
+        ContextDef::generic(),
+        &[map("counters", MapKind::Array, 24, 100)],
+        &format!(
+            "ldxw r3, [r1+24]
+            stxw [r10-4], r3
+            mov r2, r10
+            add r2, -4
+            map r1, 0
+            call 1
+            {INCREMENT_FOUND}"
+        ),
+    );
+}
+
+#[test]
+fn a_reset_of_a_small_value_is_stores() {
+    hold_program(
+        "array_reset",
+        ContextDef::generic(),
+        &[map("counters", MapKind::Array, 16, 100)],
+        &format!(
+            "ldxw r3, [r1+24]
+            stxw [r10-4], r3
+            mov r2, r10
+            add r2, -4
+            map r1, 0
+            call 2
+            {INCREMENT_FOUND}"
+        ),
+    );
+}
+
+#[test]
+fn a_per_thread_array_is_found_through_the_threads_slot() {
+    hold_program(
+        "per_thread_array",
+        ContextDef::generic(),
+        &[map("counters", MapKind::PerThreadArray, 8, 8)],
+        &increment(),
+    );
+}
+
+#[test]
+fn a_hash_lookup_is_a_direct_call() {
+    hold_program(
+        "hash_lookup",
+        ContextDef::generic(),
+        &[map("counters", MapKind::Hash, 8, 64)],
+        &increment(),
+    );
+}
+
+#[test]
+fn data_sections_are_constant_addresses() {
+    let section = MapDef {
+        section: Some(DataSection {
+            contents: Arc::from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+            read_only: false,
+        }),
+        ..map(".data", MapKind::Array, 12, 1)
+    };
+    hold_program(
+        "data_section",
+        ContextDef::generic(),
+        &[section],
+        "value r1, 0, 8
+        ldxw r2, [r1]
+        add r2, 1
+        stxw [r1], r2
+        mov r0, 0
+        exit",
+    );
+}
+
+#[test]
+fn dead_branches_leave_no_code() {
+    // r2 is known: one branch always jumps, one never does, and what lies between is not there.
+    hold_program(
+        "dead_branches",
+        ContextDef::generic(),
+        &[],
+        "ldxw r2, [r1+24]
+        and r2, 7
+        jgt r2, 7, +3
+        jle r2, 7, +1
+        mul r2, 1000
+        jne r2, 9, +1
+        mul r2, 2000
+        mov r0, r2
+        exit",
+    );
+}
+
+#[test]
+fn division_checks_what_the_processor_traps_on() {
+    hold_program(
+        "division",
+        ContextDef::memory(16),
+        &[],
+        "ldxdw r0, [r1]
+        ldxdw r2, [r1+8]
+        div r0, r2
+        insn 0x3f 0 2 1 0
+        insn 0x9c 0 2 0 0
+        div r0, 10
+        exit",
+    );
+}
+
+#[test]
+fn loops_keep_their_registers() {
+    hold_program(
+        "loop",
+        ContextDef::memory(64),
+        &[],
+        "mov r0, 0
+        mov r2, 0
+        mov r3, r1
+        add r3, r2
+        ldxb r4, [r3]
+        add r0, r4
+        add r2, 1
+        jlt r2, 64, -6
+        exit",
+    );
+}
+
+#[test]
+fn functions_have_frames_of_their_own() {
+    hold_program(
+        "functions",
+        ContextDef::memory(16),
+        &[],
+        "ldxdw r6, [r1]
+        stxdw [r10-8], r6
+        mov r1, r10
+        add r1, -8
+        local 2
+        add r0, r6
+        exit
+        ldxdw r0, [r1]
+        stxdw [r10-16], r0
+        ldxdw r2, [r10-16]
+        add r0, r2
+        exit",
+    );
+}
+
+#[test]
+fn atomic_operations_are_the_processors() {
+    hold_program(
+        "atomics",
+        ContextDef::memory(16),
+        &[],
+        "mov r0, 1
+        mov r2, 2
+        insn 0xdb 1 2 0 0x00
+        insn 0xdb 1 2 0 0x01
+        insn 0xc3 1 2 8 0x41
+        insn 0xdb 1 2 0 0xe1
+        insn 0xc3 1 2 8 0xf1
+        add r0, r2
+        exit",
+    );
+}
+
+#[test]
+fn a_helpers_output_on_the_stack_is_zeroed_first() {
+    hold_program(
+        "zero_on_entry",
+        ContextDef::generic(),
+        &[map("acks", MapKind::ControlInput, 12, 8)],
+        "map r1, 0
+        mov r2, r10
+        add r2, -16
+        mov r3, 12
+        call 16
+        ldxw r0, [r10-16]
+        exit",
+    );
+}
+
+#[test]
+fn codelets_of_a_hook_are_one_function() {
+    let codelets: Vec<_> = ["first", "second"]
+        .map(|name| {
+            let counters = map(name, MapKind::Array, 8, 8);
+            bind(
+                name,
+                assemble(&increment()),
+                ContextDef::generic(),
+                &[counters],
+            )
+        })
+        .into();
+    hold("two_codelets", HookKind::Monitoring, &codelets, None);
+    let stats = HookStats::new(codelets.len());
+    hold(
+        "two_codelets_measured",
+        HookKind::Monitoring,
+        &codelets,
+        Some(&stats),
+    );
+}
+
+#[test]
+fn large_codelets_are_called() {
+    let mut text = "mov r0, 0\n".to_owned();
+    for _ in 0..jbpf_core::engine::native::INLINE_INSTRUCTIONS {
+        text.push_str("add r0, 1\n");
+    }
+    text.push_str("exit");
+    let codelet = bind("large", assemble(&text), ContextDef::generic(), &[]);
+    hold("large_codelet", HookKind::Monitoring, &[codelet], None);
+}
