@@ -1,0 +1,128 @@
+//! The first example as its users run it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Cargo builds the examples with the tests, beside them.
+fn example() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(Path::parent).unwrap();
+    folder
+        .join("examples")
+        .join(format!("first_example{}", std::env::consts::EXE_SUFFIX))
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(example())
+        .args(arguments)
+        .output()
+        .expect("the example is built with the tests")
+}
+
+fn packet(seq_no: i32, value: i32) -> String {
+    format!(
+        "{{\n    \"seq_no\": \"{seq_no}\",\n    \"value\": \"{value}\",\n    \"name\": \"instance {seq_no}\"\n}}\n\n"
+    )
+}
+
+fn response(calls: i32) -> String {
+    format!(
+        "[JBPF_DEBUG]:  Called {calls} times so far and received response for seq_no {}\n\n",
+        calls - 1
+    )
+}
+
+/// What the example prints for so many packets.
+fn expected(count: i32, value: fn(i32) -> i32) -> String {
+    (1..=count)
+        .map(|seq_no| {
+            let answered = if seq_no > 1 {
+                response(seq_no)
+            } else {
+                String::new()
+            };
+            answered + &packet(seq_no, value(seq_no))
+        })
+        .collect()
+}
+
+#[test]
+fn packets_come_out_and_responses_go_in() {
+    let output = run(&["--count", "5", "--interval-ms", "1"]);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        expected(5, |seq_no| -seq_no)
+    );
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert!(output.status.success());
+}
+
+#[test]
+fn another_codelet_changes_the_output() {
+    let request = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/codelets/first_example_negated/load.yaml"
+    );
+    let output = run(&["--count", "3", "--interval-ms", "1", "--request", request]);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        expected(3, |seq_no| seq_no)
+    );
+    assert!(output.status.success());
+}
+
+#[test]
+fn a_missing_object_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = folder.path().join("load.yaml");
+    std::fs::copy(
+        concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/codelets/first_example/load.yaml"
+        ),
+        &request,
+    )
+    .unwrap();
+    let output = run(&["--count", "1", "--request", request.to_str().unwrap()]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    let object = folder.path().join("example_codelet.o");
+    assert_eq!(
+        message,
+        format!(
+            "error: codeletset `example_codeletset`, codelet `example_codelet`: cannot read the object `{}`: \
+             No such file or directory (os error 2)\n",
+            object.display()
+        )
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_unloads_and_ends() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+
+    let mut child = Command::new(example())
+        .args(["--interval-ms", "60000"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first line comes once signals are handled and the codelet has run.
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line, "{\n");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert!(child.wait().unwrap().success());
+}
