@@ -1,0 +1,437 @@
+//! What the engines promise beyond results: dispatch in order, measuring, memory that is never writable and
+//! executable, code that goes when it is dropped, refusals that name the culprit.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    unsafe_code,
+    missing_docs
+)]
+
+mod support;
+
+use std::sync::Arc;
+
+use jbpf_core::builtins;
+use jbpf_core::engine::measure::HookStats;
+use jbpf_core::engine::{
+    BindError, BoundCodelet, CodeletEnvironment, CompiledHook, Engine, Input, InputError,
+    interpreter,
+};
+use jbpf_core::map::{Map, MapOptions};
+use jbpf_hooks::context::{ContextLayout, JbpfContext, RegionLayout};
+use jbpf_hooks::hook::{Hook, HookInfo, HookKind};
+use jbpf_hooks::reclaim;
+use jbpf_verifier::types::{ContextDef, HelperTable, MapDef, MapKind};
+use support::*;
+
+const ENGINES: [Engine; 2] = [Engine::Native, Engine::Interpreter];
+
+/// A codelet that writes `10 * old + digit` to the first word of its memory, and returns it.
+fn append(digit: u8) -> Arc<BoundCodelet> {
+    let text = format!("ldxdw r0, [r1]\nmul r0, 10\nadd r0, {digit}\nstxdw [r1], r0\nexit");
+    bind(
+        &format!("append_{digit}"),
+        assemble(&text),
+        ContextDef::memory(8),
+        &[],
+    )
+}
+
+/// The same, too large to be inlined.
+fn append_at_length(digit: u8) -> Arc<BoundCodelet> {
+    let mut text = "ldxdw r0, [r1]\nmul r0, 10\n".to_owned();
+    text.push_str(&"add r0, 1\nsub r0, 1\n".repeat(200));
+    text.push_str(&format!("add r0, {digit}\nstxdw [r1], r0\nexit"));
+    bind(
+        &format!("append_{digit}"),
+        assemble(&text),
+        ContextDef::memory(8),
+        &[],
+    )
+}
+
+fn first_word(effects: &Effects) -> u64 {
+    u64::from_ne_bytes(effects.1[..8].try_into().unwrap())
+}
+
+#[test]
+fn codelets_run_in_the_order_given() {
+    let codelets = [
+        append(1),
+        append_at_length(2),
+        append(3),
+        append_at_length(4),
+    ];
+    for engine in ENGINES {
+        let hook = engine
+            .compile(HookKind::Monitoring, &codelets, None)
+            .unwrap();
+        let effects = call(&hook, &[0; 8], &[]);
+        assert_eq!(first_word(&effects), 1234, "{engine:?}");
+        assert_eq!(effects.0, 0, "monitoring hooks answer nothing");
+    }
+}
+
+#[test]
+fn control_hooks_answer_what_their_codelet_returns() {
+    for engine in ENGINES {
+        for codelet in [append(7), append_at_length(7)] {
+            let hook = engine.compile(HookKind::Control, &[codelet], None).unwrap();
+            let (answer, ..) = call(&hook, &5_u64.to_ne_bytes(), &[]);
+            assert_eq!(answer, 57, "{engine:?}");
+        }
+    }
+}
+
+#[test]
+fn a_hook_without_codelets_does_nothing() {
+    for engine in ENGINES {
+        let hook = engine.compile(HookKind::Monitoring, &[], None).unwrap();
+        assert_eq!(call(&hook, &[], &[]).0, 0, "{engine:?}");
+    }
+}
+
+#[test]
+fn codelets_beyond_the_inlining_limit_of_a_hook_still_run() {
+    // Each is small; together they are more than one dispatch function takes.
+    let counters = map("counters", MapKind::Array, 8, 1);
+    let map = Arc::new(Map::new(&counters, &MapOptions::default()).unwrap());
+    let mut text = "stw [r10-4], 0\nmov r2, r10\nadd r2, -4\nmap r1, 0\ncall 1\njeq r0, 0, +3\n\
+        ldxdw r1, [r0]\nadd r1, 1\nstxdw [r0], r1\n"
+        .to_owned();
+    text.push_str(&"mov r3, 1\n".repeat(60));
+    text.push_str("mov r0, 0\nexit");
+    let codelets: Vec<_> = (0..16)
+        .map(|index| {
+            let maps = [Arc::clone(&map)];
+            bind_to(
+                &format!("count_{index}"),
+                assemble(&text),
+                ContextDef::generic(),
+                &maps,
+            )
+        })
+        .collect();
+    let hook = Engine::Native
+        .compile(HookKind::Monitoring, &codelets, None)
+        .unwrap();
+    for _ in 0..5 {
+        call(&hook, &[], &[]);
+    }
+    let read = bind_to(
+        "read",
+        assemble(
+            "stw [r10-4], 0\nmov r2, r10\nadd r2, -4\nmap r1, 0\ncall 1\njne r0, 0, +1\nexit\n\
+            ldxdw r0, [r0]\nexit",
+        ),
+        ContextDef::generic(),
+        &[map],
+    );
+    assert_eq!(run_interpreted(&read, &[], &[]).0, 16 * 5);
+}
+
+#[test]
+fn measuring_counts_each_codelet_and_the_hook() {
+    let codelets = [append(1), append_at_length(2)];
+    for engine in ENGINES {
+        let stats = Arc::new(HookStats::new(codelets.len()));
+        let hook = engine
+            .compile(HookKind::Monitoring, &codelets, Some(Arc::clone(&stats)))
+            .unwrap();
+        for _ in 0..50 {
+            assert_eq!(first_word(&call(&hook, &[0; 8], &[])), 12, "{engine:?}");
+        }
+        let whole = stats.hook().take();
+        assert_eq!(whole.calls, 50);
+        assert!(whole.min <= whole.max);
+        assert_eq!(whole.histogram.iter().sum::<u64>(), 50);
+        for codelet in stats.codelets() {
+            let totals = codelet.totals();
+            assert_eq!(totals.calls, 50);
+            assert!(totals.total <= whole.total, "{totals:?} in {whole:?}");
+        }
+    }
+}
+
+#[test]
+fn fields_are_seen_and_writable_ones_come_back() {
+    // meta_data at 16 is writable, ctx_id at 24 is not.
+    let text = "ldxw r0, [r1+24]\nldxdw r2, [r1+16]\nadd r2, r0\nstxdw [r1+16], r2\nexit";
+    let codelet = bind("fields", assemble(text), ContextDef::generic(), &[]);
+    let mut fields = [0; 16];
+    fields[..8].copy_from_slice(&100_u64.to_ne_bytes());
+    fields[8..12].copy_from_slice(&23_u32.to_ne_bytes());
+    for effects in [
+        run_native(&codelet, &[], &fields),
+        run_interpreted(&codelet, &[], &fields),
+    ] {
+        assert_eq!(effects.0, 23);
+        assert_eq!(effects.2[..8], 123_u64.to_ne_bytes());
+    }
+}
+
+#[test]
+fn calls_nest_eight_frames_deep_with_stacks_of_their_own() {
+    // Each function keeps its depth on its stack, calls the next and adds both up.
+    let mut text = String::new();
+    for depth in 0..8 {
+        text.push_str(&format!("stdw [r10-512], {depth}\n"));
+        if depth < 7 {
+            // Five instructions follow the call.
+            text.push_str("local 4\n");
+        } else {
+            text.push_str("mov r0, 1000\n");
+        }
+        text.push_str("ldxdw r1, [r10-512]\nadd r0, r1\nexit\n");
+    }
+    let text = text.replace("local 4", "local 3");
+    let codelet = bind("deep", assemble(&text), ContextDef::memory(0), &[]);
+    let expected = 1000 + (0..8).sum::<u64>();
+    assert_eq!(run_native(&codelet, &[], &[]).0, expected);
+    assert_eq!(run_interpreted(&codelet, &[], &[]).0, expected);
+}
+
+// Binding.
+
+#[test]
+fn a_map_of_another_shape_is_refused() {
+    let wanted = map("counters", MapKind::Array, 8, 4);
+    let text = "map r1, 0\nmov r0, 0\nexit";
+    let verify_it = || {
+        let maps = std::slice::from_ref(&wanted);
+        verify("codelet", assemble(text), ContextDef::generic(), maps).unwrap()
+    };
+    let environment = || {
+        Arc::new(CodeletEnvironment {
+            name: "codelet".to_owned(),
+            runtime_threshold_ns: 0,
+        })
+    };
+    let helpers = || Arc::new(builtins::bindings(Arc::new(HelperTable::builtin()), []).unwrap());
+    let make = |def: &MapDef| Arc::new(Map::new(def, &MapOptions::default()).unwrap());
+
+    for other in [
+        map("counters", MapKind::Array, 8, 5),
+        map("counters", MapKind::Array, 16, 4),
+        map("counters", MapKind::PerThreadArray, 8, 4),
+    ] {
+        let bound = BoundCodelet::bind(verify_it(), vec![make(&other)], helpers(), environment());
+        assert!(
+            matches!(bound, Err(BindError::MapDefinition { .. })),
+            "{other:?}"
+        );
+    }
+    let bound = BoundCodelet::bind(verify_it(), Vec::new(), helpers(), environment());
+    assert_eq!(
+        bound.unwrap_err().to_string(),
+        "codelet `codelet` refers to 1 maps, but was given 0"
+    );
+    // A linked map is named otherwise.
+    let renamed = map("theirs", MapKind::Array, 8, 4);
+    BoundCodelet::bind(verify_it(), vec![make(&renamed)], helpers(), environment()).unwrap();
+
+    let fewer = HelperTable::new(HelperTable::builtin().iter().filter(|p| p.id != 7).cloned());
+    let fewer = Arc::new(builtins::bindings(Arc::new(fewer), []).unwrap());
+    let bound = BoundCodelet::bind(verify_it(), vec![make(&wanted)], fewer, environment());
+    assert!(matches!(bound, Err(BindError::HelperTable { .. })));
+}
+
+#[test]
+fn inputs_that_do_not_fit_the_context_are_refused() {
+    let codelet = append(1);
+    let mut short = Memory::new(&[0; 4]);
+    let error = interpreter::run(
+        &codelet,
+        &mut Input {
+            fields: &mut [],
+            region: short.bytes_mut(),
+        },
+        &mut (),
+    )
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "context `memory` has a region of 8 bytes, but 4 were given"
+    );
+    let mut words = Memory::new(&[0; 16]);
+    let error = native(&codelet)
+        .call(&mut Input {
+            fields: &mut [],
+            region: &mut words.bytes_mut()[1..9],
+        })
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        InputError::RegionAlignment { align: 8, .. }
+    ));
+}
+
+// The interpreter as an observer sees it.
+
+#[test]
+fn the_interpreter_counts_and_shows_each_instruction() {
+    let codelet = append(1);
+    let mut memory = Memory::new(&[0; 8]);
+    let mut steps = Vec::new();
+    let outcome = interpreter::run(
+        &codelet,
+        &mut Input {
+            fields: &mut [],
+            region: memory.bytes_mut(),
+        },
+        &mut |step: interpreter::Step<'_>| {
+            steps.push((
+                step.insn,
+                step.depth,
+                step.registers[0],
+                step.initialised & 1,
+            ));
+        },
+    )
+    .unwrap();
+    assert_eq!(outcome.instructions, 5);
+    assert_eq!(
+        steps,
+        [
+            (0, 0, 0, 0),
+            (1, 0, 0, 1),
+            (2, 0, 0, 1),
+            (3, 0, 1, 1),
+            (4, 0, 1, 1)
+        ]
+    );
+}
+
+// Code memory.
+
+/// The permissions of the mapping at an address, if there is one.
+#[cfg(target_os = "linux")]
+fn permissions(address: usize) -> Option<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().find_map(|line| {
+        let (range, rest) = line.split_once(' ')?;
+        let (start, end) = range.split_once('-')?;
+        let start = usize::from_str_radix(start, 16).ok()?;
+        let end = usize::from_str_radix(end, 16).ok()?;
+        (start..end)
+            .contains(&address)
+            .then(|| rest[..4].to_owned())
+    })
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn code_is_executable_and_not_writable() {
+    let hook = native(&append(1));
+    let address = hook.dispatch() as usize;
+    assert_eq!(permissions(address).as_deref(), Some("r-xp"));
+    drop(hook);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn dropped_code_is_unmapped() {
+    // Other tests map memory meanwhile, perhaps at the same place: code of this many hooks at once does not
+    // come back all at its old places.
+    let codelet = append_at_length(1);
+    let hooks: Vec<CompiledHook> = (0..200).map(|_| native(&codelet)).collect();
+    let addresses: Vec<usize> = hooks.iter().map(|hook| hook.dispatch() as usize).collect();
+    let executable = |addresses: &[usize]| {
+        addresses
+            .iter()
+            .filter(|address| permissions(**address).as_deref() == Some("r-xp"))
+            .count()
+    };
+    assert_eq!(executable(&addresses), 200);
+    drop(hooks);
+    let left = executable(&addresses);
+    assert!(left < 50, "{left} of 200 pages are still there");
+}
+
+// Attached to a hook.
+
+#[repr(C)]
+struct TestContext {
+    data: *const u8,
+    data_end: *const u8,
+    meta_data: u64,
+    number: u64,
+}
+
+// SAFETY: the layout is that of the struct: `repr(C)`, the number at 24.
+unsafe impl JbpfContext for TestContext {
+    const CONTEXT: ContextLayout = ContextLayout {
+        name: "TestContext",
+        readable: 32,
+        size: 32,
+        region: RegionLayout::None,
+        fields: &[jbpf_hooks::context::ContextField {
+            name: "number",
+            offset: 24,
+            scalar: jbpf_hooks::layout::Scalar::U64,
+            writable: true,
+        }],
+    };
+}
+
+static LAYOUT: ContextLayout = TestContext::CONTEXT;
+
+const fn test_hook(kind: HookKind) -> Hook {
+    Hook::new(HookInfo {
+        name: "test",
+        kind,
+        program_type: None,
+        max_instructions: None,
+        context: &LAYOUT,
+        module: "engine",
+        file: file!(),
+        line: line!(),
+        docs: "",
+    })
+}
+
+/// Adds 1 to the context's number and returns it doubled.
+fn add_and_double() -> Arc<BoundCodelet> {
+    let text = "ldxdw r0, [r1+24]\nadd r0, 1\nstxdw [r1+24], r0\nlsh r0, 1\nexit";
+    bind("double", assemble(text), ContextDef::from(&LAYOUT), &[])
+}
+
+fn fire(hook: &Hook, number: u64) -> (Option<u64>, u64) {
+    let mut context = TestContext {
+        data: std::ptr::null(),
+        data_end: std::ptr::null(),
+        meta_data: 0,
+        number,
+    };
+    // SAFETY: the hook's layout is that of `TestContext`, whose region is empty.
+    let answer = unsafe { hook.fire_control(&mut context) };
+    (answer, context.number)
+}
+
+#[test]
+fn a_hook_changes_its_engine_while_it_is_attached() {
+    static HOOK: Hook = test_hook(HookKind::Control);
+    assert_eq!(fire(&HOOK, 20), (None, 20));
+    let codelet = add_and_double();
+    let compiled: Vec<CompiledHook> = [Engine::Interpreter, Engine::Native, Engine::Interpreter]
+        .into_iter()
+        .map(|engine| {
+            engine
+                .compile(HookKind::Control, std::slice::from_ref(&codelet), None)
+                .unwrap()
+        })
+        .collect();
+    for one in &compiled {
+        // SAFETY: the codelets were verified against this hook's context, and `compiled` outlives the last
+        // `synchronize` below.
+        unsafe { HOOK.attach(one.dispatch(), one.environment()) };
+        assert_eq!(fire(&HOOK, 20), (Some(42), 21));
+    }
+    HOOK.detach();
+    reclaim::synchronize().unwrap();
+    drop(compiled);
+    assert_eq!(fire(&HOOK, 20), (None, 20));
+}
