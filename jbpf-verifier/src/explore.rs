@@ -568,8 +568,7 @@ impl<'a> Explorer<'a> {
         key: u64,
     ) -> Result<(), Box<Fault>> {
         let exact = std::mem::replace(state, joined);
-        let left = self.deadline.saturating_sub(self.processed);
-        let deadline = self.processed + left / 2;
+        let deadline = self.joined_deadline(exact.at);
         self.push_work(Work::Joined {
             bytes: bytes(&exact),
             exact: Box::new(exact),
@@ -578,6 +577,22 @@ impl<'a> Explorer<'a> {
         })?;
         self.deadline = deadline;
         self.open_checkpoint(state, key, true)
+    }
+}
+
+impl Explorer<'_> {
+    /// When an attempt to prove a joined state is given up: with the one around, if that is at the
+    /// same place, as the iterations of one loop are; halfway to its end otherwise.
+    fn joined_deadline(&self, at: usize) -> u64 {
+        let around = self.work.iter().rev().find_map(|work| match work {
+            Work::Joined { exact, .. } => Some(exact.at),
+            _ => None,
+        });
+        if around == Some(at) {
+            return self.deadline;
+        }
+        let left = self.deadline.saturating_sub(self.processed);
+        self.processed + left / 2
     }
 }
 

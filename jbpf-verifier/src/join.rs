@@ -14,7 +14,7 @@ use crate::path::Need;
 use crate::proven::{Images, Proven, Requirement};
 use crate::scalar::{Scalar, Tnum};
 use crate::state::State;
-use crate::value::{Kind, Link, Num, Value};
+use crate::value::{Kind, Num, Value};
 
 /// Bounds that widened numbers stop at: those that the program compares with, and powers of two.
 #[derive(Debug)]
@@ -129,10 +129,7 @@ fn join_one(state: &State, proven: &Proven, bounds: &Bounds) -> Option<State> {
 fn widened(new: &Num, old: &Num, bounds: &Bounds) -> Kind {
     if new.number.is_subset_of(&old.number) {
         // Only the link did not fit.
-        return Kind::Number(Num {
-            number: new.number.clone(),
-            link: Link::NONE,
-        });
+        return Kind::number(new.number.clone());
     }
     Kind::number(bounds.widen(&new.number, &old.number))
 }

@@ -164,7 +164,7 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
         let need = match &value.kind {
             Kind::Pointer(_) => Need::Exact,
             // Any number will do where nothing is known.
-            Kind::Number(num) if num.number.is_unknown() && !num.link.exists() => Need::Shape,
+            Kind::Number(num) if num.is_any() => Need::Shape,
             Kind::Number(_) => need,
             Kind::Bytes | Kind::Uninit => Need::Shape,
         };

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::insn::Reg;
 use crate::path::{Need, Needs, Open, Path};
 use crate::state::{Remainder, State};
-use crate::value::{Id, Kind, Link, Num, Places, Pointer, Value};
+use crate::value::{Id, Kind, Link, Num, Part, Places, Pointer, Value};
 
 /// What one state had to have for the proof behind it.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ fn stack_places(state: &State, depth: usize, start: i32, end: i32) -> Places {
 pub(crate) fn requirements(state: &State, needs: Needs) -> Vec<Requirement> {
     let mut requirements = Vec::new();
     let weakened = |kind: &Kind, need: Need| match kind {
-        Kind::Number(num) if num.number.is_unknown() && !num.link.exists() => Need::Shape,
+        Kind::Number(num) if num.is_any() => Need::Shape,
         _ => need,
     };
     for (depth, frame) in state.frames() {
@@ -252,7 +252,7 @@ fn fits(old: &Kind, new: &Kind, need: Need, images: &mut Images) -> bool {
         (Kind::Uninit, _) => true,
         (Kind::Number(_), Kind::Number(_)) if need == Need::Shape => true,
         (Kind::Number(old), Kind::Number(new)) => {
-            new.number.is_subset_of(&old.number) && images.number(old.link, new)
+            new.number.is_subset_of(&old.number) && images.number(old, new)
         }
         (Kind::Pointer(old), Kind::Pointer(new)) => pointer_fits(old, new, images),
         _ => false,
@@ -342,7 +342,16 @@ impl Images {
         }
     }
 
-    fn number(&mut self, old: Link, new: &Num) -> bool {
+    fn number(&mut self, old: &Num, new: &Num) -> bool {
+        if old.part != Part::None {
+            let (part, link) = (old.part.link(), new.part.link());
+            let distance = link.distance.wrapping_sub(part.distance);
+            let same = old.part.with_link(Link::NONE) == new.part.with_link(Link::NONE);
+            if !same || !self.add(part.id, Image::Plus(link.id, distance)) {
+                return false;
+            }
+        }
+        let old = old.link;
         if !old.exists() {
             return true;
         }

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use crate::number::Number;
-use crate::value::{Kind, Link, Num, Places, Source, Value};
+use crate::value::{Kind, Num, Places, Source, Value};
 
 /// Bytes of a frame.
 pub(crate) const FRAME_SIZE: i32 = 512;
@@ -145,12 +145,10 @@ impl Stack {
             && let Kind::Number(num) = &cell.value.kind
         {
             let number = num.number.truncate(size);
-            let link = if number == num.number {
-                num.link
-            } else {
-                Link::NONE
-            };
-            return Ok(Num { number, link });
+            if number == num.number {
+                return Ok(num.clone());
+            }
+            return Ok(Num::new(number));
         }
         let mut number = Number::ZERO;
         let mut have = 0;
@@ -168,10 +166,7 @@ impl Stack {
             };
             have += len;
         }
-        Ok(Num {
-            number,
-            link: Link::NONE,
-        })
+        Ok(Num::new(number))
     }
 
     /// The pointer that fills exactly the eight bytes from `start` on.

@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use crate::insn::Reg;
 use crate::number::Number;
+use crate::scalar::{JumpCond, Scalar, Width};
 use crate::stack::Stack;
-use crate::value::{Id, Kind, Num, Places, Pointer, Source, Space, Value};
+use crate::value::{Id, Kind, Link, Num, Places, Pointer, Source, Space, Value};
 
 /// The most frames of nested calls.
 pub(crate) const MAX_FRAMES: usize = 8;
@@ -269,6 +270,49 @@ impl State {
         }
     }
 
+    /// What is known of a number by a copy of it, if there is one, and what that was made of.
+    pub(crate) fn linked(&self, link: Link) -> Option<(Number, Places)> {
+        let of = |value: &Value, own: Places| match &value.kind {
+            Kind::Number(num) if num.link.id == link.id => {
+                let distance = link.distance.wrapping_sub(num.link.distance);
+                let places = value.source.places(self.segment, own);
+                Some((num.number.add_constant(distance), places))
+            }
+            _ => None,
+        };
+        if !link.exists() {
+            return None;
+        }
+        self.frames().find_map(|(depth, frame)| {
+            let mut registers = Reg::WRITABLE.into_iter();
+            let in_register =
+                registers.find_map(|reg| of(&frame.registers[reg], Places::register(depth, reg)));
+            in_register.or_else(|| {
+                let mut cells = frame.stack.cells().iter();
+                cells.find_map(|cell| of(&cell.value, Places::stack(depth, cell.start, cell.end)))
+            })
+        })
+    }
+
+    /// Teaches every copy of a number what was learnt of its low half.
+    pub(crate) fn learn_low_half(&mut self, whole: Link, low: &Number, places: Places) {
+        let Some((number, known)) = self.linked(whole) else {
+            return;
+        };
+        let places = places | known;
+        let (min, max) = (Scalar::constant(low.umin()), Scalar::constant(low.umax()));
+        let least = |cond, number: &Scalar, bound: &Scalar| {
+            let branches = Scalar::branch(cond, Width::W32, number, bound);
+            branches.taken.map(|(number, _)| number)
+        };
+        let narrowed = least(JumpCond::Ge, &number.scalar(), &min)
+            .and_then(|number| least(JumpCond::Le, &number, &max));
+        if let Some(narrowed) = narrowed {
+            let base = Number::from(narrowed).add_constant(whole.distance.wrapping_neg());
+            self.learn(whole.id, &base, places);
+        }
+    }
+
     /// What is known of the range behind a variable was made of this.
     pub(crate) fn range_places(&self, variable: Id) -> Places {
         let facts = &self.facts;
@@ -277,6 +321,18 @@ impl State {
         } else {
             facts.ranges_source.places(self.segment, Places::RANGES)
         }
+    }
+
+    /// Notes that a number is at most what is left of the region, which rests on `places`.
+    pub(crate) fn add_remainder(&mut self, remainder: Remainder, places: Places) {
+        let places = places
+            | self
+                .facts
+                .ranges_source
+                .places(self.segment, Places::RANGES);
+        let facts = Rc::make_mut(&mut self.facts);
+        facts.remainders.push(remainder);
+        facts.ranges_source = Source::new(self.segment, places);
     }
 
     /// Learns that `range` bytes are there from `data` plus a variable on.

@@ -1,5 +1,6 @@
 //! What a register or a piece of the stack holds: a number or a typed pointer.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use crate::insn::Reg;
@@ -11,13 +12,30 @@ pub(crate) type Id = u32;
 
 /// Ids that were never used before.
 #[derive(Debug, Default)]
-pub(crate) struct Ids(Id);
+pub(crate) struct Ids {
+    last: Id,
+    /// The ids of low halves, by what they are the low half of.
+    low_halves: HashMap<Link, Id>,
+}
 
 impl Ids {
     pub(crate) fn fresh(&mut self) -> Id {
-        // One id an instruction at most, and the budget is far from wrapping.
-        self.0 = self.0.wrapping_add(1);
-        self.0
+        // Few ids an instruction, and the budget is far from wrapping.
+        self.last = self.last.wrapping_add(1);
+        self.last
+    }
+
+    /// The name of a number's low half: one number has one.
+    pub(crate) fn low_half(&mut self, link: Link) -> Link {
+        if !link.exists() {
+            return Link::NONE;
+        }
+        if let Some(id) = self.low_halves.get(&link) {
+            return Link::to(*id);
+        }
+        let id = self.fresh();
+        self.low_halves.insert(link, id);
+        Link::to(id)
     }
 }
 
@@ -45,6 +63,67 @@ pub(crate) enum Kind {
 pub(crate) struct Num {
     pub(crate) number: Number,
     pub(crate) link: Link,
+    pub(crate) part: Part,
+}
+
+impl Num {
+    /// A number that is related to no other.
+    pub(crate) fn new(number: Number) -> Self {
+        Self::linked(number, Link::NONE)
+    }
+
+    /// Whether any number would do in its place.
+    pub(crate) fn is_any(&self) -> bool {
+        self.number.is_unknown() && !self.link.exists() && self.part == Part::None
+    }
+
+    /// A number that is a copy, perhaps.
+    pub(crate) fn linked(number: Number, link: Link) -> Self {
+        Self {
+            number,
+            link,
+            part: Part::None,
+        }
+    }
+}
+
+/// How a number was made of one that is a copy of others: what compilers write in several
+/// instructions, and what would be lost between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    None,
+    /// The other shifted left by 32, on its way to its low half.
+    Shifted(Link),
+    /// The low half of the other.
+    Low(Link),
+    /// The other divided by a number, unsigned.
+    Quotient(Link, i64),
+    /// That quotient times the number that it was divided by, or times its negative.
+    Multiple(Link, i64),
+}
+
+impl Part {
+    /// The other number.
+    pub(crate) fn link(self) -> Link {
+        match self {
+            Self::None => Link::NONE,
+            Self::Shifted(link)
+            | Self::Low(link)
+            | Self::Quotient(link, _)
+            | Self::Multiple(link, _) => link,
+        }
+    }
+
+    /// The same relation to another number.
+    pub(crate) fn with_link(self, link: Link) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Shifted(_) => Self::Shifted(link),
+            Self::Low(_) => Self::Low(link),
+            Self::Quotient(_, by) => Self::Quotient(link, by),
+            Self::Multiple(_, by) => Self::Multiple(link, by),
+        }
+    }
 }
 
 /// Values of one id are one unknown number, each plus its own distance (modulo 2^64).
@@ -175,10 +254,7 @@ impl Pointer {
 
 impl Kind {
     pub(crate) fn number(number: Number) -> Self {
-        Self::Number(Num {
-            number,
-            link: Link::NONE,
-        })
+        Self::Number(Num::new(number))
     }
 
     pub(crate) fn constant(value: u64) -> Self {

@@ -1,7 +1,5 @@
 //! Arithmetic, on numbers and on pointers.
 
-use std::rc::Rc;
-
 use super::{Checked, Step};
 use crate::fault::Fault;
 use crate::insn::{Operand, Reg, Swap};
@@ -10,7 +8,7 @@ use crate::path::Need;
 use crate::report::Code;
 use crate::scalar::{AluOp, Scalar, Width};
 use crate::state::Remainder;
-use crate::value::{Kind, Link, Num, Places, Pointer, Source, Space, Value};
+use crate::value::{Kind, Link, Num, Part, Places, Pointer, Source, Space, Value};
 
 impl Step<'_> {
     pub(super) fn alu(&mut self, op: AluOp, width: Width, dst: Reg, rhs: Operand) -> Checked<()> {
@@ -35,8 +33,8 @@ impl Step<'_> {
             (Kind::Number(num), Width::W32) if num.number.umax() > u64::from(u32::MAX) => {
                 self.path.need(Need::Shape, places);
                 let number = num.number.truncate(4);
-                let link = self.low_half_of_remainder(num);
-                self.set(dst, Kind::Number(Num { number, link }), places);
+                let low = self.low_half(num.link, number);
+                self.set(dst, Kind::Number(low), places);
             }
             (Kind::Pointer(pointer), Width::W32) => {
                 return Err(self.narrow_arithmetic(src, pointer));
@@ -65,22 +63,35 @@ impl Step<'_> {
         self.state.set_register(reg, value);
     }
 
-    /// The low half of a number that is at most what is left of the region is so too, if the number
-    /// is not negative.
-    fn low_half_of_remainder(&mut self, num: &Num) -> Link {
-        let known = self.state.facts.remainders.iter();
-        let whole = known
-            .filter(|r| num.link.distance == 0 && r.number == num.link.id && num.number.smin() >= 0)
-            .copied()
-            .next();
-        let Some(whole) = whole else {
-            return Link::NONE;
-        };
-        let number = self.ids.fresh();
-        Rc::make_mut(&mut self.state.facts)
+    /// The low half of a number that has copies, as a number of its own that remembers whose half
+    /// it is.
+    fn low_half(&mut self, whole: Link, number: Number) -> Num {
+        let link = self.ids.low_half(whole);
+        if !link.exists() {
+            return Num::new(number);
+        }
+        // Of a number that is at most what is left of the region, and not negative, the low half is
+        // so too.
+        let facts = &self.state.facts;
+        let remainder = facts
             .remainders
-            .push(Remainder { number, ..whole });
-        Link::to(number)
+            .iter()
+            .find(|r| whole.distance == 0 && r.number == whole.id)
+            .map(|remainder| Remainder {
+                number: link.id,
+                ..*remainder
+            });
+        if let Some(remainder) = remainder.filter(|r| !facts.remainders.contains(r))
+            && let Some((known, places)) = self.state.linked(whole)
+            && known.smin() >= 0
+        {
+            self.state.add_remainder(remainder, places);
+        }
+        Num {
+            number,
+            link,
+            part: Part::Low(whole),
+        }
     }
 
     pub(super) fn move_signed(
@@ -94,12 +105,12 @@ impl Step<'_> {
         let num = self.read_number(src, |step, pointer| step.no_arithmetic(src, pointer))?;
         let places = self.state.places(src);
         let number = Number::from(num.number.scalar().movsx(bits, width));
-        let link = if number == num.number {
-            num.link
+        let num = if number == num.number {
+            num
         } else {
-            Link::NONE
+            Num::new(number)
         };
-        self.set(dst, Kind::Number(Num { number, link }), places);
+        self.set(dst, Kind::Number(num), places);
         Ok(())
     }
 
@@ -125,9 +136,15 @@ impl Step<'_> {
         // Whatever comes of it, another kind of operand would be another operation.
         self.path.need(Need::Shape, places);
         let result = match (&left, &right) {
+            (Kind::Number(_), Kind::Number(_))
+                if rhs.reg() == Some(dst) && matches!(op, AluOp::Sub | AluOp::Xor) =>
+            {
+                Kind::constant(0)
+            }
             (Kind::Number(a), Kind::Number(b)) => {
-                let same = rhs.reg() == Some(dst);
-                Kind::Number(numbers(op, width, a, b, same))
+                let (num, further) = self.result(op, width, a, b);
+                self.set(dst, Kind::Number(num), places | further);
+                return Ok(());
             }
             (Kind::Pointer(pointer), _) if width == Width::W32 => {
                 return Err(self.narrow_arithmetic(dst, pointer));
@@ -143,11 +160,7 @@ impl Step<'_> {
             }
             (Kind::Pointer(pointer), Kind::Number(num)) if op == AluOp::Sub => {
                 let number = Number::alu(AluOp::Sub, Width::W64, &Number::ZERO, &num.number);
-                let negated = Num {
-                    number,
-                    link: Link::NONE,
-                };
-                self.moved(dst, pointer, &negated, None)?
+                self.moved(dst, pointer, &Num::new(number), None)?
             }
             (Kind::Pointer(a), Kind::Pointer(b)) if op == AluOp::Sub => {
                 return self.difference(dst, a, b, places);
@@ -245,10 +258,7 @@ impl Step<'_> {
         let moved = i128::from(end.offset) - i128::from(from.offset);
         if !region.sized_by_end && from.variable_id == 0 {
             let size = i128::from(region.known_size);
-            return Num {
-                number: Number::Constant((size + moved) as u64),
-                link: Link::NONE,
-            };
+            return Num::new(Number::Constant((size + moved) as u64));
         }
         // No object is larger than this.
         let largest = i128::from(i64::MAX) + moved - i128::from(from.variable.smin());
@@ -262,17 +272,101 @@ impl Step<'_> {
         };
         let number = Number::from(number.unwrap_or(Scalar::unknown()));
         let id = self.ids.fresh();
-        Rc::make_mut(&mut self.state.facts)
-            .remainders
-            .push(Remainder {
-                number: id,
-                variable: from.variable_id,
-                offset: from.offset.saturating_sub(end.offset),
-            });
-        Num {
-            number,
-            link: Link::to(id),
+        let remainder = Remainder {
+            number: id,
+            variable: from.variable_id,
+            offset: from.offset.saturating_sub(end.offset),
+        };
+        self.state.add_remainder(remainder, Places::NONE);
+        Num::linked(number, Link::to(id))
+    }
+
+    /// The result of an operator on numbers, and what it still is.
+    fn result(&mut self, op: AluOp, width: Width, a: &Num, b: &Num) -> (Num, Places) {
+        let number = Number::alu(op, width, &a.number, &b.number);
+        if number.as_constant().is_some() {
+            return (Num::new(number), Places::NONE);
         }
+        let by = b.number.as_constant().map(|by| match width {
+            Width::W64 => by as i64,
+            Width::W32 => i64::from(by as u32 as i32),
+        });
+        let part = |part: Part| Num {
+            number: number.clone(),
+            link: Link::NONE,
+            part: if part.link().exists() {
+                part
+            } else {
+                Part::None
+            },
+        };
+        let num = match (op, by, a.part, b.part) {
+            (AluOp::Lsh, Some(32), _, _) if width == Width::W64 => part(Part::Shifted(a.link)),
+            (AluOp::Rsh | AluOp::Arsh, Some(32), Part::Shifted(whole), _)
+                if width == Width::W64 =>
+            {
+                return self.shifted_back(op, whole, number);
+            }
+            (AluOp::Div, Some(by @ 1..), _, _) => {
+                part(Part::Quotient(self.operand_link(width, a), by))
+            }
+            (AluOp::Mul, Some(by), Part::Quotient(whole, divisor), _)
+                if by == divisor || by == -divisor =>
+            {
+                part(Part::Multiple(whole, by))
+            }
+            // What is left after whole multiples were taken away.
+            (AluOp::Sub, None, _, Part::Multiple(whole, by @ 1..)) => {
+                self.rest(width, a, whole, by, number)
+            }
+            (AluOp::Add, None, _, Part::Multiple(whole, by @ ..0)) => {
+                self.rest(width, a, whole, -by, number)
+            }
+            (AluOp::Add, None, Part::Multiple(whole, by @ ..0), _) => {
+                self.rest(width, b, whole, -by, number)
+            }
+            _ => Num::linked(number, moved_link(op, width, a, b)),
+        };
+        (num, Places::NONE)
+    }
+
+    /// A number shifted left by 32 and back: `number`, which is the whole one again if that was small
+    /// enough, and its low half otherwise.
+    fn shifted_back(&mut self, op: AluOp, whole: Link, number: Number) -> (Num, Places) {
+        let Some((known, places)) = self.state.linked(whole) else {
+            return (Num::new(number), Places::NONE);
+        };
+        let fits = if op == AluOp::Rsh {
+            known.umax() <= u64::from(u32::MAX)
+        } else {
+            known.smin() >= i64::from(i32::MIN) && known.smax() <= i64::from(i32::MAX)
+        };
+        let num = if fits {
+            Num::linked(known.narrowed(&number), whole)
+        } else if op == AluOp::Rsh {
+            let number = number.narrowed(&known.truncate(4));
+            self.low_half(whole, number)
+        } else {
+            Num::new(number)
+        };
+        (num, places)
+    }
+
+    /// Which number an operator of this width sees.
+    fn operand_link(&mut self, width: Width, num: &Num) -> Link {
+        if width == Width::W64 || num.number.umax() <= u64::from(u32::MAX) {
+            num.link
+        } else {
+            self.ids.low_half(num.link)
+        }
+    }
+
+    fn rest(&mut self, width: Width, num: &Num, whole: Link, divisor: i64, number: Number) -> Num {
+        if self.operand_link(width, num) != whole {
+            return Num::new(number);
+        }
+        let rest = Scalar::unsigned_range(0, (divisor - 1).unsigned_abs());
+        Num::new(rest.map_or(number, Number::from))
     }
 
     fn nothing_to_read(&self, reg: Reg) -> Box<Fault> {
@@ -323,42 +417,14 @@ impl Step<'_> {
     }
 }
 
-/// The result of an operator on numbers, and which number it still is.
-fn numbers(op: AluOp, width: Width, a: &Num, b: &Num, same_register: bool) -> Num {
-    if same_register && matches!(op, AluOp::Sub | AluOp::Xor) {
-        return Num {
-            number: Number::ZERO,
-            link: Link::NONE,
-        };
-    }
-    let number = Number::alu(op, width, &a.number, &b.number);
-    let link = if number.as_constant().is_some() {
-        Link::NONE
-    } else {
-        moved_link(op, width, a, b)
-    };
-    Num { number, link }
-}
-
 /// The link of a sum or difference with a constant, where it does not wrap in its width.
 fn moved_link(op: AluOp, width: Width, a: &Num, b: &Num) -> Link {
-    let by = match (op, a.number.as_constant(), b.number.as_constant()) {
-        (AluOp::Add | AluOp::Sub, None, Some(by)) => by,
-        // `dst = constant + src`: the register written is not the one that is named.
-        (AluOp::Add, Some(by), None) => {
-            return moved_link(
-                op,
-                width,
-                b,
-                &Num {
-                    number: Number::Constant(by),
-                    link: Link::NONE,
-                },
-            );
-        }
+    let (num, by) = match (op, a.number.as_constant(), b.number.as_constant()) {
+        (AluOp::Add | AluOp::Sub, None, Some(by)) => (a, by),
+        (AluOp::Add, Some(by), None) => (b, by),
         _ => return Link::NONE,
     };
-    if !(if a.link.exists() { a.link } else { b.link }).exists() || !a.link.exists() {
+    if !num.link.exists() {
         return Link::NONE;
     }
     let by = match width {
@@ -371,15 +437,17 @@ fn moved_link(op: AluOp, width: Width, a: &Num, b: &Num) -> Link {
         by
     };
     if width == Width::W32 {
-        let fits =
-            |value: u64| (0..=i128::from(u32::MAX)).contains(&(i128::from(value) + i128::from(by)));
-        let max = u64::from(u32::MAX);
-        if a.number.umax() > max || !fits(a.number.umin()) || !fits(a.number.umax()) {
+        let fits = |value: u64| {
+            let sum = i128::from(value) + i128::from(by);
+            (0..=i128::from(u32::MAX)).contains(&sum)
+        };
+        let narrow = num.number.umax() <= u64::from(u32::MAX);
+        if !narrow || !fits(num.number.umin()) || !fits(num.number.umax()) {
             return Link::NONE;
         }
     }
     Link {
-        id: a.link.id,
-        distance: a.link.distance.wrapping_add(by),
+        id: num.link.id,
+        distance: num.link.distance.wrapping_add(by),
     }
 }

@@ -9,7 +9,7 @@ use crate::program::BranchOutcome;
 use crate::report::Code;
 use crate::scalar::{Branches, JumpCond, Scalar, Width};
 use crate::state::State;
-use crate::value::{Kind, Num, Places, Pointer, Source, Space};
+use crate::value::{Kind, Num, Part, Places, Pointer, Source, Space};
 
 /// Offsets up to here, added to any address, do not wrap: addresses stay far below 2^63.
 const FAR: i128 = 1 << 40;
@@ -193,13 +193,9 @@ impl Step<'_> {
             {
                 // The end is as far from the start as the region is large.
                 let from_start = |pointer: &Pointer| match pointer.space {
-                    Space::RegionEnd => pointer.moved(
-                        &Num {
-                            number: Number::Constant(region.known_size),
-                            link: crate::value::Link::NONE,
-                        },
-                        || 0,
-                    ),
+                    Space::RegionEnd => {
+                        pointer.moved(&Num::new(Number::Constant(region.known_size)), || 0)
+                    }
                     _ => pointer.clone(),
                 };
                 let (a, b) = (from_start(a), from_start(b));
@@ -361,10 +357,13 @@ fn learn_number(state: &mut State, reg: Reg, old: &Num, new: &Number, places: Pl
         let base = new.add_constant(old.link.distance.wrapping_neg());
         state.learn(old.link.id, &base, places);
     }
+    if let Part::Low(whole) = old.part {
+        state.learn_low_half(whole, new, places);
+    }
     let mut value = state.register(reg).clone();
     value.kind = Kind::Number(Num {
         number: new.clone(),
-        link: old.link,
+        ..old.clone()
     });
     value.source = Source::new(state.segment, places | state.places(reg));
     state.set_register(reg, value);

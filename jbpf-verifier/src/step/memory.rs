@@ -9,7 +9,7 @@ use crate::program::MemorySpace;
 use crate::report::Code;
 use crate::scalar::Scalar;
 use crate::stack::{FRAME_SIZE, Made, Unreadable};
-use crate::value::{Kind, Link, Num, Places, Pointer, Source, Space, Value};
+use crate::value::{Kind, Num, Places, Pointer, Source, Space, Value};
 
 /// The fields `data` and `data_end` of a context: bytes before this offset.
 const CONTEXT_POINTERS: i64 = 16;
@@ -155,12 +155,11 @@ impl Step<'_> {
         self.path.need(Need::Shape, places);
         let num = if signed {
             let number = num.number.sign_extend(size);
-            let link = if number == num.number {
-                num.link
+            if number == num.number {
+                num
             } else {
-                Link::NONE
-            };
-            Num { number, link }
+                Num::new(number)
+            }
         } else {
             num
         };
@@ -320,9 +319,8 @@ impl Step<'_> {
                 self.path.need(Need::Shape, places);
                 let number = num.number.truncate(size);
                 if number != num.number {
-                    num.link = Link::NONE;
+                    *num = Num::new(number);
                 }
-                num.number = number;
             }
             if !num.link.exists() && num.number.is_unknown_of_size(size) {
                 value.kind = Kind::Bytes;

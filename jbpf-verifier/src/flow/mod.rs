@@ -4,6 +4,10 @@
 //! Only functions, jumps and the absence of recursion are judged here. Loops and meeting points
 //! are advice to the exploration; its soundness does not rest on them.
 
+mod loops;
+
+use loops::Loops;
+
 use crate::insn::{GateError, Insn, Reg};
 use crate::report::Code;
 use crate::types::HelperTable;
@@ -21,8 +25,6 @@ struct Slot {
     function: u32,
     /// Paths meet here: a jump's target, the return of a call, the start of a function.
     meeting: bool,
-    /// For the head of a loop: the last slot from which it repeats.
-    loop_last: Option<u32>,
     /// Registers whose values are read before they are written, from here on.
     live: u16,
 }
@@ -34,6 +36,7 @@ pub(crate) struct Flow {
     /// Indices of functions, callees before callers.
     callees_first: Vec<usize>,
     slots: Vec<Slot>,
+    loops: Loops,
 }
 
 impl Flow {
@@ -42,12 +45,15 @@ impl Flow {
             functions: functions(insns)?,
             callees_first: Vec::new(),
             slots: vec![Slot::default(); insns.len()],
+            loops: Loops::default(),
         };
         flow.check_jumps(insns)?;
         flow.callees_first = flow.order_of_calls(insns)?;
         flow.find_meetings(insns);
-        flow.find_loops(insns);
-        flow.find_live(insns, helpers);
+        let sources = Sources::new(insns);
+        let starts = flow.functions.iter().map(|function| function.start);
+        flow.loops = Loops::new(insns, starts, &sources);
+        flow.find_live(insns, helpers, &sources);
         Ok(flow)
     }
 
@@ -69,14 +75,12 @@ impl Flow {
     }
 
     pub(crate) fn is_loop_head(&self, at: usize) -> bool {
-        self.slot(at).loop_last.is_some()
+        self.loops.is_head(at)
     }
 
-    /// Whether a slot lies between a loop's head and the last jump back to it.
+    /// Whether a slot is in the loop of this head.
     pub(crate) fn loop_holds(&self, head: usize, at: usize) -> bool {
-        self.slot(head)
-            .loop_last
-            .is_some_and(|last| (head..=last as usize).contains(&at))
+        self.loops.holds(head, at)
     }
 
     /// The registers that are still needed when control stands before a slot, as a mask.
@@ -200,48 +204,7 @@ impl Flow {
         }
     }
 
-    /// Finds the edges that lead back to a slot on the way from the function's start.
-    fn find_loops(&mut self, insns: &[Insn]) {
-        #[derive(Clone, Copy, PartialEq)]
-        enum Mark {
-            New,
-            Open,
-            Done,
-        }
-        let mut marks = vec![Mark::New; insns.len()];
-        for start in self.functions.iter().map(|f| f.start).collect::<Vec<_>>() {
-            // Each entry: a slot, and which of its successors to look at next.
-            let mut open = vec![(start, 0)];
-            set(&mut marks, start, Mark::Open);
-            while let Some((at, next)) = open.last_mut() {
-                let at = *at;
-                let successor = insns
-                    .get(at)
-                    .and_then(|insn| successors(at, insn).get(*next).copied().flatten());
-                *next += 1;
-                match successor.map(|to| (to, marks.get(to))) {
-                    Some((to, Some(Mark::New))) => {
-                        set(&mut marks, to, Mark::Open);
-                        open.push((to, 0));
-                    }
-                    Some((to, Some(Mark::Open))) => {
-                        if let Some(slot) = self.slot_mut(to) {
-                            slot.loop_last = slot.loop_last.max(Some(at as u32));
-                        }
-                    }
-                    Some(_) => {}
-                    None if *next > 2 => {
-                        set(&mut marks, at, Mark::Done);
-                        open.pop();
-                    }
-                    None => {}
-                }
-            }
-        }
-    }
-
-    fn find_live(&mut self, insns: &[Insn], helpers: &HelperTable) {
-        let sources = Sources::new(insns);
+    fn find_live(&mut self, insns: &[Insn], helpers: &HelperTable, sources: &Sources) {
         for function in self.callees_first.clone() {
             let Some(range) = self.functions.get(function).map(|f| f.start..f.end) else {
                 continue;
@@ -400,6 +363,19 @@ impl Sources {
             *slot += 1;
         }
         Self { first, sources }
+    }
+
+    /// The slots that control can come from, inside the function.
+    fn before<'s>(&'s self, insns: &'s [Insn], at: usize) -> impl Iterator<Item = u32> + 's {
+        let previous = at
+            .checked_sub(1)
+            .and_then(|before| match insns.get(before)? {
+                Insn::Exit | Insn::Jump { .. } => None,
+                Insn::WideTail => before.checked_sub(1),
+                _ => Some(before),
+            });
+        let jumps = self.of(at);
+        jumps.chain(previous).map(|from| from as u32)
     }
 
     fn of(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
