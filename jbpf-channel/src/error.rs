@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::StreamId;
+use crate::record::Disagreement;
 
 /// Why a channel could not be made or opened.
 #[derive(Debug, thiserror::Error)]
@@ -56,16 +57,14 @@ pub enum ChannelError {
         type_size: usize,
     },
     /// The type asked for has the right size and another layout.
-    #[error(
-        "channel {channel}: the record's layout and that of `{type_name}` disagree: {difference}"
-    )]
+    #[error("channel {channel} carries other records than `{type_name}`: {disagreement}")]
     Layout {
         /// The channel's name.
         channel: String,
         /// The Rust type asked for.
         type_name: &'static str,
-        /// The first difference, in words.
-        difference: String,
+        /// Where they part, and both side by side.
+        disagreement: Disagreement,
     },
     /// The channel's memory belongs to one process.
     #[error(

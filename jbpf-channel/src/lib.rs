@@ -13,8 +13,6 @@
 //! links this crate and no compiler.
 
 #[cfg(not(loom))]
-mod channel;
-#[cfg(not(loom))]
 mod collector;
 #[cfg(not(loom))]
 mod error;
@@ -22,6 +20,8 @@ mod error;
 pub mod protocol;
 #[cfg(not(loom))]
 mod receiver;
+#[cfg(not(loom))]
+pub mod record;
 mod ring;
 #[cfg(not(loom))]
 mod sender;
@@ -34,7 +34,6 @@ mod wake;
 
 #[cfg(not(loom))]
 pub use crate::{
-    channel::ChannelInfo,
     collector::{Collector, CollectorError},
     error::{ChannelError, RecvError, SendError},
     receiver::{RawReceiver, Receiver, TryIter},

@@ -24,12 +24,13 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 
 use crate::StreamId;
+use crate::record::RecordType;
 
 /// The version of the messages, and of the layout of shared rings.
 pub const VERSION: u32 = 1;
 
 /// The most bytes of a line.
-pub const MAX_LINE: usize = 64 << 10;
+pub const MAX_LINE: usize = 1 << 20;
 
 /// The most descriptors that come with a line.
 const MAX_DESCRIPTORS: usize = 4;
@@ -109,6 +110,9 @@ pub enum CollectorReply {
 pub struct OutputGrant {
     /// The channel's name in errors.
     pub name: String,
+    /// What its records are, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_type: Option<RecordType>,
     /// Places, a power of two.
     pub capacity: u32,
     /// Bytes of one record.
@@ -127,6 +131,9 @@ pub struct OutputGrant {
 pub struct InputGrant {
     /// The channel's name in errors.
     pub name: String,
+    /// What its records are, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_type: Option<RecordType>,
     /// Places, a power of two.
     pub capacity: u32,
     /// Bytes of one record.
@@ -238,6 +245,7 @@ mod tests {
                 attachment: 3,
                 grant: InputGrant {
                     name: "in".to_owned(),
+                    record_type: None,
                     capacity: 4,
                     record_size: 8,
                 },

@@ -14,9 +14,11 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
+use jbpf_hooks::layout::FieldType;
 use zerocopy::FromBytes;
 
 use crate::collector::remote::RemoteOutput;
+use crate::record::{Disagreement, RecordType};
 use crate::ring::reader::OutputView;
 use crate::wake::Doorbell;
 use crate::{ChannelError, OutputRing, RecvError};
@@ -58,6 +60,25 @@ impl Source {
         match self {
             Self::Local(ring) => ring.name(),
             Self::Remote(ring) => ring.name(),
+        }
+    }
+
+    fn record_type(&self) -> Option<&RecordType> {
+        match self {
+            Self::Local(ring) => ring.record_type(),
+            Self::Remote(ring) => ring.record_type(),
+        }
+    }
+
+    fn declare(&self, record_type: RecordType) -> Result<(), Disagreement> {
+        match self {
+            Self::Local(ring) => ring.declare(record_type),
+            Self::Remote(ring) => {
+                let known = ring.record_type();
+                known
+                    .and_then(|known| known.disagreement(&record_type))
+                    .map_or(Ok(()), Err)
+            }
         }
     }
 
@@ -195,7 +216,30 @@ impl RawReceiver {
         self.receive_within(limit, || self.try_recv(record))
     }
 
-    /// Types it.
+    /// What the records are, as far as anybody has said.
+    #[must_use]
+    pub fn record_type(&self) -> Option<&RecordType> {
+        self.source.record_type()
+    }
+
+    /// Types it, by the layout of `T`. In the host, what was not known of the records is known from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::RecordSize`] when `T` has not the size of a record, [`ChannelError::Layout`] when records are known to be
+    /// something else.
+    pub fn described<T: FromBytes + FieldType>(self) -> Result<Receiver<T>, ChannelError> {
+        let receiver = self.typed()?;
+        let declared = receiver.raw.source.declare(RecordType::of::<T>());
+        declared.map_err(|disagreement| ChannelError::Layout {
+            channel: receiver.raw.name().to_owned(),
+            type_name: core::any::type_name::<T>(),
+            disagreement,
+        })?;
+        Ok(receiver)
+    }
+
+    /// Types it, by the size of `T` alone.
     ///
     /// # Errors
     ///

@@ -4,9 +4,11 @@ use core::fmt;
 use core::marker::PhantomData;
 use std::sync::Arc;
 
+use jbpf_hooks::layout::FieldType;
 use zerocopy::{Immutable, IntoBytes};
 
 use crate::collector::remote::RemoteInput;
+use crate::record::RecordType;
 use crate::ring::input::InputView;
 use crate::{ChannelError, InputRing, SendError};
 
@@ -81,7 +83,44 @@ impl RawSender {
         }
     }
 
-    /// Types it.
+    /// What the records are, as far as anybody has said.
+    #[must_use]
+    pub fn record_type(&self) -> Option<&RecordType> {
+        match &self.target {
+            Target::Local(ring) => ring.record_type(),
+            Target::Remote(ring) => ring.record_type(),
+        }
+    }
+
+    /// Types it, by the layout of `T`. In the host, what was not known of the records is known from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::RecordSize`] when `T` is larger than a record, [`ChannelError::Layout`] when records are known to be
+    /// something else.
+    pub fn described<T: IntoBytes + Immutable + FieldType>(
+        self,
+    ) -> Result<Sender<T>, ChannelError> {
+        let sender = self.typed()?;
+        let record_type = RecordType::of::<T>();
+        let declared = match &sender.raw.target {
+            Target::Local(ring) => ring.declare(record_type),
+            Target::Remote(ring) => {
+                let known = ring.record_type();
+                known
+                    .and_then(|known| known.disagreement(&record_type))
+                    .map_or(Ok(()), Err)
+            }
+        };
+        declared.map_err(|disagreement| ChannelError::Layout {
+            channel: sender.raw.name().to_owned(),
+            type_name: core::any::type_name::<T>(),
+            disagreement,
+        })?;
+        Ok(sender)
+    }
+
+    /// Types it, by the size of `T` alone.
     ///
     /// # Errors
     ///

@@ -23,14 +23,17 @@ use jbpf_channel::protocol::{
     CollectorReply, CollectorRequest, Envelope, VERSION, receive_with_descriptors,
     send_with_descriptors, to_line,
 };
+use jbpf_channel::record::RecordType;
 use jbpf_channel::shared::{Channels, Session};
 use jbpf_channel::{
     ChannelError, Collector, CollectorError, InputOptions, InputRing, OutputOptions, OutputRing,
     Receiver, RecvError, SendError, Sender, StreamId,
 };
+use jbpf_hooks::jbpf_data;
 use rustix::fs::{FallocateFlags, fallocate, ftruncate};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use zerocopy::IntoBytes;
 
 const OUT: StreamId = StreamId([1; 16]);
 const IN: StreamId = StreamId([2; 16]);
@@ -180,6 +183,7 @@ fn shared_input(records: u32, record_size: u32) -> Arc<InputRing> {
     let options = InputOptions {
         name: "set/codelet/in".to_owned(),
         shared: true,
+        ..Default::default()
     };
     InputRing::new(records, record_size, &options).unwrap()
 }
@@ -423,6 +427,50 @@ fn refusals_reach_the_collector_as_sentences() {
         private.share(),
         Err(ChannelError::NotShared { .. })
     ));
+}
+
+#[jbpf_data]
+struct Packet {
+    seq_no: i32,
+    value: i32,
+}
+
+#[jbpf_data]
+struct Swapped {
+    value: i32,
+    seq_no: i32,
+}
+
+#[test]
+fn layouts_travel_and_disagreements_are_refused_on_either_side() {
+    let (ring, back) = (shared_output(4, 8), shared_input(4, 8));
+    let host = Host::serve(Book {
+        outputs: HashMap::from([(OUT, ring.clone())]),
+        inputs: HashMap::from([(IN, back.clone())]),
+    });
+    ring.declare(RecordType::of::<Packet>()).unwrap();
+    let local: Sender<Packet> = back.sender().described().unwrap();
+    let collector = host.collector();
+    let refused = collector.output::<Swapped>(OUT).unwrap_err().to_string();
+    assert!(refused.contains("set/codelet/out"), "{refused}");
+    assert!(
+        refused.contains("`seq_no: i32` at 0 and `value: i32` at 0"),
+        "{refused}"
+    );
+    assert!(collector.input::<Swapped>(IN).is_err());
+    assert!(ring.primary().unwrap().described::<Swapped>().is_err());
+    let receiver: Receiver<Packet> = collector.output(OUT).unwrap();
+    let sender: Sender<Packet> = collector.input(IN).unwrap();
+    assert_eq!(receiver.raw().record_type(), ring.record_type());
+    let packet = Packet {
+        seq_no: 1,
+        value: -1,
+    };
+    ring.send_bytes(packet.as_bytes()).unwrap();
+    assert_eq!(receiver.recv().unwrap().value, -1);
+    sender.send(&packet).unwrap();
+    local.send(&packet).unwrap();
+    assert_eq!(take(&back), take(&back));
 }
 
 #[test]

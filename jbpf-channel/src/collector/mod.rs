@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jbpf_hooks::layout::FieldType;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 pub(crate) use self::connection::Connection;
@@ -91,10 +92,13 @@ impl Collector {
     ///
     /// # Errors
     ///
-    /// [`CollectorError::Refused`] by the host, [`CollectorError::Channel`] when `T` has not the size of a record, and
+    /// [`CollectorError::Refused`] by the host, [`CollectorError::Channel`] when `T` has not the size and layout of a record, and
     /// what goes wrong on the way.
-    pub fn output<T: FromBytes>(&self, stream_id: StreamId) -> Result<Receiver<T>, CollectorError> {
-        Ok(self.raw_output(stream_id)?.typed()?)
+    pub fn output<T: FromBytes + FieldType>(
+        &self,
+        stream_id: StreamId,
+    ) -> Result<Receiver<T>, CollectorError> {
+        Ok(self.raw_output(stream_id)?.described()?)
     }
 
     /// Opens an output channel for watching: see [`OutputRing::tap`](crate::OutputRing::tap).
@@ -102,8 +106,11 @@ impl Collector {
     /// # Errors
     ///
     /// As [`output`](Self::output).
-    pub fn tap<T: FromBytes>(&self, stream_id: StreamId) -> Result<Receiver<T>, CollectorError> {
-        Ok(self.raw_tap(stream_id)?.typed()?)
+    pub fn tap<T: FromBytes + FieldType>(
+        &self,
+        stream_id: StreamId,
+    ) -> Result<Receiver<T>, CollectorError> {
+        Ok(self.raw_tap(stream_id)?.described()?)
     }
 
     /// Opens an input channel for sending.
@@ -111,11 +118,11 @@ impl Collector {
     /// # Errors
     ///
     /// As [`output`](Self::output); `T` may be shorter than a record.
-    pub fn input<T: IntoBytes + Immutable>(
+    pub fn input<T: IntoBytes + Immutable + FieldType>(
         &self,
         stream_id: StreamId,
     ) -> Result<Sender<T>, CollectorError> {
-        Ok(self.raw_input(stream_id)?.typed()?)
+        Ok(self.raw_input(stream_id)?.described()?)
     }
 
     /// [`output`](Self::output) for tools.

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use super::{CollectorError, Connection};
 use crate::ChannelError;
 use crate::protocol::{InputGrant, OutputGrant};
+use crate::record::RecordType;
 use crate::ring::input::InputView;
 use crate::ring::layout::{Control, InputGeometry, OutputGeometry};
 use crate::ring::reader::OutputView;
@@ -34,6 +35,7 @@ const TAP_INTERVAL: Duration = Duration::from_millis(1);
 pub(crate) struct RemoteOutput {
     view: OutputView,
     name: String,
+    record_type: Option<RecordType>,
     tap: bool,
     fences: bool,
     host_gone: AtomicBool,
@@ -82,6 +84,7 @@ impl RemoteOutput {
         Ok(Self {
             view,
             name: grant.name.clone(),
+            record_type: grant.record_type.clone(),
             tap: grant.tap,
             fences: grant.fences,
             host_gone: AtomicBool::new(false),
@@ -94,6 +97,10 @@ impl RemoteOutput {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn record_type(&self) -> Option<&RecordType> {
+        self.record_type.as_ref()
     }
 
     pub(crate) fn view(&self) -> &OutputView {
@@ -153,6 +160,7 @@ impl Drop for RemoteOutput {
 pub(crate) struct RemoteInput {
     view: InputView,
     name: String,
+    record_type: Option<RecordType>,
     connection: Arc<Connection>,
     attachment: u64,
     /// What the view points into.
@@ -186,6 +194,7 @@ impl RemoteInput {
         Ok(Self {
             view,
             name: grant.name.clone(),
+            record_type: grant.record_type.clone(),
             connection: connection.clone(),
             attachment,
             _consumer: consumer,
@@ -195,6 +204,10 @@ impl RemoteInput {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn record_type(&self) -> Option<&RecordType> {
+        self.record_type.as_ref()
     }
 
     pub(crate) fn view(&self) -> &InputView {

@@ -7,13 +7,14 @@
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::copy::{shared_to_shared, zero_shared};
 use super::lanes::Lanes;
 use super::layout::{ConsumerHeader, InputGeometry, SenderHeader};
 use super::protocol::input::{ConsumerWords, SenderWords};
 use super::region::{Region, whole_pages};
+use crate::record::{Disagreement, RecordType};
 use crate::{ChannelError, RawSender, SendError};
 
 /// How an input ring is made.
@@ -21,15 +22,18 @@ use crate::{ChannelError, RawSender, SendError};
 pub struct InputOptions {
     /// The channel's name in errors.
     pub name: String,
+    /// What its records are, where that is known. Whoever opens the channel with a type of another layout is refused.
+    pub record_type: Option<RecordType>,
     /// Whether the ring can be lent to other processes, [`InputRing::LANES`] at a time.
     pub shared: bool,
 }
 
 impl Default for InputOptions {
-    /// No name, not shared.
+    /// No name, records of unknown meaning, not shared.
     fn default() -> Self {
         Self {
             name: "(unnamed)".to_owned(),
+            record_type: None,
             shared: false,
         }
     }
@@ -197,6 +201,7 @@ impl InputView {
 pub struct InputRing {
     view: InputView,
     name: String,
+    record_type: OnceLock<RecordType>,
     /// For senders of other processes; empty unless shared.
     lanes: Lanes,
     /// What the view points into.
@@ -276,6 +281,11 @@ impl InputRing {
         Ok(Arc::new(Self {
             view,
             name: options.name.clone(),
+            record_type: options
+                .record_type
+                .clone()
+                .map(OnceLock::from)
+                .unwrap_or_default(),
             lanes,
             _region: region,
         }))
@@ -285,6 +295,28 @@ impl InputRing {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What its records are, as far as anybody has said.
+    #[must_use]
+    pub fn record_type(&self) -> Option<&RecordType> {
+        self.record_type.get()
+    }
+
+    /// Says what the records are, or finds out that somebody said something else. The layout of a shorter record
+    /// is no news.
+    ///
+    /// # Errors
+    ///
+    /// Where the two part.
+    pub fn declare(&self, record_type: RecordType) -> Result<(), Disagreement> {
+        let whole = record_type.size == self.record_size();
+        let known = match self.record_type.get() {
+            Some(known) => known,
+            None if whole => self.record_type.get_or_init(|| record_type.clone()),
+            None => return Ok(()),
+        };
+        known.disagreement(&record_type).map_or(Ok(()), Err)
     }
 
     /// Places in the ring: the records asked for, rounded up to a power of two.

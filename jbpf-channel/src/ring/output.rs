@@ -8,7 +8,7 @@
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::os::fd::AsFd as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::copy::{shared_to_shared, zero_shared};
@@ -18,6 +18,7 @@ use super::layout::{
 use super::protocol::output::OutputWords;
 use super::reader::OutputView;
 use super::region::{Access, Region, page_size};
+use crate::record::{Disagreement, RecordType};
 use crate::shared::memory::MemoryFile;
 use crate::wake::{self, Doorbell, Producers, attention};
 use crate::{ChannelError, RawReceiver, SendError};
@@ -30,6 +31,8 @@ const LATE_SPARES: usize = 16 << 20;
 pub struct OutputOptions {
     /// The channel's name in errors.
     pub name: String,
+    /// What its records are, where that is known. Whoever opens the channel with a type of another layout is refused.
+    pub record_type: Option<RecordType>,
     /// Thread slots, from 0, whose buffers are faulted in with the ring.
     pub prepared_slots: u32,
     /// Thread slots that can hold a reservation at all. Lowered to what 16 MiB of records hold, and never below
@@ -42,10 +45,11 @@ pub struct OutputOptions {
 }
 
 impl Default for OutputOptions {
-    /// No name, 32 prepared slots of 1024, no doorbells, not shared.
+    /// No name, records of unknown meaning, 32 prepared slots of 1024, no doorbells, not shared.
     fn default() -> Self {
         Self {
             name: "(unnamed)".to_owned(),
+            record_type: None,
             prepared_slots: 32,
             max_slots: 1024,
             shared: false,
@@ -62,6 +66,7 @@ impl Default for OutputOptions {
 pub struct OutputRing {
     view: OutputView,
     name: String,
+    record_type: OnceLock<RecordType>,
     doorbells: Box<[Arc<Doorbell>]>,
     /// Readers of this process sleep on it.
     bell: AtomicU32,
@@ -167,6 +172,11 @@ impl OutputRing {
         Ok(Self {
             view,
             name: options.name.clone(),
+            record_type: options
+                .record_type
+                .clone()
+                .map(OnceLock::from)
+                .unwrap_or_default(),
             doorbells: options
                 .doorbells
                 .iter()
@@ -184,6 +194,28 @@ impl OutputRing {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What its records are, as far as anybody has said.
+    #[must_use]
+    pub fn record_type(&self) -> Option<&RecordType> {
+        self.record_type.get()
+    }
+
+    /// Says what the records are, or finds out that somebody said something else. The layout of a shorter record
+    /// is no news.
+    ///
+    /// # Errors
+    ///
+    /// Where the two part.
+    pub fn declare(&self, record_type: RecordType) -> Result<(), Disagreement> {
+        let whole = record_type.size == self.record_size();
+        let known = match self.record_type.get() {
+            Some(known) => known,
+            None if whole => self.record_type.get_or_init(|| record_type.clone()),
+            None => return Ok(()),
+        };
+        known.disagreement(&record_type).map_or(Ok(()), Err)
     }
 
     /// Places in the ring: the records asked for, rounded up to a power of two.

@@ -44,6 +44,7 @@ impl InputRing {
             .map_err(ChannelError::system(self.name(), "making a sender's file"))?;
         let grant = InputGrant {
             name: self.name().to_owned(),
+            record_type: self.record_type().cloned(),
             capacity: self.capacity(),
             record_size: self.record_size(),
         };

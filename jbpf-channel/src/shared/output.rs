@@ -66,6 +66,7 @@ impl OutputRing {
         let geometry = self.view().geometry;
         OutputGrant {
             name: self.name().to_owned(),
+            record_type: self.record_type().cloned(),
             capacity: geometry.capacity,
             record_size: geometry.record_size,
             slots: geometry.slots,

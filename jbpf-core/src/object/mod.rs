@@ -18,7 +18,7 @@ use jbpf_verifier::Program;
 use jbpf_verifier::types::MapDef;
 
 pub use error::ObjectError;
-pub use record::{FieldType, NumberKind, RecordField, RecordType};
+pub use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 
 use btf::Btf;
 use definitions::Definitions;

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 use jbpf_verifier::types::MapDef;
-use serde::{Deserialize, Serialize};
 
 use super::btf::{Btf, BtfType, Words, kind};
 
@@ -16,98 +16,6 @@ const SECTION: &str = ".jbpf.types";
 const MAX_DEPTH: u32 = 16;
 /// Fields of all types of one object together.
 const MAX_FIELDS: u32 = 1 << 14;
-
-/// The layout of a record, value or key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordType {
-    /// The name that the source gives it: a struct's, a typedef's, or a number's.
-    pub name: String,
-    /// Size in bytes.
-    pub size: u32,
-    /// The fields by offset, anonymous structs and unions flattened; those of a union overlap. A type
-    /// that is no struct has one field without a name.
-    pub fields: Vec<RecordField>,
-}
-
-/// One field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordField {
-    /// The field's name.
-    pub name: String,
-    /// Offset of its first byte.
-    pub offset: u32,
-    /// What it holds.
-    #[serde(rename = "type")]
-    pub ty: FieldType,
-}
-
-/// What a field holds, little-endian.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FieldType {
-    /// A number of 1, 2, 4, 8 or 16 bytes.
-    Number {
-        /// How its bits are meant.
-        kind: NumberKind,
-        /// Size in bytes.
-        size: u32,
-    },
-    /// Bits `first_bit` to `first_bit + width` of the number at the field's offset, counted from the
-    /// lowest.
-    Bits {
-        /// How the bits are meant.
-        kind: NumberKind,
-        /// The lowest bit, 0 to 7.
-        first_bit: u32,
-        /// The number of bits, 1 to 64.
-        width: u32,
-    },
-    /// Elements in a row.
-    Array {
-        /// The type of one.
-        element: Box<FieldType>,
-        /// How many there are.
-        len: u32,
-    },
-    /// A struct or union.
-    Struct(RecordType),
-    /// Bytes without a meaning of their own: pointers and what BTF does not describe.
-    Opaque {
-        /// How many bytes.
-        size: u32,
-    },
-}
-
-/// How a number's bits are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NumberKind {
-    /// Unsigned.
-    Unsigned,
-    /// Signed, two's complement.
-    Signed,
-    /// `char` of one byte: text when in an array.
-    Char,
-    /// 0 or 1.
-    Bool,
-    /// IEEE 754.
-    Float,
-}
-
-impl FieldType {
-    /// Size in bytes; of bits, that of the bytes that they touch.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        match self {
-            Self::Number { size, .. } | Self::Opaque { size } => u64::from(*size),
-            Self::Bits {
-                first_bit, width, ..
-            } => (u64::from(*first_bit) + u64::from(*width)).div_ceil(8),
-            Self::Array { element, len } => element.size().saturating_mul(u64::from(*len)),
-            Self::Struct(record) => u64::from(record.size),
-        }
-    }
-}
 
 /// What the annotations of an object say.
 #[derive(Debug, Default)]

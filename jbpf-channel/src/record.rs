@@ -1,0 +1,445 @@
+//! What a record's bytes mean, in a form that travels between processes.
+//!
+//! It comes from the debug information of a codelet's object or from a Rust type ([`RecordType::of`]). When a channel has
+//! one from each, they must agree: see [`RecordType::disagreement`].
+
+use core::fmt;
+
+use jbpf_hooks::layout;
+use serde::{Deserialize, Serialize};
+
+/// The layout of a record, value or key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordType {
+    /// The name that the source gives it: a struct's, a typedef's, or a number's.
+    pub name: String,
+    /// Size in bytes.
+    pub size: u32,
+    /// The fields by offset, anonymous structs and unions flattened; those of a union overlap. A type
+    /// that is no struct has one field without a name.
+    pub fields: Vec<RecordField>,
+}
+
+/// One field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordField {
+    /// The field's name.
+    pub name: String,
+    /// Offset of its first byte.
+    pub offset: u32,
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub ty: FieldType,
+}
+
+/// What a field holds, little-endian.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldType {
+    /// A number of 1, 2, 4, 8 or 16 bytes.
+    Number {
+        /// How its bits are meant.
+        kind: NumberKind,
+        /// Size in bytes.
+        size: u32,
+    },
+    /// Bits `first_bit` to `first_bit + width` of the number at the field's offset, counted from the
+    /// lowest.
+    Bits {
+        /// How the bits are meant.
+        kind: NumberKind,
+        /// The lowest bit, 0 to 7.
+        first_bit: u32,
+        /// The number of bits, 1 to 64.
+        width: u32,
+    },
+    /// Elements in a row.
+    Array {
+        /// The type of one.
+        element: Box<FieldType>,
+        /// How many there are.
+        len: u32,
+    },
+    /// A struct or union.
+    Struct(RecordType),
+    /// Bytes without a meaning of their own: pointers and what debug information does not describe.
+    Opaque {
+        /// How many bytes.
+        size: u32,
+    },
+}
+
+/// How a number's bits are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberKind {
+    /// Unsigned.
+    Unsigned,
+    /// Signed, two's complement.
+    Signed,
+    /// `char` of one byte: text when in an array.
+    Char,
+    /// 0 or 1.
+    Bool,
+    /// IEEE 754.
+    Float,
+}
+
+/// Two descriptions of one record that cannot both be right. Displays as a sentence, then both side by side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disagreement {
+    /// What the channel's record is known as.
+    pub known: Box<RecordType>,
+    /// What somebody takes it for.
+    pub other: Box<RecordType>,
+    /// Where they part, in words.
+    pub reason: String,
+}
+
+impl FieldType {
+    /// Size in bytes; of bits, that of the bytes that they touch.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Number { size, .. } | Self::Opaque { size } => u64::from(*size),
+            Self::Bits {
+                first_bit, width, ..
+            } => (u64::from(*first_bit) + u64::from(*width)).div_ceil(8),
+            Self::Array { element, len } => element.size().saturating_mul(u64::from(*len)),
+            Self::Struct(record) => u64::from(record.size),
+        }
+    }
+
+    fn of(ty: &layout::Type, text: bool) -> Self {
+        match ty {
+            layout::Type::Scalar(scalar) => Self::scalar(*scalar, text),
+            layout::Type::Array { element, len } => Self::Array {
+                element: Box::new(Self::of(element, text)),
+                len: saturate(*len),
+            },
+            layout::Type::Struct(layout) => Self::Struct(RecordType::of_layout(layout)),
+        }
+    }
+
+    fn scalar(scalar: layout::Scalar, text: bool) -> Self {
+        use layout::Scalar as S;
+        let kind = match scalar {
+            S::U8 | S::I8 if text => NumberKind::Char,
+            S::U8 | S::U16 | S::U32 | S::U64 | S::U128 => NumberKind::Unsigned,
+            S::I8 | S::I16 | S::I32 | S::I64 | S::I128 => NumberKind::Signed,
+            S::Bool => NumberKind::Bool,
+            S::F32 | S::F64 => NumberKind::Float,
+        };
+        Self::Number {
+            kind,
+            size: saturate(scalar.size()),
+        }
+    }
+
+    /// Whether the same bytes mean the same under both. What one of them leaves open, the other may fill.
+    fn agrees_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Opaque { .. } | Self::Bits { .. }, _)
+            | (_, Self::Opaque { .. } | Self::Bits { .. }) => self.size() == other.size(),
+            (Self::Number { kind, size }, Self::Number { kind: k, size: s }) => {
+                size == s && kind.agrees_with(*k)
+            }
+            (Self::Array { element, len }, Self::Array { element: e, len: l }) => {
+                len == l && element.agrees_with(e)
+            }
+            (Self::Struct(one), Self::Struct(two)) => one.parting(two).is_none(),
+            _ => false,
+        }
+    }
+}
+
+impl NumberKind {
+    /// `char` is a byte of either sign, and Rust types that any bytes are valid for have `u8` where C has `bool`.
+    fn agrees_with(self, other: Self) -> bool {
+        use NumberKind::{Bool, Char, Signed, Unsigned};
+        self == other
+            || matches!(
+                (self, other),
+                (Char, Signed | Unsigned)
+                    | (Signed | Unsigned, Char)
+                    | (Bool, Unsigned)
+                    | (Unsigned, Bool)
+            )
+    }
+}
+
+impl RecordType {
+    /// The layout of a Rust type.
+    #[must_use]
+    pub fn of<T: layout::FieldType>() -> Self {
+        match T::TYPE {
+            layout::Type::Struct(layout) => Self::of_layout(layout),
+            ty => {
+                let ty = FieldType::of(&ty, false);
+                Self {
+                    name: ty.to_string(),
+                    size: u32::try_from(ty.size()).unwrap_or(u32::MAX),
+                    fields: vec![RecordField {
+                        name: String::new(),
+                        offset: 0,
+                        ty,
+                    }],
+                }
+            }
+        }
+    }
+
+    /// The layout of a Rust struct.
+    #[must_use]
+    pub fn of_layout(layout: &layout::DataLayout) -> Self {
+        let field = |field: &layout::Field| RecordField {
+            name: field.name.to_owned(),
+            offset: saturate(field.offset),
+            ty: FieldType::of(&field.ty, field.text),
+        };
+        Self {
+            name: layout.name.to_owned(),
+            size: saturate(layout.size),
+            fields: layout.fields.iter().map(field).collect(),
+        }
+    }
+
+    /// Where the two part, or `None` when the same bytes mean the same under both.
+    ///
+    /// Names of types do not count; names of fields do, since a swap of two like fields shows in nothing else. Fields
+    /// whose names begin with `_` are padding. Unions and bit fields, which Rust types of channels do not have, are compared by
+    /// the record's size alone.
+    #[must_use]
+    pub fn disagreement(&self, other: &Self) -> Option<Disagreement> {
+        let reason = self.parting(other)?;
+        Some(Disagreement {
+            known: Box::new(self.clone()),
+            other: Box::new(other.clone()),
+            reason,
+        })
+    }
+
+    fn parting(&self, other: &Self) -> Option<String> {
+        if self.size != other.size {
+            return Some(format!("{} bytes and {} bytes", self.size, other.size));
+        }
+        if !self.is_plain() || !other.is_plain() {
+            return None;
+        }
+        let (mut mine, mut theirs) = (self.meaningful(), other.meaningful());
+        loop {
+            match (mine.next(), theirs.next()) {
+                (None, None) => return None,
+                (Some(one), Some(two)) if one.agrees_with(two) => {}
+                (Some(one), Some(two)) => return Some(format!("{one} and {two}")),
+                (Some(one), None) | (None, Some(one)) => {
+                    return Some(format!("only one of them has {one}"));
+                }
+            }
+        }
+    }
+
+    fn meaningful(&self) -> impl Iterator<Item = &RecordField> {
+        self.fields
+            .iter()
+            .filter(|field| !field.name.starts_with('_'))
+    }
+
+    /// Neither bit fields nor overlapping fields.
+    fn is_plain(&self) -> bool {
+        let mut end = 0;
+        self.fields.iter().all(|field| {
+            let apart = u64::from(field.offset) >= end;
+            end = u64::from(field.offset) + field.ty.size();
+            apart && !matches!(field.ty, FieldType::Bits { .. })
+        })
+    }
+}
+
+impl RecordField {
+    fn agrees_with(&self, other: &Self) -> bool {
+        (self.name == other.name || self.name.is_empty() || other.name.is_empty())
+            && self.offset == other.offset
+            && self.ty.agrees_with(&other.ty)
+    }
+}
+
+fn saturate(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl fmt::Display for FieldType {
+    /// As Rust writes the type: `u32`, `[i8; 4]`, a struct by its name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number { kind, size } => match kind {
+                NumberKind::Unsigned => write!(f, "u{}", u64::from(*size) * 8),
+                NumberKind::Signed => write!(f, "i{}", u64::from(*size) * 8),
+                NumberKind::Float => write!(f, "f{}", u64::from(*size) * 8),
+                NumberKind::Char => f.write_str("char"),
+                NumberKind::Bool => f.write_str("bool"),
+            },
+            Self::Bits { width, .. } => write!(f, "{width} bits"),
+            Self::Array { element, len } => write!(f, "[{element}; {len}]"),
+            Self::Struct(record) => f.write_str(&record.name),
+            Self::Opaque { size } => write!(f, "{size} bytes"),
+        }
+    }
+}
+
+impl fmt::Display for RecordField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.is_empty() {
+            write!(f, "`{}` at {}", self.ty, self.offset)
+        } else {
+            write!(f, "`{}: {}` at {}", self.name, self.ty, self.offset)
+        }
+    }
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let column = |record: &RecordType| -> Vec<String> {
+            let head = format!("{} ({} bytes)", record.name, record.size);
+            let fields = record.fields.iter().map(|field| {
+                let RecordField { name, offset, ty } = field;
+                format!("{offset:>5}  {name}: {ty}")
+            });
+            core::iter::once(head).chain(fields).collect()
+        };
+        let (left, right) = (column(&self.known), column(&self.other));
+        let width = left
+            .iter()
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap_or(0);
+        f.write_str(&self.reason)?;
+        for at in 0..left.len().max(right.len()) {
+            let cell = |lines: &[String]| lines.get(at).cloned().unwrap_or_default();
+            write!(f, "\n    {:width$}  |  {}", cell(&left), cell(&right))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jbpf_hooks::jbpf_data;
+
+    #[jbpf_data]
+    struct Inner {
+        a: u16,
+        b: [i16; 3],
+    }
+
+    #[jbpf_data]
+    struct Packet {
+        seq_no: i32,
+        value: u32,
+        #[jbpf(text)]
+        name: [u8; 8],
+        inner: [Inner; 2],
+    }
+
+    fn field(record: &mut RecordType, name: &str) -> usize {
+        let at = record.fields.iter().position(|field| field.name == name);
+        at.unwrap()
+    }
+
+    #[test]
+    fn a_rust_type_describes_itself() {
+        let packet = RecordType::of::<Packet>();
+        assert_eq!((packet.name.as_str(), packet.size), ("Packet", 32));
+        let fields: Vec<_> = packet.fields.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            fields,
+            [
+                "`seq_no: i32` at 0",
+                "`value: u32` at 4",
+                "`name: [char; 8]` at 8",
+                "`inner: [Inner; 2]` at 16"
+            ]
+        );
+        assert_eq!(RecordType::of::<u64>().name, "u64");
+        let json = serde_json::to_string(&packet).unwrap();
+        assert_eq!(serde_json::from_str::<RecordType>(&json).unwrap(), packet);
+        assert_eq!(packet.disagreement(&packet), None);
+    }
+
+    #[test]
+    fn a_disagreement_says_where_and_shows_both() {
+        let packet = RecordType::of::<Packet>();
+        let mut other = packet.clone();
+        other.name = "struct packet".to_owned();
+        assert_eq!(
+            packet.disagreement(&other),
+            None,
+            "types may have other names"
+        );
+        let at = field(&mut other, "value");
+        other.fields[at].ty = FieldType::Number {
+            kind: NumberKind::Float,
+            size: 4,
+        };
+        let text = packet.disagreement(&other).unwrap().to_string();
+        assert!(
+            text.starts_with("`value: u32` at 4 and `value: f32` at 4\n"),
+            "{text}"
+        );
+        assert!(text.contains("Packet (32 bytes)"), "{text}");
+        assert!(text.contains("|      4  value: f32"), "{text}");
+        other.size = 40;
+        let text = packet.disagreement(&other).unwrap().to_string();
+        assert!(text.starts_with("32 bytes and 40 bytes"), "{text}");
+    }
+
+    #[test]
+    fn swapped_fields_and_changed_insides_disagree() {
+        let packet = RecordType::of::<Packet>();
+        let mut swapped = packet.clone();
+        swapped.fields[0].name = "value".to_owned();
+        swapped.fields[1].name = "seq_no".to_owned();
+        assert!(packet.disagreement(&swapped).is_some());
+        let mut inside = packet.clone();
+        let FieldType::Array { element, .. } = &mut inside.fields[3].ty else {
+            panic!("an array")
+        };
+        let FieldType::Struct(inner) = &mut **element else {
+            panic!("a struct")
+        };
+        inner.fields[0].ty = FieldType::Number {
+            kind: NumberKind::Signed,
+            size: 2,
+        };
+        assert!(packet.disagreement(&inside).is_some());
+    }
+
+    #[test]
+    fn what_c_leaves_open_or_pads_agrees() {
+        let packet = RecordType::of::<Packet>();
+        let mut padded = packet.clone();
+        padded.fields.insert(
+            2,
+            RecordField {
+                name: "_reserved".to_owned(),
+                offset: 8,
+                ty: FieldType::Opaque { size: 0 },
+            },
+        );
+        padded.fields[1].ty = FieldType::Opaque { size: 4 };
+        assert_eq!(packet.disagreement(&padded), None);
+        let mut bytes = packet.clone();
+        bytes.fields[2].ty = FieldType::Array {
+            element: Box::new(FieldType::Number {
+                kind: NumberKind::Unsigned,
+                size: 1,
+            }),
+            len: 8,
+        };
+        assert_eq!(packet.disagreement(&bytes), None, "char and u8");
+        let mut union = packet.clone();
+        union.fields[1].offset = 0;
+        assert_eq!(packet.disagreement(&union), None, "by size alone");
+    }
+}
