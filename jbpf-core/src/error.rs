@@ -114,7 +114,10 @@ pub enum LoadError {
         hook_type: String,
     },
     /// The verifier rejected the program.
-    #[error("{subject}: rejected for hook `{hook}`: {rejection}")]
+    #[error(
+        "{subject}: rejected for hook `{hook}` at {}: {rejection}",
+        place(rejection)
+    )]
     Rejected {
         /// Whose program.
         subject: Subject,
@@ -316,6 +319,14 @@ fn did_you_mean(nearest: &Option<String>) -> String {
     nearest
         .as_ref()
         .map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+/// The source line of a rejection, or its instruction where the object has none.
+fn place(rejection: &Rejection) -> String {
+    match &rejection.location {
+        Some(line) => format!("{}:{}", line.file, line.line),
+        None => format!("instruction {}", rejection.insn),
+    }
 }
 
 /// A map kind as the ABI document spells it.

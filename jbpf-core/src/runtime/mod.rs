@@ -10,6 +10,7 @@ mod output;
 mod publish;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -47,7 +48,7 @@ pub struct Runtime {
 }
 
 /// A loaded codeletset. Dropping it unloads nothing.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Codeletset {
     set: Arc<LoadedSet>,
 }
@@ -218,6 +219,14 @@ impl Codeletset {
     #[must_use]
     pub fn info(&self) -> CodeletsetInfo {
         CodeletsetInfo::from(self.set.as_ref())
+    }
+}
+
+impl fmt::Debug for Codeletset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Codeletset")
+            .field("id", &self.set.id)
+            .finish_non_exhaustive()
     }
 }
 
