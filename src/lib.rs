@@ -31,7 +31,7 @@
 extern crate self as jbpf;
 
 pub use jbpf_channel::{
-    ChannelError, ChannelInfo, RawReceiver, RawSender, Receiver, SendError, Sender, StreamId,
+    ChannelError, RawReceiver, RawSender, Receiver, SendError, Sender, StreamId,
 };
 pub use jbpf_core::engine::Engine;
 pub use jbpf_core::error::{BuildError, LoadError, OpenError, UnloadError, WrongPlace};

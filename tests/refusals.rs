@@ -8,17 +8,12 @@
     missing_docs
 )]
 
-use std::sync::Mutex;
-
 use jbpf::request::CodeletBuilder;
 use jbpf::{LoadRequest, Runtime, jbpf_hook};
 
 /// Passes what the codelets of the corpus expect: bytes of any number, and a context id.
 #[jbpf_hook]
 fn refusing(bytes: &[u8], ctx_id: u32) {}
-
-/// The tests of this file look at the process as a whole.
-static ALONE: Mutex<()> = Mutex::new(());
 
 fn codelet(name: &str, hook: &str) -> CodeletBuilder {
     let path = format!("{}/codelets/tests/v3/{name}.o", env!("CARGO_MANIFEST_DIR"));
@@ -46,9 +41,6 @@ fn holdings() -> Holdings {
 
 /// Refused with this message, several times over, leaving nothing.
 fn refused(request: &LoadRequest, message: &str) {
-    let _alone = ALONE
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let runtime = Runtime::builder().name("refusals").build().unwrap();
     // Whatever is made once a process is made now.
     let error = runtime.load(request).unwrap_err();
@@ -83,47 +75,34 @@ fn rejected(codelet: &str, line: u32, rest: &str) -> String {
 const ENDLESS: &str =
     "E0041: the path comes back to this instruction with nothing changed: the loop may never end";
 
+/// One test: it looks at the process as a whole, which others would change under it.
 #[test]
-fn a_codelet_that_reads_past_the_region() {
-    refused(
-        &request([codelet("region_off_by_one", "refusing")]),
-        &rejected(
-            "region_off_by_one",
-            12,
-            "E0020: r2 reaches beyond the end of the data region",
-        ),
+fn refused_codelets_leave_nothing_behind() {
+    let past_the_region = rejected(
+        "region_off_by_one",
+        12,
+        "E0020: r2 reaches beyond the end of the data region",
     );
-}
-
-#[test]
-fn a_codelet_with_an_endless_loop() {
-    refused(
-        &request([codelet("endless_loop", "refusing")]),
-        &rejected("endless_loop", 9, ENDLESS),
+    let endless = rejected(
+        "endless_loop",
+        9,
+        "E0041: the path comes back to this instruction with nothing changed: the loop may never end",
     );
-}
+    let unknown_helper = rejected("unknown_helper", 10, "E0010: no helper has the number 63");
+    let unknown_hook =
+        "codeletset `set`, codelet `early_return`: no hook `refusign`; did you mean `refusing`?";
+    let on_hook = |name| codelet(name, "refusing");
 
-#[test]
-fn a_codelet_that_calls_an_unknown_helper() {
-    refused(
-        &request([codelet("unknown_helper", "refusing")]),
-        &rejected("unknown_helper", 10, "E0010: no helper has the number 63"),
-    );
-}
-
-#[test]
-fn a_codelet_for_a_hook_that_does_not_exist() {
+    refused(&request([on_hook("region_off_by_one")]), &past_the_region);
+    refused(&request([on_hook("endless_loop")]), &endless);
+    refused(&request([on_hook("unknown_helper")]), &unknown_helper);
     refused(
         &request([codelet("early_return", "refusign")]),
-        "codeletset `set`, codelet `early_return`: no hook `refusign`; did you mean `refusing`?",
+        unknown_hook,
     );
-}
-
-#[test]
-fn one_bad_codelet_refuses_the_whole_set() {
-    let good = || codelet("two_maps", "refusing");
+    // Whole or not at all: the good codelet before the bad one is not loaded either.
     refused(
-        &request([good(), codelet("endless_loop", "refusing")]),
-        &rejected("endless_loop", 9, ENDLESS),
+        &request([on_hook("two_maps"), on_hook("endless_loop")]),
+        &endless,
     );
 }
