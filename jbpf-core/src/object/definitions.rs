@@ -12,8 +12,10 @@ use super::error::ObjectError;
 const DEFINITION_SIZE: u64 = 32;
 /// Maps of one codelet (ABI: limits), data sections not counted.
 pub(super) const MAX_MAPS: usize = 64;
-/// Bytes of one data section.
-const MAX_DATA_SECTION: u64 = 4 << 20;
+/// Data sections of one object.
+const MAX_DATA_SECTIONS: usize = 64;
+/// Bytes of all data sections together: `.bss` takes none in the file, so nothing else bounds them.
+const MAX_DATA: u64 = 4 << 20;
 /// Bytes that the entries of one map may take, one copy of it.
 const MAX_MAP_BYTES: u64 = 1 << 30;
 /// Bytes of a key.
@@ -163,11 +165,15 @@ impl Definitions {
                 }
             }
         }
+        let mut total = 0;
         for index in used {
             let Some(section) = elf.sections.get(index) else {
                 continue;
             };
-            if let Some(def) = data_definition(section)? {
+            let left = MAX_DATA - total;
+            if let Some(def) = data_definition(section, left)? {
+                total += u64::from(def.value_size);
+                at_most("data sections", self.data.len() + 1, MAX_DATA_SECTIONS)?;
                 self.data.insert(index, self.maps.len());
                 self.maps.push(def);
             }
@@ -250,8 +256,8 @@ fn check_sizes(
     Ok(())
 }
 
-/// The map that stands for a data section; `None` when the section holds something else.
-fn data_definition(section: &Section<'_>) -> Result<Option<MapDef>, ObjectError> {
+/// The map that stands for a data section of at most `left` bytes; `None` when the section holds something else.
+fn data_definition(section: &Section<'_>, left: u64) -> Result<Option<MapDef>, ObjectError> {
     let named = |prefix: &str| {
         section
             .name
@@ -263,11 +269,11 @@ fn data_definition(section: &Section<'_>) -> Result<Option<MapDef>, ObjectError>
     if !loaded || !(read_only || named(".data") || named(".bss")) || section.size == 0 {
         return Ok(None);
     }
-    if section.size > MAX_DATA_SECTION {
+    if section.size > left {
         return Err(ObjectError::DataSectionSize {
             section: section.name.to_owned(),
             size: section.size,
-            limit: MAX_DATA_SECTION,
+            limit: MAX_DATA,
         });
     }
     if let Some((&offset, _)) = section.relocations.first_key_value() {

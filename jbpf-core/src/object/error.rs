@@ -149,8 +149,8 @@ pub enum ObjectError {
         /// The field at fault, its value, and what it may be.
         problem: String,
     },
-    /// A data section that is too large.
-    #[error("section `{section}` has {size} bytes; data sections may have {limit}")]
+    /// Data sections that are too large.
+    #[error("section `{section}` has {size} bytes; all data sections together may have {limit}")]
     DataSectionSize {
         /// The section's name.
         section: String,

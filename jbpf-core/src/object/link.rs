@@ -14,6 +14,9 @@ use super::error::ObjectError;
 
 /// Instructions of one linked program, in slots.
 pub(super) const MAX_INSTRUCTIONS: usize = 1 << 16;
+/// Instructions of all programs of one object. Programs may share functions, each linked into each: without a limit, a
+/// small file would make large programs.
+pub(super) const MAX_ALL_INSTRUCTIONS: usize = 1 << 18;
 /// Bytes of one instruction slot.
 pub(super) const SLOT: u64 = 8;
 

@@ -23,7 +23,7 @@ pub use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 use btf::Btf;
 use definitions::Definitions;
 use elf::{Elf, SectionClass, at_most};
-use link::{Function, Functions, link};
+use link::{Function, Functions, MAX_ALL_INSTRUCTIONS, link};
 
 /// The entry function's name (ABI: object).
 pub const ENTRY: &str = "jbpf_main";
@@ -90,8 +90,11 @@ impl Object {
         let (btf, warnings) = Btf::read(&elf);
 
         let mut programs = Vec::with_capacity(entries.len());
+        let mut instructions = 0;
         for (section, entry) in entries {
             let linked = link(&elf, &functions, &definitions, entry)?;
+            instructions += linked.insns.len();
+            at_most("linked instructions", instructions, MAX_ALL_INSTRUCTIONS)?;
             let lines = btf.lines(&elf, &linked);
             let program = Program {
                 name: section.to_owned(),

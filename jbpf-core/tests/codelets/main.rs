@@ -14,6 +14,7 @@
 
 mod execute;
 mod notation;
+mod shipped;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use jbpf_core::object::Object;
 use jbpf_verifier::report::render;
-use jbpf_verifier::types::HelperTable;
+use jbpf_verifier::types::{ContextDef, HelperTable};
 use jbpf_verifier::{Rejection, VerifiedProgram};
 
 use execute::{On, Session};
@@ -29,12 +30,12 @@ use notation::{Case, Expectation};
 
 const VERSIONS: [&str; 3] = ["v1", "v2", "v3"];
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../codelets/tests")
+fn codelets() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../codelets")
 }
 
 fn cases() -> Vec<Case> {
-    let mut cases: Vec<Case> = std::fs::read_dir(folder())
+    let mut cases: Vec<Case> = std::fs::read_dir(codelets().join("tests"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
@@ -48,14 +49,19 @@ fn cases() -> Vec<Case> {
 }
 
 fn verify(case: &Case, version: &str) -> Result<VerifiedProgram, Box<Rejection>> {
-    let path = folder().join(version).join(format!("{}.o", case.name));
-    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let object = Object::parse(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    assert_eq!(object.warnings, Vec::<String>::new(), "{}", path.display());
+    let path = format!("tests/{version}/{}.o", case.name);
+    verify_object(&path, case.context.clone())
+}
+
+/// Verifies the first program of an object below `codelets`.
+fn verify_object(path: &str, context: ContextDef) -> Result<VerifiedProgram, Box<Rejection>> {
+    let bytes = std::fs::read(codelets().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let object = Object::parse(&bytes).unwrap_or_else(|e| panic!("{path}: {e}"));
+    assert_eq!(object.warnings, Vec::<String>::new(), "{path}");
     let program = object.programs.into_iter().next().unwrap().program;
     jbpf_verifier::verify(
         &Arc::new(program),
-        &Arc::new(case.context.clone()),
+        &Arc::new(context),
         &Arc::new(HelperTable::builtin()),
     )
 }

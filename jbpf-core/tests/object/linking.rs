@@ -295,3 +295,24 @@ fn a_program_longer_than_the_limit_is_refused() {
         ObjectError::ProgramTooLong { limit: 65_536, .. }
     ));
 }
+
+#[test]
+fn shared_functions_do_not_multiply_without_limit() {
+    let mut insns = vec![R0_ZERO; 60_000];
+    insns.push(EXIT);
+    let mut elf = Elf::new();
+    let text = elf.code(".text", &insns);
+    let shared = elf.symbol("shared", FUNC, false, text, 0, insns.len() as u64 * 8);
+    for number in 0..8 {
+        let section = elf.code(&format!("jbpf_{number}"), &[call(-1), EXIT]);
+        elf.symbol(&format!("main{number}"), FUNC, true, section, 0, 16);
+        elf.relocations(section, REL, &[(0, 10, shared)]);
+    }
+    assert!(matches!(
+        error(&elf),
+        ObjectError::TooMany {
+            what: "linked instructions",
+            ..
+        }
+    ));
+}

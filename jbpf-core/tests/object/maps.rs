@@ -186,6 +186,22 @@ fn a_huge_bss_is_refused_without_making_it() {
 }
 
 #[test]
+fn many_data_sections_are_refused_without_making_them() {
+    let loads: Vec<[u8; 8]> = (0..40).flat_map(|_| wide(0, 0)).collect();
+    let mut elf = Elf::program(&[&loads[..], &[R0_ZERO, EXIT]].concat());
+    let mut relocations = Vec::new();
+    for number in 0..40 {
+        let name = format!(".bss.{number}");
+        let section = elf.section(&name, NOBITS, ALLOC | WRITE, &[]);
+        elf.claim_size(section, 1 << 20);
+        let symbol = elf.symbol(&name, OBJECT, true, section, 0, 1 << 20);
+        relocations.push((number * 16, 1, symbol));
+    }
+    elf.relocations(1, REL, &relocations);
+    assert!(matches!(error(&elf), ObjectError::DataSectionSize { .. }));
+}
+
+#[test]
 fn data_that_nothing_refers_to_is_no_map() {
     let mut elf = Elf::program(&[R0_ZERO, EXIT]);
     elf.section(".data", PROGBITS, ALLOC | WRITE, &[1; 8]);

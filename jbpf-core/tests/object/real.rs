@@ -1,6 +1,6 @@
 //! Objects that clang made.
 
-use jbpf_core::object::{FieldType, NumberKind, Object};
+use jbpf_core::object::{FieldType, NumberKind, Object, RecordType};
 use jbpf_verifier::types::MapKind;
 
 use crate::codelet;
@@ -97,4 +97,111 @@ fn functions_that_were_not_inlined_are_linked() {
         .collect();
     assert_eq!(names, ["jbpf_main", "median"]);
     assert_eq!(object.programs[0].section, "jbpf_stats");
+}
+
+fn number(kind: NumberKind, size: u32) -> FieldType {
+    FieldType::Number { kind, size }
+}
+
+#[test]
+fn records_are_described_to_the_last_bit() {
+    use NumberKind::{Bool, Char, Float, Signed, Unsigned};
+
+    let object = Object::parse(&codelet("tests/v3/record_of_all_types.o")).unwrap();
+    let record = &object.record_types["everything"];
+    assert_eq!((record.name.as_str(), record.size), ("everything", 41));
+    let array = |element, len| FieldType::Array {
+        element: Box::new(element),
+        len,
+    };
+    let bits = |first_bit, width| FieldType::Bits {
+        kind: Unsigned,
+        first_bit,
+        width,
+    };
+    let field = |name: &str, offset, ty| jbpf_core::object::RecordField {
+        name: name.to_owned(),
+        offset,
+        ty,
+    };
+    let pair = FieldType::Struct(RecordType {
+        name: "pair_t".to_owned(),
+        size: 2,
+        fields: vec![
+            field("low", 0, number(Unsigned, 1)),
+            field("high", 1, number(Unsigned, 1)),
+        ],
+    });
+    let expected = [
+        field("wide", 0, number(Signed, 8)),
+        field("small", 8, number(Signed, 1)),
+        field("flag", 9, number(Bool, 1)),
+        field("first", 12, bits(0, 3)),
+        field("second", 12, bits(3, 5)),
+        field("color", 13, number(Unsigned, 4)),
+        field("ratio", 17, number(Float, 4)),
+        field("pairs", 21, array(array(pair, 1), 2)),
+        field("word", 25, number(Unsigned, 4)),
+        field("bytes", 25, array(number(Unsigned, 1), 4)),
+        field("text", 29, array(number(Char, 1), 4)),
+        field("opaque", 33, FieldType::Opaque { size: 8 }),
+    ];
+    assert_eq!(record.fields, expected);
+}
+
+/// The object with a section called otherwise.
+fn renamed(object: &[u8], section: &str, name: &str) -> Vec<u8> {
+    assert_eq!(section.len(), name.len());
+    let pattern = format!("\0{section}\0").into_bytes();
+    let at = object
+        .windows(pattern.len())
+        .rposition(|window| window == pattern)
+        .unwrap();
+    let mut renamed = object.to_vec();
+    renamed[at + 1..at + 1 + name.len()].copy_from_slice(name.as_bytes());
+    renamed
+}
+
+#[test]
+fn debug_information_may_be_missing() {
+    let whole = codelet("first_example/example_codelet.o");
+    let with = Object::parse(&whole).unwrap();
+    // `.rel.BTF` shares the tail of its name.
+    let without = Object::parse(&renamed(&whole, ".rel.BTF", ".rel.XXX")).unwrap();
+    assert_eq!(without.programs[0].program.lines, []);
+    assert!(without.record_types.is_empty());
+    assert_eq!(without.warnings, Vec::<String>::new());
+    assert_eq!(without.maps, with.maps);
+    assert_eq!(
+        without.programs[0].program.insns,
+        with.programs[0].program.insns
+    );
+}
+
+#[test]
+fn damaged_debug_information_is_left_out_with_a_warning() {
+    let whole = codelet("first_example/example_codelet.o");
+    let magics: Vec<usize> = (0..whole.len() - 4)
+        .filter(|&at| whole[at..at + 4] == [0x9f, 0xeb, 1, 0])
+        .collect();
+    let [types, lines] = magics[..] else {
+        panic!("one .BTF and one .BTF.ext");
+    };
+
+    let mut damaged = whole.clone();
+    damaged[lines] = 0;
+    let object = Object::parse(&damaged).unwrap();
+    assert_eq!(object.programs[0].program.lines, []);
+    assert_eq!(object.record_types.len(), 3);
+    let [warning] = &object.warnings[..] else {
+        panic!("one warning");
+    };
+    assert!(warning.contains(".BTF.ext"), "{warning}");
+
+    let mut damaged = whole.clone();
+    damaged[types] = 0;
+    let object = Object::parse(&damaged).unwrap();
+    assert_eq!(object.programs[0].program.lines, []);
+    assert!(object.record_types.is_empty());
+    assert_eq!(object.warnings.len(), 1);
 }
