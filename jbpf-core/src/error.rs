@@ -184,6 +184,16 @@ pub enum LoadError {
         /// Who has it.
         user: String,
     },
+    /// A channel that lives on carries records of another layout.
+    #[error("{subject}: the records of channel `{map}` are not what they were: {disagreement}")]
+    RecordLayout {
+        /// Whose channel.
+        subject: Subject,
+        /// The channel's map.
+        map: String,
+        /// Where the two layouts part.
+        disagreement: Box<jbpf_channel::record::Disagreement>,
+    },
     /// Channels and data sections are not linked.
     #[error(
         "{subject}: `linked_maps` links `{map}` with `{linked_map}` of `{linked_codelet}`; {what} cannot be linked"

@@ -11,6 +11,7 @@ mod program;
 
 use std::sync::Arc;
 
+use jbpf_channel::record::{Disagreement, RecordType};
 use jbpf_channel::{InputRing, OutputRing, StreamId};
 use jbpf_hooks::hook::Hook;
 
@@ -64,6 +65,17 @@ impl Channel {
             Storage::RingBuf(output) | Storage::Output(output) => Some(output.ring()),
             _ => None,
         }
+    }
+
+    /// Says what the records are.
+    pub(crate) fn declare(&self, record_type: &RecordType) -> Result<(), Disagreement> {
+        let record_type = record_type.clone();
+        let output = self
+            .output_ring()
+            .map(|ring| ring.declare(record_type.clone()));
+        output
+            .or_else(|| self.input_ring().map(|ring| ring.declare(record_type)))
+            .unwrap_or(Ok(()))
     }
 
     /// The ring that records come in by, of an input channel.

@@ -58,8 +58,9 @@ pub(crate) fn prepare(
     };
     for (index, codelet) in codelets.iter().enumerate() {
         let named = maps.of_codelet(index, codelet)?;
-        set.channels
-            .extend(channels(codelet, &named, &maps.streams, index));
+        let channels = channels(codelet, &named, &maps.streams, index);
+        declare_records(codelet, &channels)?;
+        set.channels.extend(channels);
         set.codelets.push(bind(codelet, named, world)?);
     }
     Ok(set)
@@ -281,6 +282,23 @@ fn channels(
             })
         })
         .collect()
+}
+
+/// Tells channels what their records are. A channel that lives on through a replacement may know better.
+fn declare_records(codelet: &VerifiedCodelet<'_>, channels: &[Channel]) -> Result<(), LoadError> {
+    for channel in channels {
+        let Some(record_type) = codelet.record_types.get(&channel.map.name) else {
+            continue;
+        };
+        channel
+            .declare(record_type)
+            .map_err(|disagreement| LoadError::RecordLayout {
+                subject: codelet.subject.clone(),
+                map: channel.map.name.clone(),
+                disagreement: Box::new(disagreement),
+            })?;
+    }
+    Ok(())
 }
 
 fn bind(

@@ -1,7 +1,9 @@
 //! From an entry of the request to a verified program: object, hook, program type, verifier.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jbpf_channel::record::RecordType;
 use jbpf_hooks::hook::Hook;
 use jbpf_hooks::registry;
 use jbpf_verifier::types::{ContextDef, HelperTable, MapDef};
@@ -25,6 +27,8 @@ pub(super) struct VerifiedCodelet<'a> {
     pub(super) hook: &'static Hook,
     /// Every map of the object, also those that the program does not use.
     pub(super) maps: Vec<MapDef>,
+    /// By channel: what the source says its records are.
+    pub(super) record_types: BTreeMap<String, RecordType>,
     pub(super) program: VerifiedProgram,
 }
 
@@ -40,7 +44,7 @@ impl<'a> VerifiedCodelet<'a> {
         };
         let hook = find_hook(&request.hook, &subject)?;
         let object = read_object(&request.object, &subject)?;
-        let maps = object.maps;
+        let (maps, record_types) = (object.maps, object.record_types);
         let program = only_program(object.programs, request, &subject)?;
         check_program_type(&program, hook, &subject)?;
         let mut program = program.program;
@@ -58,6 +62,7 @@ impl<'a> VerifiedCodelet<'a> {
             subject,
             hook,
             maps,
+            record_types,
             program,
         })
     }

@@ -147,7 +147,8 @@ impl Runtime {
     /// Becomes the one reader of an output channel, whose records are values of type `T`.
     ///
     /// # Errors
-    /// No output channel has the id, its records are not of `T`'s size, or somebody reads it already.
+    /// No output channel has the id, its records are known to be something else than `T`, or somebody
+    /// reads it already.
     pub fn output<T: FromBytes + FieldType>(
         &self,
         stream_id: StreamId,
@@ -157,13 +158,13 @@ impl Runtime {
             stream_id,
             direction: Direction::Output,
         })?;
-        Ok(ring.primary()?.typed()?)
+        Ok(ring.primary()?.described()?)
     }
 
     /// Sends values of type `T` into an input channel.
     ///
     /// # Errors
-    /// No input channel has the id, or its records are not of `T`'s size.
+    /// No input channel has the id, or its records are known to be something else than `T`.
     pub fn input<T: IntoBytes + Immutable + FieldType>(
         &self,
         stream_id: StreamId,
@@ -173,7 +174,7 @@ impl Runtime {
             stream_id,
             direction: Direction::Input,
         })?;
-        Ok(ring.sender().typed()?)
+        Ok(ring.sender().described()?)
     }
 
     /// Serves the records of all output channels that nobody else reads, now and later, to `callback`,
