@@ -1,6 +1,7 @@
 //! Functions, calls and relocations.
 
 use jbpf_core::object::{Object, ObjectError, ProgramType};
+use proptest::prelude::*;
 
 use crate::elf::*;
 
@@ -315,4 +316,103 @@ fn shared_functions_do_not_multiply_without_limit() {
             ..
         }
     ));
+}
+
+/// What a generated function is: its section, and the functions that it calls.
+type Plan = Vec<(prop::sample::Index, Vec<(prop::sample::Index, Reach)>)>;
+
+/// How a call says where it leads.
+#[derive(Debug, Clone, Copy)]
+enum Reach {
+    /// By the function's symbol.
+    Symbol,
+    /// By its section's symbol and a distance.
+    Section,
+    /// By a distance alone, within a section.
+    Distance,
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    let reach = prop_oneof![
+        Just(Reach::Symbol),
+        Just(Reach::Section),
+        Just(Reach::Distance)
+    ];
+    let calls = prop::collection::vec((any::<prop::sample::Index>(), reach), 0..5);
+    prop::collection::vec((any::<prop::sample::Index>(), calls), 1..12)
+}
+
+proptest! {
+    /// Function `n` begins with `r0 = n`, and calls others. Wherever they lie and however calls refer
+    /// to them, each linked call leads to a function that begins with the callee's number.
+    #[test]
+    fn every_call_reaches_its_function(plan in plan()) {
+        const SECTIONS: [&str; 3] = ["jbpf_generic", ".text", "more"];
+        // The entry is in the program's section.
+        let section_of = |function: usize| match function {
+            0 => 0,
+            _ => plan[function].0.index(SECTIONS.len()),
+        };
+        let callee = |call: &prop::sample::Index| call.index(plan.len());
+
+        let mut code: [Vec<[u8; 8]>; 3] = Default::default();
+        let mut starts = vec![0; plan.len()];
+        for (number, (_, calls)) in plan.iter().enumerate() {
+            let code = &mut code[section_of(number)];
+            starts[number] = code.len();
+            code.push(insn(0xb7, 0, 0, 0, number as i32));
+            code.extend(calls.iter().map(|_| call(-1)));
+            code.push(EXIT);
+        }
+        let mut relocations: [Vec<(usize, usize)>; 3] = Default::default();
+        for (number, (_, calls)) in plan.iter().enumerate() {
+            let home = section_of(number);
+            for (at, (to, reach)) in (starts[number] + 1..).zip(calls) {
+                let to = callee(to);
+                let other = section_of(to);
+                match reach {
+                    Reach::Symbol => relocations[home].push((at, 3 + to)),
+                    Reach::Distance if home == other => {
+                        code[home][at] = call(starts[to] as i32 - (at as i32 + 1));
+                    }
+                    Reach::Section | Reach::Distance => {
+                        code[home][at] = call(starts[to] as i32 - 1);
+                        relocations[home].push((at, other));
+                    }
+                }
+            }
+        }
+
+        let mut elf = Elf::new();
+        let sections = [0, 1, 2].map(|n| elf.code(SECTIONS[n], &code[n]));
+        let mut symbols: Vec<u32> = sections
+            .iter()
+            .map(|section| elf.symbol("", SECTION, false, *section, 0, 0))
+            .collect();
+        for (number, (_, calls)) in plan.iter().enumerate() {
+            let name = if number == 0 { "jbpf_main".to_owned() } else { format!("f{number}") };
+            let (start, size) = (starts[number] as u64 * 8, (calls.len() as u64 + 2) * 8);
+            let section = sections[section_of(number)];
+            symbols.push(elf.symbol(&name, FUNC, number == 0, section, start, size));
+        }
+        for (section, entries) in sections.into_iter().zip(&relocations) {
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|(at, symbol)| (*at as u64 * 8, 10, symbols[*symbol]))
+                .collect();
+            elf.relocations(section, REL, &entries);
+        }
+
+        let object = parse(&elf);
+        let program = &object.program_in("jbpf_generic").unwrap().program;
+        prop_assert_eq!(program.insns[0].imm, 0);
+        for function in &program.functions {
+            let number = program.insns[function.start].imm as usize;
+            for (at, (to, _)) in (function.start + 1..).zip(&plan[number].1) {
+                let target = at as i64 + 1 + i64::from(program.insns[at].imm);
+                prop_assert_eq!(program.insns[target as usize].imm as usize, callee(to));
+                prop_assert!(program.functions.iter().any(|f| f.start == target as usize));
+            }
+        }
+    }
 }
