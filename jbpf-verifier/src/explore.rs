@@ -13,6 +13,7 @@ use crate::join::{Bounds, join};
 use crate::path::{Needs, Path};
 use crate::program::Summary;
 use crate::proven::{Archive, Images, MixMap, Proven, fingerprint, key, place_key, requirements};
+use crate::record::Record;
 use crate::report::Code;
 use crate::state::{Frame, Iteration, RegionFacts, State};
 use crate::step::{Outcome, Step, Subject};
@@ -32,7 +33,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             instructions: 1_000_000,
-            memory: 12 << 20,
+            memory: 8 << 20,
         }
     }
 }
@@ -144,6 +145,7 @@ pub(crate) struct Explorer<'a> {
     /// When the innermost joined exploration is given up.
     deadline: u64,
     bytes: usize,
+    record: Option<&'a mut Record>,
 }
 
 impl<'a> Explorer<'a> {
@@ -163,7 +165,15 @@ impl<'a> Explorer<'a> {
             processed: 0,
             deadline: limits.instructions,
             bytes: 0,
+            record: None,
         }
+    }
+
+    /// Notes every state before its instruction. States that differ are never taken for one another
+    /// then, needed or not, so that what is noted covers every run.
+    pub(crate) fn recording(mut self, record: &'a mut Record) -> Self {
+        self.record = Some(record);
+        self
     }
 
     pub(crate) fn run(mut self) -> Result<Success, Failure> {
@@ -221,6 +231,9 @@ impl<'a> Explorer<'a> {
                     Arrival::Go => {}
                     Arrival::Covered => return Ok(()),
                 }
+            }
+            if let Some(record) = &mut self.record {
+                record.note(state);
             }
             self.processed += 1;
             state.steps += 1;
@@ -337,8 +350,11 @@ impl<'a> Explorer<'a> {
                     return Some(*state);
                 }
                 Work::Close { .. } => {
-                    if let Some(open) = self.path.pop() {
+                    if let Some(mut open) = self.path.pop() {
                         self.forget_fingerprint(open.fingerprint);
+                        if self.record.is_some() {
+                            open.needs = Needs::EVERYTHING;
+                        }
                         let place = place_key(&open.state);
                         self.archive.add(Proven::new(&open), place);
                     }

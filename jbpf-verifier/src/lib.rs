@@ -21,6 +21,7 @@ mod number;
 mod path;
 pub mod program;
 mod proven;
+mod record;
 pub mod report;
 pub mod scalar;
 mod stack;
@@ -38,6 +39,7 @@ use types::{ContextDef, HelperTable};
 pub use explore::Limits;
 pub use insn::{MAX_INSTRUCTIONS, MAX_MAPS};
 pub use program::{Program, RawInsn, VerifiedProgram};
+pub use record::Record;
 pub use report::Rejection;
 
 /// Verifies a program against the context that it will be given and the helpers that it may call.
@@ -64,9 +66,40 @@ pub fn verify_with(
     helpers: &Arc<HelperTable>,
     limits: Limits,
 ) -> Result<VerifiedProgram, Box<Rejection>> {
+    verify_as(program, context, helpers, limits, None)
+}
+
+/// [`verify_with`], and a record of what every register may hold before each instruction. It takes
+/// longer, because states are compared in everything; meant for tests of the verifier.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_recorded(
+    program: &Arc<Program>,
+    context: &Arc<ContextDef>,
+    helpers: &Arc<HelperTable>,
+    limits: Limits,
+) -> Result<(VerifiedProgram, Record), Box<Rejection>> {
+    let mut record = Record::new(program.insns.len());
+    let verified = verify_as(program, context, helpers, limits, Some(&mut record))?;
+    Ok((verified, record))
+}
+
+fn verify_as(
+    program: &Arc<Program>,
+    context: &Arc<ContextDef>,
+    helpers: &Arc<HelperTable>,
+    limits: Limits,
+    record: Option<&mut Record>,
+) -> Result<VerifiedProgram, Box<Rejection>> {
     let places = Places { program, helpers };
     let subject = step::Subject::new(program, context, helpers).map_err(|e| places.gate(e))?;
-    let explored = Explorer::new(&subject, limits).run();
+    let mut explorer = Explorer::new(&subject, limits);
+    if let Some(record) = record {
+        explorer = explorer.recording(record);
+    }
+    let explored = explorer.run();
     let success = explored.map_err(|failure| places.failure(failure, &subject))?;
     places.check_limit(context, success.worst_case)?;
     Ok(VerifiedProgram {

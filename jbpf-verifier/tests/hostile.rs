@@ -1,0 +1,238 @@
+//! Programs that nobody writes: whatever they are, the answer comes within the budget, and without
+//! a panic.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+mod assembly;
+
+use std::sync::Arc;
+
+use assembly::assemble;
+use jbpf_verifier::report::{Code, render};
+use jbpf_verifier::types::{ContextDef, HelperTable};
+use jbpf_verifier::{Limits, MAX_INSTRUCTIONS, Program, RawInsn, Rejection, VerifiedProgram};
+use proptest::prelude::*;
+
+const fn insn(opcode: u8, dst: u8, src: u8, off: i16, imm: i32) -> RawInsn {
+    RawInsn {
+        opcode,
+        dst,
+        src,
+        off,
+        imm,
+    }
+}
+
+const EXIT: RawInsn = insn(0x95, 0, 0, 0, 0);
+
+fn verify(insns: Vec<RawInsn>) -> Result<VerifiedProgram, Box<Rejection>> {
+    let program = Program {
+        name: "hostile".to_owned(),
+        insns,
+        ..Program::default()
+    };
+    jbpf_verifier::verify(
+        &Arc::new(program),
+        &Arc::new(ContextDef::generic()),
+        &Arc::new(HelperTable::builtin()),
+    )
+}
+
+/// `mov r0, 0`, what `body` gives for each of as many slots as a program can have, and `exit`.
+fn filled(body: impl Fn(usize) -> RawInsn) -> Vec<RawInsn> {
+    let start = [insn(0xb7, 0, 0, 0, 0), insn(0x61, 6, 1, 24, 0)];
+    let count = MAX_INSTRUCTIONS - start.len() - 1;
+    let body = (0..count).map(body);
+    start.into_iter().chain(body).chain([EXIT]).collect()
+}
+
+#[test]
+fn straight_code_of_any_length_is_accepted() {
+    let verified = verify(filled(|_| insn(0x07, 0, 0, 0, 1))).unwrap();
+    let worst = verified.summary().worst_case_instructions;
+    assert_eq!(worst, MAX_INSTRUCTIONS as u64);
+}
+
+#[test]
+fn a_ladder_of_branches_is_answered() {
+    // Each branch skips one addition, on a number of which nothing is known.
+    let ladder = |at: usize| match at % 2 {
+        0 => insn(0x45, 6, 0, 1, 1 << (at / 2 % 31)),
+        _ => insn(0x07, 0, 0, 0, at as i32),
+    };
+    let _ = verify(filled(ladder));
+}
+
+#[test]
+fn branches_that_all_leave_are_answered() {
+    let last = MAX_INSTRUCTIONS;
+    let leave = |at: usize| {
+        let distance = last - (at + 2) - 2;
+        let off = i16::try_from(distance.min(30_000)).unwrap();
+        insn(0x15, 6, 0, off, at as i32)
+    };
+    let _ = verify(filled(leave));
+}
+
+#[test]
+fn calls_in_every_slot_are_answered() {
+    let _ = verify(filled(|_| insn(0x85, 0, 0, 0, 7)));
+}
+
+#[test]
+fn spills_all_over_the_stack_are_answered() {
+    let spill = |at: usize| match at % 3 {
+        0 => insn(0x7b, 10, 6, -8 * (1 + (at / 3 % 64) as i16), 0),
+        1 => insn(0x45, 6, 0, 1, 1 << (at % 31)),
+        _ => insn(0x07, 6, 0, 0, 1),
+    };
+    let _ = verify(filled(spill));
+}
+
+#[test]
+fn jumps_back_and_forth_are_answered() {
+    let _ = verify(filled(|at| match at % 4 {
+        0 => insn(0x25, 6, 0, 2, at as i32),
+        1 => insn(0x07, 6, 0, 0, 1),
+        2 => insn(0xa5, 6, 0, -2, 7),
+        _ => insn(0x2d, 6, 0, -3, 0),
+    }));
+}
+
+#[test]
+fn nested_loops_beyond_the_budget_are_too_complex() {
+    let example = assemble(
+        "
+            mov r0, 0
+            mov r6, 0
+        outer:
+            mov r7, 0
+        inner:
+            add r7, 1
+            add r0, r7
+            jlt r7, 3000, inner
+            add r6, 1
+            jlt r6, 3000, outer
+            exit
+        ",
+    );
+    let rejection = jbpf_verifier::verify(
+        &Arc::new(example.program),
+        &Arc::new(example.context),
+        &Arc::new(example.helpers),
+    )
+    .unwrap_err();
+    assert_eq!(rejection.code, Code::TooComplex);
+}
+
+#[test]
+fn a_small_budget_is_kept() {
+    let example = assemble("mov r0, 0\nagain:\nadd r0, 1\njlt r0, 100, again\nexit");
+    let (program, context) = (Arc::new(example.program), Arc::new(example.context));
+    let helpers = Arc::new(example.helpers);
+    let limited = |instructions| {
+        let limits = Limits {
+            instructions,
+            ..Limits::default()
+        };
+        jbpf_verifier::verify_with(&program, &context, &helpers, limits)
+    };
+    assert!(limited(202).is_ok());
+    assert_eq!(limited(201).unwrap_err().code, Code::TooComplex);
+}
+
+/// Slots that look like instructions more often than random bytes do.
+fn slot() -> impl Strategy<Value = RawInsn> {
+    let opcode = prop_oneof![
+        4 => prop::sample::select(OPCODES.to_vec()),
+        1 => any::<u8>(),
+    ];
+    let off = prop_oneof![4 => -6_i16..6, 2 => (-8_i16..4).prop_map(|x| x * 8), 1 => any::<i16>()];
+    let imm = prop_oneof![4 => -4_i32..20, 1 => any::<i32>()];
+    (opcode, 0_u8..12, 0_u8..12, off, imm).prop_map(|(opcode, dst, src, off, imm)| {
+        let mut slot = insn(opcode, dst, src, off, imm);
+        tidy(&mut slot);
+        slot
+    })
+}
+
+const OPCODES: [u8; 60] = [
+    0x07, 0x0f, 0x17, 0x1f, 0x27, 0x2f, 0x37, 0x3f, 0x47, 0x4f, 0x57, 0x5f, 0x67, 0x77, 0x87, 0x97,
+    0xa7, 0xb7, 0xb7, 0xbf, 0xbf, 0xbf, 0xc7, 0x04, 0x0c, 0x54, 0xb4, 0xbc, 0xd4, 0xdc, 0xd7, 0x61,
+    0x69, 0x71, 0x79, 0x79, 0x79, 0x81, 0x63, 0x7b, 0x7b, 0x73, 0x62, 0x7a, 0xdb, 0xc3, 0x05, 0x15,
+    0x1d, 0x25, 0x2d, 0x3d, 0xa5, 0xad, 0x55, 0x65, 0x16, 0x85, 0x95, 0x18,
+];
+
+/// Clears most reserved fields, so that programs come past the gate.
+fn tidy(slot: &mut RawInsn) {
+    let from_register = slot.opcode & 0x08 != 0;
+    match slot.opcode & 7 {
+        4 | 7 => {
+            slot.off = 0;
+            if from_register && slot.opcode & 0xf0 != 0xd0 {
+                slot.imm = 0;
+            } else {
+                slot.src = 0;
+            }
+            if slot.opcode & 0xf0 == 0xd0 {
+                slot.imm = 16 << (slot.imm.rem_euclid(3));
+            }
+            if slot.opcode & 0xf0 == 0x80 {
+                slot.imm = 0;
+            }
+        }
+        1 => slot.imm = 0,
+        2 => slot.src = 0,
+        3 if slot.opcode & 0xe0 == 0x60 => slot.imm = 0,
+        3 => slot.imm = [0, 1, 0x41, 0xe1, 0xf1][slot.imm.rem_euclid(5) as usize],
+        5 | 6 => match slot.opcode & 0xf0 {
+            0x00 => (slot.dst, slot.src, slot.imm) = (0, 0, 0),
+            0x80 => (slot.dst, slot.src, slot.off) = (0, slot.src % 2, 0),
+            0x90 => *slot = EXIT,
+            _ if from_register => slot.imm = 0,
+            _ => slot.src = 0,
+        },
+        _ => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn any_slots_are_answered(mut insns in prop::collection::vec(slot(), 1..40)) {
+        insns.push(EXIT);
+        if let Err(rejection) = verify(insns) {
+            // Reports hold together for every fault, too.
+            prop_assert!(!rejection.message.is_empty());
+            let _ = render(&rejection, false);
+        }
+    }
+
+    #[test]
+    fn mutated_programs_are_answered(
+        code in prop::sample::select(Code::ALL.to_vec()),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), slot()), 1..3),
+    ) {
+        let Some(text) = code.example("accepted") else { return Ok(()) };
+        let mut example = assemble(text);
+        for (at, slot) in changes {
+            let at = at.index(example.program.insns.len());
+            example.program.insns[at] = slot;
+        }
+        let verified = jbpf_verifier::verify(
+            &Arc::new(example.program),
+            &Arc::new(example.context),
+            &Arc::new(example.helpers),
+        );
+        if let Err(rejection) = verified {
+            let _ = render(&rejection, false);
+        }
+    }
+}
