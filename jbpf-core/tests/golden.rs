@@ -304,6 +304,39 @@ fn a_helpers_output_on_the_stack_is_zeroed_first() {
 }
 
 #[test]
+fn an_empty_input_is_seen_without_a_call() {
+    hold_program(
+        "receive",
+        ContextDef::generic(),
+        &[map("acks", MapKind::ControlInput, 8, 8)],
+        "stdw [r10-8], 0
+        map r1, 0
+        mov r2, r10
+        add r2, -8
+        mov r3, 8
+        call 16
+        exit",
+    );
+}
+
+#[test]
+fn an_output_buffer_is_reserved_without_a_call() {
+    hold_program(
+        "reserve",
+        ContextDef::generic(),
+        &[map("out", MapKind::Output, 8, 8)],
+        "map r1, 0
+        call 17
+        jeq r0, 0, +4
+        stdw [r0], 7
+        map r1, 0
+        call 18
+        mov r0, 0
+        exit",
+    );
+}
+
+#[test]
 fn codelets_of_a_hook_are_one_function() {
     let codelets: Vec<_> = ["first", "second"]
         .map(|name| {

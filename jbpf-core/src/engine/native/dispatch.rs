@@ -24,7 +24,7 @@ pub const INLINE_INSTRUCTIONS: usize = 128;
 
 /// At most this many instructions are lowered into one dispatch function, so that attaching a codelet
 /// beside many others stays fast.
-pub const INLINE_INSTRUCTIONS_TOTAL: usize = 512;
+pub const INLINE_INSTRUCTIONS_TOTAL: usize = 256;
 
 /// The compiled dispatch function of a hook, with all that its code refers to.
 ///

@@ -12,7 +12,7 @@ use super::dispatch;
 use super::lower::address_of;
 use crate::engine::measure::HookStats;
 use crate::engine::{BoundCodelet, EngineError, measure};
-use crate::map::Storage;
+use crate::map::{InputMap, OutputMap, Storage};
 
 /// Functions as the compiler was given them and as it emitted them. Addresses of this process are
 /// replaced by what is there.
@@ -93,6 +93,8 @@ impl Names {
                     Storage::PerThreadArray(array) => {
                         names.add(address_of(array.table()), 1, || format!("{name}.table"));
                     }
+                    Storage::ControlInput(input) => names.add_input(name, input),
+                    Storage::Output(output) => names.add_output(name, output),
                     _ => {}
                 }
             }
@@ -121,6 +123,24 @@ impl Names {
             return;
         }
         self.0.push((start..start.saturating_add(len), name()));
+    }
+
+    fn add_input(&mut self, name: &str, input: &InputMap) {
+        let addresses = input.ring().addresses();
+        self.add(address_of(addresses.tail), 1, || format!("{name}.tail"));
+        self.add(address_of(addresses.lanes), 1, || format!("{name}.lanes"));
+        let published = address_of(addresses.published_at);
+        self.add(published, 1, || format!("{name}.published"));
+    }
+
+    fn add_output(&mut self, name: &str, output: &OutputMap) {
+        let addresses = output.ring().addresses();
+        self.add(address_of(addresses.head), 1, || format!("{name}.head"));
+        self.add(address_of(addresses.limit), 1, || format!("{name}.limit"));
+        let slots = address_of(addresses.slots_at.cast_const());
+        self.add(slots, 1, || format!("{name}.slots"));
+        let buffers = address_of(addresses.buffers_at.cast_const());
+        self.add(buffers, 1, || format!("{name}.buffers"));
     }
 
     fn name(&self, address: u64) -> Option<String> {

@@ -17,19 +17,22 @@
 //!
 //! # Rooms
 //!
-//! `insn` decodes; `lower` walks a function; `alu`, `access` and `call` lower the kinds of instructions;
+//! `insn` decodes; `lower` walks a function; `alu`, `access` and `call` lower the kinds of instructions, `lookup` and `channel`
+//! inline helpers;
 //! `known` remembers what helps to inline helpers, and `frame` drops the stack frame when that made it useless; `code` compiles and owns memory; `dispatch` puts
 //! codelets together.
 
 mod access;
 mod alu;
 mod call;
+mod channel;
 mod code;
 mod dispatch;
 mod frame;
 mod insn;
 mod known;
 mod listing;
+mod lookup;
 mod lower;
 
 pub use dispatch::{

@@ -1,0 +1,126 @@
+//! What codelets do with channels in the usual case, inlined: seeing that no control record has come, and getting
+//! the buffer for the next record. Everything else is the helper's.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, types};
+
+use super::insn::Operand;
+use super::lower::{Body, address_of};
+use crate::builtins::HelperTarget;
+use crate::map::{InputMap, OutputMap};
+
+impl Body<'_, '_> {
+    /// r0 = 0 while the ring is empty, else what the helper returns. False, with nothing emitted, unless the
+    /// buffer is known to be large enough.
+    pub(super) fn receive(&mut self, input: &InputMap, target: HelperTarget) -> bool {
+        let ring = input.ring();
+        let size = self.known_operand(Operand::Register(3));
+        if size.is_none_or(|size| size < u64::from(ring.record_size())) {
+            return false;
+        }
+        let addresses = ring.addresses();
+        let done = self.fb.create_block();
+        let result = self.fb.append_block_param(done, types::I64);
+        let [no_local, call] = [(); 2].map(|()| self.fb.create_block());
+        // What other threads write; an old value is an answer as good as the helper's a moment ago.
+        let flags = MemFlagsData::trusted();
+
+        let tail = self.address(address_of(addresses.tail));
+        let number = self.fb.ins().load(types::I64, flags, tail, 0);
+        let place = self
+            .fb
+            .ins()
+            .band_imm_u(number, addresses.mask.cast_signed());
+        let offset = self.fb.ins().ishl_imm_u(place, 3);
+        let published = self.address(address_of(addresses.published_at));
+        let published = self.fb.ins().iadd(published, offset);
+        let published = self.fb.ins().load(types::I64, flags, published, 0);
+        let awaited = self.fb.ins().iadd_imm_s(number, 1);
+        let there = self.fb.ins().icmp(IntCC::Equal, published, awaited);
+        self.fb.ins().brif(there, call, &[], no_local, &[]);
+
+        self.fb.seal_block(no_local);
+        self.fb.switch_to_block(no_local);
+        let lanes = self.address(address_of(addresses.lanes));
+        let lanes = self.fb.ins().load(types::I32, flags, lanes, 0);
+        let none = self.fb.ins().iconst(types::I64, 0);
+        self.fb
+            .ins()
+            .brif(lanes, call, &[], done, &[BlockArg::Value(none)]);
+
+        self.fb.seal_block(call);
+        self.fb.switch_to_block(call);
+        let received = self.helper_result(target);
+        self.fb.ins().jump(done, &[BlockArg::Value(received)]);
+
+        self.fb.seal_block(done);
+        self.fb.switch_to_block(done);
+        self.known.called();
+        self.define(0, result);
+        true
+    }
+
+    /// r0 = this thread's buffer, or null. Marks it reserved, if the ring has room; the rest, and counting
+    /// what finds no room, is the helper's.
+    pub(super) fn reserve(&mut self, output: &OutputMap, target: HelperTarget) {
+        let addresses = output.ring().addresses();
+        let done = self.fb.create_block();
+        let result = self.fb.append_block_param(done, types::I64);
+        let [has_line, look, mark, ready, slow] = [(); 5].map(|()| self.fb.create_block());
+        self.fb.set_cold_block(slow);
+        // Words of this thread's own, and two that other threads write, of which an old value does no harm:
+        // the record's place is claimed when it is sent.
+        let flags = MemFlagsData::trusted();
+        let offset = |offset: usize| i32::try_from(offset).unwrap_or_default();
+
+        let slot = self.thread_slot();
+        let known = self.below(slot, addresses.slots);
+        self.fb.ins().brif(known, has_line, &[], slow, &[]);
+
+        self.fb.seal_block(has_line);
+        self.fb.switch_to_block(has_line);
+        let lines = self.address(address_of(addresses.slots_at.cast_const()));
+        let line = self.element(lines, slot, addresses.slot_stride);
+        let reserved_at = offset(addresses.slot_reserved);
+        let reserved = self.fb.ins().load(types::I32, flags, line, reserved_at);
+        self.fb.ins().brif(reserved, ready, &[], look, &[]);
+
+        self.fb.seal_block(look);
+        self.fb.switch_to_block(look);
+        let head = self.address(address_of(addresses.head));
+        let head = self.fb.ins().load(types::I64, flags, head, 0);
+        let limit = self.address(address_of(addresses.limit));
+        let limit = self.fb.ins().load(types::I64, flags, limit, 0);
+        let room = self.fb.ins().icmp(IntCC::UnsignedLessThan, head, limit);
+        self.fb.ins().brif(room, mark, &[], slow, &[]);
+        self.fb.seal_block(slow);
+
+        self.fb.seal_block(mark);
+        self.fb.switch_to_block(mark);
+        let one = self.fb.ins().iconst(types::I32, 1);
+        self.fb.ins().store(flags, one, line, reserved_at);
+        self.fb.ins().jump(ready, &[]);
+
+        self.fb.seal_block(ready);
+        self.fb.switch_to_block(ready);
+        let spare_at = offset(addresses.slot_spare);
+        let spare = self.fb.ins().load(types::I32, flags, line, spare_at);
+        let first = self
+            .fb
+            .ins()
+            .iadd_imm_u(slot, i64::from(addresses.capacity));
+        let number = self.fb.ins().bxor(spare, first);
+        let buffers = self.address(address_of(addresses.buffers_at.cast_const()));
+        let buffer = self.element(buffers, number, addresses.buffer_stride);
+        self.fb.ins().jump(done, &[BlockArg::Value(buffer)]);
+
+        self.fb.switch_to_block(slow);
+        let from_helper = self.helper_result(target);
+        self.fb.ins().jump(done, &[BlockArg::Value(from_helper)]);
+
+        self.fb.seal_block(done);
+        self.fb.switch_to_block(done);
+        self.called_without_stores();
+        self.define(0, result);
+    }
+}
