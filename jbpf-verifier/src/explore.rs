@@ -449,7 +449,9 @@ impl<'a> Explorer<'a> {
         }
         let open = self.path.open().len() as u32;
         let far = state.steps >= 8 + open / 32;
-        if !far || !is_head && state.branches < 2 {
+        // Checkpoints are a shortcut; ways that wait are not, and need room.
+        let crowded = self.bytes > self.limits.memory / 2;
+        if crowded || !far || !is_head && state.branches < 2 {
             return Ok(Arrival::Go);
         }
         state.forget_unused();
