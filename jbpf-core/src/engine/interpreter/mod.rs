@@ -27,6 +27,8 @@ mod arithmetic;
 mod fault;
 mod helpers;
 mod memory;
+#[cfg(test)]
+mod tests;
 
 pub use fault::{Fault, FaultKind};
 use memory::{FRAME_BYTES, FRAMES, Memory, Stack};

@@ -46,10 +46,10 @@ impl Body<'_, '_> {
                 self.lookup_per_thread(array, target);
                 return Ok(());
             }
-            (CONTROL_INPUT_RECEIVE, Some(Storage::ControlInput(input))) => {
-                if self.receive(input, target) {
-                    return Ok(());
-                }
+            (CONTROL_INPUT_RECEIVE, Some(Storage::ControlInput(input)))
+                if self.receive(input, target) =>
+            {
+                return Ok(());
             }
             (GET_OUTPUT_BUF, Some(Storage::Output(output))) => {
                 self.reserve(output, target);
