@@ -2,7 +2,8 @@
 //!
 //! `pages` owns memory; `array`, `hash` and `per_thread` lay entries out in it, and `storage` is one of
 //! them. `payload` copies what others may be writing. Channels (kinds 3, 4 and 7) are maps too: they hold
-//! the codelet's end of a ring of `jbpf-channel`. No `&` or `&mut` to a byte of a key or value is ever
+//! the codelet's end of a ring of `jbpf-channel`. Codelets use a map by the operations of [`Map`]; the
+//! application by byte strings (`access`) or types (`view`), its helpers through `operations`. No `&` or `&mut` to a byte of a key or value is ever
 //! made here.
 #![expect(
     unsafe_code,
@@ -13,20 +14,25 @@
     reason = "an address is computed and used under one proof"
 )]
 
+mod access;
 mod array;
 mod channel;
 mod error;
 mod hash;
+mod operations;
 mod pages;
 pub(crate) mod payload;
 mod per_thread;
 mod status;
 mod storage;
+mod view;
 
 use std::ptr;
 
+use jbpf_hooks::helper::MapHandle;
 use jbpf_verifier::types::MapDef;
 
+pub use self::access::AccessError;
 pub use self::array::{ArrayLayout, ArrayMap};
 pub use self::channel::{InputMap, OutputMap};
 pub use self::error::MapError;
@@ -35,11 +41,14 @@ pub use self::pages::{MapOptions, MemoryBudget, Pages, PagesError};
 pub use self::per_thread::{INLINE_SLOTS, PerThreadArray, PerThreadHash};
 pub use self::status::Status;
 pub use self::storage::Storage;
+pub use self::view::{MapKey, MapValue, MapView};
 
 /// A map of any kind. Its address is what codelets hold as a map pointer.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Map {
+    /// First, so that helpers of the application find it.
+    handle: MapHandle,
     storage: Storage,
     def: MapDef,
 }
@@ -52,6 +61,7 @@ impl Map {
     /// The definition breaks a limit, or there is no memory for it; the map and the field are named.
     pub fn new(def: &MapDef, options: &MapOptions) -> Result<Self, MapError> {
         let map = Self {
+            handle: operations::HANDLE,
             storage: Storage::new(def, options)?,
             def: def.clone(),
         };
@@ -59,6 +69,12 @@ impl Map {
             map.prepare(slot)?;
         }
         Ok(map)
+    }
+
+    /// What the shims of the application's helpers take a map by. Its address is the map's own.
+    #[must_use]
+    pub fn handle(&self) -> &MapHandle {
+        &self.handle
     }
 
     /// The definition that it was made from.

@@ -357,24 +357,25 @@ impl HashTable {
         Ok(dump.elements)
     }
 
-    /// Copies all elements, key then value. An element that is there all the while is there once.
+    /// How many chains [`elements`](Self::elements) takes.
+    pub(super) fn chains(&self) -> u32 {
+        self.index.homes()
+    }
+
+    /// Copies the elements of one chain, key then value, one after the other. An element that is there all the
+    /// while is there once.
     ///
     /// # Errors
-    /// A bucket is busy.
-    pub(super) fn elements(&self) -> Result<Vec<u8>, Status> {
+    /// The bucket is busy.
+    pub(super) fn elements(&self, chain: u32) -> Result<Vec<u8>, Status> {
         let mut copies = Copies {
             table: self,
-            chain: 0,
             bytes: Vec::new(),
         };
-        for home in 0..self.index.homes() {
-            copies.chain = copies.bytes.len();
-            match self.index.walk(home, &mut copies) {
-                Ok(_) => {}
-                Err(index::Busy) => return Err(Status::Busy),
-            }
+        match self.index.walk(chain, &mut copies) {
+            Ok(_) => Ok(copies.bytes),
+            Err(index::Busy) => Err(Status::Busy),
         }
-        Ok(copies.bytes)
     }
 
     /// Copies the value of a key as it was while the key was there.
@@ -461,17 +462,15 @@ impl Walker for Dump<'_> {
     }
 }
 
-/// A copy of all elements for the application.
+/// A copy of a chain's elements for the application.
 struct Copies<'a> {
     table: &'a HashTable,
-    /// Bytes before the chain that is being walked.
-    chain: usize,
     bytes: Vec<u8>,
 }
 
 impl Walker for Copies<'_> {
     fn begin(&mut self) {
-        self.bytes.truncate(self.chain);
+        self.bytes.clear();
     }
 
     fn slot(&mut self, slot: u32) -> ControlFlow<()> {

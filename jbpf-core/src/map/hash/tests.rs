@@ -88,7 +88,8 @@ impl Bytes {
             })
             .collect();
         assert_eq!(pairs.len(), elements as usize);
-        assert_eq!(self.0.elements().unwrap(), bytes);
+        let chains = (0..self.0.chains()).map(|chain| self.0.elements(chain).unwrap());
+        assert_eq!(chains.collect::<Vec<_>>().concat(), bytes);
         pairs
     }
 }

@@ -1,0 +1,504 @@
+//! A map's contents by byte strings, for the application while codelets run.
+//!
+//! Keys and values are copied, never borrowed. Each aligned word of eight bytes is copied whole; the words
+//! of a larger value may be from different moments when a codelet writes it meanwhile. What is read of a
+//! hash map was the value of that very key at some moment during the call.
+#![expect(
+    unsafe_code,
+    reason = "turns byte strings of the right size into the addresses that storage works on"
+)]
+
+use std::ops::ControlFlow;
+
+use jbpf_verifier::types::MapKind;
+use thiserror::Error;
+
+use super::array::{self, ArrayLayout};
+use super::hash::{HashTable, MAX_KEY_SIZE};
+use super::payload::{self, WORD};
+use super::status::Status;
+use super::{Map, Storage};
+
+/// Why a map's contents could not be read or changed. Each names the map.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AccessError {
+    /// A key of another size.
+    #[error("map `{map}` has keys of {expected} bytes, and {given} were given")]
+    KeySize {
+        /// The map.
+        map: String,
+        /// What its definition says.
+        expected: usize,
+        /// What was given.
+        given: usize,
+    },
+    /// A value of another size.
+    #[error("map `{map}` has values of {expected} bytes, and {given} were given")]
+    ValueSize {
+        /// The map.
+        map: String,
+        /// What its definition says.
+        expected: usize,
+        /// What was given.
+        given: usize,
+    },
+    /// An index beyond the last.
+    #[error("map `{map}` has {max_entries} entries, and none at index {index}")]
+    OutOfRange {
+        /// The map.
+        map: String,
+        /// What was given.
+        index: u32,
+        /// How many there are.
+        max_entries: u32,
+    },
+    /// A new key, and every entry is taken.
+    #[error("map `{map}` is full with {max_entries} entries")]
+    Full {
+        /// The map.
+        map: String,
+        /// How many there are.
+        max_entries: u32,
+    },
+    /// Another thread kept the key's bucket locked.
+    #[error("the key's bucket in map `{map}` is in use by another thread; try again")]
+    Busy {
+        /// The map.
+        map: String,
+    },
+    /// A section of constants.
+    #[error("map `{map}` holds constants")]
+    ReadOnly {
+        /// The map.
+        map: String,
+    },
+    /// Every thread has a copy, and this would need one.
+    #[error("every thread has its own copy of map `{map}`; ask for the copies or their sum")]
+    PerThread {
+        /// The map.
+        map: String,
+    },
+    /// The kind has no such operation.
+    #[error("map `{map}` is of kind {kind:?}, which has nothing to {operation}")]
+    Unsupported {
+        /// The map.
+        map: String,
+        /// Its kind.
+        kind: MapKind,
+        /// What was tried.
+        operation: &'static str,
+    },
+}
+
+/// The values of a map that threads share, or one thread's copy.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Contents<'a> {
+    Array {
+        base: *mut u8,
+        layout: ArrayLayout,
+        read_only: bool,
+    },
+    Hash(&'a HashTable),
+}
+
+impl Contents<'_> {
+    /// Copies the value of a key; false when there is none.
+    ///
+    /// # Safety
+    /// Key and value have the sizes of the map.
+    pub(super) unsafe fn read(self, key: &[u8], value: &mut [u8]) -> bool {
+        private_copy(key, |key| match self {
+            // SAFETY: the key holds an index of four bytes, and the value is as large as the map's.
+            Self::Array { base, layout, .. } => unsafe {
+                let found = array::values::lookup(base, layout, key);
+                if !found.is_null() {
+                    payload::copy(found, value.as_mut_ptr(), value.len());
+                }
+                !found.is_null()
+            },
+            // SAFETY: both have the sizes of the map.
+            Self::Hash(table) => unsafe { table.read(key, value.as_mut_ptr()) },
+        })
+    }
+
+    /// Sets the value of a key.
+    ///
+    /// # Safety
+    /// Key and value have the sizes of the map.
+    pub(super) unsafe fn write(self, key: &[u8], value: &[u8]) -> Status {
+        private_copy(key, |key| {
+            private_copy(value, |value| match self {
+                Self::Array {
+                    read_only: true, ..
+                } => Status::Error,
+                // SAFETY: the key holds an index of four bytes, and the value is as large as the map's.
+                Self::Array { base, layout, .. } => unsafe {
+                    array::values::update(base, layout, key, value)
+                },
+                // SAFETY: both have the sizes of the map.
+                Self::Hash(table) => unsafe { table.update(key, value) },
+            })
+        })
+    }
+
+    /// Removes a key.
+    ///
+    /// # Safety
+    /// The key has the size of the map's.
+    pub(super) unsafe fn remove(self, key: &[u8]) -> Status {
+        match self {
+            Self::Array { .. } => Status::UNSUPPORTED,
+            // SAFETY: the key has the size of the map's.
+            Self::Hash(table) => private_copy(key, |key| unsafe { table.delete(key) }),
+        }
+    }
+
+    pub(super) fn clear(self) -> Status {
+        match self {
+            Self::Array {
+                read_only: true, ..
+            } => Status::Error,
+            Self::Array { base, layout, .. } => {
+                // SAFETY: the base of the layout's values.
+                unsafe { array::values::clear(base, layout) };
+                Status::Success
+            }
+            Self::Hash(table) => table.clear(),
+        }
+    }
+
+    /// Shows copies of all elements; an element that is there all the while is shown once.
+    fn elements(
+        self,
+        key_size: usize,
+        show: &mut impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Status> {
+        match self {
+            Self::Array { base, layout, .. } => {
+                let mut key = vec![0; key_size.max(4)];
+                let mut value = vec![0; layout.value_size()];
+                for index in 0..layout.entries() {
+                    for (byte, of_index) in key.iter_mut().zip(index.to_le_bytes()) {
+                        *byte = of_index;
+                    }
+                    let offset = index as usize * layout.stride();
+                    // SAFETY: a value of the layout, and a vector of its size.
+                    unsafe {
+                        payload::copy(base.add(offset), value.as_mut_ptr(), value.len());
+                    }
+                    if show(&key, &value).is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+            }
+            Self::Hash(table) => {
+                for chain in 0..table.chains() {
+                    let elements = table.elements(chain)?;
+                    let size = key_size + table.layout().value_size();
+                    for element in elements.chunks_exact(size) {
+                        let (key, value) = element.split_at(key_size);
+                        if show(key, value).is_break() {
+                            return Ok(ControlFlow::Break(()));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Calls `f` with the address of an aligned copy of the bytes: storage reads with atomics, and those need
+/// memory that may be written.
+fn private_copy<R>(bytes: &[u8], f: impl FnOnce(*const u8) -> R) -> R {
+    const ON_STACK: usize = MAX_KEY_SIZE as usize / WORD;
+    fn fill(words: &mut [u64], bytes: &[u8]) {
+        for (word, chunk) in words.iter_mut().zip(bytes.chunks(WORD)) {
+            let mut padded = [0; WORD];
+            for (to, from) in padded.iter_mut().zip(chunk) {
+                *to = *from;
+            }
+            *word = u64::from_ne_bytes(padded);
+        }
+    }
+    let words = bytes.len().div_ceil(WORD);
+    if words <= ON_STACK {
+        let mut copy = [0; ON_STACK];
+        fill(&mut copy, bytes);
+        return f(copy.as_mut_ptr().cast());
+    }
+    let mut copy = vec![0; words];
+    fill(&mut copy, bytes);
+    f(copy.as_mut_ptr().cast())
+}
+
+impl Map {
+    /// Copies the value of a key into `value`; false when there is no such key.
+    ///
+    /// # Errors
+    /// Wrong sizes, an index out of range, a per-thread kind, or a channel.
+    pub fn get(&self, key: &[u8], value: &mut [u8]) -> Result<bool, AccessError> {
+        self.check_sizes(key, Some(value))?;
+        let copy = self.shared("read")?;
+        // SAFETY: the sizes are right.
+        let found = unsafe { copy.read(key, value) };
+        match self.storage {
+            Storage::Array(_) if !found => Err(self.out_of_range(key)),
+            _ => Ok(found),
+        }
+    }
+
+    /// Sets the value of a key, new or not.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), a full map, a busy bucket, or a section of constants.
+    pub fn set(&self, key: &[u8], value: &[u8]) -> Result<(), AccessError> {
+        self.check_sizes(key, Some(value))?;
+        let copy = self.shared("set")?;
+        // SAFETY: the sizes are right.
+        let status = unsafe { copy.write(key, value) };
+        self.done(status, key)
+    }
+
+    /// Removes a key; false when there was no such key.
+    ///
+    /// # Errors
+    /// A wrong size, a busy bucket, or a kind that keeps all its keys.
+    pub fn remove(&self, key: &[u8]) -> Result<bool, AccessError> {
+        self.check_sizes(key, None)?;
+        let copy = self.shared("remove")?;
+        if let Contents::Array { .. } = copy {
+            return Err(self.unsupported("remove"));
+        }
+        // SAFETY: the size is right.
+        match unsafe { copy.remove(key) } {
+            Status::Error => Ok(false),
+            status => self.done(status, key).map(|()| true),
+        }
+    }
+
+    /// Zeroes an array or empties a hash map: every copy of a per-thread kind.
+    ///
+    /// # Errors
+    /// A busy bucket (some keys remain), a section of constants, or a channel.
+    pub fn clear_all(&self) -> Result<(), AccessError> {
+        self.check_holds_values("clear")?;
+        self.copies()
+            .try_for_each(|(_, copy)| self.done(copy.clear(), &[]))
+    }
+
+    /// Copies the values that the threads have for a key, with their slots; on other kinds the one value,
+    /// with slot 0.
+    ///
+    /// # Errors
+    /// Wrong sizes, an index out of range, or a channel.
+    pub fn get_each(
+        &self,
+        key: &[u8],
+        value: &mut [u8],
+        mut show: impl FnMut(u32, &[u8]),
+    ) -> Result<(), AccessError> {
+        self.check_sizes(key, Some(value))?;
+        self.check_holds_values("read")?;
+        if self
+            .array_layout()
+            .is_some_and(|layout| index_of(key) >= layout.entries())
+        {
+            return Err(self.out_of_range(key));
+        }
+        for (slot, copy) in self.copies() {
+            // SAFETY: the sizes are right.
+            if unsafe { copy.read(key, value) } {
+                show(slot, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows copies of all elements, key and value, with the slot of the thread whose they are (0 on kinds
+    /// that threads share), until `show` breaks. Every element of an array; of a hash map, an element that is
+    /// there all the while once.
+    ///
+    /// # Errors
+    /// A bucket stayed locked, or the map is a channel.
+    pub fn for_each(
+        &self,
+        mut show: impl FnMut(u32, &[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), AccessError> {
+        self.check_holds_values("read")?;
+        for (slot, copy) in self.copies() {
+            let shown = copy
+                .elements(self.key_size(), &mut |key, value| show(slot, key, value))
+                .map_err(|status| self.refused(status, &[]))?;
+            if shown.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Elements now: all entries of an array, the keys of a hash map; of every copy for per-thread kinds. While
+    /// others write, a number that may never have been exact.
+    ///
+    /// # Errors
+    /// The map is a channel.
+    pub fn element_count(&self) -> Result<usize, AccessError> {
+        self.check_holds_values("count")?;
+        Ok(self
+            .copies()
+            .map(|(_, copy)| match copy {
+                Contents::Array { layout, .. } => layout.entries() as usize,
+                Contents::Hash(table) => table.len(),
+            })
+            .sum())
+    }
+
+    pub(super) fn key_size(&self) -> usize {
+        self.def.key_size as usize
+    }
+
+    pub(super) fn value_size(&self) -> usize {
+        self.def.value_size as usize
+    }
+
+    /// The copies that exist, with their slots.
+    fn copies(&self) -> impl Iterator<Item = (u32, Contents<'_>)> {
+        let per_thread_arrays = match &self.storage {
+            Storage::PerThreadArray(array) => Some(array.copies().map(|(slot, base)| {
+                let copy = Contents::Array {
+                    base,
+                    layout: array.layout(),
+                    read_only: false,
+                };
+                (slot, copy)
+            })),
+            _ => None,
+        };
+        let per_thread_hashes = match &self.storage {
+            Storage::PerThreadHash(hash) => Some(
+                hash.copies()
+                    .map(|(slot, table)| (slot, Contents::Hash(table))),
+            ),
+            _ => None,
+        };
+        let shared = self.shared("read").ok().map(|copy| (0, copy));
+        shared
+            .into_iter()
+            .chain(per_thread_arrays.into_iter().flatten())
+            .chain(per_thread_hashes.into_iter().flatten())
+    }
+
+    /// The one copy of a kind that threads share.
+    fn shared(&self, operation: &'static str) -> Result<Contents<'_>, AccessError> {
+        match &self.storage {
+            Storage::Array(array) => Ok(Contents::Array {
+                base: array.base(),
+                layout: array.layout(),
+                read_only: array.writable().is_none(),
+            }),
+            Storage::Hash(table) => Ok(Contents::Hash(table)),
+            Storage::PerThreadArray(_) | Storage::PerThreadHash(_) => Err(AccessError::PerThread {
+                map: self.def.name.clone(),
+            }),
+            Storage::RingBuf(_) | Storage::ControlInput(_) | Storage::Output(_) => {
+                Err(self.unsupported(operation))
+            }
+        }
+    }
+
+    /// The copy of a slot, or what all threads share; `None` for channels and when there is no
+    /// memory for a copy.
+    pub(super) fn contents_of(&self, slot: u32) -> Option<Contents<'_>> {
+        match &self.storage {
+            Storage::PerThreadArray(array) => {
+                let base = array.copy_or_create(slot);
+                (!base.is_null()).then(|| Contents::Array {
+                    base,
+                    layout: array.layout(),
+                    read_only: false,
+                })
+            }
+            Storage::PerThreadHash(hash) => hash.copy_or_create(slot).map(Contents::Hash),
+            _ => self.shared("use").ok(),
+        }
+    }
+
+    fn array_layout(&self) -> Option<ArrayLayout> {
+        match &self.storage {
+            Storage::Array(array) => Some(array.layout()),
+            Storage::PerThreadArray(array) => Some(array.layout()),
+            _ => None,
+        }
+    }
+
+    fn check_holds_values(&self, operation: &'static str) -> Result<(), AccessError> {
+        if self.def.kind.is_channel() {
+            return Err(self.unsupported(operation));
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_sizes(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), AccessError> {
+        let map = || self.def.name.clone();
+        if key.len() != self.key_size() {
+            return Err(AccessError::KeySize {
+                map: map(),
+                expected: self.key_size(),
+                given: key.len(),
+            });
+        }
+        match value {
+            Some(value) if value.len() != self.value_size() => Err(AccessError::ValueSize {
+                map: map(),
+                expected: self.value_size(),
+                given: value.len(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn done(&self, status: Status, key: &[u8]) -> Result<(), AccessError> {
+        match status {
+            Status::Success => Ok(()),
+            refused => Err(self.refused(refused, key)),
+        }
+    }
+
+    fn refused(&self, status: Status, key: &[u8]) -> AccessError {
+        let map = self.def.name.clone();
+        match (status, &self.storage) {
+            (Status::Full, _) => AccessError::Full {
+                map,
+                max_entries: self.def.max_entries,
+            },
+            (Status::Busy, _) => AccessError::Busy { map },
+            (_, Storage::Array(array)) if array.writable().is_none() => {
+                AccessError::ReadOnly { map }
+            }
+            _ => self.out_of_range(key),
+        }
+    }
+
+    fn out_of_range(&self, key: &[u8]) -> AccessError {
+        AccessError::OutOfRange {
+            map: self.def.name.clone(),
+            index: index_of(key),
+            max_entries: self.def.max_entries,
+        }
+    }
+
+    fn unsupported(&self, operation: &'static str) -> AccessError {
+        AccessError::Unsupported {
+            map: self.def.name.clone(),
+            kind: self.def.kind,
+            operation,
+        }
+    }
+}
+
+/// The index that an array's key holds.
+fn index_of(key: &[u8]) -> u32 {
+    let (words, _) = key.as_chunks::<4>();
+    words.first().map_or(0, |index| u32::from_le_bytes(*index))
+}
