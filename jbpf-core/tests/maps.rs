@@ -5,7 +5,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic
+    clippy::panic,
+    clippy::multiple_unsafe_ops_per_block
 )]
 
 use std::collections::HashMap;

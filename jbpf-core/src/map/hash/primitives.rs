@@ -8,7 +8,7 @@ pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 pub(crate) const LANES: usize = 8;
 
 /// How often a writer looks at a locked bucket before it gives up. A bucket is locked for tens of
-/// nanoseconds, unless the system takes the processor away from the thread that holds it: the bound
-/// outlasts several time slices (20 to 40 ns a look, some 10 to 20 ms), so that an update is refused only
-/// when something is badly wrong, and still is no hang.
-pub(crate) const SPIN_LIMIT: u32 = 1 << 19;
+/// nanoseconds, unless the system takes the processor away from the thread that holds it. The bound (20 to 50
+/// ns a look, so some 100 to 200 ms of processor time) outlasts the time slices of many other threads, so
+/// that an update is refused only when something is badly wrong, and still is no hang.
+pub(crate) const SPIN_LIMIT: u32 = 1 << 22;
