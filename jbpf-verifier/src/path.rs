@@ -171,9 +171,16 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
         before |= Needs::of(need, places);
     };
     let mut covered = Places::NONE;
+    let in_registers = !needs.shape.registers_only().is_empty();
+    let in_stack = !needs.shape.stack_only().is_empty();
     for (depth, frame) in state.frames() {
-        for reg in Reg::WRITABLE {
-            pass(&frame.registers[reg], Places::register(depth, reg));
+        if in_registers {
+            for reg in Reg::WRITABLE {
+                pass(&frame.registers[reg], Places::register(depth, reg));
+            }
+        }
+        if !in_stack {
+            continue;
         }
         for cell in frame.stack.cells() {
             let own = Places::stack(depth, cell.start, cell.end);

@@ -354,9 +354,17 @@ impl Places {
     pub(crate) fn stack(frame: usize, start: i32, end: i32) -> Self {
         let first = (-end).max(0) / 8;
         let last = (-start - 1).max(0) / 8;
+        if first == last {
+            return Self::bit(20 + (frame as u32 * 64 + first as u32) % 106);
+        }
         (first..=last).fold(Self::NONE, |places, slot| {
             places | Self::bit(20 + (frame as u32 * 64 + slot as u32) % 106)
         })
+    }
+
+    /// Those that are registers.
+    pub(crate) const fn registers_only(self) -> Self {
+        Self([self.0[0] & 0xf_ffff, 0])
     }
 
     /// Those that are stack slots.

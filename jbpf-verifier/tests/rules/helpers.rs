@@ -1,0 +1,223 @@
+//! Helpers: prototypes, map kinds, memory, formats, what calls leave.
+
+use super::{accepted, rejected};
+use jbpf_verifier::program::{Fact, StackBytes};
+use jbpf_verifier::report::Code;
+
+const MAPS: &str = "
+    .map values array key 4 value 8 entries 4
+    .map ring ringbuf value 16 entries 4
+    .map input control_input value 16 entries 4
+    .map out output value 16 entries 4
+    .map hash hash key 8 value 8 entries 4
+";
+
+fn program(body: &str) -> String {
+    format!("{MAPS}\n{body}\nmov r0, 0\nexit")
+}
+
+/// r2 = a pointer to `size` zeroed bytes at the top of the stack.
+fn buffer(size: usize) -> String {
+    let zeroes = (1..=size / 8).map(|slot| format!("stxdw [r10-{}], r0\n", slot * 8));
+    let zeroes: String = zeroes.collect();
+    format!("mov r0, 0\n{zeroes}mov r2, r10\nadd r2, -{size}\n")
+}
+
+#[test]
+fn maps_are_of_the_kinds_that_the_helper_takes() {
+    let call = |helper, map| {
+        program(&format!(
+            "{}\nlddw r1, map {map}\nmov r3, 8\ncall {helper}",
+            buffer(16)
+        ))
+    };
+    accepted(&call("map_lookup_elem", "values"));
+    accepted(&call("map_lookup_elem", "hash"));
+    accepted(&call("ringbuf_output", "ring"));
+    accepted(&call("control_input_receive", "input"));
+    for (helper, map) in [
+        ("map_lookup_elem", "ring"),
+        ("map_delete_elem", "out"),
+        ("ringbuf_output", "out"),
+        ("ringbuf_output", "values"),
+        ("control_input_receive", "ring"),
+        ("get_output_buf", "ring"),
+        ("map_clear", "input"),
+    ] {
+        rejected(Code::HelperMapKind, &call(helper, map));
+    }
+    rejected(
+        Code::HelperArgument,
+        &program("mov r1, 0\ncall get_output_buf"),
+    );
+}
+
+#[test]
+fn keys_and_values_are_readable_in_whole() {
+    accepted(&program(
+        "mov r0, 0\nstxw [r10-4], r0\nlddw r1, map values\nmov r2, r10\nadd r2, -4\ncall map_lookup_elem",
+    ));
+    rejected(
+        Code::UninitialisedStack,
+        &program(
+            "mov r0, 0\nstxw [r10-8], r0\nlddw r1, map hash\nmov r2, r10\nadd r2, -8\ncall map_lookup_elem",
+        ),
+    );
+    rejected(
+        Code::HelperMemory,
+        &program(
+            "mov r0, 0\nstxw [r10-4], r0\nlddw r1, map hash\nmov r2, r10\nadd r2, -4\ncall map_lookup_elem",
+        ),
+    );
+}
+
+#[test]
+fn sizes_are_bounded_by_the_memory() {
+    let send = |size| {
+        program(&format!(
+            "ldxdw r3, [r1+16]\n{}\n{size}\nlddw r1, map ring\ncall ringbuf_output",
+            buffer(16)
+        ))
+    };
+    accepted(&send("mov r3, 16"));
+    accepted(&send("mov r3, 0"));
+    accepted(&send("and r3, 15"));
+    rejected(Code::HelperMemory, &send("mov r3, 17"));
+    rejected(Code::HelperMemory, &send("and r3, 31"));
+    rejected(Code::HelperSize, &send("mov r3, -1"));
+    rejected(Code::HelperSize, &send("add r3, 0"));
+}
+
+#[test]
+fn a_buffer_that_a_helper_fills_need_not_be_written_before() {
+    let verified = accepted(&program(
+        "mov r2, r10\nadd r2, -24\nlddw r1, map input\nmov r3, 16\ncall control_input_receive\nldxdw r3, [r10-24]\nldxdw r3, [r10-16]",
+    ));
+    assert_eq!(
+        verified.functions()[0].zero_on_entry,
+        [StackBytes {
+            offset: -24,
+            len: 16
+        }]
+    );
+    // What is beyond its size is not filled.
+    rejected(
+        Code::UninitialisedStack,
+        &program(
+            "mov r2, r10\nadd r2, -24\nlddw r1, map input\nmov r3, 16\ncall control_input_receive\nldxb r3, [r10-8]",
+        ),
+    );
+    // What was written already is not zeroed.
+    let verified = accepted(&program(&format!(
+        "{}\nlddw r1, map input\nmov r3, 16\ncall control_input_receive\nldxdw r3, [r10-16]",
+        buffer(16)
+    )));
+    assert!(verified.functions()[0].zero_on_entry.is_empty());
+}
+
+#[test]
+fn a_pointer_does_not_survive_where_a_helper_may_write() {
+    rejected(
+        Code::PointerPartial,
+        &program(
+            "stxdw [r10-16], r10\nmov r2, r10\nadd r2, -16\nlddw r1, map input\nmov r3, 16\ncall control_input_receive\nldxdw r3, [r10-16]",
+        ),
+    );
+}
+
+#[test]
+fn helpers_write_writable_memory_only() {
+    rejected(
+        Code::HelperMemory,
+        &format!(
+            "{MAPS}\n.context read_only 16\nldxdw r2, [r1]\nlddw r1, map input\nmov r3, 16\ncall control_input_receive\nmov r0, 0\nexit"
+        ),
+    );
+    accepted(&format!(
+        "{MAPS}\n.context writable 16\nldxdw r2, [r1]\nlddw r1, map input\nmov r3, 16\ncall control_input_receive\nmov r0, 0\nexit"
+    ));
+}
+
+#[test]
+fn calls_leave_nothing_in_r1_to_r5() {
+    for reg in 1..=5 {
+        rejected(
+            Code::UninitialisedRegister,
+            &program(&format!("mov r{reg}, 1\ncall rand\nmov r0, r{reg}")),
+        );
+    }
+    accepted(&program("mov r6, 1\ncall rand\nmov r0, r6"));
+}
+
+#[test]
+fn results_are_bounded() {
+    accepted(&program(
+        "mov r0, 0\nstxdw [r10-8], r0\ncall runtime_limit_exceeded\nmov r1, r10\nadd r1, -2\nadd r1, r0\nldxb r0, [r1]",
+    ));
+}
+
+#[test]
+fn formats_are_read_where_they_are_known() {
+    // "%d %s" on the stack, byte by byte and in words.
+    let format = |second: char| {
+        let number = u64::from_le_bytes([b'%', b'd', b' ', b'%', second as u8, 0, 0, 0]);
+        format!(
+            "lddw r1, {number:#x}\nstxdw [r10-8], r1\nmov r1, r10\nadd r1, -8\nmov r2, 6\nmov r3, 1\nmov r4, 2\ncall printf"
+        )
+    };
+    accepted(&program(&format('u')));
+    rejected(Code::Format, &program(&format('s')));
+    rejected(Code::Format, &program(&format('p')));
+}
+
+#[test]
+fn arguments_of_a_format_are_numbers() {
+    let print = |setup: &str| {
+        format!(
+            ".rodata f 25 64 00\nlddw r1, section f\nmov r2, 3\n{setup}\ncall printf\nmov r0, 0\nexit"
+        )
+    };
+    accepted(&print("mov r3, 1"));
+    // What the format does not use is not looked at.
+    accepted(&print("mov r3, 1\nmov r4, r10"));
+    rejected(Code::PointerLeak, &print("mov r3, r10"));
+    rejected(Code::UninitialisedRegister, &print(""));
+    // A format that is not known may use all.
+    let unknown = "ldxdw r3, [r1+16]\nstxdw [r10-8], r3\nmov r1, r10\nadd r1, -8\nmov r2, 8\nmov r3, 1\nmov r4, 1\n";
+    accepted(&format!("{unknown}mov r5, 1\ncall printf\nmov r0, 0\nexit"));
+    rejected(
+        Code::PointerLeak,
+        &format!("{unknown}mov r5, r10\ncall printf\nmov r0, 0\nexit"),
+    );
+}
+
+#[test]
+fn facts_name_the_map_when_it_is_one() {
+    let verified = accepted(&program(&format!(
+        "{}\nlddw r1, map hash\ncall map_delete_elem",
+        buffer(8)
+    )));
+    let call = verified
+        .facts()
+        .iter()
+        .find(|fact| matches!(fact, Fact::HelperCall { .. }));
+    assert_eq!(call, Some(&Fact::HelperCall { map: Some(4) }));
+    assert_eq!(verified.summary().maps, [4]);
+    assert_eq!(verified.summary().helpers, [4]);
+}
+
+#[test]
+fn costs_that_grow_with_a_size_count() {
+    let hash = |size: usize| {
+        accepted(&program(&format!(
+            "{}\nmov r1, r2\nmov r2, {size}\ncall hash",
+            buffer(size)
+        )))
+        .summary()
+        .worst_case_instructions
+    };
+    // Eight bytes more: one store more in the buffer, and one for the helper's work.
+    assert_eq!(hash(64), hash(8) + 7 + 7);
+    let clear = accepted(&program("lddw r1, map hash\ncall map_clear"));
+    assert_eq!(clear.summary().worst_case_instructions, 4 + 4 * 16 / 8);
+}

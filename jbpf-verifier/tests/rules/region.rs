@@ -1,0 +1,211 @@
+//! The data region: what comparisons prove, and for which pointers.
+
+use super::{accepted, rejected, with_region};
+use jbpf_verifier::report::Code;
+
+/// Eight bytes are needed behind r2; `comparison` leaves for `out` when r5 = r2 + 8 is beyond the end r3.
+fn compared(comparison: &str) -> String {
+    with_region(&format!(
+        "mov r5, r2\nadd r5, 8\n{comparison}\nldxdw r0, [r2]\nja out"
+    ))
+}
+
+#[test]
+fn every_form_of_the_comparison_counts() {
+    for comparison in [
+        "jgt r5, r3, out",
+        "jlt r3, r5, out",
+        "jge r5, r3, out", // one byte more than needed
+        "jle r3, r5, out",
+        "jsgt r5, r3, out",
+        "jne r5, r3, out", // exactly eight
+    ] {
+        accepted(&compared(comparison));
+    }
+    for comparison in [
+        "jle r5, r3, out",
+        "jge r3, r5, out",
+        "jlt r5, r3, out",
+        "jgt r3, r5, out",
+        "jeq r5, r3, out",
+    ] {
+        rejected(Code::RegionOutOfBounds, &compared(comparison));
+    }
+}
+
+#[test]
+fn a_strict_comparison_proves_one_byte_more() {
+    let with = |size| {
+        with_region(&format!(
+            "mov r5, r2\nadd r5, 7\njge r5, r3, out\nldx{size} r0, [r2]\nja out"
+        ))
+    };
+    accepted(&with("dw"));
+    let eight = with_region("mov r5, r2\nadd r5, 7\njgt r5, r3, out\nldxdw r0, [r2]\nja out");
+    rejected(Code::RegionOutOfBounds, &eight);
+}
+
+#[test]
+fn the_proof_holds_for_copies_spills_and_new_loads() {
+    accepted(&with_region(
+        "
+            mov r6, r2
+            stxdw [r10-8], r2
+            mov r5, r2
+            add r5, 8
+            jgt r5, r3, out
+            ldxdw r0, [r6]
+            ldxdw r7, [r10-8]
+            ldxdw r0, [r7]
+            ldxdw r8, [r1]
+            ldxdw r0, [r8]
+        ",
+    ));
+}
+
+#[test]
+fn a_bounded_offset_is_added_to_what_is_proven() {
+    let at = |mask| {
+        with_region(&format!(
+            "
+                and r4, {mask}
+                mov r5, r2
+                add r5, 16
+                jgt r5, r3, out
+                add r2, r4
+                ldxb r0, [r2]
+            "
+        ))
+    };
+    accepted(&at(15));
+    rejected(Code::RegionOutOfBounds, &at(31));
+}
+
+#[test]
+fn a_variable_offset_is_proven_by_its_own_comparison() {
+    // data + x + 4 <= data_end, for a second pointer made of the same number.
+    accepted(&with_region(
+        "
+            mov r5, r2
+            add r5, r4
+            mov r6, r5
+            add r6, 4
+            jgt r6, r3, out
+            ldxw r0, [r5]
+            add r2, r4
+            ldxw r0, [r2]
+        ",
+    ));
+    // Of another number nothing is known.
+    rejected(
+        Code::RegionOutOfBounds,
+        &with_region(
+            "
+                mov r5, r2
+                add r5, r4
+                mov r6, r5
+                add r6, 4
+                jgt r6, r3, out
+                ldxh r7, [r1+24]
+                add r2, r7
+                ldxw r0, [r2]
+            ",
+        ),
+    );
+}
+
+#[test]
+fn an_offset_that_could_wrap_proves_nothing() {
+    rejected(
+        Code::Unbounded,
+        "
+            ldxdw r2, [r1]
+            ldxdw r3, [r1+8]
+            ldxdw r4, [r1+16]
+            add r2, r4
+            mov r5, r2
+            add r5, 8
+            jgt r5, r3, out
+            ldxdw r0, [r2]
+        out:
+            mov r0, 0
+            exit
+        ",
+    );
+}
+
+#[test]
+fn nothing_is_before_the_start() {
+    rejected(
+        Code::RegionOutOfBounds,
+        &with_region("mov r5, r2\nadd r5, 8\njgt r5, r3, out\nldxb r0, [r2-1]"),
+    );
+}
+
+#[test]
+fn the_length_as_a_number_proves_as_well() {
+    let with = |bound| {
+        with_region(&format!(
+            "mov r5, r3\nsub r5, r2\njlt r5, {bound}, out\nldxdw r0, [r2]"
+        ))
+    };
+    accepted(&with(8));
+    rejected(Code::RegionOutOfBounds, &with(7));
+    // Its low half is at most as large.
+    accepted(&with_region(
+        "mov r5, r3\nsub r5, r2\nmov32 r5, r5\njlt r5, 8, out\nldxdw r0, [r2]",
+    ));
+    // The other way round it is not.
+    rejected(
+        Code::RegionOutOfBounds,
+        &with_region("mov r5, r2\nsub r5, r3\njlt r5, 8, out\nldxdw r0, [r2]"),
+    );
+}
+
+#[test]
+fn a_region_of_known_size_needs_no_comparison() {
+    accepted(".context read_only 16\nldxdw r2, [r1]\nldxdw r0, [r2+8]\nexit");
+    let beyond = ".context read_only 16\nldxdw r2, [r1]\nldxdw r0, [r2+9]\nexit";
+    let rejection = rejected(Code::RegionOutOfBounds, beyond);
+    assert_eq!(
+        rejection.obligation.unwrap(),
+        "reads 8 bytes at data+9; 16 are known to be there"
+    );
+}
+
+#[test]
+fn comparisons_with_the_end_of_a_known_region_are_decided() {
+    use jbpf_verifier::program::{BranchOutcome, Fact};
+    let verified = accepted(
+        "
+            .context writable 16
+            ldxdw r2, [r1]
+            ldxdw r3, [r1+8]
+            mov r4, r2
+            add r4, 16
+            jgt r4, r3, out
+            ldxdw r4, [r2+8]
+        out:
+            mov r0, 0
+            exit
+        ",
+    );
+    assert_eq!(verified.facts()[4], Fact::Branch(BranchOutcome::Never));
+}
+
+#[test]
+fn read_only_regions_are_not_written() {
+    let store = |right: &str| {
+        format!(".context {right} 16\nldxdw r2, [r1]\nmov r0, 0\nstxdw [r2], r0\nexit")
+    };
+    accepted(&store("writable"));
+    rejected(Code::RegionNotWritable, &store("read_only"));
+}
+
+#[test]
+fn nothing_is_read_at_the_end_pointer() {
+    rejected(
+        Code::RegionOutOfBounds,
+        &with_region("jge r2, r3, out\nldxb r0, [r3]"),
+    );
+}
