@@ -34,7 +34,10 @@ pub use jbpf_channel::{
     ChannelError, RawReceiver, RawSender, Receiver, SendError, Sender, StreamId,
 };
 pub use jbpf_core::engine::Engine;
-pub use jbpf_core::error::{BuildError, LoadError, OpenError, UnloadError, WrongPlace};
+pub use jbpf_core::error::{
+    BuildError, LoadError, OpenError, OpenMapError, UnloadError, WrongPlace,
+};
+pub use jbpf_core::map::MapView;
 pub use jbpf_core::request::{LoadRequest, RequestError};
 pub use jbpf_core::runtime::{Codeletset, OutputError, OutputRecord, Runtime, RuntimeBuilder};
 pub use jbpf_core::{codeletset, engine, error, map, object, request, runtime, stream};

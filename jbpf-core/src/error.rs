@@ -324,6 +324,35 @@ pub enum OpenError {
     Channel(#[from] jbpf_channel::ChannelError),
 }
 
+/// Why a map could not be opened from Rust.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenMapError {
+    /// No codelet of the set has a map of this name.
+    #[error("codeletset `{codeletset}` has no map `{map}`{}", did_you_mean(.nearest))]
+    Unknown {
+        /// The codeletset.
+        codeletset: String,
+        /// The name asked for.
+        map: String,
+        /// The nearest map.
+        nearest: Option<String>,
+    },
+    /// Several codelets have different maps of this name.
+    #[error(
+        "codeletset `{codeletset}` has several maps `{map}`; name the codelet too: `CODELET/{map}`"
+    )]
+    Ambiguous {
+        /// The codeletset.
+        codeletset: String,
+        /// The name asked for.
+        map: String,
+    },
+    /// The types do not fit.
+    #[error(transparent)]
+    Access(#[from] crate::map::AccessError),
+}
+
 /// `; did you mean ...?`, or nothing.
 fn did_you_mean(nearest: &Option<String>) -> String {
     nearest

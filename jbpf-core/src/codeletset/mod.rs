@@ -92,6 +92,12 @@ impl LoadedSet {
         self.codelets.iter().find(|codelet| codelet.name == name)
     }
 
+    pub(crate) fn map_names(&self) -> impl Iterator<Item = &str> {
+        self.codelets
+            .iter()
+            .flat_map(|codelet| codelet.maps.iter().map(|named| named.name.as_str()))
+    }
+
     pub(crate) fn hooks(&self) -> impl Iterator<Item = &'static Hook> {
         self.codelets.iter().map(|codelet| codelet.hook)
     }

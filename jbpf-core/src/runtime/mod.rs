@@ -21,7 +21,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, World, prepare};
 use crate::engine::Engine;
-use crate::error::{BuildError, LoadError, OpenError, UnloadError, WrongPlace, nearest};
+use crate::error::{
+    BuildError, LoadError, OpenError, OpenMapError, UnloadError, WrongPlace, nearest,
+};
+use crate::map::{MapKey, MapValue, MapView};
 use crate::request::{LoadRequest, Subject};
 use crate::stream::Direction;
 use attachment::{Attachments, CompileError};
@@ -214,6 +217,35 @@ impl Codeletset {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.set.id
+    }
+
+    /// A map of one of its codelets, with keys and values as the types that stand for the codelet's.
+    /// Where codelets have different maps of one name, `codelet/map` says which.
+    ///
+    /// # Errors
+    /// There is no such map, there are several, or the types have other sizes than its keys and values.
+    pub fn map<K: MapKey, V: MapValue>(&self, name: &str) -> Result<MapView<K, V>, OpenMapError> {
+        let (codelet, map) = name
+            .split_once('/')
+            .map_or((None, name), |(codelet, map)| (Some(codelet), map));
+        let codelets = self
+            .set
+            .codelets
+            .iter()
+            .filter(|own| codelet.is_none_or(|wanted| own.name == wanted));
+        let mut found = codelets.filter_map(|own| own.map(map));
+        let first = found.next().ok_or_else(|| OpenMapError::Unknown {
+            codeletset: self.set.id.clone(),
+            map: name.to_owned(),
+            nearest: nearest(map, self.set.map_names()),
+        })?;
+        if found.any(|other| !Arc::ptr_eq(first, other)) {
+            return Err(OpenMapError::Ambiguous {
+                codeletset: self.set.id.clone(),
+                map: name.to_owned(),
+            });
+        }
+        Ok(MapView::new(Arc::clone(first))?)
     }
 
     /// Its codelets, maps and channels.
