@@ -1,0 +1,226 @@
+//! `hook/*`, `clock/*`, `load/*` and `unload/*`: the call itself.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::Criterion;
+use jbpf::request::CodeletBuilder;
+use jbpf::{LoadRequest, Runtime, StreamId, jbpf_data, jbpf_hook};
+
+use crate::{load, object};
+
+#[jbpf_data]
+pub struct Count {
+    pub value: u64,
+}
+
+#[jbpf_data]
+struct Fields {
+    a: u32,
+    b: u16,
+    c: u16,
+    d: u64,
+}
+
+#[jbpf_data]
+struct Packet {
+    seq_no: i32,
+    value: i32,
+    name: [u8; 32],
+}
+
+#[jbpf_hook]
+fn idle(count: &mut Count) {}
+
+#[jbpf_hook]
+fn armed(count: &mut Count) {}
+
+#[jbpf_hook]
+fn armed_x4(count: &mut Count) {}
+
+#[jbpf_hook(control)]
+fn control(count: &Count) -> u64 {
+    0
+}
+
+#[jbpf_hook(control)]
+fn read_fields(fields: &Fields) -> u64 {
+    0
+}
+
+#[jbpf_hook]
+fn clock(count: &mut Count) {}
+
+#[jbpf_hook]
+fn example(packet: &Packet, ctx_id: u32) {}
+
+/// The floor: what the codelet of `hook/armed` does, as a Rust function behind a pointer.
+#[inline(never)]
+fn count_up(count: &mut Count) {
+    count.value += 1;
+}
+
+/// What four codelets do, in Rust: each counts in a word of its own.
+#[inline(never)]
+fn count_up_four(counts: &mut [u64; 4]) {
+    for count in counts {
+        *count += 1;
+    }
+}
+
+pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
+    let mut group = criterion.benchmark_group("hook");
+
+    group.bench_function("idle", |bencher| {
+        let mut count = Count { value: 0 };
+        bencher.iter(|| idle(black_box(&mut count)));
+        assert_eq!(count.value, 0);
+    });
+
+    group.bench_function("native_fn_pointer", |bencher| {
+        let (mut count, mut calls) = (Count { value: 0 }, 0);
+        let function: fn(&mut Count) = black_box(count_up);
+        bencher.iter(|| {
+            calls += 1;
+            black_box(function)(black_box(&mut count));
+        });
+        assert_eq!(count.value, calls);
+    });
+
+    group.bench_function("native_x4", |bencher| {
+        let (mut counts, mut calls) = ([0; 4], 0);
+        let function: fn(&mut [u64; 4]) = black_box(count_up_four);
+        bencher.iter(|| {
+            calls += 1;
+            black_box(function)(black_box(&mut counts));
+        });
+        assert_eq!(counts, [calls; 4]);
+    });
+
+    let set = load(runtime, "count_region", "armed");
+    group.bench_function("armed", |bencher| {
+        let (mut count, mut calls) = (Count { value: 0 }, 0);
+        bencher.iter(|| {
+            calls += 1;
+            armed(black_box(&mut count));
+        });
+        assert_eq!(count.value, calls);
+    });
+    runtime.unload(set.id()).unwrap();
+
+    let four = (0..4).fold(LoadRequest::builder("four"), |set, index| {
+        set.codelet(CodeletBuilder::from_path(
+            format!("c{index}"),
+            object("count_array"),
+            "armed_x4",
+        ))
+    });
+    let set = runtime.load(&four.build().unwrap()).unwrap();
+    group.bench_function("armed_x4", |bencher| {
+        let before: Vec<u64> = (0..4).map(|index| counted(&set, index)).collect();
+        let (mut count, mut calls) = (Count { value: 0 }, 0);
+        bencher.iter(|| {
+            calls += 1;
+            armed_x4(black_box(&mut count));
+        });
+        for (index, before) in before.into_iter().enumerate() {
+            assert_eq!(counted(&set, index) - before, calls);
+        }
+    });
+    runtime.unload(set.id()).unwrap();
+
+    let set = load(runtime, "control", "control");
+    group.bench_function("control", |bencher| {
+        let (mut count, mut sum) = (Count { value: 0 }, 0);
+        bencher.iter(|| {
+            sum += control(black_box(&count));
+            count.value += 1;
+        });
+        assert_eq!(sum, count.value * (count.value + 1) / 2);
+    });
+    runtime.unload(set.id()).unwrap();
+
+    let set = load(runtime, "read_fields", "read_fields");
+    group.bench_function("read_fields", |bencher| {
+        let fields = Fields {
+            a: 1,
+            b: 2,
+            c: 3,
+            d: 4,
+        };
+        let (mut sum, mut calls) = (0, 0);
+        bencher.iter(|| {
+            calls += 1;
+            sum += read_fields(black_box(&fields));
+        });
+        assert_eq!(sum, calls * 10);
+    });
+    runtime.unload(set.id()).unwrap();
+    group.finish();
+
+    let set = load(runtime, "clock", "clock");
+    criterion.bench_function("clock/time_get_ns", |bencher| {
+        let mut count = Count { value: 0 };
+        bencher.iter(|| {
+            let before = count.value;
+            clock(black_box(&mut count));
+            assert!(count.value >= before);
+        });
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
+        assert!(now.as_nanos().abs_diff(u128::from(count.value)) < 60_000_000_000);
+    });
+    runtime.unload(set.id()).unwrap();
+}
+
+fn counted(set: &jbpf::Codeletset, index: usize) -> u64 {
+    set.map::<u32, u64>(&format!("c{index}/counts"))
+        .unwrap()
+        .get(&0)
+        .unwrap()
+        .unwrap()
+}
+
+/// Loading and unloading the first example: read, verified, compiled, attached; and out again.
+pub fn load_benches(criterion: &mut Criterion) {
+    let runtime = Runtime::builder().name("hot_path").build().unwrap();
+    let request = LoadRequest::from_yaml_file(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/codelets/first_example/load.yaml"
+    ))
+    .unwrap();
+    let stream: StreamId = "00112233445566778899AABBCCDDEEFF".parse().unwrap();
+    let packet = Packet {
+        seq_no: 1,
+        value: -1,
+        name: [0; 32],
+    };
+    // Times the load and the unload of each round apart.
+    let round = |timed_load: bool| {
+        let start = Instant::now();
+        let set = runtime.load(&request).unwrap();
+        let loaded = start.elapsed();
+        let records = runtime.output::<Packet>(stream).unwrap();
+        example(&packet, 0);
+        assert_eq!(records.try_iter().count(), 1);
+        drop(records);
+        let start = Instant::now();
+        runtime.unload(set.id()).unwrap();
+        drop(set);
+        let unloaded = start.elapsed();
+        if timed_load { loaded } else { unloaded }
+    };
+    for (name, timed_load) in [
+        ("load/first_example", true),
+        ("unload/first_example", false),
+    ] {
+        criterion.bench_function(name, |bencher| {
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| round(timed_load)).sum::<Duration>());
+        });
+    }
+    drop(runtime);
+    criterion.bench_function("runtime/start_and_stop", |bencher| {
+        bencher.iter(|| drop(Runtime::builder().name("hot_path").build().unwrap()));
+    });
+}
