@@ -1,6 +1,5 @@
 // The same in 32 bits: before version 3 the compiler compares a copy that two shifts extended.
 // expect: accept
-// gap: v1 v2 E0040
 // run: ctx_id=5 => r0=120
 // run: ctx_id=0 => r0=1
 // run: ctx_id=37 => r0=120

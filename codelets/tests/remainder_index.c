@@ -1,7 +1,6 @@
 // An index that is a remainder by a number that is no power of two: the compiler divides, multiplies and
 // subtracts.
 // expect: accept
-// gap: v1 v2 v3 E0016
 // run: => r0=0
 #include "jbpf_defs.h"
 #include "jbpf_helper.h"

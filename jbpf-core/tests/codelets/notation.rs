@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! // expect: accept                       or: reject E0020|E0043 (one of these codes)
-//! // gap: v1 v2 E0040                     safe and to be accepted, but these versions still get that code
 //! // context: fixed16                     see `context`; generic when absent
 //! // run: region=0102 ctx_id=3 in:inmap=05000000 => r0=1 out:outmap=0100,0200 map:counter[00000000]=01
 //! ```
@@ -20,8 +19,6 @@ use jbpf_verifier::types::{ContextDef, ContextFieldDef, RegionDef};
 pub struct Case {
     pub name: String,
     pub expectation: Expectation,
-    /// Versions that the verifier is not precise enough for, and what it says.
-    pub gap: Option<Gap>,
     pub context: ContextDef,
     pub runs: Vec<Run>,
     /// Number of the line that a rejection points at.
@@ -32,13 +29,6 @@ pub struct Case {
 pub enum Expectation {
     Accept,
     Reject(Vec<Code>),
-}
-
-/// What the verifier rejects, though it is safe.
-#[derive(Debug)]
-pub struct Gap {
-    pub versions: Vec<String>,
-    pub code: Code,
 }
 
 /// One call.
@@ -65,21 +55,11 @@ pub struct Value {
 }
 
 impl Case {
-    /// What the verifier says of a version of this one, if that is not what it should say.
-    pub fn gap(&self, version: &str) -> Option<Code> {
-        let gap = self.gap.as_ref()?;
-        gap.versions
-            .iter()
-            .any(|own| own == version)
-            .then_some(gap.code)
-    }
-
     /// Reads the comments of a source.
     pub fn parse(name: &str, source: &str) -> Self {
         let mut case = Self {
             name: name.to_owned(),
             expectation: Expectation::Accept,
-            gap: None,
             context: context("generic"),
             runs: Vec::new(),
             rejected_line: None,
@@ -91,13 +71,6 @@ impl Case {
             } else if let Some(text) = line.strip_prefix("// expect: ") {
                 expected = true;
                 case.expectation = expectation(text);
-            } else if let Some(text) = line.strip_prefix("// gap: ") {
-                let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
-                let code = code(&words.pop().expect("a code"));
-                case.gap = Some(Gap {
-                    versions: words,
-                    code,
-                });
             } else if let Some(text) = line.strip_prefix("// context: ") {
                 case.context = context(text);
             } else if let Some(text) = line.strip_prefix("// run: ") {
