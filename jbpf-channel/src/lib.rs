@@ -40,6 +40,7 @@ pub use crate::{
     ring::{
         input::{InputAddresses, InputOptions, InputRing},
         output::{OutputAddresses, OutputOptions, OutputRing},
+        region::PageOptions,
     },
     sender::{RawSender, Sender},
     stream_id::{ParseStreamIdError, StreamId},

@@ -802,6 +802,57 @@ fn no_sequence_of_cursors_and_wake_flags_upsets_the_producers() {
 }
 
 #[test]
+fn a_reader_after_a_hostile_one_finds_whole_records_in_order() {
+    let ring = shared_output(8, 16);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for slot in 0..2_u32 {
+            let (ring, over) = (&ring, &over);
+            scope.spawn(move || {
+                let mut stamp = 0_u64;
+                while !over.load(Ordering::Acquire) {
+                    stamp += 1;
+                    let record = [stamp, !stamp];
+                    if unsafe { ring.send(slot, record.as_ptr().cast(), 16) }.is_err() {
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+        for _ in 0..20 {
+            let (lent, _, files) = ring.share().unwrap();
+            let control = Words::of(&files[1]);
+            let still_there = AtomicBool::new(true);
+            thread::scope(|scope| {
+                // Vouches for whatever was sent, read or not, and does not stop when it is cut off.
+                scope.spawn(|| {
+                    while still_there.load(Ordering::Acquire) {
+                        control.at(0).store(ring.sent(), Ordering::Relaxed);
+                        thread::yield_now();
+                    }
+                });
+                let sent = ring.sent();
+                while ring.sent() < sent + 200 {
+                    thread::yield_now();
+                }
+                drop(lent);
+                let receiver: Receiver<[u64; 2]> = ring.primary().unwrap().typed().unwrap();
+                let mut next = None;
+                for _ in 0..200 {
+                    let [stamp, check] = receiver.recv().unwrap();
+                    assert_eq!(stamp, !check, "a torn record");
+                    let number = receiver.record_number().unwrap();
+                    assert!(next.is_none_or(|next| next == number));
+                    next = Some(number + 1);
+                }
+                still_there.store(false, Ordering::Release);
+            });
+        }
+        over.store(true, Ordering::Release);
+    });
+}
+
+#[test]
 fn garbage_in_a_lane_is_the_senders_own() {
     let ring = shared_input(4, 8);
     let host = Host::serve(Book {

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use jbpf_channel::{
-    ChannelError, Doorbell, OutputOptions, OutputRing, Receiver, RecvError, SendError,
+    ChannelError, Doorbell, OutputOptions, OutputRing, PageOptions, Receiver, RecvError, SendError,
 };
 use proptest::prelude::*;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -197,6 +197,23 @@ fn the_addresses_given_to_machine_code_lead_to_the_reserved_buffer() {
             ring.commit(slot).unwrap();
             receiver.try_recv_bytes().unwrap();
         }
+    }
+}
+
+#[test]
+fn pages_as_asked_for_hold_records_like_others() {
+    for (huge_pages, lock_memory) in [(true, false), (false, true), (true, true)] {
+        let options = OutputOptions {
+            pages: PageOptions {
+                huge_pages,
+                lock_memory,
+            },
+            prepared_slots: 1,
+            ..Default::default()
+        };
+        let ring = OutputRing::new(4, 8, &options).unwrap();
+        send(&ring, 7).unwrap();
+        assert_eq!(numbers(&ring).try_recv(), Some(7));
     }
 }
 

@@ -13,7 +13,7 @@ use super::copy::{shared_to_shared, zero_shared};
 use super::lanes::Lanes;
 use super::layout::{ConsumerHeader, InputGeometry, SenderHeader};
 use super::protocol::input::{ConsumerWords, SenderWords};
-use super::region::{Region, whole_pages};
+use super::region::{PageOptions, Region, whole_pages};
 use crate::record::{Disagreement, RecordType};
 use crate::{ChannelError, RawSender, SendError};
 
@@ -26,6 +26,8 @@ pub struct InputOptions {
     pub record_type: Option<RecordType>,
     /// Whether the ring can be lent to other processes, [`InputRing::LANES`] at a time.
     pub shared: bool,
+    /// What is asked of the kernel for its pages.
+    pub pages: PageOptions,
 }
 
 impl Default for InputOptions {
@@ -35,6 +37,7 @@ impl Default for InputOptions {
             name: "(unnamed)".to_owned(),
             record_type: None,
             shared: false,
+            pages: PageOptions::default(),
         }
     }
 }
@@ -264,7 +267,9 @@ impl InputRing {
         let len = sender_offset + geometry.sender_size();
         let region = Region::anonymous(len)
             .map_err(ChannelError::system(&options.name, "mapping its memory"))?;
-        region.touch(0, len);
+        region
+            .prepare(len, options.pages)
+            .map_err(ChannelError::system(&options.name, "locking its memory"))?;
         let halves = region
             .at(0, geometry.consumer_size())
             .zip(region.at(sender_offset, geometry.sender_size()));

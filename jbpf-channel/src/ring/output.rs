@@ -17,7 +17,7 @@ use super::layout::{
 };
 use super::protocol::output::OutputWords;
 use super::reader::OutputView;
-use super::region::{Access, Region, page_size};
+use super::region::{Access, PageOptions, Region, page_size};
 use crate::record::{Disagreement, RecordType};
 use crate::shared::memory::MemoryFile;
 use crate::wake::{self, Doorbell, Producers, attention};
@@ -40,6 +40,8 @@ pub struct OutputOptions {
     pub max_slots: u32,
     /// Whether the ring can be lent to other processes: its memory is a file without a name.
     pub shared: bool,
+    /// What is asked of the kernel for its pages.
+    pub pages: PageOptions,
     /// Who may ask to be rung when a record comes. The first 29 count.
     pub doorbells: Vec<Arc<Doorbell>>,
 }
@@ -53,6 +55,7 @@ impl Default for OutputOptions {
             prepared_slots: 32,
             max_slots: 1024,
             shared: false,
+            pages: PageOptions::default(),
             doorbells: Vec::new(),
         }
     }
@@ -139,7 +142,9 @@ impl OutputRing {
             ))?;
         let prepared = geometry.buffers_offset()
             + (geometry.capacity + options.prepared_slots) as usize * geometry.stride();
-        region.touch(0, page_size() + prepared);
+        region
+            .prepare(page_size() + prepared, options.pages)
+            .map_err(ChannelError::system(&options.name, "locking its memory"))?;
         Self::on(region, data_file, geometry, options).map(Arc::new)
     }
 

@@ -10,7 +10,10 @@ use core::sync::atomic::{AtomicU8, Ordering};
 use std::os::fd::BorrowedFd;
 
 use rustix::io::{Errno, Result};
-use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap, mmap_anonymous, mremap_fixed, munmap};
+use rustix::mm::{
+    Advice, MapFlags, MremapFlags, ProtFlags, madvise, mlock, mmap, mmap_anonymous, mremap_fixed,
+    munmap,
+};
 
 /// A mapping of its own, unmapped when dropped.
 ///
@@ -26,6 +29,15 @@ pub(crate) struct Region {
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
+
+/// What is asked of the kernel for a ring's pages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PageOptions {
+    /// Transparent huge pages where they fit (`madvise(MADV_HUGEPAGE)`); a wish, not a condition.
+    pub huge_pages: bool,
+    /// Pages that are never paged out (`mlock`); a condition.
+    pub lock_memory: bool,
+}
 
 /// What this process may do with shared pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +170,24 @@ impl Region {
         }
         // SAFETY: `offset` is within the mapping.
         Some(unsafe { self.base.add(offset) })
+    }
+
+    /// Makes the pages of the first `len` bytes ready: as `options` asks, and faulted in.
+    ///
+    /// They must be writable.
+    pub(crate) fn prepare(&self, len: usize, options: PageOptions) -> Result<()> {
+        let len = whole_pages(len).min(self.len);
+        if options.huge_pages {
+            // A kernel without them gives ordinary ones.
+            // SAFETY: advice changes no bytes of this mapping.
+            let _ = unsafe { madvise(self.base.as_ptr().cast(), len, Advice::LinuxHugepage) };
+        }
+        self.touch(0, len);
+        if options.lock_memory {
+            // SAFETY: locking changes no bytes of this mapping, and ends with it.
+            unsafe { mlock(self.base.as_ptr().cast(), len) }?;
+        }
+        Ok(())
     }
 
     /// Faults in the pages of `len` bytes from `offset`, so that no later store waits for the kernel.
