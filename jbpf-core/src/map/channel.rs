@@ -11,7 +11,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use jbpf_channel::{InputOptions, InputRing, OutputAddresses, OutputOptions, OutputRing};
+use jbpf_channel::{
+    InputOptions, InputRing, OutputAddresses, OutputOptions, OutputRing, PageOptions,
+};
 use jbpf_verifier::types::{MapDef, MapKind};
 
 use super::MapError;
@@ -43,6 +45,8 @@ impl OutputMap {
                 name: def.name.clone(),
                 prepared_slots: buffers,
                 doorbells: options.doorbells.clone(),
+                shared: options.shared_channels,
+                pages: pages(options),
                 ..OutputOptions::default()
             },
         )
@@ -130,6 +134,8 @@ impl InputMap {
             def.value_size,
             &InputOptions {
                 name: def.name.clone(),
+                shared: options.shared_channels,
+                pages: pages(options),
                 ..InputOptions::default()
             },
         )
@@ -151,6 +157,13 @@ impl InputMap {
 impl Drop for InputMap {
     fn drop(&mut self) {
         self.ring.close();
+    }
+}
+
+fn pages(options: &MapOptions) -> PageOptions {
+    PageOptions {
+        huge_pages: options.huge_pages,
+        lock_memory: options.lock_memory,
     }
 }
 

@@ -26,6 +26,8 @@ pub struct MapOptions {
     pub budget: Option<Arc<MemoryBudget>>,
     /// Who may ask to be rung when a record comes out of a channel.
     pub doorbells: Vec<Arc<Doorbell>>,
+    /// Make channels that can be lent to other processes.
+    pub shared_channels: bool,
 }
 
 /// A limit in bytes that several maps share.
