@@ -255,6 +255,25 @@ fn atomic_operations_agree_on_extreme_operands() {
     }
 }
 
+#[test]
+fn functions_that_only_dead_code_calls_are_no_obstacle() {
+    let program = vec![
+        insn(0xb7, 0, 0, 0, 1),
+        // Never falls through: r0 is 1.
+        insn(0x15, 0, 0, 1, 1),
+        insn(0x85, 0, 1, 0, 1),
+        EXIT,
+        // The function, with a jump of its own.
+        insn(0x15, 1, 0, 1, 0),
+        insn(0xb7, 0, 0, 0, 2),
+        insn(0xb7, 0, 0, 0, 3),
+        EXIT,
+    ];
+    let codelet = bind("dead_call", program, ContextDef::memory(0), &[]);
+    assert_eq!(run_native(&codelet, &[], &[]).0, 1);
+    assert_eq!(run_interpreted(&codelet, &[], &[]).0, 1);
+}
+
 // Generated programs.
 //
 // r6 holds the memory, r10 the stack, r1 is for addresses, r9 counts loops; r0, r2 to r5, r7 and r8 hold
@@ -411,6 +430,40 @@ fn atomic() -> impl Strategy<Value = Vec<RawInsn>> {
         })
 }
 
+/// A store to the stack between a store and a load of a known place there, which it may or may not hit.
+fn crossing() -> impl Strategy<Value = Vec<RawInsn>> {
+    (
+        condition(Dialect::Whole),
+        number(),
+        number(),
+        immediate(),
+        any::<bool>(),
+    )
+        .prop_map(|(choice, stored, loaded, imm, through_path)| {
+            let address = if through_path {
+                // r1 is one of two places, by the path.
+                vec![
+                    insn(0xbf, 1, 10, 0, 0),
+                    RawInsn { off: 1, ..choice },
+                    insn(0x07, 1, 0, 0, -8),
+                ]
+            } else {
+                // r1 is somewhere in 16 bytes, by a number.
+                vec![
+                    insn(0xbf, 1, 10, 0, 0),
+                    insn(0x57, loaded, 0, 0, 8),
+                    insn(0x1f, 1, loaded, 0, 0),
+                ]
+            };
+            let crossing = [
+                insn(0x7a, 10, 0, -16, imm),
+                insn(0x7b, 1, stored, -8, 0),
+                insn(0x79, loaded, 10, -16, 0),
+            ];
+            [address, crossing.into()].concat()
+        })
+}
+
 fn wide() -> impl Strategy<Value = Vec<RawInsn>> {
     let value = prop_oneof![prop::sample::select(&EXTREMES[..]), any::<u64>()];
     (number(), value).prop_map(|(dst, value)| {
@@ -428,6 +481,7 @@ fn items(dialect: Dialect) -> impl Strategy<Value = Vec<Item>> {
             3 => access(dialect),
             1 => wide(),
             1 => atomic(),
+            1 => crossing(),
         ]
         .boxed(),
         Dialect::Classic => prop_oneof![

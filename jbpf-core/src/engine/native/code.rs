@@ -17,6 +17,7 @@ use cranelift_codegen::{Context, isa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, default_libcall_names};
+use jbpf_verifier::program::Fact;
 
 use super::frame::{self, Frame};
 use super::lower::{Body, Exit, Imports};
@@ -151,7 +152,7 @@ impl Unit {
         self.module.isa().default_call_conv()
     }
 
-    /// Compiles the inner functions of a codelet: all but the entry. By index of the function.
+    /// Compiles the inner functions of a codelet that are reached: all but the entry. By index of the function.
     pub(super) fn inner_functions(
         &mut self,
         codelet: &BoundCodelet,
@@ -159,9 +160,13 @@ impl Unit {
         let functions = codelet.program().functions();
         let signature = registers_signature(self.call_conv(), FUNCTION_ARGUMENTS);
         let mut ids = Vec::with_capacity(functions.len());
-        for index in 0..functions.len() {
+        let facts = codelet.program().facts();
+        for (index, function) in functions.iter().enumerate() {
+            // A function that only dead code calls has nothing that could be lowered.
+            let dead = matches!(facts.get(function.start), None | Some(Fact::Unreachable));
             let id = match index {
                 0 => None,
+                _ if dead => None,
                 _ => Some(
                     self.module
                         .declare_anonymous_function(&signature)
