@@ -13,6 +13,7 @@ use std::ops::ControlFlow;
 use jbpf_verifier::types::MapKind;
 use thiserror::Error;
 
+use super::application::ApplicationStorage;
 use super::array::{self, ArrayLayout};
 use super::hash::{HashTable, MAX_KEY_SIZE};
 use super::payload::{self, WORD};
@@ -73,6 +74,12 @@ pub enum AccessError {
         /// The map.
         map: String,
     },
+    /// A map of the application's own kind said no.
+    #[error("map `{map}`, of the application's own kind, refuses it")]
+    Refused {
+        /// The map.
+        map: String,
+    },
     /// Every thread has a copy, and this would need one.
     #[error("every thread has its own copy of map `{map}`; ask for the copies or their sum")]
     PerThread {
@@ -100,6 +107,10 @@ pub(super) enum Contents<'a> {
         read_only: bool,
     },
     Hash(&'a HashTable),
+    Application {
+        own: &'a ApplicationStorage,
+        slot: u32,
+    },
 }
 
 impl Contents<'_> {
@@ -119,6 +130,14 @@ impl Contents<'_> {
             },
             // SAFETY: both have the sizes of the map.
             Self::Hash(table) => unsafe { table.read(key, value.as_mut_ptr()) },
+            // SAFETY: the key has the size of the map's, and what is found has the size of its values.
+            Self::Application { own, slot } => unsafe {
+                let found = own.lookup(key, slot);
+                if !found.is_null() {
+                    payload::copy(found, value.as_mut_ptr(), value.len());
+                }
+                !found.is_null()
+            },
         })
     }
 
@@ -138,6 +157,8 @@ impl Contents<'_> {
                 },
                 // SAFETY: both have the sizes of the map.
                 Self::Hash(table) => unsafe { table.update(key, value) },
+                // SAFETY: both have the sizes of the map.
+                Self::Application { own, slot } => unsafe { own.update(key, value, slot) },
             })
         })
     }
@@ -151,6 +172,10 @@ impl Contents<'_> {
             Self::Array { .. } => Status::UNSUPPORTED,
             // SAFETY: the key has the size of the map's.
             Self::Hash(table) => private_copy(key, |key| unsafe { table.delete(key) }),
+            Self::Application { own, slot } => private_copy(key, |key| {
+                // SAFETY: the key has the size of the map's.
+                unsafe { own.delete(key, slot) }
+            }),
         }
     }
 
@@ -165,6 +190,7 @@ impl Contents<'_> {
                 Status::Success
             }
             Self::Hash(table) => table.clear(),
+            Self::Application { own, slot } => own.clear(slot),
         }
     }
 
@@ -204,8 +230,32 @@ impl Contents<'_> {
                     }
                 }
             }
+            Self::Application { own, slot } => {
+                let mut flow = ControlFlow::Continue(());
+                own.for_each(slot, &mut |key, value| {
+                    flow = show(key, value);
+                    flow
+                })?;
+                return Ok(flow);
+            }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn len(self, key_size: usize) -> usize {
+        match self {
+            Self::Array { layout, .. } => layout.entries() as usize,
+            Self::Hash(table) => table.len(),
+            Self::Application { .. } => {
+                let mut elements = 0;
+                // What cannot be shown has no elements to be seen.
+                let _ = self.elements(key_size, &mut |_, _| {
+                    elements += 1;
+                    ControlFlow::Continue(())
+                });
+                elements
+            }
+        }
     }
 }
 
@@ -347,10 +397,7 @@ impl Map {
         self.check_holds_values("count")?;
         Ok(self
             .copies()
-            .map(|(_, copy)| match copy {
-                Contents::Array { layout, .. } => layout.entries() as usize,
-                Contents::Hash(table) => table.len(),
-            })
+            .map(|(_, copy)| copy.len(self.key_size()))
             .sum())
     }
 
@@ -398,6 +445,7 @@ impl Map {
                 read_only: array.writable().is_none(),
             }),
             Storage::Hash(table) => Ok(Contents::Hash(table)),
+            Storage::Application(own) => Ok(Contents::Application { own, slot: 0 }),
             Storage::PerThreadArray(_) | Storage::PerThreadHash(_) => Err(AccessError::PerThread {
                 map: self.def.name.clone(),
             }),
@@ -420,6 +468,7 @@ impl Map {
                 })
             }
             Storage::PerThreadHash(hash) => hash.copy_or_create(slot).map(Contents::Hash),
+            Storage::Application(own) => Some(Contents::Application { own, slot }),
             _ => self.shared("use").ok(),
         }
     }
@@ -476,6 +525,7 @@ impl Map {
             (_, Storage::Array(array)) if array.writable().is_none() => {
                 AccessError::ReadOnly { map }
             }
+            (_, Storage::Application(_)) => AccessError::Refused { map },
             _ => self.out_of_range(key),
         }
     }

@@ -84,6 +84,16 @@ pub enum MapError {
         /// What `jbpf-channel` says.
         reason: String,
     },
+    /// A kind of the application's that does not make this map.
+    #[error("map `{map}`: the application's map type {number} refuses it: {reason}")]
+    Application {
+        /// The map.
+        map: String,
+        /// The number in its definition.
+        number: u32,
+        /// What the application says.
+        reason: String,
+    },
     /// A kind that the application did not provide.
     #[error("map `{map}`: nobody provides maps of type {number}")]
     UnknownKind {

@@ -15,6 +15,7 @@
 )]
 
 mod access;
+mod application;
 mod array;
 mod channel;
 mod error;
@@ -33,6 +34,7 @@ use jbpf_hooks::helper::MapHandle;
 use jbpf_verifier::types::MapDef;
 
 pub use self::access::AccessError;
+pub use self::application::{ApplicationKind, ApplicationMap, ApplicationStorage, ShowElement};
 pub use self::array::{ArrayLayout, ArrayMap};
 pub use self::channel::{InputMap, OutputMap};
 pub use self::error::MapError;
@@ -119,6 +121,7 @@ impl Map {
             Storage::PerThreadHash(hash) => hash.bytes(),
             Storage::RingBuf(output) | Storage::Output(output) => output.bytes(),
             Storage::ControlInput(input) => input.bytes(),
+            Storage::Application(own) => own.bytes(),
         }
     }
 
@@ -134,6 +137,7 @@ impl Map {
             Storage::PerThreadHash(hash) => hash.contains(addr, len, slot),
             Storage::Output(output) => output.contains(addr, len, slot),
             Storage::RingBuf(_) | Storage::ControlInput(_) => false,
+            Storage::Application(own) => own.contains(addr, len, slot),
         }
     }
 
@@ -157,6 +161,7 @@ impl Map {
                 Storage::PerThreadHash(hash) => hash
                     .copy_or_create(slot)
                     .map_or(ptr::null_mut(), |copy| copy.lookup(key)),
+                Storage::Application(own) => own.lookup(key, slot),
                 _ => ptr::null_mut(),
             }
         }
@@ -181,6 +186,7 @@ impl Map {
                 Storage::PerThreadHash(hash) => hash
                     .copy_or_create(slot)
                     .map_or(ptr::null_mut(), |copy| copy.lookup_reset(key)),
+                Storage::Application(own) => own.lookup_reset(key, slot),
                 _ => ptr::null_mut(),
             }
         }
@@ -207,6 +213,7 @@ impl Map {
                 Storage::PerThreadHash(hash) => hash
                     .copy_or_create(slot)
                     .map_or(Status::Error, |copy| copy.update(key, value)),
+                Storage::Application(own) => own.update(key, value, slot),
                 _ => Status::UNSUPPORTED,
             }
         }
@@ -225,6 +232,7 @@ impl Map {
                 Storage::PerThreadHash(hash) => hash
                     .copy(slot)
                     .map_or(Status::Error, |copy| copy.delete(key)),
+                Storage::Application(own) => own.delete(key, slot),
                 _ => Status::UNSUPPORTED,
             }
         }
@@ -251,6 +259,7 @@ impl Map {
             Storage::PerThreadHash(hash) => {
                 hash.copy(slot).map_or(Status::Success, HashTable::clear)
             }
+            Storage::Application(own) => own.clear(slot),
             _ => Status::UNSUPPORTED,
         }
     }
@@ -266,13 +275,14 @@ impl Map {
     /// `out` is writable for `size` bytes, and whoever else accesses them does so atomically or from machine
     /// code.
     pub unsafe fn dump(&self, out: *mut u8, size: usize, slot: u32) -> Result<u32, Status> {
-        // SAFETY: the caller's word, in both arms.
+        // SAFETY: the caller's word, in every arm.
         unsafe {
             match &self.storage {
                 Storage::Hash(hash) => hash.dump(out, size),
                 Storage::PerThreadHash(hash) => {
                     hash.copy(slot).map_or(Ok(0), |copy| copy.dump(out, size))
                 }
+                Storage::Application(own) => own.dump(out, size, slot),
                 _ => Err(Status::UNSUPPORTED),
             }
         }

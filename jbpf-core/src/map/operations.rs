@@ -58,7 +58,7 @@ unsafe impl MapOperations for Map {
         match callers_contents(self)? {
             Contents::Array { .. } => Err(MapError::Unsupported),
             // SAFETY: the size is right.
-            hash @ Contents::Hash(_) => outcome(unsafe { hash.remove(key) }),
+            contents => outcome(unsafe { contents.remove(key) }),
         }
     }
 
@@ -70,7 +70,7 @@ unsafe impl MapOperations for Map {
 /// The calling thread's copy, or the values that all threads share.
 fn callers_contents(map: &Map) -> Result<Contents<'_>, MapError> {
     let slot = match &map.storage {
-        Storage::PerThreadArray(_) | Storage::PerThreadHash(_) => {
+        Storage::PerThreadArray(_) | Storage::PerThreadHash(_) | Storage::Application(_) => {
             reclaim::prepare_thread().ok_or(MapError::Unsupported)?
         }
         _ if map.def.kind.is_channel() => return Err(MapError::Unsupported),

@@ -12,10 +12,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jbpf_channel::Doorbell;
 use thiserror::Error;
 
+use super::application::ApplicationKind;
+
 /// Alignment and granularity of [`Pages`], in bytes. Larger pages of the system are multiples of it.
 const PAGE: usize = 4096;
 
-/// How the memory of maps is obtained.
+/// How maps are made, and where their memory comes from.
 #[derive(Debug, Clone, Default)]
 pub struct MapOptions {
     /// Ask for transparent huge pages (`madvise(MADV_HUGEPAGE)`) where a map is large enough.
@@ -24,6 +26,8 @@ pub struct MapOptions {
     pub lock_memory: bool,
     /// What all maps of the runtime may take together; `None`: no limit.
     pub budget: Option<Arc<MemoryBudget>>,
+    /// Map types of the application's own.
+    pub kinds: Vec<ApplicationKind>,
     /// Who may ask to be rung when a record comes out of a channel.
     pub doorbells: Vec<Arc<Doorbell>>,
     /// Make channels that can be lent to other processes.

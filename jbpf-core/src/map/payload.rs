@@ -11,6 +11,7 @@
     reason = "an address is computed and used under one proof"
 )]
 
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// Bytes of a word.
@@ -44,6 +45,59 @@ pub(crate) unsafe fn copy(src: *const u8, dst: *mut u8, len: usize) {
         unsafe { copy_byte(src.add(done), dst.add(done)) };
         done += 1;
     }
+}
+
+/// Copies bytes that nobody else writes to memory that others may be using.
+///
+/// # Safety
+/// As for the destination of [`copy`], for as many bytes.
+pub(crate) unsafe fn store(bytes: &[u8], dst: *mut u8) {
+    let (words, rest) = bytes.as_chunks::<WORD>();
+    let mut at = dst;
+    for word in words {
+        if dst.addr().is_multiple_of(WORD) {
+            // SAFETY: eight of the bytes that the caller speaks of, aligned.
+            unsafe { store_word(at, u64::from_ne_bytes(*word)) };
+        } else {
+            // SAFETY: as above.
+            unsafe { store_bytes(word, at) };
+        }
+        // SAFETY: at most the end of those bytes.
+        at = unsafe { at.add(WORD) };
+    }
+    // SAFETY: the last of those bytes.
+    unsafe { store_bytes(rest, at) };
+}
+
+/// # Safety
+/// As [`store`].
+unsafe fn store_bytes(bytes: &[u8], dst: *mut u8) {
+    for (at, byte) in bytes.iter().enumerate() {
+        // SAFETY: the caller's word.
+        unsafe { AtomicU8::from_ptr(dst.add(at)) }.store(*byte, Ordering::Relaxed);
+    }
+}
+
+/// Calls `f` with a copy of `len` bytes: on the stack up to 512, else on the heap.
+///
+/// # Safety
+/// As for the source of [`copy`].
+pub(crate) unsafe fn with_copy<R>(src: *const u8, len: usize, f: impl FnOnce(&[u8]) -> R) -> R {
+    const ON_STACK: usize = 512 / WORD;
+    // Of words, so that the copy is aligned as well as values are.
+    let mut on_stack = [MaybeUninit::<u64>::uninit(); ON_STACK];
+    let mut on_heap = Vec::new();
+    let room = if len <= ON_STACK * WORD {
+        &mut on_stack[..]
+    } else {
+        on_heap.resize(len.div_ceil(WORD), MaybeUninit::uninit());
+        &mut on_heap[..]
+    };
+    let start = room.as_mut_ptr().cast::<u8>();
+    // SAFETY: the caller's word for the source; there is room for `len` bytes.
+    unsafe { copy(src, start, len) };
+    // SAFETY: written just now, and ours alone.
+    f(unsafe { std::slice::from_raw_parts(start, len) })
 }
 
 /// Sets `len` bytes to zero.
@@ -179,7 +233,27 @@ mod tests {
                     unsafe { zero(dst.as_mut_ptr().add(dst_offset), len) };
                     expected[dst_offset..dst_offset + len].fill(0);
                     assert_eq!(dst, expected);
+                    let from = &src[src_offset..src_offset + len];
+                    // SAFETY: the offset plus `len` stays below 64.
+                    unsafe { store(from, dst.as_mut_ptr().add(dst_offset)) };
+                    expected[dst_offset..dst_offset + len].copy_from_slice(from);
+                    assert_eq!(dst, expected);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn copies_are_private_and_whole_whatever_their_length() {
+        for len in [0, 1, 511, 512, 513, 4000] {
+            let mut bytes: Vec<u8> = (0..len).map(|n| (n % 251) as u8).collect();
+            let expected = bytes.clone();
+            // SAFETY: the vector's own bytes.
+            unsafe {
+                with_copy(bytes.as_mut_ptr(), len, |copy| {
+                    assert_eq!(copy, expected);
+                    assert_ne!(copy.as_ptr(), expected.as_ptr());
+                });
             }
         }
     }

@@ -3,6 +3,7 @@
 use jbpf_verifier::types::{MapDef, MapKind};
 
 use super::MapError;
+use super::application::ApplicationStorage;
 use super::array::{ArrayLayout, ArrayMap};
 use super::channel::{InputMap, OutputMap};
 use super::hash::{HashLayout, HashTable};
@@ -26,6 +27,8 @@ pub enum Storage {
     ControlInput(InputMap),
     /// OUTPUT.
     Output(OutputMap),
+    /// A kind of the application's own.
+    Application(ApplicationStorage),
 }
 
 impl Storage {
@@ -59,10 +62,9 @@ impl Storage {
             MapKind::RingBuf => OutputMap::new(def, options).map(Self::RingBuf),
             MapKind::Output => OutputMap::new(def, options).map(Self::Output),
             MapKind::ControlInput => InputMap::new(def, options).map(Self::ControlInput),
-            MapKind::Application(number) => Err(MapError::UnknownKind {
-                map: def.name.clone(),
-                number,
-            }),
+            MapKind::Application(number) => {
+                ApplicationStorage::new(def, number, &options.kinds).map(Self::Application)
+            }
         }
     }
 }

@@ -37,6 +37,9 @@ use super::payload::{self, WORD};
 use super::status::Status;
 use super::{MapError, layout_overflow};
 
+/// One cache line holds what a lookup needs to know of eight entries.
+const _: () = assert!(size_of::<Bucket>() == 64);
+
 /// The most entries of one map.
 pub const MAX_HASH_ENTRIES: u32 = 1 << 28;
 
