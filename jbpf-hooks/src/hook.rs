@@ -14,7 +14,9 @@ use core::ptr;
 use core::sync::atomic::Ordering;
 
 use crate::context::{ContextLayout, JbpfContext};
-use crate::reclaim::{self, ModelledPtr as AtomicPtr, ModelledU64 as AtomicU64, ThreadRecord};
+use crate::reclaim::{
+    self, ModelledPtr as AtomicPtr, ModelledU64 as AtomicU64, Section, ThreadRecord,
+};
 
 /// The function that a hook's pointer leads to: runs every attached codelet, in priority order, on
 /// one context, and returns the control hook's answer (0 for monitoring hooks).
@@ -146,12 +148,33 @@ impl Hook {
     /// One armed call, on a context that is what attached codelets were verified against.
     #[inline(always)]
     fn call(&self, context: *mut c_void) -> Option<u64> {
-        let Some(thread) = reclaim::current() else {
-            return self.call_without_record(context);
+        match reclaim::current().and_then(ThreadRecord::enter) {
+            Some(section) => self.dispatch(&section, context),
+            None => self.call_anyhow(context),
+        }
+    }
+
+    /// Calls that need more: a thread's first one, those while it exits, nested ones, and all where
+    /// readers fence.
+    #[cold]
+    #[inline(never)]
+    fn call_anyhow(&self, context: *mut c_void) -> Option<u64> {
+        let _until_return = match reclaim::current() {
+            Some(_) => None,
+            None => reclaim::occupy(),
         };
-        let Some(section) = thread.enter() else {
-            return self.skip();
-        };
+        match reclaim::current().and_then(ThreadRecord::enter_anyhow) {
+            Some(section) => self.dispatch(&section, context),
+            None => {
+                self.skipped.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    /// Calls what is attached, if it still is.
+    #[inline(always)]
+    fn dispatch(&self, section: &Section<'_>, context: *mut c_void) -> Option<u64> {
         // Acquire, to the Release of `attach`: what the function needs is there.
         let dispatch = self.dispatch.load(Ordering::Acquire);
         if dispatch.is_null() {
@@ -163,23 +186,6 @@ impl Hook {
         // a section have left, and vouches that it may be called with this hook's context; the thread
         // is inside, and the record is its own.
         Some(unsafe { dispatch(context, section.record(), self) })
-    }
-
-    /// The first call on a thread, and calls while it exits.
-    #[cold]
-    #[inline(never)]
-    fn call_without_record(&self, context: *mut c_void) -> Option<u64> {
-        match reclaim::occupy() {
-            Some(_until_return) => self.call(context),
-            None => self.skip(),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn skip(&self) -> Option<u64> {
-        self.skipped.fetch_add(1, Ordering::Relaxed);
-        None
     }
 
     /// Makes calls run `dispatch` from now on, instead of what was attached before. Calls that are

@@ -51,23 +51,6 @@ fn decide(wanted: Fences) -> Fences {
     }
 }
 
-/// Registers the process with `membarrier`, if it can be.
-#[cfg(all(target_os = "linux", not(miri), not(loom)))]
-fn available() -> Fences {
-    use rustix::thread::{MembarrierCommand, membarrier};
-    let tried = membarrier(MembarrierCommand::RegisterPrivateExpedited)
-        .and_then(|()| membarrier(MembarrierCommand::PrivateExpedited));
-    match tried {
-        Ok(()) => Fences::Writer,
-        Err(_) => Fences::Readers,
-    }
-}
-
-#[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
-fn available() -> Fences {
-    Fences::Readers
-}
-
 /// The writer's side: whatever it stored before is seen by every reader that marks itself after,
 /// and every mark made before is seen by what the writer loads after.
 ///
@@ -84,12 +67,56 @@ pub(crate) fn writer() -> io::Result<()> {
 }
 
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
-fn everywhere() -> io::Result<()> {
+use membarrier::{available, everywhere};
+#[cfg(loom)]
+use modelled::{available, everywhere};
+#[cfg(not(any(all(target_os = "linux", not(miri)), loom)))]
+use none::{available, everywhere};
+
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+mod membarrier {
+    use super::{Fences, io};
     use rustix::thread::{MembarrierCommand, membarrier};
-    Ok(membarrier(MembarrierCommand::PrivateExpedited)?)
+
+    /// Registers the process, if it can be.
+    pub(super) fn available() -> Fences {
+        let tried = membarrier(MembarrierCommand::RegisterPrivateExpedited)
+            .and_then(|()| membarrier(MembarrierCommand::PrivateExpedited));
+        match tried {
+            Ok(()) => Fences::Writer,
+            Err(_) => Fences::Readers,
+        }
+    }
+
+    pub(super) fn everywhere() -> io::Result<()> {
+        Ok(membarrier(MembarrierCommand::PrivateExpedited)?)
+    }
 }
 
-#[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
-fn everywhere() -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+/// The model's `membarrier` is a fence on both sides: [`writer`]'s own, and that of
+/// [`light_fence`](super::atomics::light_fence).
+#[cfg(loom)]
+mod modelled {
+    use super::{Fences, io};
+
+    pub(super) fn available() -> Fences {
+        Fences::Writer
+    }
+
+    pub(super) fn everywhere() -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(not(any(all(target_os = "linux", not(miri)), loom)))]
+mod none {
+    use super::{Fences, io};
+
+    pub(super) fn available() -> Fences {
+        Fences::Readers
+    }
+
+    pub(super) fn everywhere() -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }

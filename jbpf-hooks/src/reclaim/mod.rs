@@ -51,6 +51,7 @@ use std::{fmt, io};
 pub(crate) use self::atomics::{AtomicPtr as ModelledPtr, AtomicU64 as ModelledU64};
 pub use self::barrier::Fences;
 use self::domain::Domain;
+pub(crate) use self::record::Section;
 pub use self::record::{SCRATCH_WORDS, ThreadRecord};
 pub(crate) use self::thread::{current, occupy};
 

@@ -4,10 +4,12 @@ use super::MAX_NESTING;
 use super::atomics::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence, light_fence};
 
 /// The bits of [`ThreadRecord::state`] that hold the nesting depth.
-const DEPTH: u64 = 0xff;
+const DEPTH: u64 = 0x7f;
+/// Set in [`ThreadRecord::state`] for good when this reader must fence, where `membarrier` is missing.
+const FENCES: u64 = 0x80;
 /// Added to [`ThreadRecord::state`] when the outermost section is left.
-const LEFT: u64 = DEPTH + 1;
-const _: () = assert!(MAX_NESTING < DEPTH);
+const LEFT: u64 = 0x100;
+const _: () = assert!(MAX_NESTING <= DEPTH);
 
 /// 64-bit words of [`ThreadRecord::scratch`].
 pub const SCRATCH_WORDS: usize = 6;
@@ -17,13 +19,11 @@ pub const SCRATCH_WORDS: usize = 6;
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct ThreadRecord {
-    /// Low 8 bits: nesting depth. The rest: how often the thread left the outermost section. Only
-    /// the owner stores to it.
+    /// Low 8 bits: [`DEPTH`] and [`FENCES`]; all zero in the one state that needs no second look.
+    /// The rest: how often the thread left the outermost section. Only the owner stores to it.
     state: AtomicU64,
     /// Index of the thread's copy in per-thread maps. Read by machine code, constant.
     slot: u32,
-    /// Whether this reader must fence, where `membarrier` is missing. Constant.
-    fences: bool,
     scratch: [core::sync::atomic::AtomicU64; SCRATCH_WORDS],
     /// Whether a thread owns the record.
     pub(super) taken: AtomicU32,
@@ -40,9 +40,8 @@ impl ThreadRecord {
     /// A record that a thread owns already.
     pub(super) fn new(slot: u32, fences: bool) -> Self {
         Self {
-            state: AtomicU64::new(0),
+            state: AtomicU64::new(if fences { FENCES } else { 0 }),
             slot,
-            fences,
             scratch: [const { core::sync::atomic::AtomicU64::new(0) }; SCRATCH_WORDS],
             taken: AtomicU32::new(1),
             next: AtomicPtr::new(core::ptr::null_mut()),
@@ -64,21 +63,35 @@ impl ThreadRecord {
     }
 
     /// Marks the owning thread, the caller, as inside. What it loads from here on until the
-    /// section is dropped stays alive. `None`: nested too deep.
+    /// section is dropped stays alive. `None`: it is inside already, or has to fence, which is the
+    /// matter of [`enter_anyhow`](Self::enter_anyhow).
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<Section<'_>> {
+        let outside = self.state.load(Ordering::Relaxed);
+        if outside & (DEPTH | FENCES) != 0 {
+            return None;
+        }
+        self.mark(outside + 1);
+        light_fence();
+        Some(Section {
+            record: self,
+            afterwards: outside.wrapping_add(LEFT),
+        })
+    }
+
+    /// As [`enter`](Self::enter), but nested, and with a fence where it is needed. `None`: nested too
+    /// deep.
+    pub(crate) fn enter_anyhow(&self) -> Option<Section<'_>> {
         let outside = self.state.load(Ordering::Relaxed);
         let depth = outside & DEPTH;
         if depth >= MAX_NESTING {
             return None;
         }
-        // Release, which x86-64 has for nothing: a writer that waits for an earlier section and
-        // sees this store instead has seen that section's end.
-        self.state.store(outside + 1, Ordering::Release);
-        if self.fences {
-            fence(Ordering::SeqCst);
-        } else {
+        self.mark(outside + 1);
+        if outside & FENCES == 0 {
             light_fence();
+        } else {
+            fence(Ordering::SeqCst);
         }
         Some(Section {
             record: self,
@@ -88,6 +101,13 @@ impl ThreadRecord {
                 outside
             },
         })
+    }
+
+    /// Release, which x86-64 has for nothing: a writer that waits for an earlier section and sees
+    /// this store instead has seen that section's end.
+    #[inline(always)]
+    fn mark(&self, state: u64) {
+        self.state.store(state, Ordering::Release);
     }
 
     /// Whether the owning thread is inside a section.
