@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::memory::{Access, Mode, stack_range};
+use super::bounds::{Access, Mode};
+use super::memory::stack_range;
 use super::{Checked, Outcome, Step, format};
 use crate::fault::Fault;
 use crate::insn::Reg;

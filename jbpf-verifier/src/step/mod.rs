@@ -1,10 +1,11 @@
 //! One instruction on one state: what it checks, and what holds after it.
 //!
-//! `alu` computes, `memory` loads and stores, `branch` compares and forks, `call` enters helpers and
+//! `alu` computes, `memory` loads and stores what `bounds` allows, `branch` compares and forks, `call` enters helpers and
 //! functions and leaves them. Nothing here knows of other paths; what a check rested on is noted at
 //! the path, what was found at the findings.
 
 mod alu;
+mod bounds;
 mod branch;
 mod call;
 mod format;

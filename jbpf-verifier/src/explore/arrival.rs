@@ -1,0 +1,208 @@
+//! Where paths meet: whether a path ends there because what it may do is proven already, and where
+//! checkpoints are passed and states joined.
+
+use std::rc::Rc;
+
+use super::{Explorer, Work, bytes};
+use crate::archive::{fingerprint, key};
+use crate::fault::Fault;
+use crate::insn::Reg;
+use crate::join::{Bounds, join};
+use crate::path::Needs;
+use crate::proven::{Images, requirements};
+use crate::report::Code;
+use crate::state::{Frame, Iteration, State};
+use crate::value::{Kind, Value};
+
+/// States at one place before they are joined: at the head of a loop, and elsewhere.
+const JOIN_AT_LOOP: usize = 4;
+const JOIN_ELSEWHERE: usize = 24;
+/// Of how many states a joined one is made.
+const JOINED: usize = 4;
+/// Failed joins at one instruction after which it is left alone.
+const JOIN_FAILURES: u32 = 2;
+
+/// What to do with a state that arrived somewhere.
+pub(super) enum Arrival {
+    Go,
+    Covered,
+}
+
+impl Explorer<'_> {
+    /// At a place where paths meet: ends the path if a proven state covers it, passes a checkpoint
+    /// now and then, joins where paths keep coming.
+    pub(super) fn arrive(&mut self, state: &mut State) -> Result<Arrival, Box<Fault>> {
+        let at = state.at;
+        let is_head = self.subject.flow.is_loop_head(at);
+        self.count_loops(state, is_head);
+        self.drop_dead(state);
+        let key = key(state);
+        if let Some(proven) = self.archive.covering(state, key) {
+            proven.pass_needs(state, &mut self.path);
+            self.path.reach_end(state.cost.saturating_add(proven.tail));
+            return Ok(Arrival::Covered);
+        }
+        let open = self.path.open().len() as u32;
+        let far = state.steps >= 8 + open / 32;
+        // Checkpoints are a shortcut; ways that wait are not, and need room.
+        let crowded = self.bytes > self.limits.memory / 2;
+        if crowded || !far || !is_head && state.branches < 2 {
+            return Ok(Arrival::Go);
+        }
+        state.forget_unused();
+        self.check_progress(state)?;
+        if let Some(joined) = self.joined(state, key, is_head) {
+            self.start_joined(state, joined, key)?;
+        } else {
+            self.open_checkpoint(state, key, false)?;
+        }
+        Ok(Arrival::Go)
+    }
+
+    pub(super) fn open_checkpoint(
+        &mut self,
+        state: &mut State,
+        key: u64,
+        joined: bool,
+    ) -> Result<(), Box<Fault>> {
+        let fingerprint = fingerprint(state);
+        self.path.push(state, key, fingerprint, joined);
+        *self.fingerprints.entry(fingerprint).or_default() += 1;
+        self.push_work(Work::Close {
+            bytes: bytes(state),
+        })
+    }
+
+    /// Counts the iteration, when the state is at the head of a loop.
+    fn count_loops(&self, state: &mut State, is_head: bool) {
+        let (at, depth) = (state.at, state.depth() as u8);
+        let flow = &self.subject.flow;
+        let left = |l: &Iteration| l.frame == depth && !flow.loop_holds(l.head as usize, at);
+        if state.loops.last().is_some_and(left) {
+            let loops = Rc::make_mut(&mut state.loops);
+            while loops.last().is_some_and(left) {
+                loops.pop();
+            }
+        }
+        if !is_head {
+            return;
+        }
+        let loops = Rc::make_mut(&mut state.loops);
+        let known = loops
+            .iter()
+            .position(|l| l.frame == depth && l.head as usize == at);
+        match known {
+            Some(position) => {
+                loops.truncate(position + 1);
+                if let Some(last) = loops.last_mut() {
+                    last.count += 1;
+                }
+            }
+            None => loops.push(Iteration {
+                frame: depth,
+                head: at as u32,
+                count: 0,
+            }),
+        }
+    }
+
+    /// Drops registers that are not read any more, so that states differ in what matters.
+    fn drop_dead(&self, state: &mut State) {
+        let dead = |frame: &Frame, live: u16| {
+            Reg::WRITABLE
+                .into_iter()
+                .filter(|reg| live & reg.bit() == 0 && frame.registers[*reg].kind != Kind::Uninit)
+                .fold(0, |mask, reg| mask | reg.bit())
+        };
+        let mask = dead(&state.active, self.subject.flow.live(state.at));
+        if mask == 0 {
+            return;
+        }
+        let frame = Rc::make_mut(&mut state.active);
+        for reg in Reg::WRITABLE {
+            if mask & reg.bit() != 0 {
+                frame.registers[reg] = Value::UNINIT;
+            }
+        }
+    }
+
+    /// Refuses a path that came back to where it was, with nothing changed.
+    fn check_progress(&self, state: &State) -> Result<(), Box<Fault>> {
+        let fingerprint = fingerprint(state);
+        if !self.fingerprints.contains_key(&fingerprint) {
+            return Ok(());
+        }
+        let repeated = self.path.open().iter().rev().any(|open| {
+            open.fingerprint == fingerprint && open.state.at == state.at && {
+                let mut images = Images::default();
+                requirements(&open.state, Needs::EVERYTHING)
+                    .iter()
+                    .all(|requirement| requirement.is_met(state, &mut images))
+            }
+        });
+        if !repeated {
+            return Ok(());
+        }
+        Err(Fault::new(
+            Code::InfiniteLoop,
+            "the path comes back to this instruction with nothing changed: the loop may never end",
+        )
+        .hint("count iterations and leave the loop at a constant number of them"))
+    }
+
+    /// The state to explore instead of this one, when it is one of many.
+    fn joined(&mut self, state: &State, key: u64, is_head: bool) -> Option<State> {
+        let bucket = self.archive.bucket(key);
+        let enough = if is_head {
+            JOIN_AT_LOOP
+        } else {
+            JOIN_ELSEWHERE
+        };
+        let joined_before = bucket.iter().any(|proven| proven.joined);
+        if bucket.len() < enough && !joined_before {
+            return None;
+        }
+        let failures = self.failed_joins.get(&state.at).copied();
+        if failures.unwrap_or(0) >= JOIN_FAILURES {
+            return None;
+        }
+        let newest = bucket.len().saturating_sub(JOINED);
+        let newest = bucket.get(newest..).unwrap_or_default();
+        let bounds = self
+            .bounds
+            .get_or_insert_with(|| Bounds::of(&self.subject.insns));
+        join(state, newest, bounds)
+    }
+
+    fn start_joined(
+        &mut self,
+        state: &mut State,
+        joined: State,
+        key: u64,
+    ) -> Result<(), Box<Fault>> {
+        let exact = std::mem::replace(state, joined);
+        let deadline = self.joined_deadline(exact.at);
+        self.push_work(Work::Joined {
+            bytes: bytes(&exact),
+            exact: Box::new(exact),
+            trail: self.trail.len(),
+            deadline,
+        })?;
+        self.deadline = deadline;
+        self.open_checkpoint(state, key, true)
+    }
+
+    /// When an attempt to prove a joined state is given up: with the one around, if that is at the
+    /// same place, as the iterations of one loop are; halfway to its end otherwise.
+    fn joined_deadline(&self, at: usize) -> u64 {
+        let around = self.work.iter().rev().find_map(|work| match work {
+            Work::Joined { exact, .. } => Some(exact.at),
+            _ => None,
+        });
+        if around == Some(at) {
+            return self.deadline;
+        }
+        let left = self.deadline.saturating_sub(self.processed);
+        self.processed + left / 2
+    }
+}
