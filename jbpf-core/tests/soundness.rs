@@ -21,6 +21,7 @@ use std::sync::Arc;
 use jbpf_core::builtins;
 use jbpf_core::engine::{BoundCodelet, CodeletEnvironment, Input, interpreter};
 use jbpf_core::map::{Map, MapOptions};
+use jbpf_verifier::report::disassemble;
 use jbpf_verifier::types::{ContextDef, DataSection, HelperTable, MapDef, MapKind};
 use jbpf_verifier::{Limits, Program, RawInsn, verify_recorded, verify_with};
 use support::Memory;
@@ -238,12 +239,16 @@ impl Writer {
             1 => {
                 let by = self.random.below(20) as i32 + 1;
                 let times = if self.random.chance(50) { by } else { -by };
-                let class = self.random.pick(&[0x04, 0x07]);
-                self.emit(insn(class | 0xb8, dst, src, 0, 0));
-                self.emit(insn(class | 0x30, dst, 0, 0, by));
-                self.emit(insn(class | 0x20, dst, 0, 0, times));
+                let classes = match self.random.below(3) {
+                    0 => [4; 4],
+                    1 => [7; 4],
+                    _ => [(); 4].map(|()| self.random.pick(&[0x04, 0x07])),
+                };
+                self.emit(insn(classes[0] | 0xb8, dst, src, 0, 0));
+                self.emit(insn(classes[1] | 0x30, dst, 0, 0, by));
+                self.emit(insn(classes[2] | 0x20, dst, 0, 0, times));
                 let operation = if times > 0 { 0x18 } else { 0x08 };
-                self.emit(insn(class | operation, src, dst, 0, 0));
+                self.emit(insn(classes[3] | operation, src, dst, 0, 0));
             }
             2 => {
                 let bits = self.random.pick(&[8, 16, 32]);
@@ -593,12 +598,19 @@ fn what_is_accepted_runs_as_the_verifier_says() {
                 }
             };
             interpreter::run(&codelet, &mut input, &mut observe)
-                .unwrap_or_else(|fault| panic!("seed {seed}: {fault}"));
+                .unwrap_or_else(|fault| panic!("seed {seed}: {fault}\n{}", listing(&program)));
         }
     }
     println!("{cases} programs, {accepted} accepted, {recorded} of them recorded");
     // Near the frontier means on both sides of it.
     assert!(cases < 1000 || (accepted > cases / 20 && accepted < cases));
+}
+
+fn listing(program: &Program) -> String {
+    let helpers = HelperTable::builtin();
+    (0..program.insns.len())
+        .map(|at| format!("{at}: {}\n", disassemble(program, &helpers, at)))
+        .collect()
 }
 
 fn byte(random: &mut Random) -> u8 {

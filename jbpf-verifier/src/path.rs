@@ -128,6 +128,11 @@ impl Path {
         Some(done)
     }
 
+    /// Drops the last checkpoint: what was found behind it does not count.
+    pub(crate) fn drop_last(&mut self) -> Option<Open> {
+        self.open.pop()
+    }
+
     /// A run of `cost` instructions from the last checkpoint to the end was found.
     pub(crate) fn reach_end(&mut self, cost: u64) {
         if let Some(last) = self.open.last_mut() {
@@ -171,8 +176,9 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
         before |= Needs::of(need, places);
     };
     let mut covered = Places::NONE;
-    let in_registers = !needs.shape.registers_only().is_empty();
-    let in_stack = !needs.shape.stack_only().is_empty();
+    let places = needs.shape | needs.exact;
+    let in_registers = !places.registers_only().is_empty();
+    let in_stack = !places.stack_only().is_empty();
     for (depth, frame) in state.frames() {
         if in_registers {
             for reg in Reg::WRITABLE {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::insn::Reg;
 use crate::number::Number;
+use crate::scalar::Width;
 
 /// Names something that several values have in common: a number of which they are copies, or the
 /// object that they point into. 0 names nothing.
@@ -98,8 +99,9 @@ pub(crate) enum Part {
     Low(Link),
     /// The other divided by a number, unsigned.
     Quotient(Link, i64),
-    /// That quotient times the number that it was divided by, or times its negative.
-    Multiple(Link, i64),
+    /// That quotient times the number that it was divided by, or times its negative; modulo 2 to the
+    /// width.
+    Multiple(Link, i64, Width),
 }
 
 impl Part {
@@ -110,7 +112,7 @@ impl Part {
             Self::Shifted(link)
             | Self::Low(link)
             | Self::Quotient(link, _)
-            | Self::Multiple(link, _) => link,
+            | Self::Multiple(link, _, _) => link,
         }
     }
 
@@ -121,7 +123,7 @@ impl Part {
             Self::Shifted(_) => Self::Shifted(link),
             Self::Low(_) => Self::Low(link),
             Self::Quotient(_, by) => Self::Quotient(link, by),
-            Self::Multiple(_, by) => Self::Multiple(link, by),
+            Self::Multiple(_, by, width) => Self::Multiple(link, by, width),
         }
     }
 }

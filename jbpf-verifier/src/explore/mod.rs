@@ -170,13 +170,16 @@ impl<'a> Explorer<'a> {
     pub(crate) fn run(mut self) -> Result<Success, Failure> {
         let mut state = self.entry();
         self.path.push(&mut state, 0, 0, false);
+        // Whether the state has arrived where it is already.
+        let mut arrived = false;
         loop {
-            if let Err((fault, at)) = self.follow(&mut state) {
+            if let Err((fault, at)) = self.follow(&mut state, arrived) {
                 state = self.fall_back(fault, at, state)?;
+                arrived = true;
                 continue;
             }
             match self.next_way() {
-                Some(next) => state = next,
+                Some(next) => (state, arrived) = (next, false),
                 None => break,
             }
         }
@@ -214,10 +217,11 @@ impl<'a> Explorer<'a> {
     }
 
     /// Follows one path to its end.
-    fn follow(&mut self, state: &mut State) -> Result<(), (Box<Fault>, usize)> {
+    fn follow(&mut self, state: &mut State, arrived: bool) -> Result<(), (Box<Fault>, usize)> {
+        let mut arrived = arrived;
         loop {
             let at = state.at;
-            if self.subject.flow.is_meeting(at) {
+            if !std::mem::take(&mut arrived) && self.subject.flow.is_meeting(at) {
                 match self.arrive(state).map_err(|fault| (fault, at))? {
                     Arrival::Go => {}
                     Arrival::Covered => return Ok(()),
@@ -391,7 +395,7 @@ impl<'a> Explorer<'a> {
         loop {
             match self.pop_work() {
                 Some(Work::Close { .. }) => {
-                    if let Some(open) = self.path.pop() {
+                    if let Some(open) = self.path.drop_last() {
                         self.forget_fingerprint(open.fingerprint);
                     }
                 }

@@ -10,6 +10,9 @@ use crate::scalar::{AluOp, Scalar, Width};
 use crate::state::Remainder;
 use crate::value::{Kind, Link, Num, Part, Places, Pointer, Source, Space, Value};
 
+/// No region is larger: addresses of processes have at most 57 bits.
+const LARGEST_REGION: i128 = 1 << 57;
+
 impl Step<'_> {
     pub(super) fn alu(&mut self, op: AluOp, width: Width, dst: Reg, rhs: Operand) -> Checked<()> {
         match (op, rhs) {
@@ -260,14 +263,12 @@ impl Step<'_> {
             let size = i128::from(region.known_size);
             return Num::new(Number::Constant((size + moved) as u64));
         }
-        // No object is larger than this.
-        let largest = i128::from(i64::MAX) + moved - i128::from(from.variable.smin());
+        let largest = LARGEST_REGION + moved - i128::from(from.variable.smin());
         let behind_variable = facts.range(from.variable_id).map(i128::from);
         let behind_start = i128::from(facts.size) - i128::from(from.variable.smax());
         let smallest = behind_variable.unwrap_or(behind_start).max(behind_start) + moved;
         let number = match (i64::try_from(smallest), i64::try_from(largest)) {
             (Ok(min), Ok(max)) => Scalar::signed_range(min, max),
-            (Ok(min), Err(_)) if largest > 0 => Scalar::signed_range(min, i64::MAX),
             _ => None,
         };
         let number = Number::from(number.unwrap_or(Scalar::unknown()));
@@ -313,16 +314,16 @@ impl Step<'_> {
             (AluOp::Mul, Some(by), Part::Quotient(whole, divisor), _)
                 if by == divisor || by == -divisor =>
             {
-                part(Part::Multiple(whole, by))
+                part(Part::Multiple(whole, by, width))
             }
             // What is left after whole multiples were taken away.
-            (AluOp::Sub, None, _, Part::Multiple(whole, by @ 1..)) => {
+            (AluOp::Sub, None, _, Part::Multiple(whole, by @ 1.., of)) if of == width => {
                 self.rest(width, a, whole, by, number)
             }
-            (AluOp::Add, None, _, Part::Multiple(whole, by @ ..0)) => {
+            (AluOp::Add, None, _, Part::Multiple(whole, by @ ..0, of)) if of == width => {
                 self.rest(width, a, whole, -by, number)
             }
-            (AluOp::Add, None, Part::Multiple(whole, by @ ..0), _) => {
+            (AluOp::Add, None, Part::Multiple(whole, by @ ..0, of), _) if of == width => {
                 self.rest(width, b, whole, -by, number)
             }
             _ => Num::linked(number, moved_link(op, width, a, b)),
@@ -366,7 +367,7 @@ impl Step<'_> {
             return Num::new(number);
         }
         let rest = Scalar::unsigned_range(0, (divisor - 1).unsigned_abs());
-        Num::new(rest.map_or(number, Number::from))
+        Num::new(rest.map_or(number.clone(), |rest| number.narrowed(&rest.into())))
     }
 
     fn nothing_to_read(&self, reg: Reg) -> Box<Fault> {

@@ -259,11 +259,6 @@ impl Step<'_> {
     /// Memory of `size` bytes behind `reg` is handed to a helper.
     fn memory_argument(&mut self, reg: Reg, size: u64, handing: Handing) -> Checked<()> {
         let value = self.read(reg)?;
-        if size == 0 {
-            // Nothing is touched, wherever it points.
-            self.need(Need::Shape, reg);
-            return Ok(());
-        }
         if let Kind::Number(_) = &value.kind {
             let origin = value.origin;
             let (name, value) = self.shown(reg);
@@ -275,6 +270,10 @@ impl Step<'_> {
             .origin(origin, format!("{reg} was made here")));
         }
         let pointer = self.address(reg, 0)?;
+        if size == 0 {
+            // Nothing is touched, wherever in its object it points.
+            return Ok(());
+        }
         let mode = match handing {
             Handing::Read => Mode::Read,
             Handing::Fill | Handing::Change => Mode::Write,

@@ -285,3 +285,33 @@ fn pruning_keeps_what_checks_rest_on() {
     assert!(with(0).is_ok());
     assert_eq!(with(8).unwrap_err().code, Code::StackOutOfBounds);
 }
+
+/// A need for a value's shape may be known where the need for the value itself is new.
+#[test]
+fn a_number_first_needed_to_be_one_and_then_needed_exactly_is_compared() {
+    let verified = accepted(
+        "
+            ldxw r8, [r1+24]
+            ldxw r5, [r1+24]
+            jgt r5, 29, far
+            mov r8, 1
+        far:
+            mov r2, 16
+        first:
+            add r8, 0
+            add r2, -1
+            jne r2, 0, first
+            mov r2, 16
+        second:
+            jgt r8, 14, on
+            rsh r2, 35
+        on:
+            add r2, -1
+            jsgt r2, 0, second
+            mov r0, 0
+            exit
+        ",
+    );
+    let worst = verified.summary().worst_case_instructions;
+    assert_eq!(worst, 4 + 16 * 3 + 1 + 16 * 3 + 2);
+}
