@@ -72,9 +72,6 @@ fn rejected(codelet: &str, line: u32, rest: &str) -> String {
     )
 }
 
-const ENDLESS: &str =
-    "E0041: the path comes back to this instruction with nothing changed: the loop may never end";
-
 /// One test: it looks at the process as a whole, which others would change under it.
 #[test]
 fn refused_codelets_leave_nothing_behind() {
