@@ -22,7 +22,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// What the application hands to its hook, and what the codelet sends out.
 #[jbpf_data]
-struct Packet {
+pub struct Packet {
     seq_no: i32,
     value: i32,
     #[jbpf(text)]
@@ -31,7 +31,7 @@ struct Packet {
 
 /// What the application sends back to the codelet.
 #[jbpf_data]
-struct PacketResp {
+pub struct PacketResp {
     seq_no: i32,
 }
 
