@@ -40,7 +40,9 @@ pub use jbpf_core::error::{
 pub use jbpf_core::map::MapView;
 pub use jbpf_core::request::{LoadRequest, RequestError};
 pub use jbpf_core::runtime::{Codeletset, OutputError, OutputRecord, Runtime, RuntimeBuilder};
-pub use jbpf_core::{codeletset, engine, error, map, object, request, runtime, stream};
+pub use jbpf_core::{
+    codeletset, engine, error, map, object, operator, request, runtime, server, stream,
+};
 pub use jbpf_hooks::header::codelet_header;
 pub use jbpf_hooks::{
     CodeletBytes, ENABLED, Hook, JbpfContext, JbpfData, MapError, MapRef, Region, RegionMut,

@@ -268,7 +268,9 @@ impl RawReceiver {
             || self.is_closed()
     }
 
-    fn is_closed(&self) -> bool {
+    /// Whether no further records come: what was sent before may still be there to receive.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
         if let Source::Remote(ring) = &self.source
             && ring.is_host_gone()
         {

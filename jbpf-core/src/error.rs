@@ -30,6 +30,9 @@ pub enum BuildError {
     /// A declared helper cannot be bound.
     #[error(transparent)]
     Helpers(#[from] crate::builtins::BindError),
+    /// The control socket cannot be served.
+    #[error(transparent)]
+    Serve(#[from] crate::server::ServeError),
     /// The system refused what the runtime needs.
     #[error("cannot start the runtime: {0}")]
     System(#[from] std::io::Error),
@@ -396,6 +399,10 @@ fn shape(def: &MapDef) -> String {
 /// The name most like `wanted`, if one is like it.
 #[must_use]
 pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    // Comparing takes memory by the product of both lengths, and `wanted` may come from anybody.
+    if wanted.len() > crate::request::MAX_NAME_LEN {
+        return None;
+    }
     names
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(wanted, name), name))

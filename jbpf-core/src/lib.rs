@@ -7,6 +7,8 @@ pub mod engine;
 pub mod error;
 pub mod map;
 pub mod object;
+pub mod operator;
 pub mod request;
 pub mod runtime;
+pub mod server;
 pub mod stream;

@@ -1,12 +1,14 @@
 //! Stream ids that a request leaves out, derived from names.
 
 use jbpf_channel::StreamId;
+use serde::{Deserialize, Serialize};
 
 /// The seed that the derivation of stream ids uses (ABI: load request).
 const SEED: u64 = 0xc70f_6907;
 
 /// Which way the records of a channel go, as the derivation spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Into the codelet.
     Input,

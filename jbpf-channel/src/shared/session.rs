@@ -53,6 +53,12 @@ impl Session {
         Self::default()
     }
 
+    /// Whether nothing is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Does what `request` asks for.
     pub fn answer(&mut self, channels: &impl Channels, request: &CollectorRequest) -> Answer {
         self.attempt(channels, request)

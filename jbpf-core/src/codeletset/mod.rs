@@ -47,6 +47,10 @@ pub(crate) struct LoadedCodelet {
 pub(crate) struct NamedMap {
     pub(crate) name: String,
     pub(crate) map: Arc<Map>,
+    /// What its keys are, where the source says so.
+    pub(crate) key_type: Option<RecordType>,
+    /// What its values or records are, where the source says so.
+    pub(crate) value_type: Option<RecordType>,
 }
 
 /// A channel of a [`LoadedSet`].

@@ -201,6 +201,8 @@ impl Maps<'_> {
             named.push(NamedMap {
                 name: def.name.clone(),
                 map,
+                key_type: codelet.key_types.get(&def.name).cloned(),
+                value_type: codelet.record_types.get(&def.name).cloned(),
             });
         }
         Ok(named)

@@ -29,6 +29,8 @@ pub(super) struct VerifiedCodelet<'a> {
     pub(super) maps: Vec<MapDef>,
     /// By channel: what the source says its records are.
     pub(super) record_types: BTreeMap<String, RecordType>,
+    /// By map: what the source says its keys are.
+    pub(super) key_types: BTreeMap<String, RecordType>,
     pub(super) program: VerifiedProgram,
 }
 
@@ -45,6 +47,7 @@ impl<'a> VerifiedCodelet<'a> {
         let hook = find_hook(&request.hook, &subject)?;
         let object = read_object(&request.object, &subject)?;
         let (maps, record_types) = (object.maps, object.record_types);
+        let key_types = object.key_types;
         let program = only_program(object.programs, request, &subject)?;
         check_program_type(&program, hook, &subject)?;
         let mut program = program.program;
@@ -63,6 +66,7 @@ impl<'a> VerifiedCodelet<'a> {
             hook,
             maps,
             record_types,
+            key_types,
             program,
         })
     }

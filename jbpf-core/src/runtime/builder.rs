@@ -1,5 +1,6 @@
 //! How a runtime is set up.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jbpf_channel::Doorbell;
@@ -12,6 +13,7 @@ use crate::codeletset::World;
 use crate::engine::Engine;
 use crate::error::BuildError;
 use crate::map::MapOptions;
+use crate::server::{self, ServerOptions};
 
 /// Longest name of a runtime, in bytes.
 const MAX_NAME_LEN: usize = 64;
@@ -23,6 +25,10 @@ pub struct RuntimeBuilder {
     name: String,
     engine: Engine,
     map_options: MapOptions,
+    serve: bool,
+    socket: Option<PathBuf>,
+    allow_uids: Vec<u32>,
+    codelet_store: Option<PathBuf>,
 }
 
 impl Default for RuntimeBuilder {
@@ -31,6 +37,10 @@ impl Default for RuntimeBuilder {
             name: default_name(),
             engine: Engine::default(),
             map_options: MapOptions::default(),
+            serve: false,
+            socket: None,
+            allow_uids: Vec::new(),
+            codelet_store: None,
         }
     }
 }
@@ -51,7 +61,46 @@ impl RuntimeBuilder {
 
     /// How the memory of maps and channels is obtained.
     pub fn map_options(mut self, options: MapOptions) -> Self {
-        self.map_options = options;
+        let shared_channels = self.map_options.shared_channels || options.shared_channels;
+        self.map_options = MapOptions {
+            shared_channels,
+            ..options
+        };
+        self
+    }
+
+    /// Lets operators reach the application: serves a control socket, on a thread of its own. It is
+    /// `$XDG_RUNTIME_DIR/jbpf/<name>.sock`, else `/tmp/jbpf-<uid>/<name>.sock`, and this user's and root's
+    /// alone.
+    pub fn serve(mut self) -> Self {
+        self.serve = true;
+        self
+    }
+
+    /// As [`serve`](Self::serve), at a path of the application's own. Its folder exists, and nobody else
+    /// may write to it.
+    pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.socket = Some(path.into());
+        self.serve()
+    }
+
+    /// Users, by id, that may operate the application as well. They need a folder that lets them in, which
+    /// the default one does not.
+    pub fn allow_uids(mut self, uids: impl IntoIterator<Item = u32>) -> Self {
+        self.allow_uids.extend(uids);
+        self
+    }
+
+    /// Lets operators load codelets from this folder by path, instead of sending them. Paths do not lead
+    /// out of it, not by links either.
+    pub fn codelet_store(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.codelet_store = Some(folder.into());
+        self
+    }
+
+    /// Makes channels that collectors in other processes can open, through the control socket.
+    pub fn shared_channels(mut self) -> Self {
+        self.map_options.shared_channels = true;
         self
     }
 
@@ -68,17 +117,30 @@ impl RuntimeBuilder {
         let declared: Vec<_> = registry::helpers().collect();
         let helpers = Arc::new(HelperTable::with_declared(declared.iter().copied()));
         let bindings = builtins::bindings(Arc::clone(&helpers), declared)?;
-        let socket = default_socket(&self.name);
+        let socket = self
+            .socket
+            .unwrap_or_else(|| server::default_path(&self.name));
         let bell = Arc::new(Doorbell::new()?);
         let mut map_options = self.map_options;
         map_options.doorbells.push(Arc::clone(&bell));
+        let server_bell = self.serve.then(Doorbell::new).transpose()?.map(Arc::new);
+        map_options.doorbells.extend(server_bell.clone());
         let world = World {
             helpers,
             bindings: Arc::new(bindings),
             map_options,
-            socket,
+            socket: socket.to_string_lossy().into_owned(),
         };
-        Runtime::start(self.name, self.engine, world, bell)
+        let mut runtime = Runtime::start(self.name, self.engine, world, bell)?;
+        if let Some(bell) = server_bell {
+            let options = ServerOptions {
+                path: socket,
+                allow_uids: self.allow_uids,
+                store: self.codelet_store,
+            };
+            runtime.serve(&options, bell)?;
+        }
+        Ok(runtime)
     }
 }
 
@@ -99,16 +161,5 @@ fn check_name(name: &str) -> Result<(), BuildError> {
         Ok(())
     } else {
         Err(BuildError::Name(name.to_owned()))
-    }
-}
-
-/// Where operators look for an application of this name.
-fn default_socket(name: &str) -> String {
-    match std::env::var("XDG_RUNTIME_DIR") {
-        Ok(folder) if !folder.is_empty() => format!("{folder}/jbpf/{name}.sock"),
-        _ => format!(
-            "/tmp/jbpf-{}/{name}.sock",
-            rustix::process::getuid().as_raw()
-        ),
     }
 }

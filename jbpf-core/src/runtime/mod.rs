@@ -11,12 +11,14 @@ mod publish;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use jbpf_channel::{Doorbell, Receiver, Sender, StreamId};
 use jbpf_hooks::layout::FieldType;
 use jbpf_hooks::reclaim;
+use jbpf_verifier::types::HelperTable;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, World, prepare};
@@ -26,6 +28,7 @@ use crate::error::{
 };
 use crate::map::{MapKey, MapValue, MapView};
 use crate::request::{LoadRequest, Subject};
+use crate::server::{ServeError, Server, ServerOptions};
 use crate::stream::Direction;
 use attachment::{Attachments, CompileError};
 use publish::Retired;
@@ -48,6 +51,7 @@ static OWNER: AtomicU32 = AtomicU32::new(0);
 #[derive(Debug)]
 pub struct Runtime {
     shared: Arc<Shared>,
+    server: Option<Server>,
 }
 
 /// A loaded codeletset. Dropping it unloads nothing.
@@ -57,7 +61,7 @@ pub struct Codeletset {
 }
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     name: String,
     engine: Engine,
     world: World,
@@ -102,7 +106,21 @@ impl Runtime {
         };
         Ok(Self {
             shared: Arc::new(shared),
+            server: None,
         })
+    }
+
+    /// Lets operators in.
+    fn serve(&mut self, options: &ServerOptions, bell: Arc<Doorbell>) -> Result<(), ServeError> {
+        let server = Server::start(options, bell, Arc::downgrade(&self.shared))?;
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// The path of the control socket, if there is one.
+    #[must_use]
+    pub fn socket(&self) -> Option<&Path> {
+        self.server.as_ref().map(Server::path)
     }
 
     /// What operators know the application by.
@@ -265,13 +283,34 @@ impl fmt::Debug for Codeletset {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
+        // First, so that nobody loads what nobody would unload.
+        if let Some(server) = self.server.take() {
+            if self.shared.owner == std::process::id() {
+                drop(server);
+            } else {
+                server.forget();
+            }
+        }
         self.shared.shut_down();
     }
 }
 
 impl Shared {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The helpers that codelets may call.
+    pub(crate) fn helpers(&self) -> &HelperTable {
+        &self.world.helpers
+    }
+
     /// Loads the request's codeletset, in place of the one of its id if `replace`.
-    fn change(&self, request: &LoadRequest, replace: bool) -> Result<Codeletset, LoadError> {
+    pub(crate) fn change(
+        &self,
+        request: &LoadRequest,
+        replace: bool,
+    ) -> Result<Codeletset, LoadError> {
         self.check_place()?;
         let mut attachments = self.lock();
         let id = request.codeletset_id();
@@ -296,7 +335,7 @@ impl Shared {
         Ok(Codeletset { set: coming })
     }
 
-    fn unload(&self, id: &str) -> Result<(), UnloadError> {
+    pub(crate) fn unload(&self, id: &str) -> Result<(), UnloadError> {
         self.check_place()?;
         let mut attachments = self.lock();
         let leaving = self
@@ -450,7 +489,7 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sets(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, Arc<LoadedSet>>> {
+    pub(crate) fn sets(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, Arc<LoadedSet>>> {
         self.sets.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,0 +1,329 @@
+//! The operator's side of the control socket: a blocking client, one question at a time.
+//!
+//! ```no_run
+//! use jbpf_core::operator::{Operator, applications};
+//!
+//! for application in applications()? {
+//!     let mut operator = Operator::connect(&application.socket)?;
+//!     println!("{}: {} codelets", application.name, operator.hello()?.codelets);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jbpf_channel::StreamId;
+use jbpf_verifier::types::HelperTable;
+
+use crate::request::LoadRequest;
+use crate::server::default_folder;
+use crate::server::protocol::{
+    Bytes, CodeletsetReport, Envelope, ErrorReport, Hello, HookReport, LoadBody, MAX_LINE, MapBody,
+    MapPage, RecordEvent, Reply, Request, StreamReport, UnreadableObject, VERSION, to_line,
+};
+
+/// How long an application may take for an answer; loads wait for each other.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why an application did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperatorError {
+    /// Nobody listens there, or not for us.
+    #[error("no connection to `{}`: {source}; is the application running, and does it serve a control socket?", path.display())]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The connection broke, or the answer did not come in time.
+    #[error("the application did not answer: {0}")]
+    Connection(#[from] io::Error),
+    /// The application speaks another version.
+    #[error(
+        "the application speaks version {theirs} of the protocol, and this program version {VERSION}"
+    )]
+    Version {
+        /// The application's.
+        theirs: u32,
+    },
+    /// The answer is none to the question.
+    #[error("the application's answer makes no sense: {0}")]
+    Answer(String),
+    /// An object of a load request cannot be read.
+    #[error(transparent)]
+    Object(#[from] UnreadableObject),
+    /// The request does not fit into a line.
+    #[error(
+        "the request takes {bytes} bytes, and a line has at most {MAX_LINE}; let the application load large codelets from its store"
+    )]
+    TooLong {
+        /// Its size.
+        bytes: usize,
+    },
+    /// The application refused.
+    #[error("{}", .0.message)]
+    Refused(Box<ErrorReport>),
+}
+
+/// A socket in the default folder; whether somebody serves it, connecting tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// The runtime's name.
+    pub name: String,
+    /// The socket's path.
+    pub socket: PathBuf,
+}
+
+/// The sockets of this user's applications, ordered by name.
+///
+/// # Errors
+/// The default folder exists and cannot be read.
+pub fn applications() -> io::Result<Vec<Application>> {
+    let entries = match std::fs::read_dir(default_folder()) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let socket = entry?.path();
+        if socket
+            .extension()
+            .is_none_or(|extension| extension != "sock")
+        {
+            continue;
+        }
+        if let Some(name) = socket.file_stem().and_then(|name| name.to_str()) {
+            found.push(Application {
+                name: name.to_owned(),
+                socket: socket.clone(),
+            });
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// A connection to an application.
+#[derive(Debug)]
+pub struct Operator {
+    stream: UnixStream,
+    /// Received and not read yet.
+    bytes: Vec<u8>,
+    last_id: u64,
+}
+
+/// A channel that is watched.
+#[derive(Debug)]
+pub struct Tail {
+    operator: Operator,
+    id: u64,
+    stream: StreamReport,
+}
+
+/// What watching a channel brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TailEvent {
+    /// A record.
+    Record(RecordEvent),
+    /// The channel is gone; so many records were missed.
+    End {
+        /// Records that were missed, in all.
+        lost: u64,
+    },
+}
+
+/// A method for a question and the one kind of answer to it.
+macro_rules! questions {
+    ($($(#[$docs:meta])* $name:ident($($argument:ident: $type:ty),*) -> $answer:ty { $request:expr => $reply:pat => $value:expr })*) => {$(
+        $(#[$docs])*
+        ///
+        /// # Errors
+        /// The application refuses, or does not answer.
+        pub fn $name(&mut self, $($argument: $type),*) -> Result<$answer, OperatorError> {
+            match self.ask(&$request)? {
+                $reply => Ok($value),
+                other => Err(nonsense(&other)),
+            }
+        }
+    )*};
+}
+
+impl Operator {
+    /// Connects to the socket at `path`.
+    ///
+    /// # Errors
+    /// Nobody listens there, or not for this user.
+    pub fn connect(path: impl AsRef<Path>) -> Result<Self, OperatorError> {
+        let path = path.as_ref();
+        let connect = || {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
+            Ok(stream)
+        };
+        let stream = connect().map_err(|source| OperatorError::Connect {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            stream,
+            bytes: Vec::new(),
+            last_id: 0,
+        })
+    }
+
+    questions! {
+        /// Who the application is.
+        hello() -> Hello { Request::Hello {} => Reply::Hello(hello) => hello }
+        /// Its hooks, ordered by name.
+        hooks() -> Vec<HookReport> { Request::Hooks {} => Reply::Hooks(hooks) => hooks }
+        /// The helpers that codelets may call.
+        helpers() -> HelperTable { Request::Helpers {} => Reply::Helpers(helpers) => helpers }
+        /// The C header that codelets include.
+        header() -> String { Request::Header {} => Reply::Header { text } => text }
+        /// What is loaded, ordered by id.
+        list() -> Vec<CodeletsetReport> { Request::List {} => Reply::List(sets) => sets }
+        /// One of what is loaded.
+        show(id: &str) -> CodeletsetReport { Request::Show { codeletset: id.to_owned() } => Reply::Show(set) => set }
+        /// The channels of what is loaded.
+        streams() -> Vec<StreamReport> { Request::Streams {} => Reply::Streams(streams) => streams }
+        /// A page of a map.
+        map(part: &MapBody) -> MapPage { Request::Map(part.clone()) => Reply::Map(page) => page }
+        /// Loads a codeletset; objects are read here.
+        load(request: &LoadRequest) -> CodeletsetReport {
+            Request::Load(LoadBody::from_request(request)?) => Reply::Loaded(set) => set
+        }
+        /// Swaps a codeletset for another version of it; objects are read here.
+        replace(request: &LoadRequest) -> CodeletsetReport {
+            Request::Replace(LoadBody::from_request(request)?) => Reply::Loaded(set) => set
+        }
+        /// Takes a codeletset out.
+        unload(id: &str) -> () { Request::Unload { codeletset: id.to_owned() } => Reply::Unloaded { .. } => () }
+        /// Puts a record into an input channel.
+        send(stream_id: StreamId, record: &[u8]) -> () {
+            Request::Send { stream_id, record: Bytes(record.to_vec()) } => Reply::Sent {} => ()
+        }
+    }
+
+    /// Watches an output channel with this connection.
+    ///
+    /// # Errors
+    /// The application refuses, or does not answer.
+    pub fn tail(mut self, stream_id: StreamId) -> Result<Tail, OperatorError> {
+        match self.ask(&Request::Tail { stream_id })? {
+            Reply::Tail(stream) => Ok(Tail {
+                id: self.last_id,
+                operator: self,
+                stream,
+            }),
+            other => Err(nonsense(&other)),
+        }
+    }
+
+    /// Asks anything, and waits for the answer.
+    ///
+    /// # Errors
+    /// The application refuses, or does not answer.
+    pub fn ask(&mut self, request: &Request) -> Result<Reply, OperatorError> {
+        self.last_id += 1;
+        let line = to_line(&Envelope {
+            version: VERSION,
+            id: self.last_id,
+            body: request,
+        })?;
+        if line.len() > MAX_LINE {
+            return Err(OperatorError::TooLong { bytes: line.len() });
+        }
+        let written = self.stream.write_all(&line);
+        // Whoever is turned away is told why, and then cannot be written to.
+        let answer = self.hear(self.last_id);
+        match (written, answer) {
+            (_, Ok(Reply::Error(report))) => Err(OperatorError::Refused(Box::new(report))),
+            (Err(error), Err(_)) => Err(error.into()),
+            (_, answer) => answer,
+        }
+    }
+
+    /// The next message with this id, or with none: that is how those are told who cannot stay.
+    fn hear(&mut self, id: u64) -> Result<Reply, OperatorError> {
+        loop {
+            let line = self.next_line()?;
+            let reply: Envelope<Reply> = serde_json::from_slice(&line)
+                .map_err(|error| OperatorError::Answer(error.to_string()))?;
+            if reply.version != VERSION {
+                return Err(OperatorError::Version {
+                    theirs: reply.version,
+                });
+            }
+            if reply.id == id || (reply.id == 0 && matches!(reply.body, Reply::Error(_))) {
+                return Ok(reply.body);
+            }
+        }
+    }
+
+    fn next_line(&mut self) -> io::Result<Vec<u8>> {
+        let mut scanned = 0;
+        loop {
+            let unseen = self.bytes.get(scanned..).unwrap_or_default();
+            if let Some(end) = unseen.iter().position(|byte| *byte == b'\n') {
+                let rest = self.bytes.split_off(scanned + end + 1);
+                return Ok(core::mem::replace(&mut self.bytes, rest));
+            }
+            scanned = self.bytes.len();
+            if scanned > MAX_LINE {
+                return Err(ErrorKind::InvalidData.into());
+            }
+            let mut chunk = [0; 4096];
+            let read = match self.stream.read(&mut chunk) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            if read == 0 {
+                let message = "it closed the connection";
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+            }
+            self.bytes
+                .extend_from_slice(chunk.get(..read).unwrap_or_default());
+        }
+    }
+}
+
+impl Tail {
+    /// The channel, as it was when watching began.
+    #[must_use]
+    pub fn stream(&self) -> &StreamReport {
+        &self.stream
+    }
+
+    /// Waits for the next event, for ever unless there is a limit; `None` once that is over.
+    ///
+    /// # Errors
+    /// The application is gone.
+    pub fn next_event(
+        &mut self,
+        limit: Option<Duration>,
+    ) -> Result<Option<TailEvent>, OperatorError> {
+        self.operator.stream.set_read_timeout(limit)?;
+        match self.operator.hear(self.id) {
+            Ok(Reply::Record(event)) => Ok(Some(TailEvent::Record(event))),
+            Ok(Reply::End { lost }) => Ok(Some(TailEvent::End { lost })),
+            Ok(Reply::Error(report)) => Err(OperatorError::Refused(Box::new(report))),
+            Ok(other) => Err(nonsense(&other)),
+            Err(OperatorError::Connection(error))
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn nonsense(reply: &Reply) -> OperatorError {
+    OperatorError::Answer(format!("{reply:?}"))
+}

@@ -1,0 +1,290 @@
+//! Answers that are ready at once: what the application has, and records for codelets.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jbpf_channel::record::RecordType;
+use jbpf_channel::shared::Channels;
+use jbpf_channel::{InputRing, OutputRing, RawReceiver, StreamId};
+use jbpf_hooks::context::RegionLayout;
+use jbpf_hooks::hook::Hook;
+use jbpf_hooks::layout::Type;
+use jbpf_hooks::{header, registry};
+use jbpf_verifier::types::ContextDef;
+
+use super::protocol::{
+    AttachedReport, Bytes, CodeletsetReport, Element, ErrorReport, Hello, HookReport, MapBody,
+    MapPage, MapReport, Reply, StreamReport,
+};
+use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, NamedMap};
+use crate::error::{OpenError, UnloadError, nearest};
+use crate::runtime::Shared;
+use crate::stream::Direction;
+
+/// The most elements of a page, and bytes of them, which base64 makes a third more.
+const PAGE_ELEMENTS: u32 = 4096;
+const PAGE_BYTES: usize = 512 << 10;
+
+pub(super) fn hello(shared: &Shared, since: Instant) -> Reply {
+    let sets = shared.sets();
+    Reply::Hello(Hello {
+        name: shared.name().to_owned(),
+        pid: std::process::id(),
+        jbpf: env!("CARGO_PKG_VERSION").to_owned(),
+        executable: std::env::current_exe()
+            .ok()
+            .and_then(|path| Some(path.to_str()?.to_owned())),
+        uptime_s: since.elapsed().as_secs(),
+        codeletsets: sets.len(),
+        codelets: sets.values().map(|set| set.codelets.len()).sum(),
+    })
+}
+
+pub(super) fn hooks(shared: &Shared) -> Reply {
+    let sets = shared.sets();
+    let report = |hook| hook_report(hook, sets.values().map(AsRef::as_ref));
+    let mut hooks: Vec<HookReport> = registry::hooks().map(report).collect();
+    hooks.sort_by(|a, b| a.name.cmp(&b.name));
+    Reply::Hooks(hooks)
+}
+
+fn hook_report<'a>(hook: &'static Hook, sets: impl Iterator<Item = &'a LoadedSet>) -> HookReport {
+    let info = hook.info();
+    let mut codelets: Vec<AttachedReport> = sets
+        .flat_map(|set| set.codelets.iter().map(move |codelet| (set, codelet)))
+        .filter(|(_, codelet)| std::ptr::eq(codelet.hook, hook))
+        .map(|(set, codelet)| AttachedReport {
+            codeletset: set.id.clone(),
+            codelet: codelet.name.clone(),
+            priority: codelet.priority,
+        })
+        .collect();
+    codelets.sort_by_key(|codelet| core::cmp::Reverse(codelet.priority));
+    HookReport {
+        name: info.name.to_owned(),
+        kind: info.kind.into(),
+        program_type: info.program_type.map(str::to_owned),
+        file: info.file.to_owned(),
+        line: info.line,
+        docs: info.docs.to_owned(),
+        context: ContextDef::from(info),
+        data: region_type(&info.context.region),
+        codelets,
+        skipped: hook.skipped(),
+    }
+}
+
+fn region_type(region: &RegionLayout) -> Option<RecordType> {
+    match region {
+        RegionLayout::Value {
+            ty: Type::Struct(layout),
+            ..
+        }
+        | RegionLayout::Slice {
+            element: Type::Struct(layout),
+            ..
+        } => Some(RecordType::of_layout(layout)),
+        _ => None,
+    }
+}
+
+pub(super) fn header() -> Reply {
+    Reply::Header {
+        text: header::codelet_header(),
+    }
+}
+
+pub(super) fn list(shared: &Shared) -> Reply {
+    let reports = shared.sets().values().map(|set| report(set)).collect();
+    Reply::List(reports)
+}
+
+pub(super) fn show(shared: &Shared, id: &str) -> Reply {
+    let sets = shared.sets();
+    match sets.get(id) {
+        Some(set) => Reply::Show(report(set)),
+        None => Reply::Error(not_loaded(id, sets.keys().map(String::as_str))),
+    }
+}
+
+fn report(set: &LoadedSet) -> CodeletsetReport {
+    CodeletsetInfo::from(set).into()
+}
+
+pub(super) fn streams(shared: &Shared) -> Reply {
+    let sets = shared.sets();
+    let reports = sets.values().flat_map(|set| {
+        let channels = set.channels.iter();
+        channels.map(|channel| stream_report(set, channel))
+    });
+    Reply::Streams(reports.collect())
+}
+
+fn stream_report(set: &LoadedSet, channel: &Channel) -> StreamReport {
+    let mut report = StreamReport {
+        stream_id: channel.stream_id,
+        direction: channel.direction,
+        codeletset: set.id.clone(),
+        codelet: channel.codelet.clone(),
+        map: channel.map.name.clone(),
+        record_size: channel.map.map.def().value_size,
+        capacity: channel.map.map.def().max_entries,
+        sent: 0,
+        dropped: 0,
+        received: 0,
+        record_type: None,
+    };
+    if let Some(ring) = channel.output_ring() {
+        report.capacity = ring.capacity();
+        report.sent = ring.sent();
+        report.dropped = ring.dropped();
+        report.received = ring.delivered();
+        report.record_type = ring.record_type().cloned();
+    } else if let Some(ring) = channel.input_ring() {
+        report.capacity = ring.capacity();
+        report.sent = ring.sent();
+        report.dropped = ring.dropped();
+        report.received = ring.received();
+        report.record_type = ring.record_type().cloned();
+    }
+    report
+}
+
+pub(super) fn map(shared: &Shared, body: &MapBody) -> Reply {
+    // The map is kept, and the list of what is loaded left to others while it is read.
+    let named = match named_map(shared, body) {
+        Ok(named) => named,
+        Err(error) => return Reply::Error(error),
+    };
+    let mut page = MapPage {
+        map: MapReport::new(named.name, named.map.def()),
+        key_type: named.key_type,
+        value_type: named.value_type,
+        elements: Vec::new(),
+        more: false,
+    };
+    let limit = body.limit.unwrap_or(PAGE_ELEMENTS).min(PAGE_ELEMENTS) as usize;
+    let (mut skip, mut bytes) = (body.skip, 0);
+    let shown = named.map.for_each(|thread, key, value| {
+        if skip > 0 {
+            skip -= 1;
+            return ControlFlow::Continue(());
+        }
+        bytes += key.len() + value.len();
+        let first = page.elements.is_empty();
+        if page.elements.len() >= limit || (bytes > PAGE_BYTES && !first) {
+            page.more = true;
+            return ControlFlow::Break(());
+        }
+        page.elements.push(Element {
+            thread,
+            key: Bytes(key.to_vec()),
+            value: Bytes(value.to_vec()),
+        });
+        ControlFlow::Continue(())
+    });
+    match shown {
+        Ok(()) => Reply::Map(page),
+        Err(error) => Reply::Error(ErrorReport::new("map", error.to_string())),
+    }
+}
+
+fn named_map(shared: &Shared, body: &MapBody) -> Result<NamedMap, ErrorReport> {
+    let sets = shared.sets();
+    let set = sets
+        .get(&body.codeletset)
+        .ok_or_else(|| not_loaded(&body.codeletset, sets.keys().map(String::as_str)))?;
+    let codelet = set.codelet(&body.codelet).ok_or_else(|| {
+        let names = set.codelets.iter().map(|codelet| codelet.name.as_str());
+        let what = format!("codeletset `{}` has no codelet", set.id);
+        unknown_name("unknown-codelet", &what, &body.codelet, names)
+    })?;
+    let maps = codelet.maps.iter();
+    let found = maps.clone().find(|named| named.name == body.map);
+    found.cloned().ok_or_else(|| {
+        let what = format!("codelet `{}` has no map", codelet.name);
+        let names = maps.map(|named| named.name.as_str());
+        unknown_name("unknown-map", &what, &body.map, names)
+    })
+}
+
+fn unknown_name<'a>(
+    code: &str,
+    what: &str,
+    wanted: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> ErrorReport {
+    let hint =
+        nearest(wanted, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+    ErrorReport::new(code, format!("{what} `{wanted}`{hint}"))
+}
+
+fn not_loaded<'a>(id: &str, loaded: impl Iterator<Item = &'a str>) -> ErrorReport {
+    ErrorReport::from(&UnloadError::NotLoaded {
+        id: id.to_owned(),
+        nearest: nearest(id, loaded),
+    })
+}
+
+/// A tap on an output channel, and what the watcher is told of it.
+pub(super) fn tap(
+    shared: &Shared,
+    stream_id: StreamId,
+) -> Result<(RawReceiver, Reply), ErrorReport> {
+    let sets = shared.sets();
+    let found = sets.values().find_map(|set| {
+        let channel = find(set, stream_id, Direction::Output)?;
+        Some((stream_report(set, channel), channel.output_ring()?.tap()))
+    });
+    let (report, tap) = found.ok_or_else(|| unknown(stream_id, Direction::Output))?;
+    Ok((tap, Reply::Tail(report)))
+}
+
+pub(super) fn send(shared: &Shared, stream_id: StreamId, record: &Bytes) -> Reply {
+    let Some(ring) = shared.input(stream_id) else {
+        return Reply::Error(unknown(stream_id, Direction::Input));
+    };
+    match ring.send_bytes(&record.0) {
+        Ok(()) => Reply::Sent {},
+        Err(error) => {
+            let code = match error {
+                jbpf_channel::SendError::Full => "channel-full",
+                jbpf_channel::SendError::TooLong => "record-too-long",
+                _ => "channel-closed",
+            };
+            Reply::Error(ErrorReport::new(code, error.to_string()))
+        }
+    }
+}
+
+fn unknown(stream_id: StreamId, direction: Direction) -> ErrorReport {
+    ErrorReport::from(&OpenError::UnknownStream {
+        stream_id,
+        direction,
+    })
+}
+
+fn find(set: &LoadedSet, stream_id: StreamId, direction: Direction) -> Option<&Channel> {
+    set.channels
+        .iter()
+        .find(|channel| channel.stream_id == stream_id && channel.direction == direction)
+}
+
+impl Channels for Shared {
+    fn output(&self, stream_id: StreamId) -> Option<Arc<OutputRing>> {
+        let sets = self.sets();
+        let mut channels = sets
+            .values()
+            .filter_map(|set| find(set, stream_id, Direction::Output));
+        channels.next()?.output_ring().cloned()
+    }
+
+    fn input(&self, stream_id: StreamId) -> Option<Arc<InputRing>> {
+        let sets = self.sets();
+        let mut channels = sets
+            .values()
+            .filter_map(|set| find(set, stream_id, Direction::Input));
+        channels.next()?.input_ring().cloned()
+    }
+}

@@ -1,0 +1,129 @@
+//! The control socket: how operators, and collectors in other processes, reach a running application.
+//!
+//! One thread serves it with `poll`; loads run beside it, one at a time. Whatever a client sends, or does
+//! not send, costs it its own connection at most: lines, answers, clients and time are bounded.
+//!
+//! `protocol` is what is said, `path` where, `peer` by whom. `serve` is the thread, `client` one of those
+//! it talks to, `line` what that one asks, `answer` what can be said at once, `change` what takes longer,
+//! `codes` why not, and `store` the folder that codelets may come from.
+
+mod answer;
+mod change;
+mod client;
+mod codes;
+mod line;
+mod path;
+mod peer;
+pub mod protocol;
+mod serve;
+mod store;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+
+use jbpf_channel::Doorbell;
+
+use crate::runtime::Shared;
+use change::Changes;
+use path::Endpoint;
+use peer::Admission;
+use serve::Service;
+use store::Store;
+
+pub use path::{SocketError, default_folder, default_path};
+pub use store::OpenStoreError;
+
+/// What is served, and to whom.
+#[derive(Debug, Clone)]
+pub(crate) struct ServerOptions {
+    pub(crate) path: PathBuf,
+    /// Users beside this one and root that may operate the application.
+    pub(crate) allow_uids: Vec<u32>,
+    /// The folder that codelets may be loaded from by path.
+    pub(crate) store: Option<PathBuf>,
+}
+
+/// Why the control socket is not served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// There is no socket.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// There is no codelet store.
+    #[error(transparent)]
+    Store(#[from] OpenStoreError),
+    /// There is no thread.
+    #[error("cannot start the thread that serves the control socket: {0}")]
+    Thread(std::io::Error),
+}
+
+/// How the rest of the runtime talks to the serving thread.
+#[derive(Debug)]
+struct Signals {
+    /// Rung by channels that are watched, by loads that are over, and to stop.
+    bell: Arc<Doorbell>,
+    stop: AtomicBool,
+}
+
+/// The serving thread. Dropping it ends the thread and removes the socket.
+#[derive(Debug)]
+pub(crate) struct Server {
+    path: PathBuf,
+    signals: Arc<Signals>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Serves `shared`, whose rings ring `bell`.
+    pub(crate) fn start(
+        options: &ServerOptions,
+        bell: Arc<Doorbell>,
+        shared: Weak<Shared>,
+    ) -> Result<Self, ServeError> {
+        let store = options.store.as_deref().map(Store::open).transpose()?;
+        let endpoint = Endpoint::new(&options.path, !options.allow_uids.is_empty())?;
+        let changes = Changes::new(store.map(Arc::new), Arc::clone(&bell));
+        let signals = Arc::new(Signals {
+            bell,
+            stop: AtomicBool::new(false),
+        });
+        let admission = Admission::new(options.allow_uids.clone());
+        let service = Service::new(endpoint, Arc::clone(&signals), shared, admission, changes);
+        let thread = std::thread::Builder::new()
+            .name("jbpf-server".into())
+            .spawn(|| service.run())
+            .map_err(ServeError::Thread)?;
+        Ok(Self {
+            path: options.path.clone(),
+            signals,
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// In a forked child, where the thread does not exist: forgets it.
+    pub(crate) fn forget(mut self) {
+        std::mem::forget(self.thread.take());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        self.signals.stop.store(true, Ordering::Release);
+        self.signals.bell.ring();
+        // A load under way may wait for this very thread to leave its codelet: then it ends by itself.
+        if !jbpf_hooks::reclaim::inside_codelet() {
+            let _ = thread.join();
+        }
+    }
+}

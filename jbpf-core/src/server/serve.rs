@@ -1,0 +1,298 @@
+//! The thread that serves: waits for clients, lines, room to answer, records and finished loads, all
+//! in one `poll`.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, accept_with};
+use rustix::time::Timespec;
+
+use super::change::{Asker, Change, Changes};
+use super::client::{Client, turn_away};
+use super::line::{self, Question};
+use super::path::Endpoint;
+use super::peer::Admission;
+use super::protocol::{ErrorReport, Reply, Request};
+use super::{Signals, answer};
+use crate::runtime::Shared;
+
+/// Clients at a time.
+pub(super) const MAX_CLIENTS: usize = 64;
+
+/// Lines answered to one client before others have their turn.
+const LINES_A_TURN: usize = 16;
+
+/// How long nobody is let in after the system had no descriptor for somebody.
+const RECOVERY: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(super) struct Service {
+    endpoint: Endpoint,
+    signals: Arc<Signals>,
+    shared: Weak<Shared>,
+    admission: Admission,
+    changes: Changes,
+    clients: BTreeMap<u64, Client>,
+    /// Clients so far: names them.
+    accepted: u64,
+    since: Instant,
+    /// When to look for new clients again, after the system had no descriptor for one.
+    closed_until: Option<Instant>,
+}
+
+/// What a `poll` found.
+#[derive(Debug, Default)]
+struct Ready {
+    listener: bool,
+    clients: Vec<(u64, PollFlags)>,
+}
+
+impl Service {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        signals: Arc<Signals>,
+        shared: Weak<Shared>,
+        admission: Admission,
+        changes: Changes,
+    ) -> Self {
+        Self {
+            endpoint,
+            signals,
+            shared,
+            admission,
+            changes,
+            clients: BTreeMap::new(),
+            accepted: 0,
+            since: Instant::now(),
+            closed_until: None,
+        }
+    }
+
+    /// Serves until it is told to stop, or the runtime is gone.
+    pub(super) fn run(mut self) {
+        loop {
+            let ready = self.wait();
+            if self.signals.stop.load(Ordering::Acquire) {
+                break;
+            }
+            let Some(shared) = self.shared.upgrade() else {
+                break;
+            };
+            self.turn(&ready, &shared);
+        }
+        self.changes.stop();
+    }
+
+    fn turn(&mut self, ready: &Ready, shared: &Arc<Shared>) {
+        for (number, found) in &ready.clients {
+            if let Some(client) = self.clients.get_mut(number) {
+                if found.contains(PollFlags::IN) {
+                    client.receive();
+                } else if found.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+                    client.hang_up();
+                }
+            }
+        }
+        if ready.listener {
+            self.accept();
+        }
+        if let Some((asker, reply)) = self.changes.finished() {
+            self.conclude(asker, &reply);
+        }
+        self.answer(shared);
+        while let Some((asker, reply)) = self.changes.start_next(shared) {
+            self.conclude(asker, &reply);
+        }
+        let now = Instant::now();
+        self.clients.retain(|_, client| {
+            client.record();
+            client.send();
+            client.check_time(now);
+            !client.is_over()
+        });
+    }
+
+    fn wait(&mut self) -> Ready {
+        let now = Instant::now();
+        self.closed_until = self.closed_until.filter(|until| *until > now);
+        let timeout = self.timeout(now);
+        let bell = &self.signals.bell;
+        let mut numbers = Vec::with_capacity(self.clients.len());
+        let mut descriptors = vec![PollFd::new(bell, PollFlags::IN)];
+        if self.closed_until.is_none() {
+            descriptors.push(PollFd::new(&self.endpoint.listener, PollFlags::IN));
+        }
+        let fixed = descriptors.len();
+        for (number, client) in &self.clients {
+            numbers.push(*number);
+            descriptors.push(PollFd::from_borrowed_fd(
+                client.descriptor(),
+                client.interest(),
+            ));
+        }
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        // Whatever it fails with, everything is looked at again: nothing is taken for ready.
+        if poll(&mut descriptors, timeout.as_ref()).is_err() {
+            return Ready::default();
+        }
+        let (first, of_clients) = descriptors.split_at(fixed.min(descriptors.len()));
+        if first.first().is_some_and(|bell| !bell.revents().is_empty()) {
+            bell.clear();
+        }
+        let found = of_clients.iter().map(PollFd::revents);
+        Ready {
+            listener: first.get(1).is_some_and(|fd| !fd.revents().is_empty()),
+            clients: numbers.into_iter().zip(found).collect(),
+        }
+    }
+
+    /// How long nothing needs to be done unless something happens; `None` is for ever.
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        let bell = &self.signals.bell;
+        if self.clients.values().any(Client::has_work) {
+            return Some(Duration::ZERO);
+        }
+        let mut unsignalled = None;
+        if self
+            .clients
+            .values()
+            .any(|client| client.tails().next().is_some())
+        {
+            // Records may be there, or come before the bells are armed: then there is no waiting.
+            if bell.arm(self.clients.values().flat_map(Client::tails)) {
+                return Some(Duration::ZERO);
+            }
+            unsignalled = bell.longest_wait();
+        }
+        let deadlines = self.clients.values().filter_map(Client::deadline);
+        let next = deadlines.chain(self.closed_until).min();
+        let until = next.map(|next| next.saturating_duration_since(now));
+        until.into_iter().chain(unsignalled).min()
+    }
+
+    fn accept(&mut self) {
+        // One turn lets in as many as there can be; more are told so in the next.
+        for _ in 0..MAX_CLIENTS {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            match accept_with(self.endpoint.listener.as_fd(), flags) {
+                Ok(socket) => self.admit(UnixStream::from(socket)),
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(Errno::AGAIN) => return,
+                Err(_) => {
+                    self.closed_until = Instant::now().checked_add(RECOVERY);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: UnixStream) {
+        if !self.admission.admits(&stream) {
+            return;
+        }
+        if self.clients.len() >= MAX_CLIENTS {
+            self.drop_vanished();
+        }
+        if self.clients.len() >= MAX_CLIENTS {
+            let message = format!("{MAX_CLIENTS} clients are connected already; try again later");
+            // Who does not even take that is gone as well.
+            let _ = turn_away(&stream, &ErrorReport::new("too-many-clients", message));
+            return;
+        }
+        self.accepted += 1;
+        let client = Client::new(stream, Instant::now());
+        self.clients.insert(self.accepted, client);
+    }
+
+    /// Makes room for others where clients have hung up.
+    fn drop_vanished(&mut self) {
+        let of_clients = self.clients.values().map(|client| {
+            // Hanging up is told without being asked for.
+            PollFd::from_borrowed_fd(client.descriptor(), PollFlags::empty())
+        });
+        let mut descriptors: Vec<PollFd<'_>> = of_clients.collect();
+        if poll(&mut descriptors, Some(&Timespec::default())).is_err() {
+            return;
+        }
+        let found: Vec<bool> = descriptors
+            .iter()
+            .map(|fd| fd.revents().contains(PollFlags::HUP))
+            .collect();
+        let mut vanished = found.into_iter();
+        self.clients
+            .retain(|_, _| !vanished.next().unwrap_or_default());
+    }
+
+    /// Answers lines, a few of each client.
+    fn answer(&mut self, shared: &Arc<Shared>) {
+        let now = Instant::now();
+        let (changes, since) = (&mut self.changes, self.since);
+        for (number, client) in &mut self.clients {
+            for _ in 0..LINES_A_TURN {
+                let Some(line) = client.next_line(now) else {
+                    break;
+                };
+                match line::read(&line) {
+                    Err(nonsense) => client.reply(nonsense.id, &Reply::Error(nonsense.error)),
+                    Ok((id, Question::Collector(request))) => {
+                        let answer = client.session.answer(shared.as_ref(), &request);
+                        client.envelope(id, &answer.reply, answer.descriptors);
+                    }
+                    Ok((id, Question::Operator(request))) => {
+                        let asker = Asker {
+                            client: *number,
+                            request: id,
+                        };
+                        operate(client, asker, request, shared, changes, since);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A change is over: whoever asked for it learns so, if still there.
+    fn conclude(&mut self, asker: Asker, reply: &Reply) {
+        if let Some(client) = self.clients.get_mut(&asker.client) {
+            client.busy = false;
+            client.reply(asker.request, reply);
+        }
+    }
+}
+
+fn operate(
+    client: &mut Client,
+    asker: Asker,
+    request: Request,
+    shared: &Arc<Shared>,
+    changes: &mut Changes,
+    since: Instant,
+) {
+    let mut change = |client: &mut Client, change| {
+        client.busy = true;
+        changes.push(asker, change);
+    };
+    let reply = match request {
+        Request::Load(body) => return change(client, Change::Load(body)),
+        Request::Replace(body) => return change(client, Change::Replace(body)),
+        Request::Unload { codeletset } => return change(client, Change::Unload(codeletset)),
+        Request::Hello {} => answer::hello(shared, since),
+        Request::Hooks {} => answer::hooks(shared),
+        Request::Helpers {} => Reply::Helpers(shared.helpers().clone()),
+        Request::Header {} => answer::header(),
+        Request::List {} => answer::list(shared),
+        Request::Show { codeletset } => answer::show(shared, &codeletset),
+        Request::Streams {} => answer::streams(shared),
+        Request::Map(body) => answer::map(shared, &body),
+        Request::Tail { stream_id } => answer::tap(shared, stream_id)
+            .and_then(|(records, reply)| client.watch(asker.request, records).map(|()| reply))
+            .unwrap_or_else(Reply::Error),
+        Request::Send { stream_id, record } => answer::send(shared, stream_id, &record),
+    };
+    client.reply(asker.request, &reply);
+}

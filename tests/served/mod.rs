@@ -1,0 +1,154 @@
+//! An application that is operated through its control socket, one at a time.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jbpf::operator::Operator;
+use jbpf::request::CodeletBuilder;
+use jbpf::{LoadRequest, Runtime, RuntimeBuilder, StreamId, jbpf_data, jbpf_hook};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What the application hands to its hook, and what the codelet sends out.
+#[jbpf_data]
+pub struct Packet {
+    pub seq_no: i32,
+    pub value: i32,
+    #[jbpf(text)]
+    pub name: [u8; 32],
+}
+
+/// Called for every packet.
+#[jbpf_hook]
+pub fn example(packet: &Packet, ctx_id: u32) {}
+
+pub const OUTPUT: StreamId = StreamId([
+    0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
+]);
+pub const INPUT: StreamId = StreamId([0x11; 16]);
+
+/// Fires the hook with packets of these numbers.
+pub fn fire(numbers: impl IntoIterator<Item = i32>) {
+    for seq_no in numbers {
+        let packet = Packet {
+            seq_no,
+            value: -seq_no,
+            name: [0; 32],
+        };
+        example(&packet, 0);
+    }
+}
+
+pub fn codelets(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("codelets")
+        .join(path)
+}
+
+pub fn first_example() -> LoadRequest {
+    LoadRequest::from_yaml_file(codelets("first_example/load.yaml")).unwrap()
+}
+
+/// A request of one codelet without channels, on the hook `example`.
+pub fn single(path: &str, hook: &str) -> LoadRequest {
+    LoadRequest::builder("single")
+        .codelet(CodeletBuilder::from_path("only", codelets(path), hook))
+        .build()
+        .unwrap()
+}
+
+/// A running application with a socket of its own.
+pub struct Application {
+    runtime: Option<Runtime>,
+    folder: TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Application {
+    pub fn start() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    pub fn with(configure: impl FnOnce(RuntimeBuilder) -> RuntimeBuilder) -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("app.sock");
+        let builder = Runtime::builder().name("served").socket(socket);
+        let runtime = configure(builder).build().unwrap();
+        Self {
+            runtime: Some(runtime),
+            folder,
+            _turn: turn,
+        }
+    }
+
+    pub fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().unwrap()
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("app.sock")
+    }
+
+    pub fn operator(&self) -> Operator {
+        Operator::connect(self.socket()).unwrap()
+    }
+
+    pub fn connect(&self) -> Raw {
+        Raw::new(UnixStream::connect(self.socket()).unwrap())
+    }
+
+    /// Ends the runtime, not the folder.
+    pub fn end(&mut self) {
+        self.runtime = None;
+    }
+}
+
+/// A connection of somebody who knows nothing of the protocol.
+pub struct Raw {
+    reader: BufReader<UnixStream>,
+}
+
+impl Raw {
+    pub fn new(stream: UnixStream) -> Self {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        Self {
+            reader: BufReader::new(stream),
+        }
+    }
+
+    pub fn stream(&self) -> &UnixStream {
+        self.reader.get_ref()
+    }
+
+    pub fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+        self.reader.get_ref().write_all(bytes)
+    }
+
+    /// The next line; `None` when the server has closed the connection.
+    pub fn read(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        match self.reader.read_line(&mut line) {
+            Ok(0) => None,
+            Ok(_) => Some(serde_json::from_str(&line).unwrap()),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub fn ask(&mut self, line: &str) -> Value {
+        self.write(format!("{line}\n").as_bytes()).unwrap();
+        self.read().unwrap()
+    }
+}

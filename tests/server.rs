@@ -1,0 +1,307 @@
+//! The control socket as operators and collectors use it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+mod served;
+
+use std::time::Duration;
+
+use jbpf::operator::{OperatorError, TailEvent};
+use jbpf::server::protocol::{ErrorReport, HookRole, LoadBody, MapBody, ObjectBody};
+use jbpf::stream::Direction;
+use jbpf::{BuildError, Runtime, StreamId};
+use served::{Application, INPUT, OUTPUT, Packet, fire, first_example, single};
+use zerocopy::FromBytes as _;
+
+fn refused<T: std::fmt::Debug>(result: Result<T, OperatorError>) -> ErrorReport {
+    match result.unwrap_err() {
+        OperatorError::Refused(report) => *report,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn an_application_says_who_it_is_and_what_it_offers() {
+    let application = Application::start();
+    let mut operator = application.operator();
+
+    let hello = operator.hello().unwrap();
+    assert_eq!(
+        (hello.name.as_str(), hello.pid),
+        ("served", std::process::id())
+    );
+    assert_eq!((hello.codeletsets, hello.codelets), (0, 0));
+    assert_eq!(
+        application.runtime().socket(),
+        Some(application.socket().as_path())
+    );
+
+    let hooks = operator.hooks().unwrap();
+    let example = hooks.iter().find(|hook| hook.name == "example").unwrap();
+    assert_eq!(example.kind, HookRole::Monitoring);
+    assert_eq!(example.docs.trim(), "Called for every packet.");
+    assert!(example.file.ends_with("served/mod.rs") && example.line > 0);
+    let fields: Vec<_> = example
+        .context
+        .fields
+        .iter()
+        .map(|f| (f.name.as_str(), f.offset))
+        .collect();
+    assert_eq!(fields, [("meta_data", 16), ("ctx_id", 24)]);
+    assert_eq!(example.data.as_ref().unwrap().name, "Packet");
+    assert!(example.codelets.is_empty());
+
+    assert!(operator.helpers().unwrap().get(1).is_some());
+    assert!(operator.header().unwrap().contains("struct example_ctx"));
+}
+
+#[test]
+fn codeletsets_are_loaded_listed_and_unloaded() {
+    let application = Application::start();
+    let mut operator = application.operator();
+    let request = first_example();
+
+    let loaded = operator.load(&request).unwrap();
+    assert_eq!(loaded.id, "example_codeletset");
+    assert_eq!(operator.list().unwrap(), std::slice::from_ref(&loaded));
+    assert_eq!(operator.show("example_codeletset").unwrap(), loaded);
+    assert_eq!(application.runtime().list().len(), 1);
+    assert_eq!(loaded.codelets[0].hook, "example");
+    let hooks = operator.hooks().unwrap();
+    let example = hooks.iter().find(|hook| hook.name == "example").unwrap();
+    assert_eq!(example.codelets[0].codelet, "example_codelet");
+
+    assert_eq!(refused(operator.load(&request)).code, "already-loaded");
+    operator.replace(&request).unwrap();
+    operator.unload("example_codeletset").unwrap();
+    assert!(operator.list().unwrap().is_empty());
+    let gone = refused(operator.unload("example_codeletset"));
+    assert_eq!(gone.code, "not-loaded");
+    assert_eq!(refused(operator.replace(&request)).code, "not-loaded");
+}
+
+#[test]
+fn refusals_have_codes_and_name_the_nearest_name() {
+    let application = Application::start();
+    let mut operator = application.operator();
+
+    let report = refused(operator.load(&single("first_example/example_codelet.o", "exmaple")));
+    assert_eq!(report.code, "unknown-hook");
+    assert_eq!(
+        report.message,
+        "codeletset `single`, codelet `only`: no hook `exmaple`; did you mean `example`?"
+    );
+    assert!(report.rejection.is_none());
+
+    let report = refused(operator.load(&single("tests/v3/endless_loop.o", "example")));
+    let rejection = report.rejection.unwrap();
+    assert_eq!(report.code, rejection.code.to_string());
+    assert_eq!(report.code, "E0041");
+    assert!(rejection.location.is_some());
+
+    operator.load(&first_example()).unwrap();
+    let report = refused(operator.show("example_codeletste"));
+    assert!(
+        report
+            .message
+            .ends_with("did you mean `example_codeletset`?"),
+        "{report:?}"
+    );
+    let report = refused(operator.send(StreamId([9; 16]), &[0; 4]));
+    assert_eq!(report.code, "unknown-stream");
+}
+
+#[test]
+fn records_are_watched_and_sent() {
+    let application = Application::start();
+    let mut operator = application.operator();
+    operator.load(&first_example()).unwrap();
+
+    let mut tail = application.operator().tail(OUTPUT).unwrap();
+    assert_eq!(tail.stream().map, "outmap");
+    assert_eq!(tail.stream().record_size as usize, size_of::<Packet>());
+    assert_eq!(
+        tail.next_event(Some(Duration::from_millis(1))).unwrap(),
+        None
+    );
+
+    fire(1..=3);
+    for seq_no in 1..=3 {
+        let Some(TailEvent::Record(event)) = tail.next_event(None).unwrap() else {
+            panic!("no record");
+        };
+        let packet = Packet::read_from_bytes(&event.bytes.0).unwrap();
+        assert_eq!((packet.seq_no, packet.value), (seq_no, -seq_no));
+        assert_eq!(
+            (event.number + 1, event.lost),
+            (seq_no.cast_unsigned().into(), 0)
+        );
+    }
+
+    operator.send(INPUT, &7_i32.to_le_bytes()).unwrap();
+    let too_long = refused(operator.send(INPUT, &[0; 4096]));
+    assert_eq!(too_long.code, "record-too-long");
+    fire([4]);
+    let streams = operator.streams().unwrap();
+    let input = streams
+        .iter()
+        .find(|s| s.direction == Direction::Input)
+        .unwrap();
+    assert_eq!((input.sent, input.received, input.dropped), (1, 1, 1));
+    let output = streams
+        .iter()
+        .find(|s| s.direction == Direction::Output)
+        .unwrap();
+    assert_eq!((output.sent, output.received), (4, 0));
+
+    operator.unload("example_codeletset").unwrap();
+    let fourth = tail.next_event(None).unwrap();
+    assert!(matches!(fourth, Some(TailEvent::Record(event)) if event.number == 3));
+    let end = tail.next_event(None).unwrap();
+    assert_eq!(end, Some(TailEvent::End { lost: 0 }));
+}
+
+#[test]
+fn maps_are_read_by_pages() {
+    let application = Application::start();
+    let mut operator = application.operator();
+    let loaded = operator.load(&first_example()).unwrap();
+    fire(1..=5);
+
+    let codelet = &loaded.codelets[0];
+    let array = codelet.maps.iter().find(|map| map.key_size == 4).unwrap();
+    let mut part = MapBody {
+        codeletset: loaded.id.clone(),
+        codelet: codelet.name.clone(),
+        map: array.name.clone(),
+        skip: 0,
+        limit: None,
+    };
+    let page = operator.map(&part).unwrap();
+    assert_eq!(page.map, *array);
+    assert_eq!(page.elements.len(), array.max_entries as usize);
+    assert!(!page.more);
+    let calls = u32::from_le_bytes(page.elements[0].value.0[..4].try_into().unwrap());
+    assert_eq!(calls, 5);
+
+    part.limit = Some(0);
+    assert!(operator.map(&part).unwrap().more);
+    part.skip = 1_000_000;
+    assert!(operator.map(&part).unwrap().elements.is_empty());
+    part.map.push('x');
+    let report = refused(operator.map(&part));
+    assert_eq!(report.code, "unknown-map");
+    part.map = "outmap".to_owned();
+    assert_eq!(refused(operator.map(&part)).code, "map");
+}
+
+#[test]
+fn stored_codelets_are_loaded_by_path_where_there_is_a_store() {
+    let stored = |path: &str| {
+        let mut body = LoadBody::from_request(&first_example()).unwrap();
+        body.codelets[0].object = ObjectBody::Stored(path.to_owned());
+        let load = serde_json::json!({"version": 1, "id": 1, "load": body});
+        load.to_string()
+    };
+    let application = Application::start();
+    let answer = application.connect().ask(&stored("example_codelet.o"));
+    assert_eq!(answer["error"]["code"], "no-store");
+    drop(application);
+
+    let store = served::codelets("first_example");
+    let application = Application::with(|builder| builder.codelet_store(store));
+    let mut raw = application.connect();
+    for (path, code) in [
+        ("../stats_report/stats_report.o", "outside-store"),
+        ("/etc/passwd", "outside-store"),
+        ("no_such.o", "unreadable-object"),
+        (".", "not-a-file"),
+        ("load.yaml", "bad-object"),
+    ] {
+        let answer = raw.ask(&stored(path));
+        assert_eq!(answer["error"]["code"], code, "{path}: {answer}");
+    }
+    let answer = raw.ask(&stored("example_codelet.o"));
+    assert_eq!(answer["loaded"]["id"], "example_codeletset", "{answer}");
+}
+
+#[test]
+fn collectors_open_the_channels_that_are_shared() {
+    use jbpf_channel::{Collector, CollectorError};
+
+    let application = Application::start();
+    application.runtime().load(&first_example()).unwrap();
+    let collector = Collector::connect(application.socket()).unwrap();
+    let refused = collector.output::<Packet>(OUTPUT).unwrap_err();
+    assert!(
+        matches!(refused, CollectorError::Refused { code, .. } if code == "channel-not-shared")
+    );
+    drop((collector, application));
+
+    let application = Application::with(jbpf::RuntimeBuilder::shared_channels);
+    application.runtime().load(&first_example()).unwrap();
+    let collector = Collector::connect(application.socket()).unwrap();
+    let packets = collector.output::<Packet>(OUTPUT).unwrap();
+    let answers = collector.input::<i32>(INPUT).unwrap();
+    fire(1..=2);
+    let received: Vec<i32> = packets.try_iter().map(|packet| packet.seq_no).collect();
+    assert_eq!(received, [1, 2]);
+    while answers.send(&2).is_ok() {}
+    fire([3]);
+    assert!(answers.send(&3).is_ok(), "the codelet has taken one");
+}
+
+#[test]
+fn the_socket_goes_with_the_runtime() {
+    let mut application = Application::start();
+    let mut operator = application.operator();
+    operator.load(&first_example()).unwrap();
+    application.end();
+    assert!(!application.socket().exists());
+    assert!(matches!(
+        operator.hello(),
+        Err(OperatorError::Connection(_))
+    ));
+    assert_eq!(std::fs::read_dir(application.folder()).unwrap().count(), 0);
+    fire([1]);
+}
+
+#[test]
+fn a_live_socket_is_not_taken_and_a_stale_one_is() {
+    let mut application = Application::start();
+    application.end();
+    let socket = application.socket();
+    let build = || Runtime::builder().name("served").socket(&socket).build();
+
+    let foreign = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let error = build().unwrap_err();
+    assert!(matches!(error, BuildError::Serve(_)), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("another process serves the socket"),
+        "{error}"
+    );
+    drop(foreign);
+    // What was refused has left no runtime behind, and nobody serves the socket any more.
+    let runtime = build().unwrap();
+    assert!(matches!(build(), Err(BuildError::AlreadyRunning)));
+    drop(runtime);
+    assert!(!socket.exists());
+}
+
+#[test]
+fn a_client_that_stops_sending_gets_its_answers() {
+    let application = Application::start();
+    let mut raw = application.connect();
+    raw.write(b"{\"version\":1,\"id\":1,\"hello\":{}}\n{\"version\":1,\"id\":2,\"unload\":{\"codeletset\":\"none\"}}\n").unwrap();
+    raw.stream().shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(raw.read().unwrap()["hello"]["name"], "served");
+    assert_eq!(raw.read().unwrap()["error"]["code"], "not-loaded");
+    assert!(raw.read().is_none());
+}
