@@ -7,6 +7,7 @@
 //! be proven as well.
 
 use crate::insn::Reg;
+use crate::stack::FRAME_SIZE;
 use crate::state::State;
 use crate::value::{Kind, Places, Value};
 
@@ -175,10 +176,10 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
         };
         before |= Needs::of(need, places);
     };
-    let mut covered = Places::NONE;
     let places = needs.shape | needs.exact;
     let in_registers = !places.registers_only().is_empty();
     let in_stack = !places.stack_only().is_empty();
+    let mut unwritten = Places::NONE;
     for (depth, frame) in state.frames() {
         if in_registers {
             for reg in Reg::WRITABLE {
@@ -188,6 +189,7 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
         if !in_stack {
             continue;
         }
+        let mut covered = Places::NONE;
         for cell in frame.stack.cells() {
             let own = Places::stack(depth, cell.start, cell.end);
             pass(&cell.value, own);
@@ -195,10 +197,12 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
                 covered |= own;
             }
         }
+        // Bytes that were not written here were not written before either. What one frame's cells
+        // cover says nothing of another's, though they may share places.
+        unwritten |= Places::stack(depth, -FRAME_SIZE, 0).without(covered);
     }
-    // Bytes that were not written here were not written before either.
-    let unwritten = needs.shape.without(covered).stack_only();
-    before |= Needs::of(Need::Shape, unwritten);
+    let unneeded = unwritten.without(needs.shape);
+    before |= Needs::of(Need::Shape, unwritten.without(unneeded));
     if let Some(need) = needs.at(Places::REGION) {
         let source = state.facts.size_source;
         before |= Needs::of(need, source.places(state.segment, Places::REGION));

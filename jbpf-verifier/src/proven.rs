@@ -87,8 +87,10 @@ impl Proven {
                 }
                 Requirement::Region { .. } => (Need::Exact, state.range_places(0)),
                 Requirement::Ranges { .. } => {
+                    // A variable that is one number here is behind what is known from the start on.
                     let source = state.facts.ranges_source;
-                    (Need::Exact, source.places(state.segment, Places::RANGES))
+                    let places = source.places(state.segment, Places::RANGES);
+                    (Need::Exact, places | state.range_places(0))
                 }
             };
             path.need(need, places);

@@ -263,6 +263,15 @@ impl Step<'_> {
             let size = i128::from(region.known_size);
             return Num::new(Number::Constant((size + moved) as u64));
         }
+        // Far from the region the distance may wrap, and says nothing of what is left.
+        let (first, last) = from.offsets();
+        let near = -super::branch::FAR..=super::branch::FAR;
+        if ![first, last, end.offset.into(), from.offset.into()]
+            .iter()
+            .all(|offset| near.contains(offset))
+        {
+            return Num::new(Number::unknown());
+        }
         let largest = LARGEST_REGION + moved - i128::from(from.variable.smin());
         let behind_variable = facts.range(from.variable_id).map(i128::from);
         let behind_start = i128::from(facts.size) - i128::from(from.variable.smax());

@@ -12,7 +12,7 @@ use crate::state::State;
 use crate::value::{Kind, Num, Part, Places, Pointer, Source, Space};
 
 /// Offsets up to here, added to any address, do not wrap: addresses stay far below 2^63.
-const FAR: i128 = 1 << 40;
+pub(super) const FAR: i128 = 1 << 40;
 
 /// What one way of a jump teaches a state.
 type Lesson<'l> = &'l dyn Fn(&mut State);

@@ -152,3 +152,23 @@ fn the_whole_of_version_four_is_known() {
     accepted(&index("mov r3, r2\nbswap64 r3\nrsh r3, 61"));
     accepted("jal +1\nexit\nmov r0, 0\nexit");
 }
+
+#[test]
+fn a_multiple_cut_to_32_bits_leaves_no_rest() {
+    // The whole number, less the low half of what was divided out of it, is no remainder.
+    rejected(
+        Code::Unbounded,
+        &index("mov r3, r2\nmov r4, r2\ndiv r4, 8\nmul32 r4, 8\nsub r3, r4"),
+    );
+    rejected(
+        Code::Unbounded,
+        &index("mov r3, r2\nmov r4, r2\ndiv r4, 8\nmul32 r4, -8\nadd r3, r4"),
+    );
+    // Cut throughout, or nowhere, it is.
+    accepted(&index(
+        "mov r3, r2\nmov r4, r2\ndiv r4, 8\nmul r4, 8\nsub r3, r4",
+    ));
+    accepted(&index(
+        "mov32 r3, r2\nmov32 r4, r3\ndiv32 r4, 8\nmul32 r4, -8\nadd32 r3, r4",
+    ));
+}

@@ -209,3 +209,36 @@ fn nothing_is_read_at_the_end_pointer() {
         &with_region("jge r2, r3, out\nldxb r0, [r3]"),
     );
 }
+
+#[test]
+fn what_is_left_behind_a_pointer_far_away_is_not_known() {
+    // Distances wrap there: one of the size plus 2^63 is negative, though its pointer is in front.
+    let negative = "
+        ldxdw r4, [r1+16]
+        jsgt r4, 0, out
+        mov r5, r2
+        add r5, r4
+        mov r0, r3
+        sub r0, r5
+        rsh r0, 63
+        lsh r0, 3
+        mov r5, r10
+        add r5, -8
+        add r5, r0
+        stxdw [r5], r0
+    ";
+    rejected(Code::StackOutOfBounds, &with_region(negative));
+    // Less than nothing is left of the region behind r5 + 2^63 - 1, which wraps to much.
+    let wrapped = "
+        lddw r0, 0x7fffffffffffffff
+        and r4, 0xffff
+        mov r5, r2
+        add r5, r4
+        mov r7, r5
+        add r7, r0
+        sub r3, r7
+        jslt r3, 0, out
+        ldxdw r0, [r5]
+    ";
+    rejected(Code::RegionOutOfBounds, &with_region(wrapped));
+}
