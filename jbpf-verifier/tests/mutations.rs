@@ -1,0 +1,278 @@
+//! Classic verifier bugs, put back one by one: the test suite has to catch each.
+//!
+//! ```sh
+//! cargo test -p jbpf-verifier --test mutations -- --ignored --nocapture
+//! ```
+//!
+//! copies the workspace to `target/mutations`, and for each bug in the table replaces the text in the copy,
+//! builds it, and runs the crate's tests, of which one must fail: `classics.rs` first, then all others. It
+//! takes some minutes. That the replaced
+//! texts are still there is checked in every ordinary run.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A bug, as a change of one piece of text in a file under `src`.
+struct Mutation {
+    /// What the mutated verifier believes.
+    name: &'static str,
+    file: &'static str,
+    before: &'static str,
+    after: &'static str,
+}
+
+const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        name: "a 32-bit result keeps the high half",
+        file: "scalar/pair.rs",
+        before: "Self::from_low(Word::alu(op, &lhs.low, &rhs.low))",
+        after: "Self::result(Word::alu(op, &lhs.full, &rhs.full), Word::alu(op, &lhs.low, &rhs.low))",
+    },
+    Mutation {
+        name: "a number below a bound may be the bound",
+        file: "scalar/refine.rs",
+        before: "let above = Self::unsigned_range(lhs.umin().checked_add(1)?, Self::MAX)?;",
+        after: "let above = Self::unsigned_range(lhs.umin().checked_add(2)?, Self::MAX)?;",
+    },
+    Mutation {
+        name: "a signed comparison bounds unsigned numbers",
+        file: "scalar/refine.rs",
+        before: "JumpCond::Slt => Self::assume_signed_less(lhs, rhs),",
+        after: "JumpCond::Slt => Self::assume_less(lhs, rhs),",
+    },
+    Mutation {
+        name: "a 32-bit comparison bounds all 64 bits",
+        file: "scalar/pair.rs",
+        before: "Some((Self::new(lhs.full, a)?, Self::new(rhs.full, b)?))",
+        after: "Some((Self::from_low(a), Self::from_low(b)))",
+    },
+    Mutation {
+        name: "sums do not wrap",
+        file: "scalar/word.rs",
+        before: "if last - first >= 1 << BITS {",
+        after: "if last - first >= 1 << (BITS + 1) {",
+    },
+    Mutation {
+        name: "an or of unknown bits is no larger than its operands",
+        file: "scalar/transfer.rs",
+        before: "largest = value | y.last;",
+        after: "largest = x.last.max(y.last);",
+    },
+    Mutation {
+        name: "the immediate of a store is not sign-extended",
+        file: "insn.rs",
+        before: "self.no_src()?;
+                    Operand::Imm(i64::from(self.raw.imm) as u64)
+                };
+                Ok(Insn::Store {",
+        after: "self.no_src()?;
+                    Operand::Imm(u64::from(self.raw.imm as u32))
+                };
+                Ok(Insn::Store {",
+    },
+    Mutation {
+        name: "r1 to r5 survive a helper call",
+        file: "step/call.rs",
+        before: "for reg in Reg::ARGUMENTS {
+            self.state.set_register(reg, Value::UNINIT);
+        }",
+        after: "",
+    },
+    Mutation {
+        name: "a state proves others before it is proven itself",
+        file: "explore.rs",
+        before: "let fingerprint = fingerprint(state);
+        self.path.push(state, key, fingerprint, joined);",
+        after: "let fingerprint = fingerprint(state);
+        self.path.push(state, key, fingerprint, joined);
+        if let Some(open) = self.path.open().last() {
+            let place = place_key(&open.state);
+            self.archive.add(Proven::new(open), place);
+        }",
+    },
+    Mutation {
+        name: "a proof of one number holds for every number",
+        file: "proven.rs",
+        before: "(Kind::Number(_), Kind::Number(_)) if need == Need::Shape => true,",
+        after: "(Kind::Number(_), Kind::Number(_)) if need == Need::Shape || old != new => true,",
+    },
+    Mutation {
+        name: "a proof of a pointer holds for one that may be null",
+        file: "proven.rs",
+        before: "if old.space != new.space || new.or_null && !old.or_null {",
+        after: "if old.space != new.space {",
+    },
+    Mutation {
+        name: "a comparison with data_end proves a byte too many",
+        file: "step/branch.rs",
+        before: "let at_most = |state: &mut State| state.learn_range(pointer.variable_id, range, places);",
+        after: "let at_most = |state: &mut State| state.learn_range(pointer.variable_id, range + 1, places);",
+    },
+    Mutation {
+        name: "a check for null is one of every pointer",
+        file: "step/branch.rs",
+        before: "Kind::Pointer(p) if p.object == object && p.or_null",
+        after: "Kind::Pointer(p) if p.object >= object.min(1) && p.or_null",
+    },
+    Mutation {
+        name: "an atomic operation leaves the register that it fetches into",
+        file: "step/memory.rs",
+        before: "AtomicOp::Combine { fetch: true } | AtomicOp::Exchange => self.set_new(src, old),",
+        after: "AtomicOp::Combine { fetch: true } | AtomicOp::Exchange => {}",
+    },
+    Mutation {
+        name: "a buffer can be used after it was sent",
+        file: "step/call.rs",
+        before: "self.state.release(map);",
+        after: "let _ = map;",
+    },
+    Mutation {
+        name: "a store at a variable offset changes nothing on the stack",
+        file: "step/memory.rs",
+        before: "let made = Made {
+                places,
+                segment,
+                origin: at,
+            };
+            if let Some(frame) = self.state.frame_mut(depth) {
+                frame.stack.blur(depth, start, end, made);
+            }",
+        after: "",
+    },
+    Mutation {
+        name: "a pointer that lost a part is still one",
+        file: "stack.rs",
+        before: "[cell] if cell.start == start && matches!(cell.value.kind, Kind::Pointer(_)) => {",
+        after: "[.., cell] if matches!(cell.value.kind, Kind::Pointer(_) | Kind::Uninit) => {",
+    },
+];
+
+/// What has to catch them, the quickest first.
+const SUITES: [&[&str]; 2] = [&["--test", "classics"], &["--lib", "--tests"]];
+
+fn package() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn workspace() -> PathBuf {
+    package()
+        .parent()
+        .expect("the package is a member")
+        .to_owned()
+}
+
+#[test]
+fn every_mutation_still_finds_its_place() {
+    for mutation in MUTATIONS {
+        let path = package().join("src").join(mutation.file);
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", mutation.file));
+        let found = text.matches(mutation.before).count();
+        assert_eq!(found, 1, "`{}` in {}", mutation.name, mutation.file);
+    }
+}
+
+#[test]
+#[ignore = "builds the crate once for each mutation"]
+fn every_mutation_is_caught() {
+    let copy = workspace().join("target/mutations");
+    let sources = copy.join("workspace");
+    if sources.exists() {
+        fs::remove_dir_all(&sources).expect("an earlier copy can be removed");
+    }
+    copy_folder(&workspace(), &sources);
+    let tests = Tests {
+        sources: &sources,
+        target: &copy.join("target"),
+    };
+    for suite in SUITES {
+        let output = tests.run(suite);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "the unchanged copy fails:\n{text}");
+    }
+
+    let mut escaped = Vec::new();
+    for mutation in MUTATIONS {
+        let file = sources.join("jbpf-verifier/src").join(mutation.file);
+        let text = fs::read_to_string(&file).expect("the file was copied");
+        let mutated = text.replacen(mutation.before, mutation.after, 1);
+        fs::write(&file, mutated).expect("the copy can be written");
+        let caught_by = SUITES
+            .iter()
+            .map(|suite| failed_tests(&tests.run(suite), mutation))
+            .find(|failed| !failed.is_empty())
+            .unwrap_or_default();
+        fs::write(&file, text).expect("the copy can be written");
+        println!("{}: caught by {caught_by:?}", mutation.name);
+        if caught_by.is_empty() {
+            escaped.push(mutation.name);
+        }
+    }
+    assert!(escaped.is_empty(), "not caught: {escaped:?}");
+}
+
+/// The crate's tests in a copy of the workspace.
+struct Tests<'a> {
+    sources: &'a Path,
+    target: &'a Path,
+}
+
+impl Tests<'_> {
+    /// Runs a suite, but not the tests in this file.
+    fn run(&self, suite: &[&str]) -> Output {
+        let suite = [suite, &["--", "--skip", "every_mutation"]].concat();
+        self.cargo(&suite)
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO"))
+            .args(["test", "--offline", "--package", "jbpf-verifier"])
+            .args(arguments)
+            .current_dir(self.sources)
+            .env("CARGO_TARGET_DIR", self.target)
+            .output()
+            .expect("cargo starts")
+    }
+}
+
+/// The tests that failed. A mutation that does not compile proves nothing.
+fn failed_tests(output: &Output, mutation: &Mutation) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !text.contains("test result: ") {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        panic!("`{}` does not build:\n{errors}", mutation.name);
+    }
+    let failed = text
+        .lines()
+        .filter_map(|line| line.strip_suffix(" ... FAILED"));
+    failed
+        .filter_map(|line| line.strip_prefix("test "))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Copies sources: all but hidden folders and what was built.
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder can be made");
+    for entry in fs::read_dir(from).expect("a folder of the workspace") {
+        let entry = entry.expect("an entry of it");
+        let name = entry.file_name();
+        if name == "target" || name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let (from, to) = (entry.path(), to.join(&name));
+        if entry.file_type().expect("its type").is_dir() {
+            copy_folder(&from, &to);
+        } else {
+            fs::copy(&from, &to).expect("a file can be copied");
+        }
+    }
+}
