@@ -1,0 +1,55 @@
+//! Programs that are put before both verifiers.
+
+use std::path::PathBuf;
+
+use jbpf_core::object::{Object, ObjectProgram, ProgramType};
+use jbpf_verifier::Program;
+use jbpf_verifier::types::{ContextDef, HelperTable};
+
+/// A program with what it is verified against.
+pub struct Case {
+    pub name: String,
+    pub program: Program,
+    pub context: ContextDef,
+    pub helpers: HelperTable,
+}
+
+/// The folder with the codelets.
+pub fn codelets() -> PathBuf {
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let workspace = if package.ends_with("jbpf-core") {
+        package.join("..")
+    } else {
+        package
+    };
+    workspace.join("codelets")
+}
+
+/// The programs of an object in the codelets' folder.
+pub fn of_object(path: &str) -> Vec<Case> {
+    let bytes = std::fs::read(codelets().join(path)).expect("a prebuilt object");
+    let object = Object::parse(&bytes).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let several = object.programs.len() > 1;
+    let name = path.trim_end_matches(".o");
+    object
+        .programs
+        .into_iter()
+        .map(|program| Case {
+            name: if several {
+                format!("{name}, {}", program.section)
+            } else {
+                name.to_owned()
+            },
+            context: context(&program),
+            program: program.program,
+            helpers: HelperTable::builtin(),
+        })
+        .collect()
+}
+
+fn context(program: &ObjectProgram) -> ContextDef {
+    match program.program_type([]) {
+        ProgramType::Stats => ContextDef::stats(),
+        ProgramType::Any | ProgramType::Declared(_) => ContextDef::generic(),
+    }
+}
