@@ -1,11 +1,24 @@
-//! The `jbpf` command: verifies codelets, and explains what the verifier says.
+//! The `jbpf` command: verifies codelets, explains what the verifier says, and operates applications.
 //!
 //! Each subcommand is a file of its own with its arguments and one function that runs it. `output` is
-//! what they share: the terminal, JSON, exit codes and errors.
+//! what they share: the terminal, JSON, exit codes and errors. Those for a running application share
+//! `application`, which finds and asks it; `record` turns records into JSON and back.
 
+mod application;
 mod explain;
+mod header;
+mod hooks;
+mod list;
 mod listing;
+mod load;
 mod output;
+mod ps;
+mod record;
+mod replace;
+mod send;
+mod show;
+mod tail;
+mod unload;
 mod verify;
 
 use std::process::ExitCode;
@@ -16,8 +29,8 @@ use output::{Failure, Output, Status};
 
 /// Verify codelets and operate the applications that run them.
 ///
-/// Exit status: 0 success; 1 the answer is no (a codelet was rejected); 2 the question could not be
-/// answered (wrong usage, an unreadable file). NO_COLOR is respected, and colors appear on terminals only.
+/// Exit status: 0 success; 1 the answer is no (a codelet was rejected, the application refuses); 2 the question could not be
+/// answered (wrong usage, an unreadable file, no such application). NO_COLOR is respected, and colors appear on terminals only.
 #[derive(Parser)]
 #[command(name = "jbpf", version, arg_required_else_help = true)]
 struct Cli {
@@ -29,6 +42,16 @@ struct Cli {
 enum Command {
     Verify(verify::Verify),
     Explain(explain::Explain),
+    Ps(ps::Ps),
+    Hooks(hooks::Hooks),
+    Load(load::Load),
+    Unload(unload::Unload),
+    Replace(replace::Replace),
+    List(list::List),
+    Show(show::Show),
+    Tail(tail::Tail),
+    Send(send::Send),
+    Header(header::Header),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +60,16 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Verify(command) => command.run(&mut output),
         Command::Explain(command) => command.run(&mut output),
+        Command::Ps(command) => command.run(&mut output),
+        Command::Hooks(command) => command.run(&mut output),
+        Command::Load(command) => command.run(&mut output),
+        Command::Unload(command) => command.run(&mut output),
+        Command::Replace(command) => command.run(&mut output),
+        Command::List(command) => command.run(&mut output),
+        Command::Show(command) => command.run(&mut output),
+        Command::Tail(command) => command.run(&mut output),
+        Command::Send(command) => command.run(&mut output),
+        Command::Header(command) => command.run(&mut output),
     };
     finish(result, output)
 }

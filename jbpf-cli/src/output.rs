@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use jbpf_core::object::ObjectError;
+use jbpf_core::operator::OperatorError;
+use jbpf_core::request::RequestError;
 use jbpf_verifier::report::codes::UnknownCode;
 use serde::Serialize;
+
+use crate::record::NotARecord;
 
 /// How a command ended, as its exit status says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +52,56 @@ pub(crate) enum Failure {
     #[error(transparent)]
     UnknownCode(#[from] UnknownCode),
 
+    #[error("cannot look for applications: {0}")]
+    Applications(io::Error),
+
+    #[error(
+        "no application that can be operated is running; applications serve a control socket with `Runtime::builder().serve()`"
+    )]
+    NoApplications,
+
+    #[error(
+        "several applications are running; say which with --app: {}",
+        list(running)
+    )]
+    SeveralApplications { running: Vec<String> },
+
+    #[error(
+        "no application `{wanted}` is running{}",
+        running_instead(wanted, running)
+    )]
+    NoApplication {
+        wanted: String,
+        running: Vec<String>,
+    },
+
+    #[error("there is no {direction} channel `{wanted}`{hint}")]
+    NoStream {
+        wanted: String,
+        direction: &'static str,
+        hint: String,
+    },
+
+    #[error(
+        "there are several channels `{wanted}`; name one by codelet/map, codeletset/codelet/map or stream id"
+    )]
+    SeveralStreams { wanted: String },
+
+    #[error("nobody knows what the records of `{0}` mean; send bytes with --hex")]
+    UnknownRecord(String),
+
+    #[error("the record is no JSON: {0}")]
+    Json(serde_json::Error),
+
+    #[error(transparent)]
+    NotARecord(#[from] NotARecord),
+
+    #[error(transparent)]
+    Request(#[from] RequestError),
+
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
 }
@@ -64,6 +118,15 @@ fn alternatives(wanted: &str, existing: &[String]) -> String {
     match nearest(wanted, existing.iter().map(String::as_str)) {
         Some(name) => format!("; did you mean `{name}`?"),
         None => format!("; it has {}", list(existing)),
+    }
+}
+
+/// The end of a sentence about an application that does not run.
+fn running_instead(wanted: &str, running: &[String]) -> String {
+    match nearest(wanted, running.iter().map(String::as_str)) {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None if running.is_empty() => "; none is".to_owned(),
+        None => format!("; there are {}", list(running)),
     }
 }
 
@@ -86,7 +149,7 @@ fn list(names: &[String]) -> String {
 }
 
 /// Prints an error to standard error.
-pub(crate) fn complain(failure: &Failure) {
+pub(crate) fn complain(failure: impl std::fmt::Display) {
     // When not even that can be written, the exit status is all there is left to say it with.
     let _ = writeln!(io::stderr().lock(), "error: {failure}");
 }
@@ -122,6 +185,16 @@ impl Output {
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         serde_json::to_writer(&mut self.to, value).map_err(io::Error::from)?;
         self.line("")
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok(self.to.write_all(bytes)?)
+    }
+
+    /// Lets whoever reads see what was written so far.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        Ok(self.to.flush()?)
     }
 
     /// Text in bold, where colors are used.

@@ -1,0 +1,184 @@
+//! The application that a command is for: how it is named, found and asked.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jbpf_channel::StreamId;
+use jbpf_core::operator::{Operator, OperatorError, applications};
+use jbpf_core::server::protocol::{ErrorReport, Hello, StreamReport};
+use jbpf_core::stream::Direction;
+use jbpf_verifier::report::render;
+use serde::Serialize;
+
+use crate::output::{self, Failure, Output, Status, nearest};
+
+/// Which application, and how its answers are printed.
+#[derive(Args)]
+pub(crate) struct Application {
+    /// The application, by name or process id; the only one that runs when not given.
+    #[arg(long, value_name = "NAME|PID")]
+    app: Option<String>,
+
+    /// The application, by the path of its control socket.
+    #[arg(long, value_name = "PATH", conflicts_with = "app")]
+    socket: Option<PathBuf>,
+
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// An application that answers.
+pub(crate) struct Running {
+    pub(crate) hello: Hello,
+    pub(crate) socket: PathBuf,
+    operator: Operator,
+}
+
+/// This user's applications that answer. Sockets without one are left behind by a crash.
+pub(crate) fn running() -> Result<Vec<Running>, Failure> {
+    let found = applications().map_err(Failure::Applications)?;
+    let running = found.into_iter().filter_map(|application| {
+        let mut operator = Operator::connect(&application.socket).ok()?;
+        let hello = operator.hello().ok()?;
+        Some(Running {
+            hello,
+            socket: application.socket,
+            operator,
+        })
+    });
+    Ok(running.collect())
+}
+
+impl Application {
+    /// A connection to it.
+    pub(crate) fn connect(&self) -> Result<Operator, Failure> {
+        if let Some(socket) = &self.socket {
+            return Ok(Operator::connect(socket)?);
+        }
+        let mut running = running()?;
+        match &self.app {
+            Some(wanted) => find(running, wanted),
+            None => match (running.pop(), running.is_empty()) {
+                (Some(only), true) => Ok(only.operator),
+                (None, _) => Err(Failure::NoApplications),
+                (Some(last), false) => {
+                    running.push(last);
+                    Err(Failure::SeveralApplications {
+                        running: names(&running),
+                    })
+                }
+            },
+        }
+    }
+
+    /// Prints an answer with `print`, or as JSON. A refusal is an answer, too: no.
+    pub(crate) fn answer<T: Serialize>(
+        &self,
+        answer: Result<T, OperatorError>,
+        output: &mut Output,
+        print: impl FnOnce(&T, &mut Output) -> Result<(), Failure>,
+    ) -> Result<Status, Failure> {
+        match answer {
+            Ok(answer) if self.json => output.json(&answer)?,
+            Ok(answer) => print(&answer, output)?,
+            Err(OperatorError::Refused(report)) => return self.refusal(&report, output),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Status::Success)
+    }
+
+    fn refusal(&self, report: &ErrorReport, output: &mut Output) -> Result<Status, Failure> {
+        #[derive(Serialize)]
+        struct Refused<'a> {
+            error: &'a ErrorReport,
+        }
+        if self.json {
+            output.json(&Refused { error: report })?;
+            return Ok(Status::Refused);
+        }
+        if let Some(rejection) = &report.rejection {
+            output.line(render(rejection, output.color))?;
+        }
+        output::complain(&report.message);
+        Ok(Status::Refused)
+    }
+}
+
+fn find(running: Vec<Running>, wanted: &str) -> Result<Operator, Failure> {
+    let names = names(&running);
+    let pid: Option<u32> = wanted.parse().ok();
+    running
+        .into_iter()
+        .find(|running| running.hello.name == wanted || Some(running.hello.pid) == pid)
+        .map(|running| running.operator)
+        .ok_or_else(|| Failure::NoApplication {
+            wanted: wanted.to_owned(),
+            running: names,
+        })
+}
+
+fn names(running: &[Running]) -> Vec<String> {
+    running
+        .iter()
+        .map(|running| running.hello.name.clone())
+        .collect()
+}
+
+/// The channel that an operator means: by stream id, map, `codelet/map` or `codeletset/codelet/map`.
+pub(crate) fn stream(
+    operator: &mut Operator,
+    wanted: &str,
+    direction: Direction,
+) -> Result<StreamReport, Failure> {
+    let mut streams = operator.streams()?;
+    streams.retain(|stream| stream.direction == direction);
+    let id: Option<StreamId> = wanted.parse().ok();
+    let named = |stream: &StreamReport| {
+        let whole = format!("{}/{}/{}", stream.codeletset, stream.codelet, stream.map);
+        whole == wanted || whole.ends_with(&format!("/{wanted}"))
+    };
+    let mut found: Vec<&StreamReport> = streams
+        .iter()
+        .filter(|stream| Some(stream.stream_id) == id || named(stream))
+        .collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(only), true) => Ok(only.clone()),
+        (Some(_), false) => Err(Failure::SeveralStreams {
+            wanted: wanted.to_owned(),
+        }),
+        (None, _) => Err(Failure::NoStream {
+            wanted: wanted.to_owned(),
+            direction: direction.name(),
+            hint: nearest(wanted, streams.iter().map(|stream| stream.map.as_str()))
+                .map_or_else(String::new, |name| format!("; did you mean `{name}`?")),
+        }),
+    }
+}
+
+/// Columns, each as wide as its widest cell; the last one is not padded.
+pub(crate) fn table<const N: usize>(
+    output: &mut Output,
+    titles: [&str; N],
+    rows: &[[String; N]],
+) -> Result<(), Failure> {
+    let mut widths = titles.map(|title| title.chars().count());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: &[String]| {
+        let padded = cells
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let titles = output.faint(&line(&titles.map(str::to_owned)));
+    output.line(titles)?;
+    for row in rows {
+        output.line(line(row))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! `jbpf hooks`: where codelets can be attached, and what they get there.
+
+use clap::Args;
+use jbpf_core::server::protocol::{HookReport, HookRole};
+
+use crate::application::Application;
+use crate::output::{Failure, Output, Status};
+
+/// List the hooks of an application: what codelets get there, and which are attached.
+#[derive(Args)]
+pub(crate) struct Hooks {
+    #[command(flatten)]
+    application: Application,
+}
+
+impl Hooks {
+    pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
+        let hooks = self.application.connect()?.hooks();
+        self.application.answer(hooks, output, |hooks, output| {
+            hooks.iter().try_for_each(|hook| print(hook, output))
+        })
+    }
+}
+
+fn print(hook: &HookReport, output: &mut Output) -> Result<(), Failure> {
+    let kind = match hook.kind {
+        HookRole::Monitoring => "monitoring",
+        HookRole::Control => "control",
+    };
+    let name = output.bold(&hook.name);
+    output.line(format_args!("{name}  {kind}  {}:{}", hook.file, hook.line))?;
+    for line in hook.docs.lines() {
+        let line = output.faint(line.trim());
+        output.line(format_args!("    {line}"))?;
+    }
+    let region = &hook.context.region;
+    let access = if region.writable {
+        "read and write"
+    } else {
+        "read"
+    };
+    if let Some(data) = &hook.data {
+        output.line(format_args!(
+            "    data at 0: {}, {} bytes, {access}",
+            data.name, data.size
+        ))?;
+    } else if region.sized_by_end || region.known_size > 0 {
+        output.line(format_args!(
+            "    data at 0: bytes up to data_end, {access}"
+        ))?;
+    }
+    for field in &hook.context.fields {
+        let writable = if field.writable { ", writable" } else { "" };
+        output.line(format_args!(
+            "    {} at {}: {} bytes{writable}",
+            field.name, field.offset, field.size
+        ))?;
+    }
+    for attached in &hook.codelets {
+        let name = output.good(&format!("{}/{}", attached.codeletset, attached.codelet));
+        output.line(format_args!(
+            "    runs {name}, priority {}",
+            attached.priority
+        ))?;
+    }
+    if hook.skipped > 0 {
+        let calls = output.bad(&hook.skipped.to_string());
+        output.line(format_args!("    {calls} calls skipped, nested too deep"))?;
+    }
+    Ok(())
+}

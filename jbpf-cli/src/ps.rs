@@ -1,0 +1,55 @@
+//! `jbpf ps`: which applications can be operated.
+
+use clap::Args;
+use jbpf_core::server::protocol::Hello;
+use serde::Serialize;
+
+use crate::application::{running, table};
+use crate::output::{Failure, Output, Status};
+
+/// List the applications of this user that can be operated.
+#[derive(Args)]
+pub(crate) struct Ps {
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    hello: &'a Hello,
+    socket: &'a std::path::Path,
+}
+
+impl Ps {
+    pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
+        let running = running()?;
+        if self.json {
+            for application in &running {
+                output.json(&Line {
+                    hello: &application.hello,
+                    socket: &application.socket,
+                })?;
+            }
+            return Ok(Status::Success);
+        }
+        let rows: Vec<_> = running
+            .iter()
+            .map(|application| {
+                let hello = &application.hello;
+                [
+                    hello.name.clone(),
+                    hello.pid.to_string(),
+                    format!("{} s", hello.uptime_s),
+                    hello.codeletsets.to_string(),
+                    hello.codelets.to_string(),
+                    application.socket.display().to_string(),
+                ]
+            })
+            .collect();
+        let titles = ["NAME", "PID", "UP", "CODELETSETS", "CODELETS", "SOCKET"];
+        table(output, titles, &rows)?;
+        Ok(Status::Success)
+    }
+}

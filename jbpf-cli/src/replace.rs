@@ -1,0 +1,39 @@
+//! `jbpf replace REQUEST`: another version of what runs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jbpf_core::request::LoadRequest;
+
+use crate::application::Application;
+use crate::output::{self, Failure, Output, Status};
+use crate::show;
+
+/// Replace a loaded codeletset by another version of it, in one step for each hook.
+///
+/// The request is read here: relative paths start at its folder, and the codelets travel to the application.
+#[derive(Args)]
+pub(crate) struct Replace {
+    /// The load request, in YAML.
+    #[arg(value_name = "REQUEST")]
+    request: PathBuf,
+
+    #[command(flatten)]
+    application: Application,
+}
+
+impl Replace {
+    pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
+        let request = LoadRequest::from_yaml_file(&self.request)?;
+        request
+            .warnings()
+            .iter()
+            .for_each(|warning| output::warn(warning));
+        let set = self.application.connect()?.replace(&request);
+        self.application.answer(set, output, |set, output| {
+            let verdict = output.good("replaced");
+            output.line(format_args!("{verdict} {}", set.id))?;
+            show::codelets(set, output)
+        })
+    }
+}

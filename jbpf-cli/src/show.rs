@@ -1,0 +1,63 @@
+//! `jbpf show ID`: what a loaded codeletset consists of.
+
+use clap::Args;
+use jbpf_core::server::protocol::{CodeletReport, CodeletsetReport};
+
+use crate::application::Application;
+use crate::output::{self, Failure, Output, Status};
+
+/// Show a loaded codeletset: its codelets, maps and channels.
+#[derive(Args)]
+pub(crate) struct Show {
+    /// The codeletset's id.
+    #[arg(value_name = "ID")]
+    id: String,
+
+    #[command(flatten)]
+    application: Application,
+}
+
+impl Show {
+    pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
+        let set = self.application.connect()?.show(&self.id);
+        self.application.answer(set, output, |set, output| {
+            let id = output.bold(&set.id);
+            output.line(id)?;
+            codelets(set, output)?;
+            set.warnings
+                .iter()
+                .for_each(|warning| output::warn(warning));
+            Ok(())
+        })
+    }
+}
+
+/// Prints the codelets of a codeletset.
+pub(crate) fn codelets(set: &CodeletsetReport, output: &mut Output) -> Result<(), Failure> {
+    set.codelets
+        .iter()
+        .try_for_each(|codelet| print(codelet, output))
+}
+
+fn print(codelet: &CodeletReport, output: &mut Output) -> Result<(), Failure> {
+    output.line(format_args!(
+        "  {} on hook {}, priority {}, at most {} instructions a call",
+        codelet.name, codelet.hook, codelet.priority, codelet.worst_case_instructions
+    ))?;
+    for map in codelet.maps.iter().filter(|map| !map.kind.is_channel()) {
+        output.line(format_args!(
+            "    map {}: {} x {}-byte key, {}-byte value",
+            map.name, map.max_entries, map.key_size, map.value_size
+        ))?;
+    }
+    for channel in &codelet.channels {
+        output.line(format_args!(
+            "    {} {}: {}, records of {} bytes",
+            channel.direction.name(),
+            channel.map,
+            channel.stream_id,
+            channel.record_size
+        ))?;
+    }
+    Ok(())
+}

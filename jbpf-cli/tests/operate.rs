@@ -1,0 +1,270 @@
+//! The commands for a running application, against one: this test process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use jbpf::{Runtime, jbpf_data, jbpf_hook};
+use serde_json::Value;
+
+/// What the application hands to its hook, and what the codelet sends out.
+#[jbpf_data]
+struct Packet {
+    seq_no: i32,
+    value: i32,
+    #[jbpf(text)]
+    name: [u8; 32],
+}
+
+/// Called for every packet.
+#[jbpf_hook]
+fn example(packet: &Packet, ctx_id: u32) {}
+
+fn fire(seq_no: i32) {
+    let mut name = [0; 32];
+    name[..5].copy_from_slice(b"hello");
+    let packet = Packet {
+        seq_no,
+        value: -seq_no,
+        name,
+    };
+    example(&packet, 0);
+}
+
+fn codelets(path: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../codelets");
+    folder.join(path).to_str().unwrap().to_owned()
+}
+
+/// A terminal whose `XDG_RUNTIME_DIR` is this folder.
+struct Terminal<'a>(&'a Path);
+
+impl Terminal<'_> {
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jbpf"));
+        command
+            .args(line.split_whitespace())
+            .env("XDG_RUNTIME_DIR", self.0);
+        command
+    }
+
+    fn run(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
+    }
+
+    /// What it prints, when it succeeds.
+    fn prints(&self, line: &str) -> String {
+        let output = self.run(line);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{line}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The JSON objects that it prints, when it succeeds.
+    fn json(&self, line: &str) -> Vec<Value> {
+        let text = self.prints(line);
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// What it says, when it ends with this status.
+    fn complains(&self, status: i32, line: &str) -> String {
+        let output = self.run(line);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{line}: {said}");
+        said
+    }
+}
+
+/// One test: a process has one runtime, and the operator goes from one command to the next.
+#[test]
+fn an_application_is_operated_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let terminal = Terminal(folder.path());
+    nothing_runs(&terminal);
+
+    std::fs::create_dir(folder.path().join("jbpf")).unwrap();
+    let socket = folder.path().join("jbpf/operated.sock");
+    let runtime = Runtime::builder()
+        .name("operated")
+        .socket(socket)
+        .build()
+        .unwrap();
+    the_application_is_found(&terminal);
+    codeletsets_come_and_go(&terminal, &runtime);
+    rejections_are_shown_whole(&terminal, folder.path());
+    records_are_watched_and_sent(&terminal, &runtime);
+}
+
+fn nothing_runs(terminal: &Terminal<'_>) {
+    assert_eq!(terminal.prints("ps").lines().count(), 1);
+    assert!(terminal.json("ps --json").is_empty());
+    let said = terminal.complains(2, "hooks");
+    assert!(
+        said.starts_with("error: no application that can be operated is running"),
+        "{said}"
+    );
+    let said = terminal.complains(2, "list --socket /nowhere/app.sock");
+    assert!(
+        said.contains("no connection to `/nowhere/app.sock`"),
+        "{said}"
+    );
+}
+
+fn the_application_is_found(terminal: &Terminal<'_>) {
+    let pid = std::process::id();
+    let ps = terminal.prints("ps");
+    assert!(
+        ps.lines()
+            .nth(1)
+            .unwrap()
+            .starts_with(&format!("operated  {pid}")),
+        "{ps}"
+    );
+    assert_eq!(terminal.json("ps --json")[0]["pid"], pid);
+
+    let hooks = terminal.prints(&format!("hooks --app {pid}"));
+    for line in [
+        "example  monitoring  jbpf-cli/tests/operate.rs:",
+        "    Called for every packet.\n",
+        "    data at 0: Packet, 40 bytes, read\n",
+        "    ctx_id at 24: 4 bytes\n",
+    ] {
+        assert!(hooks.contains(line), "{line}: {hooks}");
+    }
+    let said = terminal.complains(2, "hooks --app oprated");
+    assert_eq!(
+        said,
+        "error: no application `oprated` is running; did you mean `operated`?\n"
+    );
+    assert!(
+        terminal
+            .prints("header --app operated")
+            .contains("struct example_ctx")
+    );
+}
+
+fn codeletsets_come_and_go(terminal: &Terminal<'_>, runtime: &Runtime) {
+    let request = codelets("first_example/load.yaml");
+    let said = terminal.prints(&format!("load {request}"));
+    assert!(said.starts_with("loaded example_codeletset\n"), "{said}");
+    assert_eq!(runtime.list().len(), 1);
+    let said = terminal.complains(1, &format!("load {request}"));
+    assert_eq!(
+        said,
+        "error: codeletset `example_codeletset` is loaded already; unload it first, or replace it\n"
+    );
+    let refusal = terminal.run(&format!("load {request} --json"));
+    assert_eq!(refusal.status.code(), Some(1));
+    let refusal: Value = serde_json::from_slice(&refusal.stdout).unwrap();
+    assert_eq!(refusal["error"]["code"], "already-loaded");
+
+    let list = terminal.prints("list");
+    assert!(
+        list.contains("example_codeletset  example_codelet  example"),
+        "{list}"
+    );
+    let show = terminal.prints("show example_codeletset");
+    assert!(
+        show.contains("output outmap: 00112233445566778899aabbccddeeff"),
+        "{show}"
+    );
+    let said = terminal.complains(1, "show example_codletset");
+    assert!(
+        said.contains("did you mean `example_codeletset`?"),
+        "{said}"
+    );
+    assert!(
+        terminal
+            .prints(&format!("replace {request}"))
+            .starts_with("replaced ")
+    );
+
+    let unload = codelets("first_example/unload.yaml");
+    assert_eq!(
+        terminal.prints(&format!("unload {unload}")),
+        "unloaded example_codeletset\n"
+    );
+    assert!(runtime.list().is_empty());
+    let said = terminal.complains(1, "unload example_codeletset");
+    assert_eq!(
+        said,
+        "error: codeletset `example_codeletset` is not loaded\n"
+    );
+    let said = terminal.complains(2, "load no_such_request.yaml");
+    assert!(
+        said.contains("cannot read the request `no_such_request.yaml`"),
+        "{said}"
+    );
+}
+
+fn rejections_are_shown_whole(terminal: &Terminal<'_>, folder: &Path) {
+    let request = folder.join("endless.yaml");
+    let text = format!(
+        "codeletset_id: endless\ncodelet_descriptor:\n  - codelet_name: loop\n    codelet_path: {}\n    hook_name: example\n    priority: 1\n",
+        codelets("tests/v3/endless_loop.o")
+    );
+    std::fs::write(&request, text).unwrap();
+    let output = terminal.run(&format!("load {}", request.display()));
+    assert_eq!(output.status.code(), Some(1));
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        report.contains("E0041") && report.contains("endless_loop.c"),
+        "{report}"
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("codeletset `endless`, codelet `loop`: rejected"),
+        "{said}"
+    );
+}
+
+fn records_are_watched_and_sent(terminal: &Terminal<'_>, runtime: &Runtime) {
+    let request = codelets("first_example/load.yaml");
+    terminal.prints(&format!("load {request}"));
+
+    // The application's own types tell what the records are.
+    let output = "00112233445566778899AABBCCDDEEFF".parse().unwrap();
+    drop(runtime.output::<Packet>(output).unwrap());
+    let mut tail = terminal
+        .command("tail outmap --count 3")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut seq_no = 0;
+    while tail.try_wait().unwrap().is_none() {
+        seq_no += 1;
+        fire(seq_no);
+        std::thread::yield_now();
+    }
+    let watched = tail.wait_with_output().unwrap();
+    assert!(watched.status.success());
+    let watched = String::from_utf8(watched.stdout).unwrap();
+    let records: Vec<Value> = watched
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(records.len(), 3);
+    for record in &records {
+        let number: i32 = record["seq_no"].as_str().unwrap().parse().unwrap();
+        assert_eq!(record["value"], (-number).to_string());
+        assert_eq!(record["name"], "hello");
+    }
+
+    let said = terminal.prints("send inmap --hex 07000000");
+    assert_eq!(said, "sent 4 bytes to inmap\n");
+    let said = terminal.complains(2, "send outmap --hex 07");
+    assert_eq!(said, "error: there is no input channel `outmap`\n");
+    let said = terminal.complains(2, "tail outmpa");
+    assert_eq!(
+        said,
+        "error: there is no output channel `outmpa`; did you mean `outmap`?\n"
+    );
+}
