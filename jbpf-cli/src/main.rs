@@ -11,6 +11,7 @@ mod hooks;
 mod list;
 mod listing;
 mod load;
+mod maps;
 mod output;
 mod ps;
 mod record;
@@ -49,6 +50,7 @@ enum Command {
     Replace(replace::Replace),
     List(list::List),
     Show(show::Show),
+    Maps(maps::Maps),
     Tail(tail::Tail),
     Send(send::Send),
     Header(header::Header),
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Replace(command) => command.run(&mut output),
         Command::List(command) => command.run(&mut output),
         Command::Show(command) => command.run(&mut output),
+        Command::Maps(command) => command.run(&mut output),
         Command::Tail(command) => command.run(&mut output),
         Command::Send(command) => command.run(&mut output),
         Command::Header(command) => command.run(&mut output),

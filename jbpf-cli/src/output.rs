@@ -87,6 +87,13 @@ pub(crate) enum Failure {
     )]
     SeveralStreams { wanted: String },
 
+    #[error("codeletset `{id}` has no map `{wanted}` to show{hint}")]
+    NoMap {
+        id: String,
+        wanted: String,
+        hint: String,
+    },
+
     #[error("nobody knows what the records of `{0}` mean; send bytes with --hex")]
     UnknownRecord(String),
 

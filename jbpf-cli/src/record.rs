@@ -4,7 +4,8 @@
 //! 64-bit values in many readers. Read are both.
 
 use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
-use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, SerializeSeq as _, Serializer};
 use serde_json::Value;
 
 use crate::output::nearest;
@@ -13,6 +14,34 @@ use crate::output::nearest;
 pub(crate) struct Decoded<'a> {
     pub(crate) layout: &'a RecordType,
     pub(crate) bytes: &'a [u8],
+}
+
+/// Bytes, decoded as far as possible; displays as JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Record<'a> {
+    /// What a known layout makes of them.
+    Known(Decoded<'a>),
+    /// The index of an array.
+    Index(u32),
+    /// The bytes in hexadecimal.
+    Unknown(String),
+}
+
+impl<'a> Record<'a> {
+    pub(crate) fn new(layout: Option<&'a RecordType>, bytes: &'a [u8]) -> Self {
+        match layout {
+            Some(layout) => Self::Known(Decoded { layout, bytes }),
+            None => Self::Unknown(hex(bytes)),
+        }
+    }
+}
+
+impl std::fmt::Display for Record<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // All keys are strings, which is all that JSON asks for.
+        f.write_str(&serde_json::to_string(self).unwrap_or_default())
+    }
 }
 
 struct DecodedField<'a> {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::application::{self, Application};
 use crate::output::{self, Failure, Output, Status};
-use crate::record::{Decoded, hex};
+use crate::record::Record;
 
 /// Watch an output channel: its records as JSON, one a line, without taking them from its reader.
 ///
@@ -31,14 +31,6 @@ pub(crate) struct Tail {
 
     #[command(flatten)]
     application: Application,
-}
-
-/// A record, decoded as far as possible.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Record<'a> {
-    Known(Decoded<'a>),
-    Unknown(String),
 }
 
 #[derive(Serialize)]
@@ -78,10 +70,7 @@ impl Tail {
         output: &mut Output,
     ) -> Result<(), Failure> {
         let bytes = &event.bytes.0;
-        let record = match layout {
-            Some(layout) => Record::Known(Decoded { layout, bytes }),
-            None => Record::Unknown(hex(bytes)),
-        };
+        let record = Record::new(layout, bytes);
         if self.raw {
             output.bytes(bytes)?;
         } else if self.application.json {

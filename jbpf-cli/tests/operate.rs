@@ -258,6 +258,19 @@ fn records_are_watched_and_sent(terminal: &Terminal<'_>, runtime: &Runtime) {
         assert_eq!(record["name"], "hello");
     }
 
+    let calls = &terminal.json("maps example_codeletset --json")[0];
+    assert_eq!(
+        (&calls["codelet"], &calls["key"]),
+        (&"example_codelet".into(), &0.into())
+    );
+    let said = terminal.complains(2, "maps example_codeletset counterx");
+    assert!(
+        said.contains("codeletset `example_codeletset` has no map `counterx`"),
+        "{said}"
+    );
+    let said = terminal.complains(1, "maps nothing");
+    assert_eq!(said, "error: codeletset `nothing` is not loaded\n");
+
     let said = terminal.prints("send inmap --hex 07000000");
     assert_eq!(said, "sent 4 bytes to inmap\n");
     let said = terminal.complains(2, "send outmap --hex 07");
