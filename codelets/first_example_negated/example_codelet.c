@@ -2,7 +2,7 @@
 #include "jbpf_defs.h"
 #include "jbpf_helper.h"
 
-#include "hooks.h"
+#include "../first_example/hooks.h"
 
 jbpf_ringbuf_map(outmap, Packet, 256);
 jbpf_control_input_map(inmap, PacketResp, 256);
