@@ -8,6 +8,9 @@
 //! (`codelets/first_example/example_codelet.c`) counts its calls in a map, echoes the packet through
 //! an output channel and prints the response that comes back. The application prints what comes out
 //! and answers with the packet's sequence number.
+//!
+//! With `--wait` it loads nothing itself and serves its control socket: `jbpf load`, `jbpf tail`, `jbpf unload`
+//! operate it while it runs.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -17,7 +20,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use jbpf::json::JsonRecord;
-use jbpf::{LoadRequest, Receiver, Runtime, Sender, StreamId, jbpf_data, jbpf_hook};
+use jbpf::{LoadRequest, Receiver, Runtime, SendError, Sender, StreamId, jbpf_data, jbpf_hook};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// What the application hands to its hook, and what the codelet sends out.
@@ -55,6 +58,39 @@ struct Options {
     /// The load request.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/first_example/load.yaml"))]
     request: PathBuf,
+    /// Leave the loading to an operator, over the control socket.
+    #[arg(long, conflicts_with = "request")]
+    wait: bool,
+}
+
+/// The codelet's channels, while it is loaded.
+struct Channels {
+    packets: Receiver<Packet>,
+    responses: Sender<PacketResp>,
+}
+
+impl Channels {
+    fn open(runtime: &Runtime) -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            packets: runtime.output(OUTPUT_STREAM.parse::<StreamId>()?)?,
+            responses: runtime.input(INPUT_STREAM.parse::<StreamId>()?)?,
+        })
+    }
+
+    /// Prints what has come out, and answers.
+    fn serve(&self) -> Result<(), SendError> {
+        for packet in self.packets.try_iter() {
+            println!("{:#}\n", JsonRecord::of(&packet));
+            self.responses.send(&PacketResp {
+                seq_no: packet.seq_no,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn are_open(&self) -> bool {
+        !self.packets.raw().is_closed()
+    }
 }
 
 fn main() -> ExitCode {
@@ -70,30 +106,54 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let interrupted = interrupts()?;
-    let runtime = Runtime::builder().name("first_example").build()?;
+    let builder = Runtime::builder().name("first_example");
+    if options.wait {
+        return operated(&builder.serve().build()?, options, &interrupted);
+    }
+    let runtime = builder.build()?;
     let set = runtime.load(&LoadRequest::from_yaml_file(&options.request)?)?;
-    let packets: Receiver<Packet> = runtime.output(OUTPUT_STREAM.parse::<StreamId>()?)?;
-    let responses: Sender<PacketResp> = runtime.input(INPUT_STREAM.parse::<StreamId>()?)?;
-
+    let channels = Channels::open(&runtime)?;
     for seq_no in 1..=options.count.unwrap_or(i32::MAX) {
         example(&packet(seq_no), 0);
-        for packet in packets.try_iter() {
-            println!("{:#}\n", JsonRecord::of(&packet));
-            responses.send(&PacketResp {
-                seq_no: packet.seq_no,
-            })?;
-        }
-        let last = options.count == Some(seq_no);
-        if last
-            || interrupted
-                .recv_timeout(Duration::from_millis(options.interval_ms))
-                .is_ok()
-        {
+        channels.serve()?;
+        if options.is_over(seq_no, &interrupted) {
             break;
         }
     }
     runtime.unload(set.id())?;
     Ok(())
+}
+
+/// The codelet comes and goes as an operator wants.
+fn operated(
+    runtime: &Runtime,
+    options: &Options,
+    interrupted: &mpsc::Receiver<()>,
+) -> Result<(), Box<dyn Error>> {
+    let mut channels = None;
+    for seq_no in 1..=options.count.unwrap_or(i32::MAX) {
+        example(&packet(seq_no), 0);
+        channels = channels
+            .filter(Channels::are_open)
+            .or_else(|| Channels::open(runtime).ok());
+        match channels.as_ref().map_or(Ok(()), Channels::serve) {
+            // Unloaded meanwhile: what it was sent is of no use to anybody.
+            Ok(()) | Err(SendError::Closed) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if options.is_over(seq_no, interrupted) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Options {
+    /// Whether this packet was the last one; waits for the next one's time.
+    fn is_over(&self, seq_no: i32, interrupted: &mpsc::Receiver<()>) -> bool {
+        let interval = Duration::from_millis(self.interval_ms);
+        self.count == Some(seq_no) || interrupted.recv_timeout(interval).is_ok()
+    }
 }
 
 fn packet(seq_no: i32) -> Packet {

@@ -126,3 +126,48 @@ fn ctrl_c_unloads_and_ends() {
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn an_operator_loads_and_unloads_while_it_runs() {
+    use jbpf::LoadRequest;
+    use jbpf::operator::{Operator, TailEvent};
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut application = Command::new(example())
+        .args(["--wait", "--interval-ms", "1"])
+        .env("XDG_RUNTIME_DIR", folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let socket = folder.path().join("jbpf/first_example.sock");
+    let mut operator = loop {
+        assert!(
+            application.try_wait().unwrap().is_none(),
+            "it runs until it is told to end"
+        );
+        match Operator::connect(&socket) {
+            Ok(operator) => break operator,
+            Err(_) => std::thread::yield_now(),
+        }
+    };
+    let request = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/codelets/first_example/load.yaml"
+    );
+    let request = LoadRequest::from_yaml_file(request).unwrap();
+    for _ in 0..3 {
+        let loaded = operator.load(&request).unwrap();
+        let stream_id = loaded.codelets[0]
+            .channels
+            .iter()
+            .find(|channel| channel.map == "outmap")
+            .unwrap()
+            .stream_id;
+        let mut tail = Operator::connect(&socket).unwrap().tail(stream_id).unwrap();
+        let event = tail.next_event(None).unwrap();
+        assert!(matches!(event, Some(TailEvent::Record(_))), "{event:?}");
+        operator.unload(&loaded.id).unwrap();
+    }
+    application.kill().unwrap();
+    application.wait().unwrap();
+}
