@@ -223,7 +223,12 @@ mod tests {
     #[test]
     fn every_bit_of_a_key_changes_home_and_tag() {
         let seed = Seed::random();
-        for len in [1, 4, 7, 8, 9, 12, 16, 20, 24, 33, 512] {
+        let longest = if cfg!(miri) {
+            64
+        } else {
+            MAX_KEY_SIZE as usize
+        };
+        for len in [1, 4, 7, 8, 9, 12, 16, 20, 24, 33, longest] {
             let mut key = vec![0xa5_u8; len];
             let plain = hash_of(&mut key, &seed);
             for bit in 0..len * 8 {

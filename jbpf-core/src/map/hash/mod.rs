@@ -4,6 +4,14 @@
 //! their type; a slot whose element was deleted may be used for another key at once, even while a
 //! codelet holds a pointer to its value, as with preallocated maps of the Linux kernel. [`index`] finds
 //! the slot of a key.
+//!
+//! Three checks of it that `cargo test` does not run by itself:
+//!
+//! * `cargo test -p jbpf-core --features loom --test hash_model` explores the interleavings of readers and writers;
+//! * `MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-disable-weak-memory-emulation" cargo +nightly miri test -p jbpf-core
+//!   --lib map::` looks for undefined behaviour (the emulation of weak memory does not cope with accesses of two
+//!   sizes to one word);
+//! * `cargo test --release -p jbpf-core --test maps_concurrent` runs ten times the rounds.
 #![expect(
     unsafe_code,
     reason = "computes addresses of slots and copies keys and values"

@@ -182,12 +182,17 @@ proptest! {
 
 #[test]
 fn exactly_max_entries_fit_even_when_all_keys_meet_in_one_bucket() {
-    for max_entries in [1, 2, 7, 8, 9, 64, 100] {
+    let sizes: &[u32] = if cfg!(miri) {
+        &[1, 9, 20]
+    } else {
+        &[1, 2, 7, 8, 9, 64, 100]
+    };
+    for &max_entries in sizes {
         let mut map = table(8, 8, max_entries);
         // A second factor of zero sends every key to one bucket, with one tag.
         map.layout.seed = key::Seed::degenerate();
         let map = Bytes(map);
-        for round in 0..5_u64 {
+        for round in 0..if cfg!(miri) { 2 } else { 5_u64 } {
             let key = |n: u32| (u64::from(n) + round * 1000).to_ne_bytes();
             for n in 0..max_entries {
                 assert_eq!(map.update(&key(n), &key(n)), Status::Success);
