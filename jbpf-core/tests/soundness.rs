@@ -334,6 +334,50 @@ impl Writer {
         self.emit(insn(opcode, counter, 0, back as i16, bound));
     }
 
+    /// A loop whose body takes one of several ways, each counting or not; what was counted is used.
+    fn count(&mut self) {
+        let (i, count, other) = self.random.pick(&[(3, 4, 8), (9, 5, 0), (2, 8, 4)]);
+        for reg in [i, count, other] {
+            self.emit(insn(0xb7, reg, 0, 0, 0));
+        }
+        let head = self.insns.len();
+        for _ in 0..1 + self.random.below(3) {
+            let lhs = self.number_register();
+            let condition = self.condition();
+            let imm = self.immediate();
+            self.emit(insn(0x05 | condition, lhs, 0, 1, imm));
+            let step = self.random.pick(&[1, 1, 2, -1]);
+            let counted = self.random.pick(&[count, count, other]);
+            self.emit(insn(0x07, counted, 0, 0, step));
+        }
+        if self.random.chance(40) {
+            // Another number for the conditions of the next iteration.
+            let reg = self.number_register();
+            if reg != i {
+                self.emit(insn(0x61, reg, CTX, 24, 0));
+            }
+        }
+        if self.random.chance(20) {
+            self.branch();
+        }
+        self.emit(insn(0x07, i, 0, 0, 1));
+        let bound = 3 + self.random.below(20) as i32;
+        let back = head as i64 - self.insns.len() as i64 - 1;
+        self.emit(insn(0xa5, i, 0, back as i16, bound));
+        if self.random.chance(60) {
+            self.emit(insn(0xbf, 1, 10, 0, 0));
+            let start = self.random.pick(&[-32, -24, -16]);
+            self.emit(insn(0x07, 1, 0, 0, start));
+            self.emit(insn(0x0f, 1, count, 0, 0));
+            let opcode = self.random.pick(&[0x71, 0x61, 0x72]);
+            let (dst, src) = if opcode == 0x72 { (1, 0) } else { (other, 1) };
+            self.emit(insn(opcode, dst, src, 0, 0));
+        } else {
+            self.emit(insn(0x2d, count, other, 1, 0));
+            self.alu();
+        }
+    }
+
     /// An access at a variable offset, bounded in one of several ways, or not quite.
     fn access(&mut self) {
         let index = self.number_register();
@@ -485,6 +529,8 @@ impl Writer {
         for _ in 0..1 + self.random.below(7) {
             if self.random.chance(12) {
                 self.repeat();
+            } else if self.random.chance(10) {
+                self.count();
             } else {
                 self.one();
             }

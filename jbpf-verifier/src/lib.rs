@@ -16,6 +16,7 @@ mod explore;
 mod fault;
 mod findings;
 mod flow;
+mod hull;
 mod insn;
 mod join;
 mod number;

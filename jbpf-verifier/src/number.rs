@@ -73,7 +73,7 @@ impl Number {
     pub(crate) fn is_unknown(&self) -> bool {
         match self {
             Self::Constant(_) => false,
-            Self::Range(scalar) => scalar.is_unknown(),
+            Self::Range(scalar) => scalar.umax() == u64::MAX && scalar.is_unknown(),
         }
     }
 
@@ -81,7 +81,9 @@ impl Number {
     pub(crate) fn is_unknown_of_size(&self, size: u8) -> bool {
         match self {
             Self::Constant(_) => false,
-            Self::Range(scalar) => **scalar == Scalar::any_of_bits(u32::from(size) * 8),
+            Self::Range(scalar) => {
+                scalar.umin() == 0 && **scalar == Scalar::any_of_bits(u32::from(size) * 8)
+            }
         }
     }
 

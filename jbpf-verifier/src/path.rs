@@ -79,6 +79,7 @@ impl std::ops::BitOrAssign for Needs {
 /// A checkpoint whose code is not proven yet.
 #[derive(Debug)]
 pub(crate) struct Open {
+    segment: u32,
     /// The state when it was passed; its sources speak of the checkpoint before.
     pub(crate) state: State,
     pub(crate) needs: Needs,
@@ -90,6 +91,34 @@ pub(crate) struct Open {
     pub(crate) fingerprint: u64,
     /// Whether it covers more than the path that led to it.
     pub(crate) joined: bool,
+    /// At the head of a loop: which loop, in which iterations of those around.
+    pub(crate) instance: u64,
+    /// Steps of the path that led to it.
+    pub(crate) trail: usize,
+    /// Whether a path went on from behind it without being followed: nothing is proven then when it
+    /// is closed.
+    pub(crate) left_open: bool,
+}
+
+/// How a checkpoint is found again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Label {
+    pub(crate) key: u64,
+    pub(crate) fingerprint: u64,
+    pub(crate) joined: bool,
+    pub(crate) instance: u64,
+    pub(crate) trail: usize,
+}
+
+impl Label {
+    /// Of the entry, which is never looked for.
+    pub(crate) const ROOT: Self = Self {
+        key: 0,
+        fingerprint: 0,
+        joined: false,
+        instance: 0,
+        trail: 0,
+    };
 }
 
 /// The checkpoints of the current path.
@@ -105,21 +134,53 @@ impl Path {
     }
 
     /// Passes a checkpoint; values of `state` count as old from here on.
-    pub(crate) fn push(&mut self, state: &mut State, key: u64, fingerprint: u64, joined: bool) {
+    pub(crate) fn push(&mut self, state: &mut State, label: Label) {
         let segment = self.segments;
         self.segments += 1;
         self.open.push(Open {
+            segment,
             state: state.clone(),
             needs: Needs::default(),
             tail: 0,
-            key,
-            fingerprint,
-            joined,
+            key: label.key,
+            fingerprint: label.fingerprint,
+            joined: label.joined,
+            instance: label.instance,
+            trail: label.trail,
+            left_open: false,
         });
-        state.segment = segment;
-        state.cost = 0;
-        state.steps = 0;
-        state.branches = 0;
+        begin_segment(state, segment);
+    }
+
+    /// The state right behind the last checkpoint, and the length of its trail.
+    pub(crate) fn resumed(&self) -> Option<(State, usize)> {
+        let last = self.open.last()?;
+        let mut state = last.state.clone();
+        begin_segment(&mut state, last.segment);
+        Some((state, last.trail))
+    }
+
+    /// The state as seen from an earlier checkpoint, the one at `to`.
+    pub(crate) fn rebased(&self, state: &State, to: usize) -> State {
+        let mut rebased = state.clone();
+        let above = self.open.get(to + 1..).unwrap_or_default();
+        let Some(base) = self.open.get(to).filter(|_| !above.is_empty()) else {
+            return rebased;
+        };
+        let costs = above.iter().map(|open| open.state.cost);
+        rebased.cost = costs.fold(state.cost, u64::saturating_add);
+        rebased.rebase(base.segment, |places| {
+            let opens = above.iter().rev();
+            opens.fold(places, |places, open| made_of(&open.state, places))
+        });
+        rebased
+    }
+
+    /// Notes that a path behind the checkpoint at `open` is not followed to its end for now.
+    pub(crate) fn leave_open(&mut self, open: usize) {
+        for open in self.open.iter_mut().skip(open + 1) {
+            open.left_open = true;
+        }
     }
 
     /// Ends the last checkpoint; its longest run counts towards the one before.
@@ -159,6 +220,45 @@ impl Path {
             needs = passed_on(&open.state, new);
         }
     }
+}
+
+fn begin_segment(state: &mut State, segment: u32) {
+    state.segment = segment;
+    state.cost = 0;
+    state.steps = 0;
+    state.branches = 0;
+}
+
+/// What the values at some places of a checkpoint were made of, in terms of the one before it.
+fn made_of(state: &State, places: Places) -> Places {
+    let mut made = Places::NONE;
+    let mut covered = Places::NONE;
+    let mut add = |value: &Value, own: Places| {
+        if places.meets(own) {
+            made |= value.source.places(state.segment, own);
+        }
+    };
+    for (depth, frame) in state.frames() {
+        for reg in Reg::WRITABLE {
+            add(&frame.registers[reg], Places::register(depth, reg));
+        }
+        for cell in frame.stack.cells() {
+            let own = Places::stack(depth, cell.start, cell.end);
+            add(&cell.value, own);
+            if cell.start % 8 == 0 && cell.end % 8 == 0 {
+                covered |= own;
+            }
+        }
+    }
+    made |= places.without(covered).stack_only();
+    if places.meets(Places::REGION) {
+        made |= state.range_places(0);
+    }
+    if places.meets(Places::RANGES) {
+        let source = state.facts.ranges_source;
+        made |= source.places(state.segment, Places::RANGES);
+    }
+    made
 }
 
 /// What needs at a state are in terms of the checkpoint before it.

@@ -48,7 +48,7 @@ pub(crate) struct Proven {
 impl Proven {
     pub(crate) fn new(open: &Open) -> Self {
         Self {
-            calls: calls(&open.state),
+            calls: calls(&open.state).collect(),
             requirements: requirements(&open.state, open.needs),
             tail: open.tail,
             joined: open.joined,
@@ -59,7 +59,7 @@ impl Proven {
 
     /// Whether the proof holds for a state as well.
     pub(crate) fn covers(&self, state: &State) -> bool {
-        if self.at != state.at || self.calls != calls(state) {
+        if self.at != state.at || !calls(state).eq(self.calls.iter().copied()) {
             return false;
         }
         let mut images = Images::default();
@@ -103,11 +103,9 @@ impl Proven {
     }
 }
 
-fn calls(state: &State) -> Vec<usize> {
-    if state.callers.is_empty() {
-        return Vec::new();
-    }
-    state.frames().map(|(_, frame)| frame.call).collect()
+/// The calls that led to the active frame, outermost first.
+fn calls(state: &State) -> impl Iterator<Item = usize> + '_ {
+    state.frames().skip(1).map(|(_, frame)| frame.call)
 }
 
 fn register_places(state: &State, frame: usize, reg: Reg) -> Places {

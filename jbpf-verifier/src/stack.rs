@@ -65,6 +65,11 @@ impl Stack {
         &self.cells
     }
 
+    /// Whether it is a copy of the other that neither has changed.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.cells, &other.cells)
+    }
+
     /// For changes of values in place; starts and ends stay.
     pub(crate) fn cells_mut(&mut self) -> &mut [Cell] {
         let cells: &mut Vec<Cell> = Rc::make_mut(&mut self.cells);

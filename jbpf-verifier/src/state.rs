@@ -254,14 +254,12 @@ impl State {
                 value.source = Source::new(segment, places);
             },
         );
-        if let Some(constant) = number.as_constant()
-            && let Some(range) = self.facts.range(id)
-        {
-            // Pointers with that variable have fixed offsets now; what was known of them remains.
-            let size = (constant as i64).saturating_add(range);
+        let least = number.smin();
+        if let Some(range) = self.facts.range(id) {
+            // What is there behind the variable is there behind its smallest value.
+            let size = least.saturating_add(range);
             self.learn_range(0, size, places | self.range_places(id));
         }
-        let least = number.smin();
         let remainders = self.facts.remainders.iter().filter(|r| r.number == id);
         for remainder in remainders.copied().collect::<Vec<_>>() {
             let range = remainder.offset.saturating_add(least);
@@ -355,6 +353,29 @@ impl State {
         facts.ranges.retain(|(id, _)| *id != variable);
         facts.ranges.push((variable, range));
         facts.ranges_source = source;
+    }
+
+    /// Says of every value what it was made of at the start of an earlier segment.
+    pub(crate) fn rebase(&mut self, segment: u32, made_of: impl Fn(Places) -> Places) {
+        let from = self.segment;
+        let moved =
+            |source: Source, own: Places| Source::new(segment, made_of(source.places(from, own)));
+        let frames = self.callers.iter_mut().chain([&mut self.active]);
+        for (depth, frame) in frames.enumerate() {
+            let frame = Rc::make_mut(frame);
+            for reg in Reg::WRITABLE {
+                let value = &mut frame.registers[reg];
+                value.source = moved(value.source, Places::register(depth, reg));
+            }
+            for cell in frame.stack.cells_mut() {
+                let own = Places::stack(depth, cell.start, cell.end);
+                cell.value.source = moved(cell.value.source, own);
+            }
+        }
+        let facts = Rc::make_mut(&mut self.facts);
+        facts.size_source = moved(facts.size_source, Places::REGION);
+        facts.ranges_source = moved(facts.ranges_source, Places::RANGES);
+        self.segment = segment;
     }
 
     /// Forgets what is known of variables that no value has any more.

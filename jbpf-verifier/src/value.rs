@@ -15,8 +15,9 @@ pub(crate) type Id = u32;
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
     last: Id,
-    /// The ids of low halves, by what they are the low half of.
+    /// The ids of low halves, zero- and sign-extended, by what they are the low half of.
     low_halves: HashMap<Link, Id>,
+    signed_halves: HashMap<Link, Id>,
 }
 
 impl Ids {
@@ -28,15 +29,27 @@ impl Ids {
 
     /// The name of a number's low half: one number has one.
     pub(crate) fn low_half(&mut self, link: Link) -> Link {
-        if !link.exists() {
-            return Link::NONE;
-        }
-        if let Some(id) = self.low_halves.get(&link) {
-            return Link::to(*id);
-        }
-        let id = self.fresh();
-        self.low_halves.insert(link, id);
-        Link::to(id)
+        let fresh = self.last.wrapping_add(1);
+        let half = named(&mut self.low_halves, link, fresh);
+        self.last = self.last.max(half.id);
+        half
+    }
+
+    /// The name of its low half, sign-extended.
+    pub(crate) fn signed_half(&mut self, link: Link) -> Link {
+        let fresh = self.last.wrapping_add(1);
+        let half = named(&mut self.signed_halves, link, fresh);
+        self.last = self.last.max(half.id);
+        half
+    }
+}
+
+/// The name that was given to a number derived from `link`, which is `fresh` if none was.
+fn named(names: &mut HashMap<Link, Id>, link: Link, fresh: Id) -> Link {
+    if link.exists() {
+        Link::to(*names.entry(link).or_insert(fresh))
+    } else {
+        Link::NONE
     }
 }
 

@@ -3,20 +3,21 @@
 
 use std::rc::Rc;
 
+use super::merging::instance;
 use super::{Explorer, Work, bytes};
 use crate::archive::{fingerprint, key};
 use crate::fault::Fault;
 use crate::insn::Reg;
 use crate::join::{Bounds, join};
-use crate::path::Needs;
+use crate::path::{Label, Needs};
 use crate::proven::{Images, requirements};
 use crate::report::Code;
 use crate::state::{Frame, Iteration, State};
 use crate::value::{Kind, Value};
 
-/// States at one place before they are joined: at the head of a loop, and elsewhere.
+/// States at one place before they are joined: at one iteration of a loop, and elsewhere.
 const JOIN_AT_LOOP: usize = 4;
-const JOIN_ELSEWHERE: usize = 24;
+const JOIN_ELSEWHERE: usize = 8;
 /// Of how many states a joined one is made.
 const JOINED: usize = 4;
 /// Failed joins at one instruction after which it is left alone.
@@ -42,21 +43,46 @@ impl Explorer<'_> {
             self.path.reach_end(state.cost.saturating_add(proven.tail));
             return Ok(Arrival::Covered);
         }
-        let open = self.path.open().len() as u32;
-        let far = state.steps >= 8 + open / 32;
-        // Checkpoints are a shortcut; ways that wait are not, and need room.
-        let crowded = self.bytes > self.limits.memory / 2;
-        if crowded || !far || !is_head && state.branches < 2 {
+        if is_head && self.gather(state) {
+            return Ok(Arrival::Covered);
+        }
+        let pays =
+            self.is_far(state) && (is_head || state.branches >= 2 && !self.is_merging(state));
+        if !pays {
             return Ok(Arrival::Go);
         }
         state.forget_unused();
         self.check_progress(state)?;
-        if let Some(joined) = self.joined(state, key, is_head) {
+        if is_head {
+            self.enter_loop(state, key)?;
+        } else if let Some(joined) = self.joined(state, key) {
             self.start_joined(state, joined, key)?;
         } else {
             self.open_checkpoint(state, key, false)?;
         }
         Ok(Arrival::Go)
+    }
+
+    /// Whether enough was explored since the last checkpoint for another one. Checkpoints are a
+    /// shortcut; ways that wait are not, and need room.
+    pub(super) fn is_far(&self, state: &State) -> bool {
+        let open = self.path.open().len() as u32;
+        state.steps >= 8 + open / 32 && self.bytes <= self.limits.memory / 2
+    }
+
+    /// Passes a checkpoint at the head of a loop; merges its iterations when their paths multiply.
+    fn enter_loop(&mut self, state: &mut State, key: u64) -> Result<(), Box<Fault>> {
+        let at = state.at;
+        let was_hot = self.hot.contains_key(&at);
+        let is_hot = was_hot || self.archive.bucket(key).len() >= JOIN_AT_LOOP;
+        if !is_hot || self.failed_joins.contains_key(&at) {
+            return self.open_checkpoint(state, key, false);
+        }
+        self.hot.insert(at, ());
+        if was_hot || !self.rewind(state) {
+            self.open_checkpoint(state, key, false)?;
+        }
+        self.start_merging(state)
     }
 
     pub(super) fn open_checkpoint(
@@ -66,7 +92,15 @@ impl Explorer<'_> {
         joined: bool,
     ) -> Result<(), Box<Fault>> {
         let fingerprint = fingerprint(state);
-        self.path.push(state, key, fingerprint, joined);
+        let is_head = self.subject.flow.is_loop_head(state.at);
+        let label = Label {
+            key,
+            fingerprint,
+            joined,
+            instance: if is_head { instance(state) } else { 0 },
+            trail: self.trail.len(),
+        };
+        self.path.push(state, label);
         *self.fingerprints.entry(fingerprint).or_default() += 1;
         self.push_work(Work::Close {
             bytes: bytes(state),
@@ -127,7 +161,7 @@ impl Explorer<'_> {
     }
 
     /// Refuses a path that came back to where it was, with nothing changed.
-    fn check_progress(&self, state: &State) -> Result<(), Box<Fault>> {
+    pub(super) fn check_progress(&self, state: &State) -> Result<(), Box<Fault>> {
         let fingerprint = fingerprint(state);
         if !self.fingerprints.contains_key(&fingerprint) {
             return Ok(());
@@ -151,15 +185,10 @@ impl Explorer<'_> {
     }
 
     /// The state to explore instead of this one, when it is one of many.
-    fn joined(&mut self, state: &State, key: u64, is_head: bool) -> Option<State> {
+    fn joined(&mut self, state: &State, key: u64) -> Option<State> {
         let bucket = self.archive.bucket(key);
-        let enough = if is_head {
-            JOIN_AT_LOOP
-        } else {
-            JOIN_ELSEWHERE
-        };
         let joined_before = bucket.iter().any(|proven| proven.joined);
-        if bucket.len() < enough && !joined_before {
+        if bucket.len() < JOIN_ELSEWHERE && !joined_before {
             return None;
         }
         let failures = self.failed_joins.get(&state.at).copied();
@@ -194,7 +223,7 @@ impl Explorer<'_> {
 
     /// When an attempt to prove a joined state is given up: with the one around, if that is at the
     /// same place, as the iterations of one loop are; halfway to its end otherwise.
-    fn joined_deadline(&self, at: usize) -> u64 {
+    pub(super) fn joined_deadline(&self, at: usize) -> u64 {
         let around = self.work.iter().rev().find_map(|work| match work {
             Work::Joined { exact, .. } => Some(exact.at),
             _ => None,

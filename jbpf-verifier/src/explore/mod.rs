@@ -2,20 +2,23 @@
 //!
 //! Paths are explored depth first, with a stack of work instead of recursion: the ways not taken
 //! yet, and the checkpoints that are proven once everything above them is done. A path ends at the
-//! entry's exit, or at a state that a proven one covers; `arrival` decides that.
+//! entry's exit, or at a state that a proven one covers; `arrival` decides that, and `merging` has the
+//! paths of a loop wait for each other.
 
 mod arrival;
+mod merging;
 
 use std::rc::Rc;
 
 use arrival::Arrival;
+use merging::Gathering;
 
-use crate::archive::{Archive, MixMap, key, place_key};
+use crate::archive::{Archive, MixMap, place_key};
 use crate::fault::Fault;
 use crate::findings::Findings;
 use crate::insn::{Insn, Reg};
 use crate::join::Bounds;
-use crate::path::{Needs, Path};
+use crate::path::{Label, Needs, Path};
 use crate::program::Summary;
 use crate::proven::Proven;
 use crate::record::Record;
@@ -91,6 +94,9 @@ impl Success {
     }
 }
 
+/// A fault, the instruction that it is at, and the state there.
+type Stop = (Box<Fault>, usize, Box<State>);
+
 #[derive(Debug)]
 enum Work {
     /// A way of a branch not taken yet.
@@ -109,12 +115,15 @@ enum Work {
         deadline: u64,
         bytes: usize,
     },
+    /// The next iteration of a loop follows when this one's paths, above, are followed.
+    Gather(Gathering),
 }
 
 impl Work {
     fn bytes(&self) -> usize {
         match self {
             Self::Way { bytes, .. } | Self::Close { bytes } | Self::Joined { bytes, .. } => *bytes,
+            Self::Gather(_) => STATE_BYTES,
         }
     }
 }
@@ -131,6 +140,10 @@ pub(crate) struct Explorer<'a> {
     /// Open checkpoints by fingerprint.
     fingerprints: MixMap<u64, u32>,
     bounds: Option<Bounds>,
+    /// Where in the work iterations are gathered, outermost first.
+    gatherings: Vec<usize>,
+    /// Heads of loops of which iterations are merged from the start.
+    hot: MixMap<usize, ()>,
     failed_joins: MixMap<usize, u32>,
     processed: u64,
     /// When the innermost joined exploration is given up.
@@ -152,6 +165,8 @@ impl<'a> Explorer<'a> {
             trail: Vec::new(),
             fingerprints: MixMap::default(),
             bounds: None,
+            gatherings: Vec::new(),
+            hot: MixMap::default(),
             failed_joins: MixMap::default(),
             processed: 0,
             deadline: limits.instructions,
@@ -169,18 +184,22 @@ impl<'a> Explorer<'a> {
 
     pub(crate) fn run(mut self) -> Result<Success, Failure> {
         let mut state = self.entry();
-        self.path.push(&mut state, 0, 0, false);
+        self.path.push(&mut state, Label::ROOT);
         // Whether the state has arrived where it is already.
         let mut arrived = false;
         loop {
-            if let Err((fault, at)) = self.follow(&mut state, arrived) {
-                state = self.fall_back(fault, at, state)?;
-                arrived = true;
-                continue;
-            }
-            match self.next_way() {
-                Some(next) => (state, arrived) = (next, false),
-                None => break,
+            let followed = self.follow(&mut state, arrived);
+            let next = match followed {
+                Ok(()) => self.next_way(),
+                Err((fault, at)) => Err((fault, at, Box::new(state))),
+            };
+            match next {
+                Ok(Some(next)) => (state, arrived) = next,
+                Ok(None) => break,
+                Err((fault, at, failed)) => {
+                    state = self.fall_back(fault, at, *failed)?;
+                    arrived = true;
+                }
             }
         }
         let worst_case = self.path.open().first().map_or(0, |root| root.tail);
@@ -333,30 +352,65 @@ impl<'a> Explorer<'a> {
         Some(work)
     }
 
-    /// Closes what is proven, and takes the next way.
-    fn next_way(&mut self) -> Option<State> {
+    /// Closes what is proven, and takes the next way, with whether it has arrived where it is.
+    fn next_way(&mut self) -> Result<Option<(State, bool)>, Stop> {
         loop {
-            match self.pop_work()? {
-                Work::Way {
+            match self.pop_work() {
+                None => return Ok(None),
+                Some(Work::Way {
                     state, trail, last, ..
-                } => {
+                }) => {
                     self.trail.truncate(trail);
                     self.trail.extend(last);
-                    return Some(*state);
+                    return Ok(Some((*state, false)));
                 }
-                Work::Close { .. } => {
-                    if let Some(mut open) = self.path.pop() {
-                        self.forget_fingerprint(open.fingerprint);
-                        if self.record.is_some() {
-                            open.needs = Needs::EVERYTHING;
-                        }
-                        let place = place_key(&open.state);
-                        self.archive.add(Proven::new(&open), place);
+                Some(Work::Close { .. }) => self.close(),
+                Some(Work::Joined { .. }) => self.restore_deadline(),
+                Some(Work::Gather(gathering)) => {
+                    self.gatherings.pop();
+                    let next = self
+                        .next_iteration(gathering)
+                        .map_err(|(fault, state)| (fault, state.at, state))?;
+                    if let Some(state) = next {
+                        return Ok(Some((state, true)));
                     }
                 }
-                Work::Joined { .. } => self.restore_deadline(),
             }
         }
+    }
+
+    /// The last checkpoint is proven, unless some path behind it waits to be followed.
+    fn close(&mut self) {
+        let Some(mut open) = self.path.pop() else {
+            return;
+        };
+        self.forget_fingerprint(open.fingerprint);
+        if open.left_open {
+            return;
+        }
+        if self.record.is_some() {
+            open.needs = Needs::EVERYTHING;
+        }
+        let place = place_key(&open.state);
+        self.archive.add(Proven::new(&open), place);
+    }
+
+    /// Takes work back that is not done; a joined state's is returned.
+    fn drop_work(&mut self) -> Option<Work> {
+        let work = self.pop_work()?;
+        match &work {
+            Work::Close { .. } => {
+                if let Some(open) = self.path.drop_last() {
+                    self.forget_fingerprint(open.fingerprint);
+                }
+            }
+            Work::Joined { .. } => self.restore_deadline(),
+            Work::Gather(_) => {
+                self.gatherings.pop();
+            }
+            Work::Way { .. } => {}
+        }
+        Some(work)
     }
 
     fn forget_fingerprint(&mut self, fingerprint: u64) {
@@ -380,11 +434,8 @@ impl<'a> Explorer<'a> {
     /// outside of those is final, and so is an exhausted budget.
     fn fall_back(&mut self, fault: Box<Fault>, at: usize, state: State) -> Result<State, Failure> {
         let exhausted = self.processed > self.limits.instructions;
-        let joined = self
-            .work
-            .iter()
-            .any(|work| matches!(work, Work::Joined { .. }));
-        if exhausted || !joined {
+        let is_joined = |work: &Work| matches!(work, Work::Joined { .. });
+        if exhausted || !self.work.iter().any(is_joined) {
             return Err(Failure {
                 fault,
                 at,
@@ -392,41 +443,16 @@ impl<'a> Explorer<'a> {
                 state: Some(state),
             });
         }
-        loop {
-            match self.pop_work() {
-                Some(Work::Close { .. }) => {
-                    if let Some(open) = self.path.drop_last() {
-                        self.forget_fingerprint(open.fingerprint);
-                    }
-                }
-                Some(Work::Joined { exact, trail, .. }) => {
-                    self.trail.truncate(trail);
-                    self.restore_deadline();
-                    *self.failed_joins.entry(exact.at).or_default() += 1;
-                    let mut exact = *exact;
-                    let key = key(&exact);
-                    let pushed = self.open_checkpoint(&mut exact, key, false);
-                    return match pushed {
-                        Ok(()) => Ok(exact),
-                        Err(fault) => Err(Failure {
-                            fault,
-                            at: exact.at,
-                            trail: std::mem::take(&mut self.trail),
-                            state: Some(exact),
-                        }),
-                    };
-                }
-                Some(Work::Way { .. }) => {}
-                None => {
-                    return Err(Failure {
-                        fault,
-                        at,
-                        trail: std::mem::take(&mut self.trail),
-                        state: Some(state),
-                    });
-                }
+        let mut state = state;
+        while let Some(work) = self.drop_work() {
+            if let Work::Joined { exact, trail, .. } = work {
+                self.trail.truncate(trail);
+                *self.failed_joins.entry(exact.at).or_default() += 1;
+                state = *exact;
+                break;
             }
         }
+        Ok(state)
     }
 }
 

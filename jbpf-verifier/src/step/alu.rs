@@ -36,6 +36,7 @@ impl Step<'_> {
             (Kind::Number(num), Width::W32) if num.number.umax() > u64::from(u32::MAX) => {
                 self.path.need(Need::Shape, places);
                 let number = num.number.truncate(4);
+                self.keep_remainder(num, places);
                 let low = self.low_half(num.link, number);
                 self.set(dst, Kind::Number(low), places);
             }
@@ -73,27 +74,30 @@ impl Step<'_> {
         if !link.exists() {
             return Num::new(number);
         }
-        // Of a number that is at most what is left of the region, and not negative, the low half is
-        // so too.
-        let facts = &self.state.facts;
-        let remainder = facts
-            .remainders
-            .iter()
-            .find(|r| whole.distance == 0 && r.number == whole.id)
-            .map(|remainder| Remainder {
-                number: link.id,
-                ..*remainder
-            });
-        if let Some(remainder) = remainder.filter(|r| !facts.remainders.contains(r))
-            && let Some((known, places)) = self.state.linked(whole)
-            && known.smin() >= 0
-        {
-            self.state.add_remainder(remainder, places);
-        }
         Num {
             number,
             link,
             part: Part::Low(whole),
+        }
+    }
+
+    /// Of a number that is at most what is left of the region, and not negative, the low half is so
+    /// too, sign-extended or not. `places` are what the number was made of.
+    fn keep_remainder(&mut self, num: &Num, places: Places) {
+        let mut remainders = self.state.facts.remainders.iter();
+        let of_whole = |r: &&Remainder| num.link.distance == 0 && r.number == num.link.id;
+        let Some(whole) = remainders.find(of_whole).copied() else {
+            return;
+        };
+        if !num.link.exists() || num.number.smin() < 0 {
+            return;
+        }
+        for half in [self.ids.low_half(num.link), self.ids.signed_half(num.link)] {
+            let remainder = Remainder {
+                number: half.id,
+                ..whole
+            };
+            self.state.add_remainder(remainder, places);
         }
     }
 
@@ -110,6 +114,9 @@ impl Step<'_> {
         let number = Number::from(num.number.scalar().movsx(bits, width));
         let num = if number == num.number {
             num
+        } else if bits == 32 && width == Width::W64 {
+            self.keep_remainder(&num, places);
+            Num::linked(number, self.ids.signed_half(num.link))
         } else {
             Num::new(number)
         };
@@ -145,9 +152,15 @@ impl Step<'_> {
                 Kind::constant(0)
             }
             (Kind::Number(a), Kind::Number(b)) => {
+                if op == AluOp::Lsh {
+                    self.keep_remainder(a, places);
+                }
                 let (num, further) = self.result(op, width, a, b);
                 self.set(dst, Kind::Number(num), places | further);
                 return Ok(());
+            }
+            (Kind::Pointer(a), Kind::Pointer(b)) if op == AluOp::Sub => {
+                return self.difference(width, dst, a, b, places);
             }
             (Kind::Pointer(pointer), _) if width == Width::W32 => {
                 return Err(self.narrow_arithmetic(dst, pointer));
@@ -164,9 +177,6 @@ impl Step<'_> {
             (Kind::Pointer(pointer), Kind::Number(num)) if op == AluOp::Sub => {
                 let number = Number::alu(AluOp::Sub, Width::W64, &Number::ZERO, &num.number);
                 self.moved(dst, pointer, &Num::new(number), None)?
-            }
-            (Kind::Pointer(a), Kind::Pointer(b)) if op == AluOp::Sub => {
-                return self.difference(dst, a, b, places);
             }
             (Kind::Pointer(pointer), _) => return Err(self.no_arithmetic(dst, pointer)),
             (_, Kind::Pointer(pointer)) => {
@@ -205,7 +215,14 @@ impl Step<'_> {
     }
 
     /// The distance between two pointers into one object.
-    fn difference(&mut self, dst: Reg, a: &Pointer, b: &Pointer, places: Places) -> Checked<()> {
+    fn difference(
+        &mut self,
+        width: Width,
+        dst: Reg,
+        a: &Pointer,
+        b: &Pointer,
+        places: Places,
+    ) -> Checked<()> {
         if a.or_null || b.or_null {
             return Err(Fault::new(
                 Code::PointerArithmetic,
@@ -223,22 +240,19 @@ impl Step<'_> {
             };
             variable.add_constant(a.offset.wrapping_sub(b.offset))
         };
-        match (a.space, b.space) {
+        let mut places = places;
+        let num = match (a.space, b.space) {
             (Space::RegionEnd, Space::Region) => {
-                let places =
-                    places | self.state.range_places(0) | self.state.range_places(b.variable_id);
-                let num = self.remainder(a, b);
-                self.set(dst, Kind::Number(num), places);
+                places |= self.state.range_places(0) | self.state.range_places(b.variable_id);
+                self.remainder(a, b)
             }
-            (Space::Region, Space::RegionEnd) => {
-                self.set(dst, Kind::number(Number::unknown()), places);
-            }
+            (Space::Region, Space::RegionEnd) => Num::new(Number::unknown()),
             (left, right)
                 if left == right
                     && a.object == b.object
                     && !matches!(left, Space::Map { .. } | Space::Released { .. }) =>
             {
-                self.set(dst, Kind::number(distance(a, b)), places);
+                Num::new(distance(a, b))
             }
             (left, right) => {
                 return Err(Fault::new(
@@ -250,7 +264,14 @@ impl Step<'_> {
                     ),
                 ));
             }
-        }
+        };
+        let num = if width == Width::W32 {
+            self.keep_remainder(&num, places);
+            self.low_half(num.link, num.number.truncate(4))
+        } else {
+            num
+        };
+        self.set(dst, Kind::Number(num), places);
         Ok(())
     }
 
@@ -343,21 +364,26 @@ impl Step<'_> {
     /// A number shifted left by 32 and back: `number`, which is the whole one again if that was small
     /// enough, and its low half otherwise.
     fn shifted_back(&mut self, op: AluOp, whole: Link, number: Number) -> (Num, Places) {
-        let Some((known, places)) = self.state.linked(whole) else {
-            return (Num::new(number), Places::NONE);
+        let is_low = op == AluOp::Rsh;
+        let (known, places) = match self.state.linked(whole) {
+            Some((known, places)) => (Some(known), places),
+            None => (None, Places::NONE),
         };
-        let fits = if op == AluOp::Rsh {
-            known.umax() <= u64::from(u32::MAX)
-        } else {
-            known.smin() >= i64::from(i32::MIN) && known.smax() <= i64::from(i32::MAX)
+        let fits = |known: &Number| {
+            if is_low {
+                known.umax() <= u64::from(u32::MAX)
+            } else {
+                known.smin() >= i64::from(i32::MIN) && known.smax() <= i64::from(i32::MAX)
+            }
         };
-        let num = if fits {
-            Num::linked(known.narrowed(&number), whole)
-        } else if op == AluOp::Rsh {
-            let number = number.narrowed(&known.truncate(4));
-            self.low_half(whole, number)
-        } else {
-            Num::new(number)
+        let num = match known {
+            Some(known) if fits(&known) => Num::linked(known.narrowed(&number), whole),
+            Some(known) if is_low => {
+                let number = number.narrowed(&known.truncate(4));
+                self.low_half(whole, number)
+            }
+            _ if is_low => self.low_half(whole, number),
+            _ => Num::linked(number, self.ids.signed_half(whole)),
         };
         (num, places)
     }

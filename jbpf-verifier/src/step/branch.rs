@@ -289,10 +289,14 @@ impl Step<'_> {
         };
         // Where pointer <= end, `range` bytes are behind the variable; where it is less, one more.
         let range = pointer.offset.saturating_sub(end.offset);
-        let at_most = |state: &mut State| state.learn_range(pointer.variable_id, range, places);
-        let less = |state: &mut State| {
-            state.learn_range(pointer.variable_id, range.saturating_add(1), places)
+        let least = pointer.variable.smin();
+        let learn = |state: &mut State, range: i64| {
+            state.learn_range(pointer.variable_id, range, places);
+            // What is there behind the variable is there behind its smallest value.
+            state.learn_range(0, least.saturating_add(range), places);
         };
+        let at_most = |state: &mut State| learn(state, range);
+        let less = |state: &mut State| learn(state, range.saturating_add(1));
         let nothing = |_: &mut State| ();
         match cond {
             JumpCond::Lt | JumpCond::Slt => self.undecided(jump, &less, &nothing),

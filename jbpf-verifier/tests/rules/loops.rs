@@ -110,9 +110,8 @@ fn a_retry_loop_is_fast() {
 }
 
 /// Three counters, each taken further by some steps: some 2.8 million states if each were told apart.
-#[test]
-fn counters_that_do_not_decide_the_exit_are_joined() {
-    let verified = accepted(
+fn histogram(after: &str) -> jbpf_verifier::VerifiedProgram {
+    accepted(&format!(
         "
             .map m array key 4 value 1024 entries 1
             mov r6, 0
@@ -143,29 +142,87 @@ fn counters_that_do_not_decide_the_exit_are_joined() {
             add r2, 1
             jlt r2, 255, again
             mov r0, 0
-            jgt r3, 16, one
-            add r0, 1
-        one:
-            jgt r4, 16, two
-            add r0, 2
-        two:
-            jgt r5, 16, three
-            add r0, 4
-        three:
+            {after}
+        out:
             exit
         none:
             mov r0, 0
             exit
+        "
+    ))
+}
+
+#[test]
+fn iterations_are_merged_where_their_paths_multiply() {
+    let with_constants = "
+        jgt r3, 16, one
+        add r0, 1
+    one:
+        jgt r4, 16, two
+        add r0, 2
+    two:
+        jgt r5, 16, out
+        add r0, 4
+    ";
+    let with_each_other = "
+        jgt r3, r4, one
+        add r0, 1
+    one:
+        jgt r4, r5, two
+        add r0, 2
+    two:
+        jgt r5, r3, out
+        add r0, 4
+    ";
+    // No more than 255 counts, each.
+    let as_index = "
+        add r6, r3
+        jgt r6, 255, bad
+        ja out
+    bad:
+        ldxdw r0, [r0]
+    ";
+    for after in [with_constants, with_each_other, as_index] {
+        let verified = histogram(after);
+        let summary = verified.summary();
+        assert!(summary.processed < 30_000, "{summary:?}");
+        // 255 times the longest way through the body, and what is around.
+        let worst = summary.worst_case_instructions;
+        assert!((255 * 8..255 * 8 + 30).contains(&worst), "{worst}");
+    }
+}
+
+#[test]
+fn nested_loops_are_merged_inside_each_other() {
+    let verified = accepted(
+        "
+            mov r0, 0
+            mov r2, 0
+            mov r6, 0
+            mov r7, 0
+        outer:
+            mov r3, 0
+        inner:
+            ldxw r4, [r1+24]
+            jset r4, 1, even
+            add r6, 1
+            ja counted
+        even:
+            add r7, 1
+        counted:
+            add r3, 1
+            jlt r3, 20, inner
+            add r2, 1
+            jlt r2, 20, outer
+            jgt r6, r7, more
+            mov r0, 1
+        more:
+            exit
         ",
     );
-    assert!(
-        verified.summary().processed < 300_000,
-        "{:?}",
-        verified.summary()
-    );
-    // 255 times the longest way through the body, and what is around.
-    let worst = verified.summary().worst_case_instructions;
-    assert!((255 * 8..255 * 10).contains(&worst), "{worst}");
+    let summary = verified.summary();
+    assert!(summary.processed < 30_000, "{summary:?}");
+    assert!(summary.worst_case_instructions < 20 * (20 * 7 + 4) + 20);
 }
 
 #[test]

@@ -115,6 +115,23 @@ fn a_variable_offset_is_proven_by_its_own_comparison() {
 }
 
 #[test]
+fn what_is_behind_an_offset_is_behind_its_smallest_value() {
+    let with = |least| {
+        with_region(&format!(
+            "
+                mov r5, r2
+                add r5, r4
+                jgt r5, r3, out
+                jlt r4, {least}, out
+                ldxdw r0, [r2]
+            "
+        ))
+    };
+    accepted(&with(8));
+    rejected(Code::RegionOutOfBounds, &with(7));
+}
+
+#[test]
 fn an_offset_that_could_wrap_proves_nothing() {
     rejected(
         Code::Unbounded,
@@ -155,6 +172,23 @@ fn the_length_as_a_number_proves_as_well() {
     accepted(&with_region(
         "mov r5, r3\nsub r5, r2\nmov32 r5, r5\njlt r5, 8, out\nldxdw r0, [r2]",
     ));
+    // Compilers subtract in 32 bits where the length is one of those, and sign-extend by shifts.
+    accepted(&with_region(
+        "mov r5, r3\nsub32 r5, r2\njlt32 r5, 8, out\nldxdw r0, [r2]",
+    ));
+    accepted(&with_region(
+        "mov r5, r3\nsub r5, r2\nlsh r5, 32\narsh r5, 32\njslt r5, 8, out\nldxdw r0, [r2]",
+    ));
+    accepted(&with_region(
+        "mov r5, r3\nsub r5, r2\nmovsx32 r5, r5\njslt r5, 8, out\nldxdw r0, [r2]",
+    ));
+    // Of a pointer that may be behind the end, a half proves nothing.
+    rejected(
+        Code::RegionOutOfBounds,
+        &with_region(
+            "mov r6, r2\nadd r6, 16\nmov r5, r3\nsub r5, r6\nmov32 r5, r5\njlt r5, 8, out\nldxdw r0, [r6]",
+        ),
+    );
     // The other way round it is not.
     rejected(
         Code::RegionOutOfBounds,

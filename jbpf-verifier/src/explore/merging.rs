@@ -1,0 +1,172 @@
+//! Loops whose iterations are merged.
+//!
+//! Where the paths through a loop multiply, iterations are explored one by one: all paths through
+//! one are followed to the loop's head, where they wait; when none is left, the smallest state that
+//! covers them goes on with the next. So a loop of 255 iterations with three ways through its body is
+//! 255 states, not 3^255, and the number of an iteration is as exact as before, because every path
+//! that waits has run the same number of them. What the merged states cannot prove is tried again
+//! with exact ones.
+
+use std::hash::Hasher;
+
+use super::{Explorer, Work, bytes};
+use crate::archive::{Mix, key};
+use crate::fault::Fault;
+use crate::hull::hull;
+use crate::path::Open;
+use crate::state::State;
+
+/// An iteration that is explored, and what came out of it.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    /// The loop, with the calls and the iterations of other loops around it.
+    instance: u64,
+    frame: u8,
+    head: u32,
+    /// The iteration.
+    count: u32,
+    /// Index of the checkpoint that the iteration began at, or the last one before.
+    open: usize,
+    trail: usize,
+    /// Covers every path that has come to the next iteration.
+    next: Option<Box<State>>,
+}
+
+/// Names a loop together with the calls and the iterations of the loops around it. The state is at
+/// its head.
+pub(super) fn instance(state: &State) -> u64 {
+    let mut hash = Mix::default();
+    hash.write_usize(state.at);
+    for (_, frame) in state.frames() {
+        hash.write_usize(frame.call);
+    }
+    let around = state.loops.len().saturating_sub(1);
+    for iteration in state.loops.iter().take(around) {
+        hash.write_u64(u64::from(iteration.head) << 32 | u64::from(iteration.count));
+    }
+    hash.finish()
+}
+
+impl Explorer<'_> {
+    /// Whether a state, at the head of a loop, is left waiting for the next iteration.
+    pub(super) fn gather(&mut self, state: &State) -> bool {
+        if self.gatherings.is_empty() {
+            return false;
+        }
+        let instance = instance(state);
+        let Some(count) = state.loops.last().map(|iteration| iteration.count) else {
+            return false;
+        };
+        let is_waiting = |at: &&usize| {
+            matches!(self.work.get(**at), Some(Work::Gather(gathering))
+                if gathering.instance == instance && gathering.count + 1 == count)
+        };
+        let waiting = self.gatherings.iter().rev().find(is_waiting).copied();
+        let waiting = waiting.and_then(|at| self.work.get_mut(at));
+        let Some(Work::Gather(gathering)) = waiting else {
+            return false;
+        };
+        let rebased = self.path.rebased(state, gathering.open);
+        let next = match &gathering.next {
+            None => rebased,
+            Some(next) => match hull(next, &rebased, &mut self.ids) {
+                Some(next) => next,
+                None => return false,
+            },
+        };
+        gathering.next = Some(Box::new(next));
+        let open = gathering.open;
+        self.path.leave_open(open);
+        true
+    }
+
+    /// Whether a state is inside of the innermost loop whose iterations are merged.
+    pub(super) fn is_merging(&self, state: &State) -> bool {
+        let last = self.gatherings.last().and_then(|at| self.work.get(*at));
+        matches!(last, Some(Work::Gather(gathering)) if state
+            .loops
+            .iter()
+            .any(|l| (l.frame, l.head) == (gathering.frame, gathering.head)))
+    }
+
+    /// Begins to merge at the state, which has just passed a checkpoint at a loop's head.
+    pub(super) fn start_merging(&mut self, state: &State) -> Result<(), Box<Fault>> {
+        let deadline = self.joined_deadline(state.at);
+        self.push_work(Work::Joined {
+            bytes: bytes(state),
+            exact: Box::new(state.clone()),
+            trail: self.trail.len(),
+            deadline,
+        })?;
+        self.deadline = deadline;
+        self.push_gathering(state)
+    }
+
+    /// Goes back to where the loop was entered, to merge from there; whether that is known.
+    pub(super) fn rewind(&mut self, state: &mut State) -> bool {
+        let instance = instance(state);
+        let entered = |open: &Open| open.state.at == state.at && open.instance == instance;
+        let Some(first) = self.path.open().iter().position(entered) else {
+            return false;
+        };
+        while self.path.open().len() > first + 1 && self.drop_work().is_some() {}
+        // What is left above the checkpoint comes after it as well.
+        while !matches!(self.work.last(), Some(Work::Close { .. }) | None) {
+            self.drop_work();
+        }
+        let Some((resumed, trail)) = self.path.resumed() else {
+            return false;
+        };
+        *state = resumed;
+        self.trail.truncate(trail);
+        true
+    }
+
+    fn push_gathering(&mut self, state: &State) -> Result<(), Box<Fault>> {
+        let (frame, head, count) = state
+            .loops
+            .last()
+            .map_or((0, 0, 0), |l| (l.frame, l.head, l.count));
+        self.gatherings.push(self.work.len());
+        self.push_work(Work::Gather(Gathering {
+            instance: instance(state),
+            frame,
+            head,
+            count,
+            open: self.path.open().len().saturating_sub(1),
+            trail: self.trail.len(),
+            next: None,
+        }))
+    }
+
+    /// The next iteration of a loop, after all paths through one were followed; `None` when there is
+    /// none, or when it is proven already.
+    pub(super) fn next_iteration(
+        &mut self,
+        gathering: Gathering,
+    ) -> Result<Option<State>, (Box<Fault>, Box<State>)> {
+        let Some(next) = gathering.next else {
+            return Ok(None);
+        };
+        let mut state = *next;
+        self.trail.truncate(gathering.trail);
+        state.forget_unused();
+        let key = key(&state);
+        if let Some(proven) = self.archive.covering(&state, key) {
+            proven.pass_needs(&state, &mut self.path);
+            self.path.reach_end(state.cost.saturating_add(proven.tail));
+            return Ok(None);
+        }
+        let begun = self.begin_iteration(&mut state, key);
+        begun.map_err(|fault| (fault, Box::new(state.clone())))?;
+        Ok(Some(state))
+    }
+
+    fn begin_iteration(&mut self, state: &mut State, key: u64) -> Result<(), Box<Fault>> {
+        if self.is_far(state) {
+            self.check_progress(state)?;
+            self.open_checkpoint(state, key, true)?;
+        }
+        self.push_gathering(state)
+    }
+}

@@ -1,0 +1,215 @@
+//! The smallest state that covers two.
+//!
+//! What both hold stays; numbers become ranges that hold both; where one has a number and the other a
+//! pointer, nothing that may be read is left.
+
+use std::rc::Rc;
+
+use crate::insn::Reg;
+use crate::number::Number;
+use crate::stack::{Cell, Stack};
+use crate::state::{Frame, RegionFacts, State};
+use crate::value::{Ids, Kind, Link, Num, Part, Places, Pointer, Source, Space, Value};
+
+/// A state that covers both, which are of one segment, or `None` if other calls led to them.
+pub(crate) fn hull(a: &State, b: &State, ids: &mut Ids) -> Option<State> {
+    let calls = |state: &State| -> Vec<usize> { state.frames().map(|(_, f)| f.call).collect() };
+    if a.at != b.at || a.segment != b.segment || calls(a) != calls(b) {
+        return None;
+    }
+    let mut both = a.clone();
+    both.cost = a.cost.max(b.cost);
+    both.steps = a.steps.max(b.steps);
+    both.branches = a.branches.max(b.branches);
+    both.facts = Rc::new(facts(a, b));
+    for (depth, other) in b.frames() {
+        let own = a.frame(depth)?;
+        // Frames that neither has touched since are the same.
+        if !std::ptr::eq(own, other) {
+            let joined = Hull {
+                depth,
+                segment: a.segment,
+                ids: &mut *ids,
+            }
+            .frame(own, other);
+            *both.frame_mut(depth)? = joined;
+        }
+    }
+    Some(both)
+}
+
+fn facts(a: &State, b: &State) -> RegionFacts {
+    let places = |state: &State, source: Source, own| source.places(state.segment, own);
+    let joined =
+        |x: Source, y: Source, own| Source::new(a.segment, places(a, x, own) | places(b, y, own));
+    let ranges = a.facts.ranges.iter().filter_map(|(id, range)| {
+        let other = b.facts.range(*id)?;
+        Some((*id, other.min(*range)))
+    });
+    let remainders = a.facts.remainders.iter().copied();
+    RegionFacts {
+        size: a.facts.size.min(b.facts.size),
+        size_source: joined(a.facts.size_source, b.facts.size_source, Places::REGION),
+        ranges: ranges.collect(),
+        remainders: remainders
+            .filter(|remainder| b.facts.remainders.contains(remainder))
+            .collect(),
+        ranges_source: joined(a.facts.ranges_source, b.facts.ranges_source, Places::RANGES),
+    }
+}
+
+struct Hull<'i> {
+    depth: usize,
+    segment: u32,
+    ids: &'i mut Ids,
+}
+
+impl Hull<'_> {
+    fn frame(&mut self, a: &Frame, b: &Frame) -> Frame {
+        let mut frame = a.clone();
+        for reg in Reg::WRITABLE {
+            let own = Places::register(self.depth, reg);
+            frame.registers[reg] = self.value(&a.registers[reg], &b.registers[reg], own);
+        }
+        frame.stack = self.stack(&a.stack, &b.stack);
+        frame
+    }
+
+    fn value(&mut self, a: &Value, b: &Value, own: Places) -> Value {
+        let places = a.source.places(self.segment, own) | b.source.places(self.segment, own);
+        Value {
+            kind: self.kind(&a.kind, &b.kind),
+            source: Source::new(self.segment, places),
+            origin: a.origin,
+        }
+    }
+
+    fn kind(&mut self, a: &Kind, b: &Kind) -> Kind {
+        match (a, b) {
+            (Kind::Number(a), Kind::Number(b)) => {
+                let number = a.number.join(&b.number);
+                let constant = number.as_constant().is_some();
+                Kind::Number(Num {
+                    number,
+                    link: if a.link == b.link && !constant {
+                        a.link
+                    } else {
+                        Link::NONE
+                    },
+                    part: if a.part == b.part && !constant {
+                        a.part
+                    } else {
+                        Part::None
+                    },
+                })
+            }
+            (Kind::Pointer(a), Kind::Pointer(b)) => self.pointer(a, b),
+            (Kind::Bytes, Kind::Bytes) => Kind::Bytes,
+            _ => Kind::Uninit,
+        }
+    }
+
+    fn pointer(&mut self, a: &Pointer, b: &Pointer) -> Kind {
+        if a.space != b.space {
+            return Kind::Uninit;
+        }
+        let same_object = a.object == b.object;
+        let movable = !matches!(
+            a.space,
+            Space::Context | Space::RegionEnd | Space::Map { .. } | Space::Released { .. }
+        );
+        let mut pointer = a.clone();
+        pointer.or_null = a.or_null || b.or_null;
+        if !same_object {
+            pointer.object = self.ids.fresh();
+        }
+        let same_place = a.offset == b.offset && a.variable_id == b.variable_id;
+        if same_place {
+            let variable = a.variable.join(&b.variable);
+            return Kind::Pointer(pointer.with_variable(variable, a.variable_id));
+        }
+        if !movable {
+            return Kind::Uninit;
+        }
+        let from_start = |pointer: &Pointer| pointer.variable.add_constant(pointer.offset);
+        let variable: Number = from_start(a).join(&from_start(b));
+        pointer.offset = 0;
+        Kind::Pointer(pointer.with_variable(variable, self.ids.fresh()))
+    }
+
+    fn stack(&mut self, a: &Stack, b: &Stack) -> Stack {
+        if a.is_same(b) {
+            return a.clone();
+        }
+        let mut joined = Stack::default();
+        for cell in a.cells() {
+            if let Some(value) = self.cell(cell, b) {
+                joined.write(self.depth, cell.start, cell.end, value);
+            }
+        }
+        // A gap says that no pointer is there, so that those of the other must not become one.
+        for cell in b.cells() {
+            let torn = matches!(cell.value.kind, Kind::Pointer(_) | Kind::Uninit);
+            let kept = joined
+                .overlapping(cell.start, cell.end)
+                .first()
+                .is_some_and(|kept| {
+                    kept.start == cell.start && matches!(kept.value.kind, Kind::Pointer(_))
+                });
+            if torn && !kept {
+                let value = self.torn(&cell.value, a, cell.start, cell.end);
+                joined.write(self.depth, cell.start, cell.end, value);
+            }
+        }
+        joined
+    }
+
+    fn torn(&self, value: &Value, other: &Stack, start: i32, end: i32) -> Value {
+        let own = Places::stack(self.depth, start, end);
+        let places = value.source.places(self.segment, own)
+            | other.places(self.depth, self.segment, start, end);
+        Value {
+            kind: Kind::Uninit,
+            source: Source::new(self.segment, places),
+            origin: value.origin,
+        }
+    }
+
+    /// What is left of a cell beside what the other stack holds in its place; nothing when it may be
+    /// unwritten there.
+    fn cell(&mut self, cell: &Cell, other: &Stack) -> Option<Value> {
+        let (start, end) = (cell.start, cell.end);
+        let own = Places::stack(self.depth, start, end);
+        if let [theirs] = other.overlapping(start, end)
+            && theirs.start == start
+            && theirs.end == end
+        {
+            let value = self.value(&cell.value, &theirs.value, own);
+            let mixed = value.kind == Kind::Uninit
+                && matches!(cell.value.kind, Kind::Number(_) | Kind::Bytes)
+                && matches!(theirs.value.kind, Kind::Number(_) | Kind::Bytes);
+            return Some(Value {
+                kind: if mixed { Kind::Bytes } else { value.kind },
+                ..value
+            });
+        }
+        if matches!(cell.value.kind, Kind::Pointer(_) | Kind::Uninit) {
+            return Some(self.torn(&cell.value, other, start, end));
+        }
+        other.check_readable(start, end).ok()?;
+        let places = cell.value.source.places(self.segment, own)
+            | other.places(self.depth, self.segment, start, end);
+        let kind = match &cell.value.kind {
+            Kind::Number(num) => {
+                let theirs = other.number(start, (end - start) as u8).ok()?;
+                Kind::number(num.number.join(&theirs.number))
+            }
+            _ => Kind::Bytes,
+        };
+        Some(Value {
+            kind,
+            source: Source::new(self.segment, places),
+            origin: cell.value.origin,
+        })
+    }
+}
