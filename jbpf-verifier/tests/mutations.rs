@@ -80,10 +80,8 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "a state proves others before it is proven itself",
-        before: "let fingerprint = fingerprint(state);
-        self.path.push(state, key, fingerprint, joined);",
-        after: "let fingerprint = fingerprint(state);
-        self.path.push(state, key, fingerprint, joined);
+        before: "self.path.push(state, label);",
+        after: "self.path.push(state, label);
         if let Some(open) = self.path.open().last() {
             let place = crate::archive::place_key(&open.state);
             self.archive.add(crate::proven::Proven::new(open), place);
@@ -101,8 +99,8 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "a comparison with data_end proves a byte too many",
-        before: "let at_most = |state: &mut State| state.learn_range(pointer.variable_id, range, places);",
-        after: "let at_most = |state: &mut State| state.learn_range(pointer.variable_id, range + 1, places);",
+        before: "let at_most = |state: &mut State| learn(state, range);",
+        after: "let at_most = |state: &mut State| learn(state, range + 1);",
     },
     Mutation {
         name: "a check for null is one of every pointer",
