@@ -87,6 +87,14 @@ impl Number {
         }
     }
 
+    /// The bits that are set in some of the numbers, or may be.
+    pub(crate) fn possible_bits(&self) -> u64 {
+        match self {
+            Self::Constant(value) => *value,
+            Self::Range(scalar) => scalar.tnum().max(),
+        }
+    }
+
     /// Whether every number is a multiple of `align`, a power of two.
     pub(crate) fn is_multiple_of(&self, align: u64) -> bool {
         match self {

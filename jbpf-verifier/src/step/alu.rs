@@ -174,6 +174,13 @@ impl Step<'_> {
             (Kind::Number(num), Kind::Pointer(pointer)) if op == AluOp::Add => {
                 self.moved(rhs.reg().unwrap_or(dst), pointer, num, Some(dst))?
             }
+            (Kind::Pointer(pointer), Kind::Number(num)) if op == AluOp::Or => {
+                self.pointer_or(dst, pointer, num, rhs.reg(), places)?
+            }
+            (Kind::Number(num), Kind::Pointer(pointer)) if op == AluOp::Or => {
+                let reg = rhs.reg().unwrap_or(dst);
+                self.pointer_or(reg, pointer, num, Some(dst), places)?
+            }
             (Kind::Pointer(pointer), Kind::Number(num)) if op == AluOp::Sub => {
                 let number = Number::alu(AluOp::Sub, Width::W64, &Number::ZERO, &num.number);
                 self.moved(dst, pointer, &Num::new(number), None)?
@@ -212,6 +219,33 @@ impl Step<'_> {
             }
         }
         Ok(Kind::Pointer(pointer.moved(&num, || self.ids.fresh())))
+    }
+
+    /// A pointer with bits of a number set, which compilers write for a sum when they know those bits
+    /// of the address to be zero.
+    fn pointer_or(
+        &mut self,
+        reg: Reg,
+        pointer: &Pointer,
+        num: &Num,
+        by: Option<Reg>,
+        places: Places,
+    ) -> Checked<Kind> {
+        let Some(align) = self.subject.alignment(pointer.space) else {
+            return Err(self.no_arithmetic(reg, pointer));
+        };
+        let offset = pointer.variable.add_constant(pointer.offset);
+        let set = num.number.possible_bits();
+        if set >= align || set & offset.possible_bits() != 0 {
+            return Err(self.no_arithmetic(reg, pointer).obligation(format!(
+                "sets bits {set:#x} of {}; {} starts at a multiple of {align}",
+                self.pointer(pointer),
+                self.target(pointer.space)
+            )));
+        }
+        // Other numbers might set a bit that is set already.
+        self.path.need(Need::Exact, places);
+        self.moved(reg, pointer, num, by)
     }
 
     /// The distance between two pointers into one object.
@@ -453,11 +487,12 @@ impl Step<'_> {
     }
 }
 
-/// The link of a sum or difference with a constant, where it does not wrap in its width.
+/// The link of a sum or difference with a constant, where it does not wrap in its width. Setting bits
+/// that are zero is adding them.
 fn moved_link(op: AluOp, width: Width, a: &Num, b: &Num) -> Link {
     let (num, by) = match (op, a.number.as_constant(), b.number.as_constant()) {
-        (AluOp::Add | AluOp::Sub, None, Some(by)) => (a, by),
-        (AluOp::Add, Some(by), None) => (b, by),
+        (AluOp::Add | AluOp::Sub | AluOp::Or, None, Some(by)) => (a, by),
+        (AluOp::Add | AluOp::Or, Some(by), None) => (b, by),
         _ => return Link::NONE,
     };
     if !num.link.exists() {
@@ -465,8 +500,12 @@ fn moved_link(op: AluOp, width: Width, a: &Num, b: &Num) -> Link {
     }
     let by = match width {
         Width::W64 => by as i64,
+        Width::W32 if op == AluOp::Or => i64::from(by as u32),
         Width::W32 => i64::from(by as u32 as i32),
     };
+    if op == AluOp::Or && num.number.possible_bits() & by as u64 != 0 {
+        return Link::NONE;
+    }
     let by = if op == AluOp::Sub {
         by.wrapping_neg()
     } else {

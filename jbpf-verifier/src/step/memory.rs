@@ -340,20 +340,15 @@ impl Step<'_> {
     }
 
     fn check_aligned(&self, pointer: &Pointer, access: Access) -> Checked<()> {
-        let align = match pointer.space {
-            Space::Stack { .. } => 16,
-            Space::MapValue { .. } | Space::OutputBuffer { .. } => 8,
-            Space::Region => self.subject.context.region.align,
-            _ => {
-                return Err(Fault::new(
-                    Code::AtomicMemory,
-                    format!(
-                        "atomic operations do not work on {}",
-                        self.target(pointer.space)
-                    ),
-                )
-                .hint("use a map value, the stack, an output buffer or a writable region"));
-            }
+        let Some(align) = self.subject.alignment(pointer.space) else {
+            return Err(Fault::new(
+                Code::AtomicMemory,
+                format!(
+                    "atomic operations do not work on {}",
+                    self.target(pointer.space)
+                ),
+            )
+            .hint("use a map value, the stack, an output buffer or a writable region"));
         };
         let size = access.size;
         let aligned = align >= size

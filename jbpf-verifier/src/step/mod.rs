@@ -57,6 +57,16 @@ impl<'a> Subject<'a> {
         def.map_or("?", |def| def.name.as_str())
     }
 
+    /// What the start of some memory is known to be a multiple of, a power of two.
+    fn alignment(&self, space: Space) -> Option<u64> {
+        match space {
+            Space::Stack { .. } => Some(16),
+            Space::MapValue { .. } | Space::OutputBuffer { .. } => Some(8),
+            Space::Region => Some(self.context.region.align),
+            Space::Context | Space::RegionEnd | Space::Map { .. } | Space::Released { .. } => None,
+        }
+    }
+
     /// Size of a map's value or record in bytes.
     fn value_size(&self, map: usize) -> i64 {
         let def = self.program.maps.get(map);

@@ -1,6 +1,6 @@
 //! Arithmetic on pointers, comparisons, and where pointers must not go.
 
-use super::{accepted, rejected, with_region, with_value};
+use super::{accepted, rejected, verify, with_region, with_value};
 use jbpf_verifier::report::Code;
 
 #[test]
@@ -8,7 +8,11 @@ fn arithmetic_is_limited_to_moving() {
     for body in [
         "mul r2, 2",
         "and r2, -8",
-        "or r2, 1",
+        "or r2, 8",
+        "or32 r2, 1",
+        "or r2, r3",
+        "or r3, 1",
+        "or r1, 1",
         "lsh r2, 1",
         "xor r2, r2\nxor r2, r1",
         "neg r2",
@@ -20,6 +24,98 @@ fn arithmetic_is_limited_to_moving() {
     ] {
         rejected(Code::PointerArithmetic, &with_region(body));
     }
+}
+
+/// Bits of an address that are zero can be set instead of added: compilers do that when they know how
+/// something is aligned.
+#[test]
+fn an_or_of_zero_bits_moves_a_pointer() {
+    let on_stack = |body: &str| format!("mov r2, r10\n{body}\nstb [r2], 1\nmov r0, 0\nexit");
+    for body in [
+        "add r2, -16\nor r2, 4",
+        "add r2, -16\nor r2, 15",
+        "add r2, -12\nor r2, 3",
+        "add r2, -24\nor r2, 4\nor r2, 3",
+        "add r2, -8\nmov r3, 5\nor r3, r2\nmov r2, r3",
+        "ldxw r3, [r1+24]\nand r3, 3\nadd r2, -4\nor r2, r3",
+        "ldxw r3, [r1+24]\nand r3, 1\nlsh r3, 3\nadd r2, -16\nadd r2, r3\nor r2, 4",
+    ] {
+        accepted(&on_stack(body));
+    }
+    for body in [
+        // Above the frame.
+        "or r2, 4",
+        // Beyond what is known of the frame pointer.
+        "add r2, -32\nor r2, 16",
+        "add r2, -32\nor r2, -1",
+        // A bit that is set, or may be.
+        "add r2, -12\nor r2, 4",
+        "ldxw r3, [r1+24]\nand r3, 3\nlsh r3, 2\nadd r2, -16\nadd r2, r3\nor r2, 4",
+        "ldxw r3, [r1+24]\nand r3, 7\nadd r2, -12\nor r2, r3",
+        "ldxw r3, [r1+24]\nadd r2, -16\nor r2, r3",
+    ] {
+        assert!(verify(&on_stack(body)).is_err(), "{body}");
+    }
+    accepted(&with_value(8, "or r0, 4\nldxw r1, [r0]"));
+    rejected(Code::PointerArithmetic, &with_value(16, "or r0, 8"));
+    let region = |context: &str, bits: u32| {
+        format!(".context {context}\nldxdw r2, [r1]\nor r2, {bits}\nldxb r0, [r2]\nexit")
+    };
+    accepted(&region("read_only 16", 7));
+    rejected(Code::PointerArithmetic, &region("read_only 16", 8));
+    rejected(Code::RegionOutOfBounds, &region("read_only 4", 4));
+}
+
+#[test]
+fn a_pointer_moved_by_or_is_where_a_sum_would_be() {
+    let at = |move_on: &str| {
+        format!("mov r2, r10\nadd r2, -8\n{move_on}\nstw [r2+4], 1\nmov r0, 0\nexit")
+    };
+    accepted(&at("or r2, 0"));
+    rejected(Code::StackOutOfBounds, &at("or r2, 4"));
+    rejected(
+        Code::UninitialisedStack,
+        "mov r2, r10\nadd r2, -8\nor r2, 4\nstw [r2], 1\nldxw r0, [r10-8]\nexit",
+    );
+    accepted("mov r2, r10\nadd r2, -8\nor r2, 4\nstw [r2], 1\nldxw r0, [r10-4]\nexit");
+}
+
+/// The bits were zero on the first path; a path that brings another number must not rest on its proof.
+#[test]
+fn a_proof_of_zero_bits_is_one_of_the_number() {
+    let with = |other: u32| {
+        format!(
+            "
+                ldxw r4, [r1+24]
+                mov r3, 0
+                jgt r4, 9, meet
+                mov r3, {other}
+            meet:
+                ja next
+            next:
+                mov r5, 0
+                mov r5, 0
+                mov r5, 0
+                mov r5, 0
+                mov r5, 0
+                mov r5, 0
+                mov r5, 0
+                mov r5, 0
+                jgt r4, 99, on
+                mov r5, 1
+            on:
+                mov r2, r10
+                add r2, -16
+                add r2, r3
+                or r2, 4
+                stb [r2], 1
+                mov r0, 0
+                exit
+            "
+        )
+    };
+    accepted(&with(8));
+    rejected(Code::PointerArithmetic, &with(4));
 }
 
 #[test]

@@ -228,6 +228,33 @@ fn comparisons_with_the_end_of_a_known_region_are_decided() {
 }
 
 #[test]
+fn an_index_with_bits_set_is_one_that_was_added_to() {
+    // What is there behind 8 * r4 is there behind 8 * r4 + 4.
+    let read = |width: &str, bits: u32| {
+        with_region(&format!(
+            "
+                and{width} r4, 0xffff
+                lsh{width} r4, 3
+                mov r5, r4
+                or{width} r5, {bits}
+                mov r7, r2
+                add r7, r4
+                mov r8, r7
+                add r8, 8
+                jgt r8, r3, out
+                add r2, r5
+                ldxw r0, [r2]
+            "
+        ))
+    };
+    for width in ["", "32"] {
+        accepted(&read(width, 4));
+        rejected(Code::RegionOutOfBounds, &read(width, 5));
+        rejected(Code::RegionOutOfBounds, &read(width, 12));
+    }
+}
+
+#[test]
 fn read_only_regions_are_not_written() {
     let store = |right: &str| {
         format!(".context {right} 16\nldxdw r2, [r1]\nmov r0, 0\nstxdw [r2], r0\nexit")
