@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use crate::output::{self, Failure, Output, Status, nearest};
 
-/// Which application, and how its answers are printed.
+/// Which application.
 #[derive(Args)]
-pub(crate) struct Application {
+pub(crate) struct Target {
     /// The application, by name or process id; the only one that runs when not given.
     #[arg(long, value_name = "NAME|PID")]
     app: Option<String>,
@@ -22,6 +22,13 @@ pub(crate) struct Application {
     /// The application, by the path of its control socket.
     #[arg(long, value_name = "PATH", conflicts_with = "app")]
     socket: Option<PathBuf>,
+}
+
+/// Which application, and how its answers are printed.
+#[derive(Args)]
+pub(crate) struct Application {
+    #[command(flatten)]
+    target: Target,
 
     /// Print JSON, one object a line.
     #[arg(long)]
@@ -50,7 +57,12 @@ pub(crate) fn running() -> Result<Vec<Running>, Failure> {
     Ok(running.collect())
 }
 
-impl Application {
+impl Target {
+    /// Whether one was named.
+    pub(crate) fn is_given(&self) -> bool {
+        self.app.is_some() || self.socket.is_some()
+    }
+
     /// A connection to it.
     pub(crate) fn connect(&self) -> Result<Operator, Failure> {
         if let Some(socket) = &self.socket {
@@ -70,6 +82,13 @@ impl Application {
                 }
             },
         }
+    }
+}
+
+impl Application {
+    /// A connection to it.
+    pub(crate) fn connect(&self) -> Result<Operator, Failure> {
+        self.target.connect()
     }
 
     /// Prints an answer with `print`, or as JSON. A refusal is an answer, too: no.

@@ -5,8 +5,11 @@
 //! `application`, which finds and asks it; `record` turns records into JSON and back.
 
 mod application;
+mod build;
 mod explain;
+mod failure;
 mod header;
+mod headers;
 mod hooks;
 mod list;
 mod listing;
@@ -18,8 +21,10 @@ mod record;
 mod replace;
 mod send;
 mod show;
+mod surroundings;
 mod tail;
 mod unload;
+mod verdict;
 mod verify;
 
 use std::process::ExitCode;
@@ -42,6 +47,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Verify(verify::Verify),
+    Build(build::Build),
     Explain(explain::Explain),
     Ps(ps::Ps),
     Hooks(hooks::Hooks),
@@ -61,6 +67,7 @@ fn main() -> ExitCode {
     let mut output = Output::stdout();
     let result = match &cli.command {
         Command::Verify(command) => command.run(&mut output),
+        Command::Build(command) => command.run(&mut output),
         Command::Explain(command) => command.run(&mut output),
         Command::Ps(command) => command.run(&mut output),
         Command::Hooks(command) => command.run(&mut output),

@@ -1,16 +1,11 @@
-//! What all subcommands share: where output goes, how it ends, and what errors say.
+//! What all subcommands share: where output goes, and how it ends.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use jbpf_core::object::ObjectError;
-use jbpf_core::operator::OperatorError;
-use jbpf_core::request::RequestError;
-use jbpf_verifier::report::codes::UnknownCode;
 use serde::Serialize;
 
-use crate::record::NotARecord;
+pub(crate) use crate::failure::Failure;
 
 /// How a command ended, as its exit status says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,110 +28,6 @@ impl From<Status> for ExitCode {
     }
 }
 
-/// Why a command could not give its answer. Each is a sentence that names the culprit.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    #[error("cannot read `{}`: {source}", path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
-
-    #[error("`{}` is not a codelet object: {source}", path.display())]
-    Object { path: PathBuf, source: ObjectError },
-
-    #[error("`{}` has no program section `{section}`{}", path.display(), alternatives(section, existing))]
-    NoSection {
-        path: PathBuf,
-        section: String,
-        existing: Vec<String>,
-    },
-
-    #[error(transparent)]
-    UnknownCode(#[from] UnknownCode),
-
-    #[error("cannot look for applications: {0}")]
-    Applications(io::Error),
-
-    #[error(
-        "no application that can be operated is running; applications serve a control socket with `Runtime::builder().serve()`"
-    )]
-    NoApplications,
-
-    #[error(
-        "several applications are running; say which with --app: {}",
-        list(running)
-    )]
-    SeveralApplications { running: Vec<String> },
-
-    #[error(
-        "no application `{wanted}` is running{}",
-        running_instead(wanted, running)
-    )]
-    NoApplication {
-        wanted: String,
-        running: Vec<String>,
-    },
-
-    #[error("there is no {direction} channel `{wanted}`{hint}")]
-    NoStream {
-        wanted: String,
-        direction: &'static str,
-        hint: String,
-    },
-
-    #[error(
-        "there are several channels `{wanted}`; name one by codelet/map, codeletset/codelet/map or stream id"
-    )]
-    SeveralStreams { wanted: String },
-
-    #[error("codeletset `{id}` has no map `{wanted}` to show{hint}")]
-    NoMap {
-        id: String,
-        wanted: String,
-        hint: String,
-    },
-
-    #[error("nobody knows what the records of `{0}` mean; send bytes with --hex")]
-    UnknownRecord(String),
-
-    #[error("the record is no JSON: {0}")]
-    Json(serde_json::Error),
-
-    #[error(transparent)]
-    NotARecord(#[from] NotARecord),
-
-    #[error(transparent)]
-    Request(#[from] RequestError),
-
-    #[error(transparent)]
-    Operator(#[from] OperatorError),
-
-    #[error("cannot write the output: {0}")]
-    Output(#[from] io::Error),
-}
-
-impl Failure {
-    /// Whether the reader of the output has gone away.
-    pub(crate) fn is_closed_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
-    }
-}
-
-/// The end of a sentence about a name that does not exist: the nearest one that does, or all.
-fn alternatives(wanted: &str, existing: &[String]) -> String {
-    match nearest(wanted, existing.iter().map(String::as_str)) {
-        Some(name) => format!("; did you mean `{name}`?"),
-        None => format!("; it has {}", list(existing)),
-    }
-}
-
-/// The end of a sentence about an application that does not run.
-fn running_instead(wanted: &str, running: &[String]) -> String {
-    match nearest(wanted, running.iter().map(String::as_str)) {
-        Some(name) => format!("; did you mean `{name}`?"),
-        None if running.is_empty() => "; none is".to_owned(),
-        None => format!("; there are {}", list(running)),
-    }
-}
-
 /// The name that `wanted` is most likely a misspelling of.
 pub(crate) fn nearest<'a>(
     wanted: &str,
@@ -148,11 +39,6 @@ pub(crate) fn nearest<'a>(
         .filter(|(distance, name)| *distance <= name.len().max(wanted.len()) / 3)
         .min()
         .map(|(_, name)| name)
-}
-
-fn list(names: &[String]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    quoted.join(", ")
 }
 
 /// Prints an error to standard error.

@@ -7,11 +7,14 @@
     missing_docs
 )]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+mod terminal;
+
+use std::path::Path;
+use std::process::Stdio;
 
 use jbpf::{Runtime, jbpf_data, jbpf_hook};
 use serde_json::Value;
+use terminal::{Terminal, codelets};
 
 /// What the application hands to its hook, and what the codelet sends out.
 #[jbpf_data]
@@ -35,52 +38,6 @@ fn fire(seq_no: i32) {
         name,
     };
     example(&packet, 0);
-}
-
-fn codelets(path: &str) -> String {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../codelets");
-    folder.join(path).to_str().unwrap().to_owned()
-}
-
-/// A terminal whose `XDG_RUNTIME_DIR` is this folder.
-struct Terminal<'a>(&'a Path);
-
-impl Terminal<'_> {
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jbpf"));
-        command
-            .args(line.split_whitespace())
-            .env("XDG_RUNTIME_DIR", self.0);
-        command
-    }
-
-    fn run(&self, line: &str) -> Output {
-        self.command(line).output().unwrap()
-    }
-
-    /// What it prints, when it succeeds.
-    fn prints(&self, line: &str) -> String {
-        let output = self.run(line);
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(0), "{line}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The JSON objects that it prints, when it succeeds.
-    fn json(&self, line: &str) -> Vec<Value> {
-        let text = self.prints(line);
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
-    }
-
-    /// What it says, when it ends with this status.
-    fn complains(&self, status: i32, line: &str) -> String {
-        let output = self.run(line);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(status), "{line}: {said}");
-        said
-    }
 }
 
 /// One test: a process has one runtime, and the operator goes from one command to the next.

@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod build;
 mod explain;
 mod verify;
 

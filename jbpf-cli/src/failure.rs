@@ -1,0 +1,167 @@
+//! Why commands could not give their answers, as sentences that name the culprit.
+
+use std::io;
+use std::path::PathBuf;
+
+use jbpf_core::object::ObjectError;
+use jbpf_core::operator::OperatorError;
+use jbpf_core::request::RequestError;
+use jbpf_verifier::report::codes::UnknownCode;
+
+use crate::output::nearest;
+use crate::record::NotARecord;
+
+/// Why a command could not give its answer. Each is a sentence that names the culprit.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("cannot read `{}`: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+
+    #[error("`{}` is not a codelet object: {source}", path.display())]
+    Object { path: PathBuf, source: ObjectError },
+
+    #[error("`{}` has no program section `{section}`{}", path.display(), alternatives(section, existing))]
+    NoSection {
+        path: PathBuf,
+        section: String,
+        existing: Vec<String>,
+    },
+
+    #[error("no hook `{wanted}`{}", others(wanted, existing))]
+    NoHook {
+        wanted: String,
+        existing: Vec<String>,
+    },
+
+    #[error(
+        "no hook of the application takes section `{section}` of `{}` by its type; name one of {} with --hook",
+        path.display(),
+        list(existing)
+    )]
+    NoHookForType {
+        path: PathBuf,
+        section: String,
+        existing: Vec<String>,
+    },
+
+    #[error(
+        "section `{section}` of `{}` may be for any of {}; name one with --hook",
+        path.display(),
+        list(fitting)
+    )]
+    SeveralHooks {
+        path: PathBuf,
+        section: String,
+        fitting: Vec<String>,
+    },
+
+    #[error("cannot write `{}`: {source}", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+
+    #[error("cannot run the compiler `{}`: {source}{}", compiler.display(), install(source))]
+    Compiler {
+        compiler: PathBuf,
+        source: io::Error,
+    },
+
+    #[error("`{}` would be its own object; say with -o where the object goes", .0.display())]
+    OwnObject(PathBuf),
+
+    #[error(transparent)]
+    UnknownCode(#[from] UnknownCode),
+
+    #[error("cannot look for applications: {0}")]
+    Applications(io::Error),
+
+    #[error(
+        "no application that can be operated is running; applications serve a control socket with `Runtime::builder().serve()`"
+    )]
+    NoApplications,
+
+    #[error(
+        "several applications are running; say which with --app: {}",
+        list(running)
+    )]
+    SeveralApplications { running: Vec<String> },
+
+    #[error("no application `{wanted}` is running{}", others(wanted, running))]
+    NoApplication {
+        wanted: String,
+        running: Vec<String>,
+    },
+
+    #[error("there is no {direction} channel `{wanted}`{hint}")]
+    NoStream {
+        wanted: String,
+        direction: &'static str,
+        hint: String,
+    },
+
+    #[error(
+        "there are several channels `{wanted}`; name one by codelet/map, codeletset/codelet/map or stream id"
+    )]
+    SeveralStreams { wanted: String },
+
+    #[error("codeletset `{id}` has no map `{wanted}` to show{hint}")]
+    NoMap {
+        id: String,
+        wanted: String,
+        hint: String,
+    },
+
+    #[error("nobody knows what the records of `{0}` mean; send bytes with --hex")]
+    UnknownRecord(String),
+
+    #[error("the record is no JSON: {0}")]
+    Json(serde_json::Error),
+
+    #[error(transparent)]
+    NotARecord(#[from] NotARecord),
+
+    #[error(transparent)]
+    Request(#[from] RequestError),
+
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// Whether the reader of the output has gone away.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// The end of a sentence about a name that does not exist: the nearest one that does, or all.
+fn alternatives(wanted: &str, existing: &[String]) -> String {
+    match nearest(wanted, existing.iter().map(String::as_str)) {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None => format!("; it has {}", list(existing)),
+    }
+}
+
+/// The end of a sentence about one of a kind that does not exist.
+fn others(wanted: &str, existing: &[String]) -> String {
+    match nearest(wanted, existing.iter().map(String::as_str)) {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None if existing.is_empty() => "; there is none".to_owned(),
+        None => format!("; there are {}", list(existing)),
+    }
+}
+
+/// What to do about a compiler that is not there.
+fn install(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::NotFound {
+        "; install clang, or say where it is with --clang or the variable CLANG"
+    } else {
+        ""
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}

@@ -1,0 +1,293 @@
+//! The verifier's answer to a program, as a command prints it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jbpf_core::object::{Object, ObjectProgram};
+use jbpf_verifier::report::render;
+use jbpf_verifier::types::{MapDef, MapKind};
+use jbpf_verifier::{Rejection, VerifiedProgram, verify};
+use serde::Serialize;
+
+use crate::listing;
+use crate::output::{self, Failure, Output, Status};
+use crate::surroundings::{Place, Surroundings};
+
+/// How answers are printed.
+#[derive(Clone, Copy)]
+pub(crate) struct Form {
+    pub(crate) json: bool,
+    /// With the program's instructions.
+    pub(crate) asm: bool,
+}
+
+/// Reads an object; what is wrong with it and does no harm is said.
+pub(crate) fn read_object(path: &Path) -> Result<Object, Failure> {
+    let bytes = std::fs::read(path).map_err(|source| Failure::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    let object = Object::parse(&bytes).map_err(|source| Failure::Object {
+        path: path.to_owned(),
+        source,
+    })?;
+    for warning in &object.warnings {
+        output::warn(&format!("{}: {warning}", path.display()));
+    }
+    Ok(object)
+}
+
+/// Verifies a program of the object at `path`, and prints the answer.
+pub(crate) fn judge(
+    path: &Path,
+    program: &ObjectProgram,
+    surroundings: &Surroundings,
+    form: Form,
+    output: &mut Output,
+) -> Result<Status, Failure> {
+    let place = match surroundings.place(path, program)? {
+        Ok(place) => place,
+        Err(misplaced) => {
+            let outcome = Outcome {
+                file: path,
+                section: &program.section,
+                hook: Some(&misplaced.hook.name),
+                context: &misplaced.hook.context.name,
+                verdict: Verdict::Misplaced {
+                    error: misplaced.to_string(),
+                },
+                assembly: None,
+            };
+            outcome.show(form, output)?;
+            return Ok(Status::Refused);
+        }
+    };
+    let verified = verified(path, program, &place, surroundings, form, output, true)?;
+    Ok(match verified {
+        Some(_) => Status::Success,
+        None => Status::Refused,
+    })
+}
+
+/// Verifies a program for this place, and prints the answer; one that it is accepted only if `accepted_too`.
+pub(crate) fn verified(
+    path: &Path,
+    program: &ObjectProgram,
+    place: &Place<'_>,
+    surroundings: &Surroundings,
+    form: Form,
+    output: &mut Output,
+    accepted_too: bool,
+) -> Result<Option<VerifiedProgram>, Failure> {
+    let linked = Arc::new(program.program.clone());
+    let helpers = &surroundings.helpers;
+    let result = verify(&linked, &place.context, helpers);
+    if accepted_too || result.is_err() {
+        let outcome = Outcome {
+            file: path,
+            section: &program.section,
+            hook: place.hook.map(|hook| hook.name.as_str()),
+            context: &place.context.name,
+            assembly: form.asm.then(|| match &result {
+                Ok(verified) => listing::accepted(verified),
+                Err(rejection) => listing::rejected(&linked, helpers, rejection),
+            }),
+            verdict: match &result {
+                Ok(verified) => Verdict::Accepted(Cost::of(verified)),
+                Err(rejection) => Verdict::Rejected { rejection },
+            },
+        };
+        outcome.show(form, output)?;
+    }
+    Ok(result.ok())
+}
+
+/// One program's answer.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    file: &'a Path,
+    section: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hook: Option<&'a str>,
+    context: &'a str,
+    #[serde(flatten)]
+    verdict: Verdict<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assembly: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+enum Verdict<'a> {
+    Accepted(Cost<'a>),
+    Rejected {
+        rejection: &'a Rejection,
+    },
+    /// The hook takes programs of another type.
+    Misplaced {
+        error: String,
+    },
+}
+
+/// What an accepted program may cost, and what it uses, with names.
+#[derive(Serialize)]
+struct Cost<'a> {
+    worst_case_instructions: u64,
+    stack_bytes: u32,
+    helpers: Vec<UsedHelper<'a>>,
+    maps: Vec<UsedMap<'a>>,
+    processed: u64,
+}
+
+#[derive(Serialize)]
+struct UsedHelper<'a> {
+    id: u32,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct UsedMap<'a> {
+    name: &'a str,
+    kind: MapKind,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+}
+
+impl<'a> Cost<'a> {
+    fn of(verified: &'a VerifiedProgram) -> Self {
+        let (summary, maps) = (verified.summary(), &verified.program().maps);
+        Self {
+            worst_case_instructions: summary.worst_case_instructions,
+            stack_bytes: summary.stack_bytes,
+            helpers: summary
+                .helpers
+                .iter()
+                .filter_map(|id| verified.helpers().get(*id))
+                .map(|helper| UsedHelper {
+                    id: helper.id,
+                    name: &helper.name,
+                })
+                .collect(),
+            maps: summary
+                .maps
+                .iter()
+                .filter_map(|index| maps.get(*index))
+                .map(UsedMap::from)
+                .collect(),
+            processed: summary.processed,
+        }
+    }
+}
+
+impl<'a> From<&'a MapDef> for UsedMap<'a> {
+    fn from(map: &'a MapDef) -> Self {
+        Self {
+            name: &map.name,
+            kind: map.kind,
+            key_size: map.key_size,
+            value_size: map.value_size,
+            max_entries: map.max_entries,
+        }
+    }
+}
+
+impl Outcome<'_> {
+    fn show(&self, form: Form, output: &mut Output) -> Result<(), Failure> {
+        if form.json {
+            output.json(self)
+        } else {
+            self.print(output)
+        }
+    }
+
+    fn print(&self, output: &mut Output) -> Result<(), Failure> {
+        let mut program = format!("{}, section {}", self.file.display(), self.section);
+        if let Some(hook) = self.hook {
+            program += &format!(", for hook {hook}");
+        }
+        match &self.verdict {
+            Verdict::Accepted(cost) => {
+                let verdict = output.good("accepted");
+                output.line(format_args!("{verdict}: {program}"))?;
+                cost.print(output)?;
+            }
+            Verdict::Rejected { rejection } => {
+                let report = render(rejection, output.color);
+                let verdict = output.bad("rejected");
+                output.line(report)?;
+                output.line(format_args!("{verdict}: {program}"))?;
+            }
+            Verdict::Misplaced { error } => {
+                let verdict = output.bad("rejected");
+                output.line(format_args!("{verdict}: {program}: {error}"))?;
+            }
+        }
+        for line in self.assembly.iter().flatten() {
+            output.line(line)?;
+        }
+        Ok(())
+    }
+}
+
+impl Cost<'_> {
+    fn print(&self, output: &mut Output) -> Result<(), Failure> {
+        let helpers = self
+            .helpers
+            .iter()
+            .map(|helper| format!("{} ({})", helper.name, helper.id));
+        let rows = [
+            (
+                "worst case",
+                count(self.worst_case_instructions, "instruction"),
+            ),
+            ("stack", count(self.stack_bytes.into(), "byte")),
+            ("helpers", listed(helpers)),
+            ("maps", listed(self.maps.iter().map(UsedMap::describe))),
+            ("verified in", count(self.processed, "step")),
+        ];
+        for (name, value) in rows {
+            let name = output.faint(&format!("{name:12}"));
+            output.line(format_args!("  {name} {value}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl UsedMap<'_> {
+    fn describe(&self) -> String {
+        let kind = match self.kind {
+            MapKind::Array => "array".to_owned(),
+            MapKind::Hash => "hash".to_owned(),
+            MapKind::RingBuf => "ringbuf".to_owned(),
+            MapKind::ControlInput => "control input".to_owned(),
+            MapKind::PerThreadArray => "array per thread".to_owned(),
+            MapKind::PerThreadHash => "hash per thread".to_owned(),
+            MapKind::Output => "output".to_owned(),
+            MapKind::Application(number) => format!("type {number}"),
+        };
+        let entries = self.max_entries;
+        let sizes = if self.kind.is_channel() {
+            format!("{entries} x {}", count(self.value_size.into(), "byte"))
+        } else {
+            format!(
+                "{entries} x {}-byte key, {}-byte value",
+                self.key_size, self.value_size
+            )
+        };
+        format!("{} ({kind}, {sizes})", self.name)
+    }
+}
+
+fn listed(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<_> = names.collect();
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    names.join(", ")
+}
+
+pub(crate) fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}

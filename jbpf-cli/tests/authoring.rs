@@ -1,0 +1,163 @@
+//! What authors of codelets ask of a running application: this test process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+mod terminal;
+
+use std::path::Path;
+
+use jbpf::{Runtime, jbpf_data, jbpf_helper, jbpf_hook};
+use terminal::{Terminal, codelets};
+
+/// What the application hands to its hooks.
+#[jbpf_data]
+struct Packet {
+    seq_no: i32,
+    value: i32,
+    #[jbpf(text)]
+    name: [u8; 32],
+}
+
+/// Called for every packet.
+#[jbpf_hook]
+fn example(packet: &Packet, ctx_id: u32) {}
+
+/// Called for every slot.
+#[jbpf_hook(program_type = "jbpf_ran")]
+fn slot(packet: &Packet) {}
+
+/// Asked for every packet.
+#[jbpf_hook(control)]
+fn admit(packet: &Packet) -> u64 {
+    0
+}
+
+/// Doubles a number.
+#[jbpf_helper(id = 40)]
+fn doubled(number: u64) -> u64 {
+    number * 2
+}
+
+fn fire() {
+    let packet = Packet {
+        seq_no: 1,
+        value: 2,
+        name: [0; 32],
+    };
+    example(&packet, 0);
+    slot(&packet);
+    admit(&packet);
+}
+
+/// One test: a process has one runtime.
+#[test]
+fn codelets_are_written_for_a_running_application() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("jbpf")).unwrap();
+    let _runtime = Runtime::builder()
+        .name("authored")
+        .socket(folder.path().join("jbpf/authored.sock"))
+        .build()
+        .unwrap();
+    fire();
+    let terminal = Terminal(folder.path());
+    codelets_are_verified_for_its_hooks(&terminal);
+    if has_clang() {
+        codelets_are_built_for_its_hooks(&terminal, folder.path());
+    }
+}
+
+fn has_clang() -> bool {
+    let clang = std::process::Command::new("clang")
+        .arg("--version")
+        .output();
+    if clang.is_err() {
+        eprintln!("no clang here: what compiles codelets is not tested");
+    }
+    clang.is_ok()
+}
+
+fn codelets_are_verified_for_its_hooks(terminal: &Terminal<'_>) {
+    let codelet = codelets("first_example/example_codelet.o");
+    let said = terminal.prints(&format!("verify {codelet} --hook example"));
+    assert!(
+        said.contains("example_codelet.o, section jbpf_generic, for hook example"),
+        "{said}"
+    );
+    let said = &terminal.json(&format!(
+        "verify {codelet} --app authored --hook admit --json"
+    ))[0];
+    assert_eq!(
+        (&said["hook"], &said["verdict"]),
+        (&"admit".into(), &"accepted".into())
+    );
+
+    let said = terminal.complains(2, &format!("verify {codelet} --hook exmaple"));
+    assert_eq!(said, "error: no hook `exmaple`; did you mean `example`?\n");
+    let said = terminal.complains(2, &format!("verify {codelet} --app authored"));
+    assert!(
+        said.ends_with("may be for any of `admit`, `example`; name one with --hook\n"),
+        "{said}"
+    );
+    let stats = codelets("stats_report/stats_report.o");
+    let output = terminal.run(&format!("verify {stats} --hook example"));
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("the program type `jbpf_stats` does not attach to hook `example`, whose type is `jbpf_generic`"),
+        "{said}"
+    );
+    terminal.complains(
+        2,
+        &format!("verify {codelet} --hook example --context generic"),
+    );
+}
+
+const FOR_A_TYPE: &str = r#"
+#include "jbpf_defs.h"
+#include "jbpf_helper.h"
+#include "hooks.h"
+
+SEC("jbpf_ran")
+uint64_t jbpf_main(void *state)
+{
+    struct slot_ctx *ctx = state;
+    Packet *packet = (Packet *)ctx->data;
+    return doubled(packet->seq_no);
+}
+"#;
+
+fn codelets_are_built_for_its_hooks(terminal: &Terminal<'_>, folder: &Path) {
+    let source = folder.join("ran.c");
+    std::fs::write(&source, FOR_A_TYPE).unwrap();
+    let source = source.to_str().unwrap();
+
+    // Header, helper and hook are the application's.
+    let said = terminal.prints(&format!("build {source} --app authored"));
+    assert!(said.starts_with("accepted: "), "{said}");
+    assert!(
+        said.contains("ran.o, section jbpf_ran, for hook slot"),
+        "{said}"
+    );
+    assert!(said.contains("doubled (40)"), "{said}");
+
+    let said = terminal.complains(1, &format!("build {source}"));
+    assert!(
+        said.contains(
+            "ran.c` does not compile; with --app, that header comes from the running application"
+        ),
+        "{said}"
+    );
+    std::fs::write(folder.join("hooks.h"), "struct slot_ctx;\n").unwrap();
+    let said = terminal.complains(1, &format!("build {source} --app authored"));
+    assert!(
+        said.starts_with("warning: `")
+            && said.contains("hooks.h` is not what the application's header is now"),
+        "{said}"
+    );
+}

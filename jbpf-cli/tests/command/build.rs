@@ -1,0 +1,168 @@
+use std::path::Path;
+
+use crate::{Run, codelet, jbpf};
+
+/// Whether there is a compiler; says so when there is none.
+fn has_clang() -> bool {
+    let found = std::process::Command::new("clang")
+        .arg("--version")
+        .output();
+    if found.is_err() {
+        eprintln!("no clang here: nothing is compiled in this test");
+    }
+    found.is_ok()
+}
+
+const GOOD: &str = r#"
+#include "jbpf_helper.h"
+#include "jbpf_helper_utils.h"
+#include "string.h"
+
+struct total { uint64_t calls; };
+jbpf_array_map(totals, struct total, 1);
+
+SEC("jbpf_generic")
+uint64_t jbpf_main(void *state)
+{
+    uint32_t first = 0;
+    struct total *total = jbpf_map_lookup_elem(&totals, &first);
+    if (!total)
+        return 1;
+    total->calls += STEP;
+    return 0;
+}
+"#;
+
+fn build(folder: &Path, text: &str, arguments: &[&str]) -> Run {
+    let source = folder.join("codelet.c");
+    std::fs::write(&source, text).unwrap();
+    jbpf(&[&["build", source.to_str().unwrap()], arguments].concat())
+}
+
+#[test]
+fn a_source_becomes_an_object_that_is_verified() {
+    if !has_clang() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = build(folder.path(), GOOD, &["-D", "STEP=2"]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{}", run.stdout);
+    assert!(run.stdout.starts_with("accepted: "), "{}", run.stdout);
+    let object = std::fs::read(folder.path().join("codelet.o")).unwrap();
+    let temporary = std::env::temp_dir();
+    let temporary = temporary.to_str().unwrap().as_bytes();
+    // The source itself was named by its whole path; the folder of the headers is nobody's business.
+    let mentions = object
+        .windows(temporary.len())
+        .filter(|part| *part == temporary)
+        .count();
+    let sources = object
+        .windows(9)
+        .filter(|part| *part == b"codelet.c")
+        .count();
+    assert!(
+        mentions <= sources,
+        "{mentions} paths, {sources} of them the source's"
+    );
+
+    let other = folder.path().join("other.o");
+    let run = build(
+        folder.path(),
+        GOOD,
+        &[
+            "-DSTEP=1",
+            "--cpu",
+            "v1",
+            "--json",
+            "-o",
+            other.to_str().unwrap(),
+        ],
+    );
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(run.json()[0]["verdict"], "accepted");
+    assert!(run.json()[0]["file"].as_str().unwrap().ends_with("other.o"));
+    assert!(other.exists());
+}
+
+#[test]
+fn a_source_that_is_wrong_is_the_answer_no() {
+    if !has_clang() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = build(folder.path(), GOOD, &[]);
+    assert_eq!((run.status, run.stdout.as_str()), (1, ""));
+    assert!(
+        run.stderr.contains("codelet.c:16:") && run.stderr.contains("'STEP'"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.ends_with("codelet.c` does not compile\n"),
+        "{}",
+        run.stderr
+    );
+    assert!(!folder.path().join("codelet.o").exists());
+
+    let run = build(folder.path(), GOOD, &["--json"]);
+    assert_eq!((run.status, run.stderr.as_str()), (1, ""));
+    assert_eq!(run.json()[0]["verdict"], "not_compiled");
+    assert!(
+        run.json()[0]["diagnostics"]
+            .as_str()
+            .unwrap()
+            .contains("'STEP'")
+    );
+
+    let run = build(
+        folder.path(),
+        &GOOD.replace("if (!total)\n        return 1;", ""),
+        &["-DSTEP=1"],
+    );
+    assert_eq!(run.status, 1);
+    assert!(run.stdout.contains("error[E0025]"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("total->calls += STEP"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn what_is_missing_for_a_build_is_named() {
+    let source = codelet("stats_report/stats_report.c");
+    let run = jbpf(&["build", &source, "--clang", "/no/such/clang"]);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+    assert!(
+        run.stderr
+            .starts_with("error: cannot run the compiler `/no/such/clang`: ")
+            && run.stderr.contains("install clang"),
+        "{}",
+        run.stderr
+    );
+    let run = jbpf(&["build", "no/such/source.c"]);
+    assert_eq!(run.status, 2);
+    assert!(
+        run.stderr
+            .starts_with("error: cannot read `no/such/source.c`: "),
+        "{}",
+        run.stderr
+    );
+    let run = jbpf(&["build", &codelet("stats_report/stats_report.o")]);
+    assert_eq!(run.status, 2);
+    assert!(
+        run.stderr.contains("say with -o where the object goes"),
+        "{}",
+        run.stderr
+    );
+    if has_clang() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = build(folder.path(), GOOD, &["-DSTEP=1", "--cpu", "v4"]);
+        // Newer compilers know it.
+        assert!(
+            run.status == 0 || run.stderr.contains("does not know --cpu v4"),
+            "{}",
+            run.stderr
+        );
+    }
+}
