@@ -259,12 +259,15 @@ impl RawReceiver {
         })
     }
 
-    /// Whether reading now gives a record, or the certainty that none will come.
+    /// Whether reading now gives a record, or room for one, or the certainty that none will come.
     pub(crate) fn is_ready(&self) -> bool {
         let words = self.view.words();
         let next = self.next.get();
         words.published(next).is_some()
             || (self.role == Role::Tap && !words.still_holds(next))
+            || self
+                .stood_in_for()
+                .is_some_and(|ring| ring.needs_stand_in(next))
             || self.is_closed()
     }
 
@@ -384,9 +387,20 @@ impl RawReceiver {
     #[inline]
     fn release(&self) {
         let next = self.next.get();
-        if self.role == Role::Primary && next != self.released.get() {
+        if let Some(ring) = self.stood_in_for() {
+            ring.stand_in(next);
+        } else if self.role == Role::Primary && next != self.released.get() {
             self.released.set(next);
             self.view.words().release(next);
+        }
+    }
+
+    /// The ring whose reader a tap may have to stand in for. Of a ring of another process it cannot.
+    #[inline]
+    fn stood_in_for(&self) -> Option<&OutputRing> {
+        match (&self.source, self.role) {
+            (Source::Local(ring), Role::Tap) => Some(ring),
+            _ => None,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jbpf_channel::{
     ChannelError, Doorbell, OutputOptions, OutputRing, PageOptions, Receiver, RecvError, SendError,
@@ -314,6 +314,53 @@ fn a_tap_watches_from_now_on_and_takes_nothing_away() {
 }
 
 #[test]
+fn a_tap_of_a_full_ring_that_nobody_reads_makes_room_and_keeps_the_newer_half() {
+    let ring = ring(8, 8);
+    for value in 0..9 {
+        let _ = send(&ring, value);
+    }
+    assert_eq!((ring.sent(), ring.dropped()), (8, 1));
+
+    let tap = ring.tap().typed::<u64>().unwrap();
+    assert_eq!(tap.try_recv(), None);
+    for value in 10..30 {
+        send(&ring, value).unwrap();
+        assert_eq!(tap.try_recv(), Some(value));
+    }
+
+    // The reader that comes finds the newer half, and from then on the tap takes nothing away.
+    let receiver = numbers(&ring);
+    assert_eq!(tap.try_recv(), None);
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [26, 27, 28, 29]);
+    for value in 30..39 {
+        let _ = send(&ring, value);
+        tap.try_recv();
+    }
+    assert_eq!(ring.dropped(), 2);
+    assert_eq!(receiver.try_iter().count(), 8);
+}
+
+#[test]
+fn a_tap_that_sleeps_stands_in_once_the_reader_of_a_full_ring_goes() {
+    let ring = ring(4, 8);
+    let receiver = numbers(&ring);
+    for value in 0..4 {
+        send(&ring, value).unwrap();
+    }
+    let tap = ring.tap().typed::<u64>().unwrap();
+    std::thread::scope(|scope| {
+        let watched = scope.spawn(move || tap.recv_timeout(Duration::from_secs(20)));
+        drop(receiver);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while send(&ring, 4).is_err() {
+            assert!(Instant::now() < deadline, "the tap made no room");
+            std::thread::yield_now();
+        }
+        assert_eq!(watched.join().unwrap(), Ok(4));
+    });
+}
+
+#[test]
 fn a_slow_tap_loses_counts_and_catches_up() {
     let ring = ring(16, 8);
     let receiver = numbers(&ring);
@@ -448,6 +495,8 @@ fn four_producers_a_reader_and_a_tap_reconcile() {
                 })
             })
             .collect();
+        // Before the tap: for a reader that comes later, it would have made room.
+        let receiver = ring.primary().unwrap().typed::<[u64; 2]>().unwrap();
         let tap = scope.spawn(|| {
             let tap = ring.tap().typed::<[u64; 2]>().unwrap();
             let mut seen = 0;
@@ -459,8 +508,7 @@ fn four_producers_a_reader_and_a_tap_reconcile() {
                 }
             }
         });
-        let reader = scope.spawn(|| {
-            let receiver = ring.primary().unwrap().typed::<[u64; 2]>().unwrap();
+        let reader = scope.spawn(move || {
             let mut last = [None; 4];
             let mut received = 0_u64;
             for record in receiver.blocking() {
@@ -474,9 +522,10 @@ fn four_producers_a_reader_and_a_tap_reconcile() {
         });
         let accepted: u64 = producers.into_iter().map(|p| p.join().unwrap()).sum();
         ring.close();
-        let received = reader.join().unwrap();
+        let received = reader.join();
         over.store(true, Ordering::Release);
         let (seen, lost, number) = tap.join().unwrap();
+        let received = received.unwrap();
         assert_eq!(received, accepted);
         assert_eq!(received, ring.sent());
         assert_eq!(received + ring.dropped(), 4 * EACH);

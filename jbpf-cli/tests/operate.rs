@@ -11,6 +11,7 @@ mod terminal;
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use jbpf::{Runtime, jbpf_data, jbpf_hook};
 use serde_json::Value;
@@ -195,8 +196,11 @@ fn records_are_watched_and_sent(terminal: &Terminal<'_>, runtime: &Runtime) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    // Nobody reads the channel, and it is full long before the command watches it.
+    let deadline = Instant::now() + Duration::from_secs(60);
     let mut seq_no = 0;
     while tail.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "no three records were watched");
         seq_no += 1;
         fire(seq_no);
         std::thread::yield_now();

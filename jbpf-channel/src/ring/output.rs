@@ -6,9 +6,9 @@
 )]
 
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::os::fd::AsFd as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use super::copy::{shared_to_shared, zero_shared};
@@ -73,7 +73,8 @@ pub struct OutputRing {
     doorbells: Box<[Arc<Doorbell>]>,
     /// Readers of this process sleep on it.
     bell: AtomicU32,
-    primary: AtomicBool,
+    /// Whether somebody reads. Held for moments, by who begins, ends, or stands in for a reader.
+    has_reader: Mutex<bool>,
     /// What other processes are lent, of a shared ring.
     data_file: Option<MemoryFile>,
     /// What the view points into: the page of control words, then the producers' memory.
@@ -189,7 +190,7 @@ impl OutputRing {
                 .cloned()
                 .collect(),
             bell: AtomicU32::new(0),
-            primary: AtomicBool::new(false),
+            has_reader: Mutex::new(false),
             data_file,
             region,
         })
@@ -458,6 +459,9 @@ impl OutputRing {
 
     /// Opens the ring for watching, from the next record on. It takes nothing away from the primary reader, delays
     /// nobody, and loses what it is too slow for.
+    ///
+    /// While there is no primary reader, a ring would fill up and send nothing more. So a tap then stands in for one: it
+    /// releases what it has passed of the older half, and the newer half waits for the reader that comes.
     #[must_use]
     pub fn tap(self: &Arc<Self>) -> RawReceiver {
         RawReceiver::tap(self.clone(), self.sent())
@@ -465,17 +469,54 @@ impl OutputRing {
 
     /// Makes the caller the one whose cursor counts.
     pub(crate) fn begin_primary(&self) -> Result<(), ChannelError> {
-        if self.primary.swap(true, Ordering::AcqRel) {
+        let mut has_reader = self.has_reader();
+        if *has_reader {
             return Err(ChannelError::AlreadyOpen {
                 channel: self.name.clone(),
             });
         }
+        *has_reader = true;
         Ok(())
     }
 
     /// Ends what [`begin_primary`](Self::begin_primary) began.
     pub(crate) fn end_primary(&self) {
-        self.primary.store(false, Ordering::Release);
+        *self.has_reader() = false;
+        // Taps stand in from here on: in a ring that is full, no record would tell them.
+        self.attend(!attention::REMOTE);
+    }
+
+    /// Releases what a tap that has come to `next` has passed of the ring's older half, while nobody reads the ring.
+    pub(crate) fn stand_in(&self, next: u64) {
+        if !self.is_half_full_behind(next) {
+            return;
+        }
+        let has_reader = self.has_reader();
+        let target = self.older_half().min(next);
+        if !*has_reader && target > self.delivered() {
+            self.view.words().release(target);
+        }
+    }
+
+    /// Whether a tap that has come to `next` has something to release in a reader's stead.
+    pub(crate) fn needs_stand_in(&self, next: u64) -> bool {
+        self.is_half_full_behind(next) && !*self.has_reader()
+    }
+
+    fn is_half_full_behind(&self, next: u64) -> bool {
+        self.older_half().min(next) > self.delivered()
+    }
+
+    /// The number of the first record of the newer half.
+    fn older_half(&self) -> u64 {
+        self.sent().saturating_sub(u64::from(self.capacity() / 2))
+    }
+
+    /// A panic while it was held left a plain boolean.
+    fn has_reader(&self) -> MutexGuard<'_, bool> {
+        self.has_reader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn view(&self) -> &OutputView {
