@@ -3,6 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use jbpf_channel::{ChannelError, SendError};
+use jbpf_core::builtins;
+use jbpf_core::engine::interpreter::RunError;
+use jbpf_core::engine::{BindError, EngineError, InputError};
+use jbpf_core::map::{AccessError, MapError};
 use jbpf_core::object::ObjectError;
 use jbpf_core::operator::OperatorError;
 use jbpf_core::request::RequestError;
@@ -54,6 +59,92 @@ pub(crate) enum Failure {
         section: String,
         fitting: Vec<String>,
     },
+
+    #[error(
+        "`{}` has several program sections; name one of {} with --section",
+        path.display(),
+        list(existing)
+    )]
+    SeveralSections {
+        path: PathBuf,
+        existing: Vec<String>,
+    },
+
+    #[error(
+        "`{}` calls `{helper}`, a function of the application, which can be called in the application alone",
+        path.display()
+    )]
+    ApplicationHelper { path: PathBuf, helper: String },
+
+    #[error(
+        "no map of the codelet holds the type `{wanted}`{}",
+        others(wanted, existing)
+    )]
+    NoType {
+        wanted: String,
+        existing: Vec<String>,
+    },
+
+    #[error(
+        "context `{context}` has no field `{wanted}`{}",
+        alternatives(wanted, existing)
+    )]
+    NoField {
+        context: String,
+        wanted: String,
+        existing: Vec<String>,
+    },
+
+    #[error(
+        "the codelet has no input channel `{wanted}`{}",
+        others(wanted, existing)
+    )]
+    NoInput {
+        wanted: String,
+        existing: Vec<String>,
+    },
+
+    #[error("`{0}` is no NAME=VALUE")]
+    NoAssignment(String),
+
+    #[error("field `{field}` is a whole number of {bits} bits, not `{given}`")]
+    NoNumber {
+        field: String,
+        given: String,
+        bits: u32,
+    },
+
+    #[error(
+        "nobody knows what the data region holds; name its type with --type, or a running application's hook with --hook"
+    )]
+    UnknownData,
+
+    #[error("input channel `{map}`: {source}")]
+    NotSent { map: String, source: SendError },
+
+    #[error(transparent)]
+    Map(#[from] MapError),
+
+    #[error(transparent)]
+    Access(#[from] AccessError),
+
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+
+    #[error(transparent)]
+    Helpers(#[from] builtins::BindError),
+
+    #[error(transparent)]
+    Bind(#[from] BindError),
+
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+
+    #[error(transparent)]
+    Input(#[from] InputError),
+
+    #[error(transparent)]
+    Run(#[from] RunError),
 
     #[error("cannot write `{}`: {source}", path.display())]
     Unwritable { path: PathBuf, source: io::Error },

@@ -6,6 +6,7 @@
 
 mod application;
 mod build;
+mod entry;
 mod explain;
 mod failure;
 mod header;
@@ -15,12 +16,16 @@ mod list;
 mod listing;
 mod load;
 mod maps;
+mod off_target;
 mod output;
+mod printed;
 mod ps;
 mod record;
 mod replace;
+mod run;
 mod send;
 mod show;
+mod stimulus;
 mod surroundings;
 mod tail;
 mod unload;
@@ -48,6 +53,7 @@ struct Cli {
 enum Command {
     Verify(verify::Verify),
     Build(build::Build),
+    Run(run::Run),
     Explain(explain::Explain),
     Ps(ps::Ps),
     Hooks(hooks::Hooks),
@@ -68,6 +74,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Verify(command) => command.run(&mut output),
         Command::Build(command) => command.run(&mut output),
+        Command::Run(command) => command.run(&mut output),
         Command::Explain(command) => command.run(&mut output),
         Command::Ps(command) => command.run(&mut output),
         Command::Hooks(command) => command.run(&mut output),

@@ -3,12 +3,11 @@
 use clap::Args;
 use jbpf_core::operator::{Operator, OperatorError};
 use jbpf_core::server::protocol::{Element, MapBody, MapPage};
-use jbpf_verifier::types::MapKind;
 use serde::Serialize;
 
 use crate::application::Application;
+use crate::entry::{Entry, MapTypes};
 use crate::output::{Failure, Output, Status, nearest};
-use crate::record::Record;
 
 /// Show what the maps of a codeletset hold.
 ///
@@ -37,10 +36,8 @@ pub(crate) struct Maps {
 struct Line<'a> {
     codelet: &'a str,
     map: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thread: Option<u32>,
-    key: Record<'a>,
-    value: Record<'a>,
+    #[serde(flatten)]
+    entry: Entry<'a>,
 }
 
 impl Maps {
@@ -112,28 +109,22 @@ impl Maps {
         element: &Element,
         output: &mut Output,
     ) -> Result<(), Failure> {
-        let kind = page.map.kind;
-        let is_array = matches!(kind, MapKind::Array | MapKind::PerThreadArray);
-        if is_array && !self.zeros && element.value.0.iter().all(|byte| *byte == 0) {
+        let types = MapTypes {
+            kind: page.map.kind,
+            key: page.key_type.as_ref(),
+            value: page.value_type.as_ref(),
+        };
+        if !self.zeros && types.is_absent(&element.value.0) {
             return Ok(());
         }
-        let per_thread = matches!(kind, MapKind::PerThreadArray | MapKind::PerThreadHash);
-        let line = Line {
-            codelet,
-            map,
-            thread: per_thread.then_some(element.thread),
-            key: match element.key.0.first_chunk() {
-                Some(index) if is_array => Record::Index(u32::from_le_bytes(*index)),
-                _ => Record::new(page.key_type.as_ref(), &element.key.0),
-            },
-            value: Record::new(page.value_type.as_ref(), &element.value.0),
-        };
+        let entry = types.entry(element.thread, &element.key.0, &element.value.0);
         if self.application.json {
-            return output.json(&line);
+            return output.json(&Line {
+                codelet,
+                map,
+                entry,
+            });
         }
-        let thread = line
-            .thread
-            .map_or_else(String::new, |thread| format!("thread {thread}  "));
-        output.line(format_args!("  {thread}{}  {}", line.key, line.value))
+        output.line(format_args!("  {entry}"))
     }
 }

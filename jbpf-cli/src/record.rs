@@ -172,6 +172,11 @@ pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>, NotARecord> {
         .ok_or_else(|| NotARecord(format!("`{text}` is no even number of hexadecimal digits")))
 }
 
+/// Whether a record is itself a list in JSON.
+pub(crate) fn is_list(layout: &RecordType) -> bool {
+    only_field(layout).is_some_and(|field| matches!(field.ty, FieldType::Array { .. }))
+}
+
 /// Why JSON is not a record of a layout.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

@@ -92,8 +92,8 @@ impl Against {
     ) -> Result<Surroundings, Failure> {
         let Some(application) = application else {
             return Ok(Surroundings {
-                helpers: Arc::new(HelperTable::builtin()),
                 hooks: Hooks::StandIns(self.context),
+                ..Surroundings::off_target()
             });
         };
         let all = application.hooks()?;
@@ -116,6 +116,14 @@ impl Against {
 }
 
 impl Surroundings {
+    /// What there is without an application.
+    pub(crate) fn off_target() -> Self {
+        Self {
+            helpers: Arc::new(HelperTable::builtin()),
+            hooks: Hooks::StandIns(None),
+        }
+    }
+
     /// Where a program of the object at `path` is to run.
     pub(crate) fn place(
         &self,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jbpf_core::object::{Object, ObjectProgram};
 use jbpf_verifier::report::render;
 use jbpf_verifier::types::{MapDef, MapKind};
-use jbpf_verifier::{Rejection, VerifiedProgram, verify};
+use jbpf_verifier::{Rejection, VerifiedProgram};
 use serde::Serialize;
 
 use crate::listing;
@@ -62,44 +62,49 @@ pub(crate) fn judge(
             return Ok(Status::Refused);
         }
     };
-    let verified = verified(path, program, &place, surroundings, form, output, true)?;
+    let verified = verify(program, &place, surroundings);
+    show(path, program, &place, &verified, surroundings, form, output)?;
     Ok(match verified {
-        Some(_) => Status::Success,
-        None => Status::Refused,
+        Ok(_) => Status::Success,
+        Err(_) => Status::Refused,
     })
 }
 
-/// Verifies a program for this place, and prints the answer; one that it is accepted only if `accepted_too`.
-pub(crate) fn verified(
-    path: &Path,
+/// Verifies a program for this place.
+pub(crate) fn verify(
     program: &ObjectProgram,
     place: &Place<'_>,
     surroundings: &Surroundings,
+) -> Result<VerifiedProgram, Box<Rejection>> {
+    let linked = Arc::new(program.program.clone());
+    jbpf_verifier::verify(&linked, &place.context, &surroundings.helpers)
+}
+
+/// Prints the verifier's answer.
+pub(crate) fn show(
+    path: &Path,
+    program: &ObjectProgram,
+    place: &Place<'_>,
+    result: &Result<VerifiedProgram, Box<Rejection>>,
+    surroundings: &Surroundings,
     form: Form,
     output: &mut Output,
-    accepted_too: bool,
-) -> Result<Option<VerifiedProgram>, Failure> {
-    let linked = Arc::new(program.program.clone());
-    let helpers = &surroundings.helpers;
-    let result = verify(&linked, &place.context, helpers);
-    if accepted_too || result.is_err() {
-        let outcome = Outcome {
-            file: path,
-            section: &program.section,
-            hook: place.hook.map(|hook| hook.name.as_str()),
-            context: &place.context.name,
-            assembly: form.asm.then(|| match &result {
-                Ok(verified) => listing::accepted(verified),
-                Err(rejection) => listing::rejected(&linked, helpers, rejection),
-            }),
-            verdict: match &result {
-                Ok(verified) => Verdict::Accepted(Cost::of(verified)),
-                Err(rejection) => Verdict::Rejected { rejection },
-            },
-        };
-        outcome.show(form, output)?;
-    }
-    Ok(result.ok())
+) -> Result<(), Failure> {
+    let outcome = Outcome {
+        file: path,
+        section: &program.section,
+        hook: place.hook.map(|hook| hook.name.as_str()),
+        context: &place.context.name,
+        assembly: form.asm.then(|| match result {
+            Ok(verified) => listing::accepted(verified),
+            Err(rejection) => listing::rejected(&program.program, &surroundings.helpers, rejection),
+        }),
+        verdict: match result {
+            Ok(verified) => Verdict::Accepted(Cost::of(verified)),
+            Err(rejection) => Verdict::Rejected { rejection },
+        },
+    };
+    outcome.show(form, output)
 }
 
 /// One program's answer.

@@ -67,6 +67,7 @@ fn codelets_are_written_for_a_running_application() {
     fire();
     let terminal = Terminal(folder.path());
     codelets_are_verified_for_its_hooks(&terminal);
+    codelets_run_on_the_data_of_its_hooks(&terminal);
     if has_clang() {
         codelets_are_built_for_its_hooks(&terminal, folder.path());
     }
@@ -118,6 +119,20 @@ fn codelets_are_verified_for_its_hooks(terminal: &Terminal<'_>) {
     );
 }
 
+fn codelets_run_on_the_data_of_its_hooks(terminal: &Terminal<'_>) {
+    let codelet = codelets("first_example/example_codelet.o");
+    let said = terminal.json(&format!(
+        r#"run {codelet} --hook example --data-json {{"seq_no":3}} --json"#
+    ));
+    assert_eq!(said[0]["record"]["seq_no"], "3");
+    // The hook's region has a size.
+    let said = terminal.complains(2, &format!("run {codelet} --hook example --data-hex 00"));
+    assert_eq!(
+        said,
+        "error: context `ExampleContext` has a region of 40 bytes, but 1 were given\n"
+    );
+}
+
 const FOR_A_TYPE: &str = r#"
 #include "jbpf_defs.h"
 #include "jbpf_helper.h"
@@ -145,6 +160,13 @@ fn codelets_are_built_for_its_hooks(terminal: &Terminal<'_>, folder: &Path) {
         "{said}"
     );
     assert!(said.contains("doubled (40)"), "{said}");
+
+    let object = source.replace("ran.c", "ran.o");
+    let said = terminal.complains(2, &format!("run {object} --app authored"));
+    assert!(
+        said.ends_with("ran.o` calls `doubled`, a function of the application, which can be called in the application alone\n"),
+        "{said}"
+    );
 
     let said = terminal.complains(1, &format!("build {source}"));
     assert!(

@@ -10,6 +10,7 @@
 
 mod build;
 mod explain;
+mod run;
 mod verify;
 
 use std::path::PathBuf;

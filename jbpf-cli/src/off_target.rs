@@ -1,0 +1,194 @@
+//! A codelet that runs in this process, on maps of its own and without a hook.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use jbpf_channel::RawReceiver;
+use jbpf_core::builtins;
+use jbpf_core::engine::measure::HookStats;
+use jbpf_core::engine::{
+    BoundCodelet, CodeletEnvironment, CompiledHook, Engine, Input, interpreter,
+};
+use jbpf_core::map::{Map, MapOptions, Storage};
+use jbpf_hooks::hook::HookKind;
+use jbpf_verifier::VerifiedProgram;
+use serde::Serialize;
+
+use crate::output::Failure;
+use crate::verdict;
+
+/// A codelet, and what runs it.
+pub(crate) struct OffTarget {
+    codelet: Arc<BoundCodelet>,
+    runner: Runner,
+    outputs: Vec<(String, RawReceiver)>,
+}
+
+enum Runner {
+    Interpreter { least: u64, most: u64 },
+    Native(CompiledHook, Arc<HookStats>),
+}
+
+/// What the calls so far took.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Effort {
+    /// The fewest and the most instructions of a call.
+    Instructions {
+        least_instructions: u64,
+        most_instructions: u64,
+    },
+    /// The shortest, the average and the longest call, with the reading of the clock.
+    Times {
+        least_ns: u64,
+        mean_ns: u64,
+        most_ns: u64,
+    },
+}
+
+impl std::fmt::Display for Effort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Self::Instructions {
+                least_instructions: least,
+                most_instructions: most,
+            } => {
+                if least < most {
+                    write!(f, "{least} to ")?;
+                }
+                f.write_str(&verdict::count(most, "instruction"))
+            }
+            Self::Times {
+                least_ns,
+                mean_ns,
+                most_ns,
+            } => write!(f, "{mean_ns} ns a call, {least_ns} to {most_ns} ns"),
+        }
+    }
+}
+
+impl OffTarget {
+    /// Makes maps and channels, and compiles the program for the native engine.
+    pub(crate) fn new(
+        verified: VerifiedProgram,
+        environment: CodeletEnvironment,
+        engine: Engine,
+    ) -> Result<Self, Failure> {
+        let options = MapOptions::default();
+        let maps = verified.program().maps.iter();
+        let maps: Vec<Arc<Map>> = maps
+            .map(|def| Map::new(def, &options).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        let mut outputs = Vec::new();
+        for map in &maps {
+            if let Storage::RingBuf(output) | Storage::Output(output) = map.storage() {
+                let reader = output.ring().primary()?;
+                outputs.push((map.def().name.clone(), reader));
+            }
+        }
+        let helpers = builtins::bindings(Arc::clone(verified.helpers()), [])?;
+        let environment = Arc::new(environment);
+        let codelet = BoundCodelet::bind(verified, maps, Arc::new(helpers), environment)?;
+        let codelet = Arc::new(codelet);
+        let runner = match engine {
+            Engine::Interpreter => Runner::Interpreter {
+                least: u64::MAX,
+                most: 0,
+            },
+            Engine::Native => {
+                let stats = Arc::new(HookStats::new(1));
+                let codelets = [Arc::clone(&codelet)];
+                let compiled =
+                    engine.compile(HookKind::Control, &codelets, Some(Arc::clone(&stats)))?;
+                Runner::Native(compiled, stats)
+            }
+        };
+        Ok(Self {
+            codelet,
+            runner,
+            outputs,
+        })
+    }
+
+    /// Its maps, in the order of the object's.
+    pub(crate) fn maps(&self) -> &[Arc<Map>] {
+        self.codelet.maps()
+    }
+
+    /// Puts a record into an input channel.
+    pub(crate) fn send(&self, name: &str, record: &[u8]) -> Result<(), Failure> {
+        for map in self.maps().iter().filter(|map| map.def().name == name) {
+            if let Storage::ControlInput(input) = map.storage() {
+                let sent = input.ring().send_bytes(record);
+                sent.map_err(|source| Failure::NotSent {
+                    map: name.to_owned(),
+                    source,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs it once; what it returned.
+    pub(crate) fn call(&mut self, input: &mut Input<'_>) -> Result<u64, Failure> {
+        match &mut self.runner {
+            Runner::Interpreter { least, most } => {
+                let outcome = interpreter::run(&self.codelet, input, &mut ())?;
+                *least = outcome.instructions.min(*least);
+                *most = outcome.instructions.max(*most);
+                Ok(outcome.r0)
+            }
+            Runner::Native(compiled, _) => Ok(compiled.call(input)?),
+        }
+    }
+
+    /// Takes the records that were sent out, each with the map that it came from.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (&str, Vec<u8>)> {
+        let outputs = self.outputs.iter();
+        outputs.flat_map(|(name, reader)| {
+            let records = std::iter::from_fn(|| reader.try_recv_bytes());
+            records.map(move |record| (name.as_str(), record))
+        })
+    }
+
+    /// Records that found no place, by the map that they were for.
+    pub(crate) fn dropped(&self) -> impl Iterator<Item = (&str, u64)> {
+        let outputs = self.outputs.iter();
+        let dropped = outputs.map(|(name, reader)| (name.as_str(), reader.dropped()));
+        dropped.filter(|(_, records)| *records > 0)
+    }
+
+    /// Shows the entries of a map until that fails.
+    pub(crate) fn entries(
+        map: &Map,
+        mut show: impl FnMut(u32, &[u8], &[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut shown = Ok(());
+        map.for_each(|thread, key, value| {
+            shown = show(thread, key, value);
+            match shown {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        })?;
+        shown
+    }
+
+    /// What the calls so far took.
+    pub(crate) fn effort(&self) -> Effort {
+        match &self.runner {
+            Runner::Interpreter { least, most } => Effort::Instructions {
+                least_instructions: *least,
+                most_instructions: *most,
+            },
+            Runner::Native(_, stats) => {
+                let totals = stats.hook().totals();
+                Effort::Times {
+                    least_ns: totals.min,
+                    mean_ns: totals.total / totals.calls.max(1),
+                    most_ns: totals.max,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What a codelet is run on off target: a data region, the context's fields, and records for its input channels.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jbpf_channel::record::RecordType;
+use jbpf_core::object::Object;
+use jbpf_verifier::types::{ContextDef, MapKind};
+use serde_json::Value;
+
+use crate::output::Failure;
+use crate::record;
+use crate::surroundings::Place;
+
+/// Offset of the first field in a context, `meta_data`.
+const FIELDS: usize = 16;
+
+/// What a codelet is run on.
+#[derive(Args)]
+pub(crate) struct Stimulus {
+    /// The data region: the bytes of this file, or JSON when its name ends in .json; `-` reads standard input.
+    ///
+    /// JSON needs a known layout: that of the hook of a running application, or --type. Without any data, the region
+    /// has as many zeros as the context promises.
+    #[arg(long, value_name = "FILE", group = "region")]
+    data: Option<PathBuf>,
+
+    /// The data region, in hexadecimal.
+    #[arg(long, value_name = "DIGITS", group = "region")]
+    data_hex: Option<String>,
+
+    /// The data region, as JSON; fields left out are zero.
+    #[arg(long, value_name = "JSON", group = "region")]
+    data_json: Option<String>,
+
+    /// The type of the data region: one that the codelet's maps hold.
+    #[arg(long = "type", value_name = "NAME")]
+    data_type: Option<String>,
+
+    /// A field of the context, such as ctx_id=3; those left out are zero.
+    #[arg(long = "field", value_name = "NAME=NUMBER")]
+    fields: Vec<String>,
+
+    /// A record for an input channel, in hexadecimal or as JSON; each is received once.
+    #[arg(long = "input", value_name = "MAP=HEX|JSON")]
+    inputs: Vec<String>,
+}
+
+/// The bytes that it stands for.
+pub(crate) struct Bytes {
+    pub(crate) region: Vec<u8>,
+    /// What the region holds, where that is known.
+    pub(crate) region_type: Option<RecordType>,
+    /// The context from `meta_data` on.
+    pub(crate) fields: Vec<u8>,
+    /// Input channels by name, and records for them.
+    pub(crate) inputs: Vec<(String, Vec<u8>)>,
+}
+
+impl Stimulus {
+    /// The bytes, for a codelet of this object in this place.
+    pub(crate) fn bytes(&self, object: &Object, place: &Place<'_>) -> Result<Bytes, Failure> {
+        let region_type = self.region_type(object, place)?;
+        Ok(Bytes {
+            region: self.region(region_type.as_ref(), &place.context)?,
+            fields: self.fields(&place.context)?,
+            inputs: self.inputs(object)?,
+            region_type,
+        })
+    }
+
+    fn region_type(
+        &self,
+        object: &Object,
+        place: &Place<'_>,
+    ) -> Result<Option<RecordType>, Failure> {
+        let Some(wanted) = &self.data_type else {
+            return Ok(place.hook.and_then(|hook| hook.data.clone()));
+        };
+        let types = object
+            .record_types
+            .values()
+            .chain(object.key_types.values());
+        match types.clone().find(|ty| ty.name == *wanted) {
+            Some(found) => Ok(Some(found.clone())),
+            None => Err(Failure::NoType {
+                wanted: wanted.clone(),
+                existing: types.map(|ty| ty.name.clone()).collect(),
+            }),
+        }
+    }
+
+    fn region(
+        &self,
+        layout: Option<&RecordType>,
+        context: &ContextDef,
+    ) -> Result<Vec<u8>, Failure> {
+        if let Some(digits) = &self.data_hex {
+            return Ok(record::from_hex(digits)?);
+        }
+        if let Some(text) = &self.data_json {
+            return from_json(text.as_bytes(), layout);
+        }
+        let Some(path) = &self.data else {
+            let size = usize::try_from(context.region.known_size);
+            return Ok(vec![0; size.unwrap_or(0)]);
+        };
+        let bytes = read(path).map_err(|source| Failure::Unreadable {
+            path: path.clone(),
+            source,
+        })?;
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            return from_json(&bytes, layout);
+        }
+        Ok(bytes)
+    }
+
+    fn fields(&self, context: &ContextDef) -> Result<Vec<u8>, Failure> {
+        let size = (context.readable.next_multiple_of(8) as usize).saturating_sub(FIELDS);
+        let mut bytes = vec![0; size];
+        for given in &self.fields {
+            let (name, number) = given
+                .split_once('=')
+                .ok_or_else(|| Failure::NoAssignment(given.clone()))?;
+            let fields = context.fields.iter();
+            let field = fields
+                .clone()
+                .find(|field| field.name == name)
+                .ok_or_else(|| Failure::NoField {
+                    context: context.name.clone(),
+                    wanted: name.to_owned(),
+                    existing: fields.map(|field| field.name.clone()).collect(),
+                })?;
+            let value = number_of(number, field.size).ok_or_else(|| Failure::NoNumber {
+                field: name.to_owned(),
+                given: number.to_owned(),
+                bits: field.size * 8,
+            })?;
+            let at = (field.offset as usize).saturating_sub(FIELDS);
+            let place = bytes.iter_mut().skip(at).take(field.size as usize);
+            for (byte, new) in place.zip(value) {
+                *byte = new;
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn inputs(&self, object: &Object) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+        let channels = object
+            .maps
+            .iter()
+            .filter(|map| map.kind == MapKind::ControlInput);
+        let record_of = |given: &String| {
+            let (name, text) = given
+                .split_once('=')
+                .ok_or_else(|| Failure::NoAssignment(given.clone()))?;
+            if !channels.clone().any(|map| map.name == name) {
+                return Err(Failure::NoInput {
+                    wanted: name.to_owned(),
+                    existing: channels.clone().map(|map| map.name.clone()).collect(),
+                });
+            }
+            let bytes = match (record::from_hex(text), object.record_types.get(name)) {
+                (Ok(bytes), _) => bytes,
+                (Err(_), Some(layout)) => from_json(text.as_bytes(), Some(layout))?,
+                (Err(error), None) => return Err(error.into()),
+            };
+            Ok((name.to_owned(), bytes))
+        };
+        self.inputs.iter().map(record_of).collect()
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    std::fs::read(path)
+}
+
+/// One record, or several in a row when the JSON is a list of them.
+fn from_json(text: &[u8], layout: Option<&RecordType>) -> Result<Vec<u8>, Failure> {
+    let layout = layout.ok_or(Failure::UnknownData)?;
+    let value: Value = serde_json::from_slice(text).map_err(Failure::Json)?;
+    match &value {
+        Value::Array(values) if !record::is_list(layout) => {
+            let mut bytes = Vec::new();
+            for value in values {
+                bytes.extend(record::encode(layout, value)?);
+            }
+            Ok(bytes)
+        }
+        value => Ok(record::encode(layout, value)?),
+    }
+}
+
+/// The little-endian bytes of a number that fits into so many, decimal or after `0x` hexadecimal.
+fn number_of(text: &str, size: u32) -> Option<[u8; 16]> {
+    let value: i128 = match text.strip_prefix("0x") {
+        Some(digits) => i128::from_str_radix(digits, 16).ok()?,
+        None => text.parse().ok()?,
+    };
+    let bits = (size * 8).min(64);
+    let fits = (-(1_i128 << (bits - 1))..1_i128 << bits).contains(&value);
+    fits.then(|| value.to_le_bytes())
+}
