@@ -178,6 +178,12 @@ impl<'call> MapRef<'call> {
         self.operations.kind()
     }
 
+    /// Whether it is a channel: it has records, and neither keys nor values.
+    #[must_use]
+    pub fn is_channel(&self) -> bool {
+        matches!(self.kind(), 3 | 4 | 7)
+    }
+
     /// Size of a key in bytes; 0 for channels.
     #[must_use]
     pub fn key_size(&self) -> usize {
@@ -202,8 +208,7 @@ impl<'call> MapRef<'call> {
     ///
     /// [`MapError::WrongSize`], [`NotFound`](MapError::NotFound) or [`Unsupported`](MapError::Unsupported).
     pub fn lookup_bytes(&self, key: &[u8], value: &mut [u8]) -> Result<(), MapError> {
-        check(self.key_size(), key)?;
-        check(self.value_size(), value)?;
+        self.check(key, Some(value))?;
         self.operations.lookup(key, value)
     }
 
@@ -213,8 +218,7 @@ impl<'call> MapRef<'call> {
     ///
     /// Any [`MapError`].
     pub fn update_bytes(&self, key: &[u8], value: &[u8]) -> Result<(), MapError> {
-        check(self.key_size(), key)?;
-        check(self.value_size(), value)?;
+        self.check(key, Some(value))?;
         self.operations.update(key, value)
     }
 
@@ -224,8 +228,16 @@ impl<'call> MapRef<'call> {
     ///
     /// Any [`MapError`] but [`Full`](MapError::Full).
     pub fn delete_bytes(&self, key: &[u8]) -> Result<(), MapError> {
-        check(self.key_size(), key)?;
+        self.check(key, None)?;
         self.operations.delete(key)
+    }
+
+    fn check(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), MapError> {
+        if self.is_channel() {
+            return Err(MapError::Unsupported);
+        }
+        check_size(self.key_size(), key)?;
+        value.map_or(Ok(()), |value| check_size(self.value_size(), value))
     }
 
     /// The value of `key`, if there is one.
@@ -299,7 +311,7 @@ impl PartialEq for MapRef<'_> {
 
 impl Eq for MapRef<'_> {}
 
-fn check(expected: usize, bytes: &[u8]) -> Result<(), MapError> {
+fn check_size(expected: usize, bytes: &[u8]) -> Result<(), MapError> {
     if bytes.len() == expected {
         return Ok(());
     }
