@@ -27,6 +27,11 @@ pub enum BuildError {
     /// Hooks or helpers are declared so that none of them can be told apart.
     #[error(transparent)]
     Duplicate(#[from] jbpf_hooks::registry::Duplicate),
+    /// Two map types of the application have one number.
+    #[error(
+        "two of the application's map types have the number {0}; give one of them another, from 16 on"
+    )]
+    MapTypeTwice(u32),
     /// A declared helper cannot be bound.
     #[error(transparent)]
     Helpers(#[from] crate::builtins::BindError),

@@ -106,6 +106,7 @@ fn def(number: u32, value_size: u32, max_entries: u32) -> MapDef {
         key_size: 4,
         value_size,
         max_entries,
+        parameters: Default::default(),
         section: None,
     }
 }

@@ -176,6 +176,7 @@ fn a_hash_lookup_is_a_direct_call() {
 #[test]
 fn data_sections_are_constant_addresses() {
     let section = MapDef {
+        parameters: Default::default(),
         section: Some(DataSection {
             contents: Arc::from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
             read_only: false,

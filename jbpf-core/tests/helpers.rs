@@ -38,6 +38,7 @@ fn def(kind: MapKind, key_size: u32, value_size: u32, max_entries: u32) -> MapDe
         key_size,
         value_size,
         max_entries,
+        parameters: Default::default(),
         section: None,
     }
 }

@@ -26,6 +26,7 @@ fn def(kind: MapKind, key_size: u32, value_size: u32, max_entries: u32) -> MapDe
         key_size,
         value_size,
         max_entries,
+        parameters: Default::default(),
         section: None,
     }
 }
@@ -219,6 +220,7 @@ fn huge_pages_are_had_or_refused_with_what_to_do() {
 fn section(contents: &[u8], read_only: bool) -> MapDef {
     MapDef {
         name: ".data".to_owned(),
+        parameters: Default::default(),
         section: Some(DataSection {
             contents: contents.into(),
             read_only,

@@ -33,6 +33,7 @@ fn map(kind: MapKind, key_size: u32, value_size: u32, max_entries: u32) -> Arc<M
         key_size,
         value_size,
         max_entries,
+        parameters: Default::default(),
         section: None,
     };
     Arc::new(Map::new(&def, &MapOptions::default()).unwrap())

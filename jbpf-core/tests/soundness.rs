@@ -75,6 +75,7 @@ fn maps() -> Vec<MapDef> {
         key_size,
         value_size,
         max_entries: 4,
+        parameters: Default::default(),
         section: None,
     };
     vec![
@@ -82,6 +83,7 @@ fn maps() -> Vec<MapDef> {
         map("hash", MapKind::Hash, 8, VALUE),
         map("out", MapKind::Output, 0, VALUE),
         MapDef {
+            parameters: Default::default(),
             section: Some(DataSection {
                 contents: (0..VALUE as u8).map(|byte| byte.wrapping_mul(37)).collect(),
                 read_only: true,

@@ -100,6 +100,9 @@ pub struct MapDef {
     pub value_size: u32,
     /// The most entries it holds.
     pub max_entries: u32,
+    /// What else the definition says to a kind of the application's own.
+    #[serde(default)]
+    pub parameters: MapParameters,
     /// For a data section: its initial contents.
     pub section: Option<DataSection>,
 }
@@ -112,8 +115,23 @@ impl MapDef {
             && self.key_size == other.key_size
             && self.value_size == other.value_size
             && self.max_entries == other.max_entries
+            && self.parameters == other.parameters
             && self.section == other.section
     }
+}
+
+/// The last four numbers of a map's definition. Only kinds of the application's own give them a meaning; on
+/// built-in kinds they are 0, whatever the definition says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MapParameters {
+    /// `map_flags`.
+    pub flags: u32,
+    /// `inner_map_idx`.
+    pub inner_map: u32,
+    /// `numa_node`.
+    pub numa_node: u32,
+    /// `nb_hash_functions`.
+    pub hash_functions: u32,
 }
 
 /// The contents of a data section, which codelets address directly as the one value of an array.

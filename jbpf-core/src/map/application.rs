@@ -17,6 +17,7 @@ use std::sync::Arc;
 use jbpf_verifier::types::MapDef;
 
 use super::MapError;
+use super::pages::{Charge, MapOptions};
 use super::payload;
 use super::status::Status;
 
@@ -71,7 +72,8 @@ pub unsafe trait ApplicationMap: Send + Sync {
     /// checked interpreter asks before each access.
     fn contains(&self, addr: usize, len: usize, slot: u32) -> bool;
 
-    /// Bytes of memory that the map takes now.
+    /// Bytes of memory that the map takes now. What it says when it has been made is taken from the runtime's
+    /// memory budget.
     fn memory(&self) -> usize {
         0
     }
@@ -93,8 +95,8 @@ impl ApplicationKind {
     /// The smallest number that an application may use.
     pub const FIRST: u32 = 16;
 
-    /// A map type. `create` is called at load for each map of that type; it says no with the reason, a sentence
-    /// without a full stop.
+    /// A map type. `create` is called at load for each map of that type, with all eight numbers of its definition;
+    /// it says no with the reason, a sentence without a full stop. `value_size` and `max_entries` are not 0.
     ///
     /// Returns `None` for numbers below [`FIRST`](Self::FIRST).
     pub fn new(
@@ -125,16 +127,15 @@ pub struct ApplicationStorage {
     map: Box<dyn ApplicationMap>,
     key_size: usize,
     value_size: usize,
+    /// Held for its drop, which gives the bytes back.
+    _charge: Charge,
 }
 
 impl ApplicationStorage {
-    pub(super) fn new(
-        def: &MapDef,
-        number: u32,
-        kinds: &[ApplicationKind],
-    ) -> Result<Self, MapError> {
+    pub(super) fn new(def: &MapDef, number: u32, options: &MapOptions) -> Result<Self, MapError> {
         let map = || def.name.clone();
-        let kind = kinds
+        let kind = options
+            .kinds
             .iter()
             .find(|kind| kind.number == number)
             .ok_or_else(|| MapError::UnknownKind { map: map(), number })?;
@@ -145,10 +146,14 @@ impl ApplicationStorage {
                 number,
                 reason,
             })?;
+        let bytes = contained(0, || created.memory());
+        let charge = Charge::new(bytes, options)
+            .map_err(|source| MapError::Memory { map: map(), source })?;
         Ok(Self {
             map: created,
             key_size: def.key_size as usize,
             value_size: def.value_size as usize,
+            _charge: charge,
         })
     }
 

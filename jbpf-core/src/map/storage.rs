@@ -63,7 +63,7 @@ impl Storage {
             MapKind::Output => OutputMap::new(def, options).map(Self::Output),
             MapKind::ControlInput => InputMap::new(def, options).map(Self::ControlInput),
             MapKind::Application(number) => {
-                ApplicationStorage::new(def, number, &options.kinds).map(Self::Application)
+                ApplicationStorage::new(def, number, options).map(Self::Application)
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jbpf_verifier::types::{DataSection, MapDef, MapKind};
+use jbpf_verifier::types::{DataSection, MapDef, MapKind, MapParameters};
 
 use super::elf::{Elf, Section, SectionClass, SymbolClass, SymbolHome, at_most};
 use super::error::ObjectError;
@@ -204,8 +204,16 @@ fn read_definition(name: &str, bytes: &[u8]) -> Result<MapDef, ObjectError> {
             "type {number} does not exist; types are 1 to 7, and from 16 those of the application"
         ))
     })?;
-    // What an application's own kind makes of its numbers is its own affair.
-    if !matches!(kind, MapKind::Application(_)) {
+    let mut parameters = MapParameters::default();
+    if let MapKind::Application(_) = kind {
+        // What an application's own kind makes of its numbers is its own affair.
+        parameters = MapParameters {
+            flags: word(),
+            inner_map: word(),
+            numa_node: word(),
+            hash_functions: word(),
+        };
+    } else {
         check_sizes(kind, key_size, value_size, max_entries).map_err(bad)?;
     }
     Ok(MapDef {
@@ -214,6 +222,7 @@ fn read_definition(name: &str, bytes: &[u8]) -> Result<MapDef, ObjectError> {
         key_size: if kind.is_channel() { 0 } else { key_size },
         value_size,
         max_entries,
+        parameters,
         section: None,
     })
 }
@@ -293,6 +302,7 @@ fn data_definition(section: &Section<'_>, left: u64) -> Result<Option<MapDef>, O
         key_size: 4,
         value_size: section.size as u32,
         max_entries: 1,
+        parameters: MapParameters::default(),
         section: Some(DataSection {
             contents,
             read_only,

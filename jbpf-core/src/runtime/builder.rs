@@ -12,7 +12,7 @@ use crate::builtins;
 use crate::codeletset::World;
 use crate::engine::Engine;
 use crate::error::BuildError;
-use crate::map::MapOptions;
+use crate::map::{ApplicationKind, MapOptions};
 use crate::server::{self, ServerOptions};
 
 /// Longest name of a runtime, in bytes.
@@ -62,10 +62,19 @@ impl RuntimeBuilder {
     /// How the memory of maps and channels is obtained.
     pub fn map_options(mut self, options: MapOptions) -> Self {
         let shared_channels = self.map_options.shared_channels || options.shared_channels;
+        let mut kinds = std::mem::take(&mut self.map_options.kinds);
+        kinds.extend(options.kinds);
         self.map_options = MapOptions {
             shared_channels,
+            kinds,
             ..options
         };
+        self
+    }
+
+    /// Lets codelets have maps of a type of the application's own.
+    pub fn map_type(mut self, kind: ApplicationKind) -> Self {
+        self.map_options.kinds.push(kind);
         self
     }
 
@@ -107,13 +116,14 @@ impl RuntimeBuilder {
     /// Starts the runtime. It starts no thread that it does not need.
     ///
     /// # Errors
-    /// When the process has a runtime, the name cannot be used, two hooks or helpers have one name, or
-    /// the engine does not work here.
+    /// When the process has a runtime, the name cannot be used, two hooks or helpers have one name, two map types one
+    /// number, or the engine does not work here.
     pub fn build(self) -> Result<Runtime, BuildError> {
         check_name(&self.name)?;
         if let Some(duplicate) = registry::duplicates().into_iter().next() {
             return Err(duplicate.into());
         }
+        check_map_types(&self.map_options.kinds)?;
         let declared: Vec<_> = registry::helpers().collect();
         let helpers = Arc::new(HelperTable::with_declared(declared.iter().copied()));
         let bindings = builtins::bindings(Arc::clone(&helpers), declared)?;
@@ -142,6 +152,15 @@ impl RuntimeBuilder {
         }
         Ok(runtime)
     }
+}
+
+fn check_map_types(kinds: &[ApplicationKind]) -> Result<(), BuildError> {
+    let mut numbers: Vec<u32> = kinds.iter().map(ApplicationKind::number).collect();
+    numbers.sort_unstable();
+    let twice = numbers
+        .windows(2)
+        .find_map(|pair| matches!(pair, [a, b] if a == b).then(|| pair.first().copied())?);
+    twice.map_or(Ok(()), |number| Err(BuildError::MapTypeTwice(number)))
 }
 
 fn default_name() -> String {

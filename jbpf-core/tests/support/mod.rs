@@ -104,6 +104,7 @@ pub fn map(name: &str, kind: MapKind, value_size: u32, max_entries: u32) -> MapD
         key_size: if kind.holds_values() { 4 } else { 0 },
         value_size,
         max_entries,
+        parameters: Default::default(),
         section: None,
     }
 }

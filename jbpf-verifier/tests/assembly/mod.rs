@@ -287,6 +287,7 @@ fn map(text: &str) -> MapDef {
         key_size: size("key"),
         value_size: size("value"),
         max_entries: size("entries"),
+        parameters: Default::default(),
         section: None,
     }
 }
@@ -303,6 +304,7 @@ fn section(text: &str, read_only: bool) -> MapDef {
         key_size: 4,
         value_size: contents.len().try_into().expect("few bytes"),
         max_entries: 1,
+        parameters: Default::default(),
         section: Some(DataSection {
             contents: contents.into(),
             read_only,

@@ -19,12 +19,14 @@ fn codelet(context: ContextDef) -> BoundCodelet {
         key_size: 4,
         value_size: 12,
         max_entries: 2,
+        parameters: Default::default(),
         section: None,
     };
     let constants = MapDef {
         name: ".rodata".to_owned(),
         value_size: 8,
         max_entries: 1,
+        parameters: Default::default(),
         section: Some(DataSection {
             contents: Arc::from([9; 8]),
             read_only: true,

@@ -14,6 +14,7 @@ fn table(key_size: u32, value_size: u32, max_entries: u32) -> HashTable {
         key_size,
         value_size,
         max_entries,
+        parameters: Default::default(),
         section: None,
     };
     HashTable::new(HashLayout::new(&def).unwrap(), &MapOptions::default()).unwrap()
