@@ -122,7 +122,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
             .entry(carrier.into())
             .or_default()
             .power(&blocks, power);
-        let shown = options.hide.is_none_or(|every| number % every.max(1) != 0);
+        let shown = options.hide.is_none_or(|every| !number.is_multiple_of(every));
         let sent = if shown {
             slot_scheduled(SlotContext {
                 blocks: Region::new(&blocks),

@@ -252,7 +252,7 @@ impl Port {
             arrived_ns: self.now_ns,
         };
         self.count_arrival(&packet);
-        let shown = self.hide.is_none_or(|every| count % every.max(1) != 0);
+        let shown = self.hide.is_none_or(|every| !count.is_multiple_of(every));
         if shown {
             packet_arrived(&packet, self.number);
         }
