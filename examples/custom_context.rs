@@ -122,7 +122,9 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
             .entry(carrier.into())
             .or_default()
             .power(&blocks, power);
-        let shown = options.hide.is_none_or(|every| !number.is_multiple_of(every));
+        let shown = options
+            .hide
+            .is_none_or(|every| !number.is_multiple_of(every));
         let sent = if shown {
             slot_scheduled(SlotContext {
                 blocks: Region::new(&blocks),

@@ -208,7 +208,9 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
 }
 
 fn ask(request: &Request, count: u64, options: &Options) -> bool {
-    let shown = options.hide.is_none_or(|every| !count.is_multiple_of(every));
+    let shown = options
+        .hide
+        .is_none_or(|every| !count.is_multiple_of(every));
     !shown || admit(request) == 1
 }
 
