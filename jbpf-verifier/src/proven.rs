@@ -3,6 +3,7 @@
 use crate::insn::Reg;
 use crate::path::{Need, Needs, Open, Path};
 use crate::state::{Remainder, State};
+use crate::step::FAR;
 use crate::value::{Id, Kind, Link, Num, Part, Places, Pointer};
 
 /// What one state had to have for the proof behind it.
@@ -290,8 +291,11 @@ impl Image {
         let known = match self {
             Self::Constant(constant) => i128::from(state.facts.size) - i128::from(constant as i64),
             Self::Plus(id, distance) => match state.facts.range(id) {
-                Some(known) => i128::from(known) - i128::from(distance),
-                None => return false,
+                // Both variables are near; if their distance is not, one of them is not that number.
+                Some(known) if i128::from(distance).abs() <= 2 * FAR => {
+                    i128::from(known) - i128::from(distance)
+                }
+                _ => return false,
             },
             Self::Alone => return false,
         };

@@ -9,6 +9,9 @@ use crate::scalar::{JumpCond, Scalar, Width};
 use crate::stack::Stack;
 use crate::value::{Id, Kind, Link, Num, Places, Pointer, Source, Space, Value};
 
+/// The most ranges, and the most remainders, that a state remembers.
+const MAX_FACTS: usize = 64;
+
 /// The most frames of nested calls.
 pub(crate) const MAX_FRAMES: usize = 8;
 
@@ -110,6 +113,11 @@ impl RegionFacts {
             remainders: Vec::new(),
             ranges_source: Source::OLD,
         }
+    }
+
+    /// How many bytes the facts take.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.ranges.as_slice()) + size_of_val(self.remainders.as_slice())
     }
 
     /// Bytes that are known to be there behind `data` plus the variable of this id (0: none).
@@ -328,6 +336,7 @@ impl State {
                 .facts
                 .ranges_source
                 .places(self.segment, Places::RANGES);
+        self.make_room_for_facts();
         let facts = Rc::make_mut(&mut self.facts);
         facts.remainders.push(remainder);
         facts.ranges_source = Source::new(self.segment, places);
@@ -344,12 +353,14 @@ impl State {
         }
         let places = places | self.range_places(variable);
         let source = Source::new(self.segment, places);
-        let facts = Rc::make_mut(&mut self.facts);
         if variable == 0 {
+            let facts = Rc::make_mut(&mut self.facts);
             facts.size = range;
             facts.size_source = source;
             return;
         }
+        self.make_room_for_facts();
+        let facts = Rc::make_mut(&mut self.facts);
         facts.ranges.retain(|(id, _)| *id != variable);
         facts.ranges.push((variable, range));
         facts.ranges_source = source;
@@ -376,6 +387,22 @@ impl State {
         facts.size_source = moved(facts.size_source, Places::REGION);
         facts.ranges_source = moved(facts.ranges_source, Places::RANGES);
         self.segment = segment;
+    }
+
+    /// Forgets the oldest of the facts when there are too many: states that wait hold copies of them.
+    fn make_room_for_facts(&mut self) {
+        let is_full = |facts: &RegionFacts| {
+            facts.ranges.len() >= MAX_FACTS || facts.remainders.len() >= MAX_FACTS
+        };
+        if is_full(&self.facts) {
+            self.forget_unused();
+        }
+        if is_full(&self.facts) {
+            let facts = Rc::make_mut(&mut self.facts);
+            let beyond = |len: usize| (len + 1).saturating_sub(MAX_FACTS);
+            facts.ranges.drain(..beyond(facts.ranges.len()));
+            facts.remainders.drain(..beyond(facts.remainders.len()));
+        }
     }
 
     /// Forgets what is known of variables that no value has any more.

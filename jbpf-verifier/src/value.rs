@@ -15,7 +15,8 @@ pub(crate) type Id = u32;
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
     last: Id,
-    /// The ids of low halves, zero- and sign-extended, by what they are the low half of.
+    /// The ids of low halves, zero- and sign-extended, by what they are the low half of. What is known
+    /// here is in no state, so that a proof must not rest on it: checkpoints forget it.
     low_halves: HashMap<Link, Id>,
     signed_halves: HashMap<Link, Id>,
 }
@@ -27,7 +28,14 @@ impl Ids {
         self.last
     }
 
-    /// The name of a number's low half: one number has one.
+    /// Forgets which names are those of halves. States that a proof behind a checkpoint is compared
+    /// with may have halves of other numbers in their place.
+    pub(crate) fn forget_halves(&mut self) {
+        self.low_halves = HashMap::new();
+        self.signed_halves = HashMap::new();
+    }
+
+    /// The name of a number's low half: one number has one, from one checkpoint to the next.
     pub(crate) fn low_half(&mut self, link: Link) -> Link {
         let fresh = self.last.wrapping_add(1);
         let half = named(&mut self.low_halves, link, fresh);

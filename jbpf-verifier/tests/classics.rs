@@ -219,6 +219,81 @@ other:
 }
 
 #[test]
+fn a_proof_of_a_number_and_its_half_is_none_of_two_numbers() {
+    // r9 is r7's low half where ctx_id is not 1, and proven first; elsewhere it is some other number,
+    // and says nothing of the half that r2 becomes.
+    assert_rejected(
+        Code::MapValueOutOfBounds,
+        &format!(
+            "{VALUE}
+    stxdw [r10-16], r7
+    stdw [r10-24], 0
+    ldxw r8, [r10-16]
+    jeq r8, 1, other
+    movsx32 r9, r7
+    jeq r8, 2, merge
+    jeq r8, 3, merge
+    ja merge
+other:
+    ldxw r9, [r10-24]
+    ldxdw r7, [r10-16]
+    and r8, 15
+    mov r9, r8
+merge:
+    movsx32 r2, r7
+    jgt r9, 7, out
+    mov r7, r2
+{READ_AT_R7}out:
+    mov r0, 0
+    exit
+"
+        ),
+    );
+}
+
+#[test]
+fn a_proof_behind_one_variable_is_none_behind_another_that_wraps_into_it() {
+    // Both paths end with the pointer at data+0..=7. The first is known to have 8 bytes there; the
+    // second, whose variable is 2^63 away, is not.
+    assert_rejected(
+        Code::RegionOutOfBounds,
+        "
+    ldxdw r2, [r1]
+    ldxdw r3, [r1+8]
+    ldxw r8, [r1+24]
+    ldxdw r7, [r1+16]
+    and r7, 7
+    .repeat 8 mov r9, 1
+    jeq r8, 1, other
+    lddw r4, 0x7ffffffffffffff0
+    or r7, r4
+    add r2, r7
+    lddw r4, 0x8000000000000010
+    add r2, r4
+    mov r5, r2
+    add r5, 8
+    jgt r5, r3, out
+    jeq r8, 2, merge
+    jeq r8, 4, merge
+    ja merge
+other:
+    or r7, -16
+    add r2, r7
+    add r2, 16
+    mov r5, r2
+    add r5, -100
+    jgt r5, r3, out
+merge:
+    ldxdw r0, [r2+0]
+    exit
+out:
+    mov r0, 0
+    exit
+",
+    );
+}
+
+#[test]
 fn a_proof_of_a_pointer_is_none_of_one_that_may_be_null() {
     assert_rejected(
         Code::NullDereference,

@@ -96,6 +96,22 @@ fn spills_all_over_the_stack_are_answered() {
 }
 
 #[test]
+fn what_waiting_states_know_of_the_region_takes_room() {
+    // Each branch leaves a state behind that knows all that was learnt of the region before it.
+    let mut text =
+        "ldxdw r2, [r1]\nldxdw r3, [r1+8]\nja begin\nout:\nmov r0, 0\nexit\nbegin:\n".to_owned();
+    text.push_str(&"mov r4, r3\nsub r4, r2\n".repeat(100));
+    for size in 1..5_000 {
+        let branch = format!("mov r5, r2\nadd r5, {size}\njgt r5, r3, out\n");
+        text.push_str(&branch);
+        text.push_str("mov r4, r3\nsub r4, r2\n");
+    }
+    text.push_str("mov r0, 0\nexit\n");
+    let program = assemble(&text).program;
+    assert_eq!(verify(program.insns).unwrap_err().code, Code::OutOfMemory);
+}
+
+#[test]
 fn jumps_back_and_forth_are_answered() {
     let _ = verify(filled(|at| match at % 4 {
         0 => insn(0x25, 6, 0, 2, at as i32),

@@ -101,6 +101,7 @@ impl Explorer<'_> {
             trail: self.trail.len(),
         };
         self.path.push(state, label);
+        self.ids.forget_halves();
         *self.fingerprints.entry(fingerprint).or_default() += 1;
         self.push_work(Work::Close {
             bytes: bytes(state),

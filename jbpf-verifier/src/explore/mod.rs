@@ -46,7 +46,8 @@ impl Default for Limits {
     }
 }
 
-/// Bytes that a waiting or open state takes, roughly, besides its stack cells.
+/// Bytes that a waiting or open state takes, roughly, besides its stack cells and what it knows of
+/// the region.
 const STATE_BYTES: usize = 1400;
 const CELL_BYTES: usize = 112;
 
@@ -462,5 +463,5 @@ fn bytes(state: &State) -> usize {
         .frames()
         .map(|(_, frame)| frame.stack.cells().len())
         .sum();
-    STATE_BYTES + cells * CELL_BYTES
+    STATE_BYTES + cells * CELL_BYTES + state.facts.bytes()
 }

@@ -12,7 +12,7 @@ use crate::state::State;
 use crate::value::{Kind, Num, Part, Places, Pointer, Source, Space};
 
 /// Offsets up to here, added to any address, do not wrap: addresses stay far below 2^63.
-pub(super) const FAR: i128 = 1 << 40;
+pub(crate) const FAR: i128 = 1 << 40;
 
 /// What one way of a jump teaches a state.
 type Lesson<'l> = &'l dyn Fn(&mut State);
@@ -279,7 +279,11 @@ impl Step<'_> {
         let back = i128::from(end.offset);
         let end_is_sane = end.variable_id == 0
             && (back == 0 || back < 0 && -back <= i128::from(self.state.facts.size));
-        if first < -FAR || last > FAR || !end_is_sane {
+        // A range is told of the variable alone, and taken over for others at a distance from it: that
+        // adds up as long as none of them wraps.
+        let variable_is_near = i128::from(pointer.variable.smin()) >= -FAR
+            && i128::from(pointer.variable.smax()) <= FAR;
+        if first < -FAR || last > FAR || !variable_is_near || !end_is_sane {
             return self.undecided(jump, &|_| (), &|_| ());
         }
         let places = if back == 0 {

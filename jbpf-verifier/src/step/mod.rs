@@ -24,6 +24,8 @@ use crate::state::State;
 use crate::types::{ContextDef, HelperTable};
 use crate::value::{Ids, Kind, Num, Places, Pointer, Source, Space, Value};
 
+pub(crate) use branch::FAR;
+
 /// What does not change while a program is verified.
 #[derive(Debug)]
 pub(crate) struct Subject<'a> {
