@@ -155,6 +155,20 @@ pub(crate) enum Failure {
         source: io::Error,
     },
 
+    #[error("`{}` exists and is not empty; name a new folder", .0.display())]
+    NotEmpty(PathBuf),
+
+    #[error(
+        "`{0}` cannot be the name of a package; name one with --name, of letters, digits, - and _"
+    )]
+    NoPackageName(String),
+
+    #[error(
+        "`{}` is no source tree of jbpf; say with --jbpf where one is, or the URL of its git repository",
+        .0.display()
+    )]
+    NoSourceTree(PathBuf),
+
     #[error("`{}` would be its own object; say with -o where the object goes", .0.display())]
     OwnObject(PathBuf),
 

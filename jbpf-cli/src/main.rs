@@ -16,6 +16,7 @@ mod list;
 mod listing;
 mod load;
 mod maps;
+mod new;
 mod off_target;
 mod output;
 mod printed;
@@ -52,6 +53,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Verify(verify::Verify),
+    New(new::New),
     Build(build::Build),
     Run(run::Run),
     Explain(explain::Explain),
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
     let mut output = Output::stdout();
     let result = match &cli.command {
         Command::Verify(command) => command.run(&mut output),
+        Command::New(command) => command.run(&mut output),
         Command::Build(command) => command.run(&mut output),
         Command::Run(command) => command.run(&mut output),
         Command::Explain(command) => command.run(&mut output),

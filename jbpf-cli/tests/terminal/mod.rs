@@ -1,4 +1,5 @@
 //! A terminal in which the command is run.
+#![allow(dead_code, reason = "each test takes of it what it needs")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
