@@ -8,7 +8,10 @@ use super::primitives::{AtomicU64, Ordering};
 /// The head holds the top number plus one (0: empty) in its low half and counts changes in its high
 /// half, so that a head that went away and came back is not taken for the same one. `links` gives,
 /// by number, the one below it, plus one.
+///
+/// On lines of its own: inserting and deleting threads write the head, next to which would be what every lookup reads.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct FreeList {
     head: AtomicU64,
     links: Links,
