@@ -38,8 +38,9 @@ pub use crate::{
     error::{ChannelError, RecvError, SendError},
     receiver::{RawReceiver, Receiver, TryIter},
     ring::{
+        addresses::OutputAddresses,
         input::{InputAddresses, InputOptions, InputRing},
-        output::{OutputAddresses, OutputOptions, OutputRing},
+        output::{OutputOptions, OutputRing},
         region::PageOptions,
     },
     sender::{RawSender, Sender},

@@ -59,6 +59,11 @@ pub fn ticks() -> u64 {
     }
 }
 
+/// The processor's counter and nothing else: what a tick is where [`source`] says so. For machine code.
+pub(crate) extern "C" fn counter_ticks() -> u64 {
+    counter::read()
+}
+
 /// A number of ticks in ns; `u64::MAX` when it is more than that holds.
 #[inline]
 #[must_use]

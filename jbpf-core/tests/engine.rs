@@ -15,6 +15,7 @@ mod support;
 use std::sync::Arc;
 
 use jbpf_core::builtins;
+use jbpf_core::clock;
 use jbpf_core::engine::measure::HookStats;
 use jbpf_core::engine::{
     BindError, BoundCodelet, CodeletEnvironment, CompiledHook, Engine, Input, InputError,
@@ -195,6 +196,65 @@ fn calls_nest_eight_frames_deep_with_stacks_of_their_own() {
 }
 
 // Binding.
+
+#[test]
+fn the_time_between_two_ticks_is_the_clocks_whatever_they_are() {
+    let codelet = bind(
+        "between",
+        assemble("ldxdw r2, [r1+8]\nldxdw r1, [r1]\ncall 9\nexit"),
+        ContextDef::memory(16),
+        &[],
+    );
+    let extremes = [
+        0,
+        1,
+        2,
+        1 << 31,
+        1 << 32,
+        u64::MAX / 2,
+        u64::MAX - 1,
+        u64::MAX,
+    ];
+    for start in extremes {
+        for end in extremes {
+            let ticks: [u64; 2] = [start, end];
+            let ticks: Vec<u8> = ticks.iter().flat_map(|tick| tick.to_ne_bytes()).collect();
+            let expected = clock::ticks_to_ns(end.saturating_sub(start));
+            assert_eq!(run_native(&codelet, &ticks, &[]).0, expected);
+            assert_eq!(run_interpreted(&codelet, &ticks, &[]).0, expected);
+        }
+    }
+}
+
+#[test]
+fn ticks_of_both_engines_are_those_of_one_clock() {
+    // What is live across both reads of the counter comes out as it went in.
+    let text = "
+        mov r6, r1
+        ldxdw r7, [r6]
+        mov r1, 1
+        call 8
+        mov r8, r0
+        mov r1, 0
+        call 8
+        sub r8, r0
+        stxdw [r6+8], r8
+        stxdw [r6], r0
+        mov r0, r7
+        exit";
+    let codelet = bind("tick", assemble(text), ContextDef::memory(16), &[]);
+    let mut last = clock::ticks();
+    for run in [run_native, run_interpreted, run_native] {
+        let mut memory = [0; 16];
+        memory[0] = 77;
+        let (kept, words, _) = run(&codelet, &memory, &[]);
+        let word = |at: usize| u64::from_ne_bytes(words[at..at + 8].try_into().unwrap());
+        let (second, first) = (word(0), word(0).wrapping_add(word(8)));
+        assert_eq!(kept, 77);
+        assert!(last <= first && first <= second && second <= clock::ticks());
+        last = second;
+    }
+}
 
 #[test]
 fn a_map_of_another_shape_is_refused() {

@@ -338,6 +338,37 @@ fn an_output_buffer_is_reserved_without_a_call() {
 }
 
 #[test]
+fn a_record_is_sent_without_a_call_and_never_was_on_the_stack() {
+    hold_program(
+        "send",
+        ContextDef::generic(),
+        &[map("out", MapKind::RingBuf, 24, 8)],
+        "ldxw r2, [r1+24]
+        stxdw [r10-16], r2
+        stdw [r10-8], 7
+        map r1, 0
+        mov r2, r10
+        add r2, -16
+        mov r3, 16
+        call 12
+        exit",
+    );
+}
+
+#[test]
+fn the_time_between_two_ticks_is_a_multiplication() {
+    hold_program(
+        "ticks_between",
+        ContextDef::memory(16),
+        &[],
+        "ldxdw r2, [r1+8]
+        ldxdw r1, [r1]
+        call 9
+        exit",
+    );
+}
+
+#[test]
 fn codelets_of_a_hook_are_one_function() {
     let codelets: Vec<_> = ["first", "second"]
         .map(|name| {

@@ -195,6 +195,8 @@ pub(crate) const SLOT_STRIDE: usize = size_of::<ThreadSlot>();
 pub(crate) const SLOT_SPARE: usize = offset_of!(ThreadSlot, spare);
 /// Where the flag lies in a slot.
 pub(crate) const SLOT_RESERVED: usize = offset_of!(ThreadSlot, reserved);
+/// Where the count of drops lies in a slot.
+pub(crate) const SLOT_DROPPED: usize = offset_of!(ThreadSlot, dropped);
 
 #[cfg(test)]
 mod tests {
@@ -205,6 +207,7 @@ mod tests {
         assert_eq!(offset_of!(OutputHeader, losses), 128);
         assert_eq!(offset_of!(Control, sleeping), 128);
         assert_eq!((SLOT_STRIDE, SLOT_SPARE, SLOT_RESERVED), (64, 0, 4));
+        assert_eq!(SLOT_DROPPED, 8);
     }
 
     #[test]

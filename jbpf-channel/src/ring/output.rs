@@ -6,15 +6,13 @@
 )]
 
 use core::ptr;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use super::copy::{shared_to_shared, zero_shared};
-use super::layout::{
-    MAX_CAPACITY, MAX_RECORD_SIZE, OutputGeometry, SLOT_RESERVED, SLOT_SPARE, SLOT_STRIDE,
-};
+use super::layout::{MAX_CAPACITY, MAX_RECORD_SIZE, OutputGeometry, SLOT_STRIDE};
 use super::protocol::output::OutputWords;
 use super::reader::OutputView;
 use super::region::{Access, PageOptions, Region, page_size};
@@ -79,37 +77,6 @@ pub struct OutputRing {
     data_file: Option<MemoryFile>,
     /// What the view points into: the page of control words, then the producers' memory.
     region: Region,
-}
-
-/// Where machine code finds what it needs to reserve and to see a full ring by itself.
-///
-/// For a thread of slot `s`, below `slots`: its line is at `slots_at + s * slot_stride`. With the u32 at
-/// `slot_reserved` of that line 1, or else with the u64 at `head` below the u64 at `limit` (then set the flag
-/// to 1), the thread's buffer is number `spare ^ (capacity + s)`, `spare` being the u32 at
-/// `slot_spare` of the line, and lies at `buffers_at + number * buffer_stride`. In every other case call
-/// [`OutputRing::reserve`].
-#[derive(Debug, Clone, Copy)]
-pub struct OutputAddresses {
-    /// The number of the next record.
-    pub head: *const AtomicU64,
-    /// The number that `head` must be below.
-    pub limit: *const AtomicU64,
-    /// The line of slot 0.
-    pub slots_at: *mut u8,
-    /// Lines there are.
-    pub slots: u32,
-    /// Bytes from one line to the next.
-    pub slot_stride: usize,
-    /// Offset of the spare buffer's index in a line.
-    pub slot_spare: usize,
-    /// Offset of the flag in a line.
-    pub slot_reserved: usize,
-    /// Buffer 0.
-    pub buffers_at: *mut u8,
-    /// Bytes from one buffer to the next.
-    pub buffer_stride: usize,
-    /// Places in the ring.
-    pub capacity: u32,
 }
 
 impl OutputRing {
@@ -401,8 +368,10 @@ impl OutputRing {
         }
     }
 
+    /// Wakes who sleeps on the next record, if anybody does. For machine code that has published one by itself:
+    /// [`OutputAddresses`](crate::OutputAddresses).
     #[inline]
-    fn notify(&self) {
+    pub fn notify(&self) {
         wake::after_publishing();
         let wanted = self.view.header().traffic.attention.load(Ordering::Relaxed);
         if wanted != 0 {
@@ -569,24 +538,6 @@ impl OutputRing {
                 Some(left.map_or(wake::UNSIGNALLED, |left| left.min(wake::UNSIGNALLED)))
             };
             wake::sleep(&self.bell, rung, false, limit);
-        }
-    }
-
-    /// For the compiler of codelets.
-    #[must_use]
-    pub fn addresses(&self) -> OutputAddresses {
-        let traffic = &self.view.header().traffic;
-        OutputAddresses {
-            head: &raw const traffic.head,
-            limit: &raw const traffic.limit,
-            slots_at: self.view.slots_address().as_ptr().cast(),
-            slots: self.view.geometry.slots,
-            slot_stride: SLOT_STRIDE,
-            slot_spare: SLOT_SPARE,
-            slot_reserved: SLOT_RESERVED,
-            buffers_at: self.view.buffers_address().as_ptr(),
-            buffer_stride: self.view.geometry.stride(),
-            capacity: self.view.geometry.capacity,
         }
     }
 }

@@ -86,3 +86,16 @@ pub(super) unsafe extern "C" fn send_output(map: *const Map, thread: *const Thre
     }
     .to_register()
 }
+
+/// What machine code calls after it has published a record by itself, when somebody wants to hear of it.
+///
+/// # Safety
+/// As [`ringbuf_output`], for a map of either output kind.
+pub(crate) unsafe extern "C" fn notify_readers(map: *const Map) -> u64 {
+    // SAFETY: the caller's word.
+    let map = unsafe { &*map };
+    if let Storage::RingBuf(output) | Storage::Output(output) = map.storage() {
+        output.ring().notify();
+    }
+    Status::Success.to_register()
+}

@@ -13,6 +13,7 @@ use jbpf_hooks::helper::HelperInfo;
 use jbpf_verifier::types::HelperTable;
 use thiserror::Error;
 
+pub(crate) use self::channels::notify_readers;
 pub use self::printf::PRINTF_TARGET;
 
 /// Where each helper of a [`HelperTable`] is found, and how it is called.
@@ -40,6 +41,8 @@ pub struct HelperTarget {
     pub needs_thread: bool,
     /// Whether `*const CodeletEnvironment` follows.
     pub needs_codelet: bool,
+    /// Whether it is the built-in helper of that id, whose work an engine may do by itself.
+    pub built_in: bool,
 }
 
 /// Why helpers cannot be bound to a table.
@@ -107,6 +110,7 @@ fn of_application(info: &HelperInfo) -> HelperTarget {
         args: 5,
         needs_thread: false,
         needs_codelet: false,
+        built_in: false,
     }
 }
 
@@ -118,6 +122,7 @@ fn built_in(id: u32) -> Option<HelperTarget> {
         args,
         needs_thread: false,
         needs_codelet: false,
+        built_in: true,
     };
     let with_thread = |args, address| HelperTarget {
         needs_thread: true,

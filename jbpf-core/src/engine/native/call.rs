@@ -1,5 +1,6 @@
 //! Calls: of helpers, directly at their address, and of the codelet's own functions. Helpers that need no
-//! call, because what they read is at a constant address, are in `lookup` and `channel`.
+//! call, because what they touch is at a constant address, are in `lookup`, `channel`, `send` and
+//! `clock`.
 
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use jbpf_hooks::reclaim::ThreadRecord;
@@ -15,10 +16,18 @@ use crate::map::Storage;
 const LOOKUP: u32 = 1;
 /// `map_lookup_reset_elem`.
 const LOOKUP_RESET: u32 = 2;
+/// `get_sys_time`.
+const GET_SYS_TIME: u32 = 8;
+/// `get_sys_time_diff_ns`.
+const GET_SYS_TIME_DIFF_NS: u32 = 9;
+/// `ringbuf_output`.
+const RINGBUF_OUTPUT: u32 = 12;
 /// `control_input_receive`.
 const CONTROL_INPUT_RECEIVE: u32 = 16;
 /// `get_output_buf`.
 const GET_OUTPUT_BUF: u32 = 17;
+/// `send_output`.
+const SEND_OUTPUT: u32 = 18;
 /// Values of at most this many bytes are zeroed by stores instead of a call.
 const INLINE_RESET_BYTES: usize = 64;
 
@@ -30,29 +39,46 @@ impl Body<'_, '_> {
             _ => None,
         };
         let section = map.is_some_and(|map| map.def().section.is_some());
-        match (id, map.map(|map| map.storage())) {
-            (LOOKUP, Some(Storage::Array(array))) => {
+        match id {
+            GET_SYS_TIME if target.built_in && self.tick() => return Ok(()),
+            GET_SYS_TIME_DIFF_NS if target.built_in => {
+                self.ticks_between();
+                return Ok(());
+            }
+            _ => {}
+        }
+        match (id, map.map(|map| (map, map.storage()))) {
+            (LOOKUP, Some((_, Storage::Array(array)))) => {
                 self.lookup_array(array);
                 return Ok(());
             }
-            (LOOKUP_RESET, Some(Storage::Array(array)))
+            (LOOKUP_RESET, Some((_, Storage::Array(array))))
                 if array.stride() <= INLINE_RESET_BYTES && !section =>
             {
                 self.lookup_array(array);
                 self.reset_found(array.stride());
                 return Ok(());
             }
-            (LOOKUP, Some(Storage::PerThreadArray(array))) => {
+            (LOOKUP, Some((_, Storage::PerThreadArray(array)))) => {
                 self.lookup_per_thread(array, target);
                 return Ok(());
             }
-            (CONTROL_INPUT_RECEIVE, Some(Storage::ControlInput(input)))
+            (CONTROL_INPUT_RECEIVE, Some((_, Storage::ControlInput(input))))
                 if self.receive(input, target) =>
             {
                 return Ok(());
             }
-            (GET_OUTPUT_BUF, Some(Storage::Output(output))) => {
+            (GET_OUTPUT_BUF, Some((_, Storage::Output(output)))) => {
                 self.reserve(output, target);
+                return Ok(());
+            }
+            (RINGBUF_OUTPUT, Some((map, Storage::RingBuf(output))))
+                if self.send(map, output, target) =>
+            {
+                return Ok(());
+            }
+            (SEND_OUTPUT, Some((map, Storage::Output(output)))) => {
+                self.commit(map, output, target);
                 return Ok(());
             }
             _ => {}
@@ -101,7 +127,7 @@ impl Body<'_, '_> {
         Ok(())
     }
 
-    fn only_result(&mut self, call: cranelift_codegen::ir::Inst) -> Value {
+    pub(super) fn only_result(&mut self, call: cranelift_codegen::ir::Inst) -> Value {
         match self.fb.inst_results(call) {
             [result] => *result,
             _ => self.fb.ins().iconst(types::I64, 0),

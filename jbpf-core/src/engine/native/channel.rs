@@ -1,5 +1,5 @@
 //! What codelets do with channels in the usual case, inlined: seeing that no control record has come, and getting
-//! the buffer for the next record. Everything else is the helper's.
+//! the buffer for the next record. Everything else is the helper's. (Sending is in `send`.)
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, types};
@@ -66,21 +66,14 @@ impl Body<'_, '_> {
         let addresses = output.ring().addresses();
         let done = self.fb.create_block();
         let result = self.fb.append_block_param(done, types::I64);
-        let [has_line, look, mark, ready, slow] = [(); 5].map(|()| self.fb.create_block());
+        let [look, mark, ready, slow] = [(); 4].map(|()| self.fb.create_block());
         self.fb.set_cold_block(slow);
         // Words of this thread's own, and two that other threads write, of which an old value does no harm:
         // the record's place is claimed when it is sent.
         let flags = MemFlagsData::trusted();
         let offset = |offset: usize| i32::try_from(offset).unwrap_or_default();
 
-        let slot = self.thread_slot();
-        let known = self.below(slot, addresses.slots);
-        self.fb.ins().brif(known, has_line, &[], slow, &[]);
-
-        self.fb.seal_block(has_line);
-        self.fb.switch_to_block(has_line);
-        let lines = self.address(address_of(addresses.slots_at.cast_const()));
-        let line = self.element(lines, slot, addresses.slot_stride);
+        let (line, slot) = self.line(&addresses, slow);
         let reserved_at = offset(addresses.slot_reserved);
         let reserved = self.fb.ins().load(types::I32, flags, line, reserved_at);
         self.fb.ins().brif(reserved, ready, &[], look, &[]);
@@ -105,10 +98,7 @@ impl Body<'_, '_> {
         self.fb.switch_to_block(ready);
         let spare_at = offset(addresses.slot_spare);
         let spare = self.fb.ins().load(types::I32, flags, line, spare_at);
-        let first = self
-            .fb
-            .ins()
-            .iadd_imm_u(slot, i64::from(addresses.capacity));
+        let first = self.first_spare(&addresses, slot);
         let number = self.fb.ins().bxor(spare, first);
         let buffers = self.address(address_of(addresses.buffers_at.cast_const()));
         let buffer = self.element(buffers, number, addresses.buffer_stride);

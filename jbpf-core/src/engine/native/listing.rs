@@ -10,6 +10,8 @@ use jbpf_hooks::hook::HookKind;
 use super::code::baseline;
 use super::dispatch;
 use super::lower::address_of;
+use crate::builtins::notify_readers;
+use crate::clock;
 use crate::engine::measure::HookStats;
 use crate::engine::{BoundCodelet, EngineError, measure};
 use crate::map::{InputMap, OutputMap, Storage};
@@ -94,7 +96,9 @@ impl Names {
                         names.add(address_of(array.table()), 1, || format!("{name}.table"));
                     }
                     Storage::ControlInput(input) => names.add_input(name, input),
-                    Storage::Output(output) => names.add_output(name, output),
+                    Storage::Output(output) | Storage::RingBuf(output) => {
+                        names.add_output(name, output);
+                    }
                     _ => {}
                 }
             }
@@ -104,6 +108,11 @@ impl Names {
                 }
             }
         }
+        let notify = notify_readers as *const () as usize as u64;
+        names.add(notify, 1, || "notify_readers".to_owned());
+        let counter = clock::counter_ticks as *const () as usize as u64;
+        names.add(counter, 1, || "counter_ticks".to_owned());
+        names.add(address_of(clock::scale()), 1, || "scale".to_owned());
         if let Some(stats) = stats {
             let now = measure::now as *const () as usize;
             let record = measure::record as *const () as usize;
@@ -137,6 +146,12 @@ impl Names {
         let addresses = output.ring().addresses();
         self.add(address_of(addresses.head), 1, || format!("{name}.head"));
         self.add(address_of(addresses.limit), 1, || format!("{name}.limit"));
+        self.add(address_of(addresses.cursor), 1, || format!("{name}.cursor"));
+        let attention = address_of(addresses.attention);
+        self.add(attention, 1, || format!("{name}.attention"));
+        self.add(address_of(addresses.entries), 1, || {
+            format!("{name}.entries")
+        });
         let slots = address_of(addresses.slots_at.cast_const());
         self.add(slots, 1, || format!("{name}.slots"));
         let buffers = address_of(addresses.buffers_at.cast_const());

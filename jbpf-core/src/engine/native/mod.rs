@@ -17,8 +17,8 @@
 //!
 //! # Rooms
 //!
-//! `insn` decodes; `lower` walks a function; `alu`, `access` and `call` lower the kinds of instructions, `lookup` and `channel`
-//! inline helpers;
+//! `insn` decodes; `lower` walks a function; `alu`, `access` and `call` lower the kinds of instructions, `lookup`, `channel`,
+//! `send` and `clock` inline helpers;
 //! `known` remembers what helps to inline helpers, and `frame` drops the stack frame when that made it useless; `code` compiles and owns memory; `dispatch` puts
 //! codelets together.
 
@@ -26,6 +26,7 @@ mod access;
 mod alu;
 mod call;
 mod channel;
+mod clock;
 mod code;
 mod dispatch;
 mod frame;
@@ -34,6 +35,7 @@ mod known;
 mod listing;
 mod lookup;
 mod lower;
+mod send;
 
 pub use dispatch::{
     INLINE_INSTRUCTIONS, INLINE_INSTRUCTIONS_TOTAL, NativeDispatch, compile_dispatch,

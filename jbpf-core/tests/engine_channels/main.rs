@@ -1,5 +1,5 @@
-//! Channels as codelets use them, on both engines: the native one sees an empty input and reserves output
-//! buffers without a call, and must do what the helpers do.
+//! Channels as codelets use them, on both engines: the native one sees an empty input, reserves output
+//! buffers and sends records without a call, and must do what the helpers do.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +9,10 @@
     missing_docs
 )]
 
+mod sending;
+#[path = "../support/mod.rs"]
 mod support;
+mod threads;
 
 use std::sync::Arc;
 
@@ -176,42 +179,5 @@ fn a_reservation_lasts_across_calls() {
         let records: Vec<Vec<u8>> = receiver.try_iter().collect();
         assert_eq!(records.len(), 1, "{engine:?}");
         assert_eq!(records[0][..8], 7_u64.to_ne_bytes(), "{engine:?}");
-    }
-}
-
-#[test]
-fn copied_records_arrive_filled_up() {
-    let text = "
-        ldxw r2, [r1+24]
-        stxdw [r10-8], r2
-        map r1, 0
-        mov r2, r10
-        add r2, -8
-        mov r3, 8
-        call 12
-        exit";
-    for engine in ENGINES {
-        let out = channel("out", MapKind::RingBuf, 24, 4);
-        let maps = [Arc::clone(&out)];
-        let codelet = bind_to("copy", assemble(text), ContextDef::generic(), &maps);
-        let hook = engine.compile(HookKind::Control, &[codelet], None).unwrap();
-        let ring = output(&out).ring();
-        let receiver = ring.primary().unwrap();
-        let mut fields = [0; 16];
-        fields[8] = 9;
-        for attempt in 0..ring.capacity() + 1 {
-            let expected = if attempt < ring.capacity() { 0 } else { -1 };
-            assert_eq!(
-                call(&hook, &[], &fields).0.cast_signed(),
-                expected,
-                "{engine:?}"
-            );
-        }
-        let mut wanted = vec![0; 24];
-        wanted[0] = 9;
-        for record in receiver.try_iter() {
-            assert_eq!(record, wanted, "{engine:?}");
-        }
-        assert_eq!(ring.dropped(), 1);
     }
 }

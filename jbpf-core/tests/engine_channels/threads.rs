@@ -1,0 +1,150 @@
+//! Many threads that send by machine code into one small ring, and a reader that accounts for every record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use jbpf_channel::RawReceiver;
+use jbpf_core::engine::Engine;
+use jbpf_hooks::hook::HookKind;
+use jbpf_verifier::types::{ContextDef, MapKind};
+
+use super::support::*;
+use super::{channel, output};
+
+const PRODUCERS: u32 = 4;
+const RECORDS: u64 = 20_000;
+
+/// Sends (ctx_id, meta_data, their sum) by copying; r0: 0 sent, else not.
+const COPY: &str = "
+    ldxw r2, [r1+24]
+    ldxdw r3, [r1+16]
+    stxdw [r10-24], r2
+    stxdw [r10-16], r3
+    add r2, r3
+    stxdw [r10-8], r2
+    map r1, 0
+    mov r2, r10
+    add r2, -24
+    mov r3, 24
+    call 12
+    exit";
+
+/// The same in a reserved buffer.
+const RESERVE: &str = "
+    mov r6, r1
+    map r1, 0
+    call 17
+    jne r0, 0, +2
+    mov r0, 1
+    exit
+    ldxw r2, [r6+24]
+    ldxdw r3, [r6+16]
+    stxdw [r0], r2
+    stxdw [r0+8], r3
+    add r2, r3
+    stxdw [r0+16], r2
+    map r1, 0
+    call 18
+    exit";
+
+/// Records of each producer come whole, in its order, and at most once.
+struct Account {
+    next: [u64; PRODUCERS as usize],
+    received: u64,
+}
+
+impl Account {
+    fn new() -> Self {
+        Self {
+            next: [0; PRODUCERS as usize],
+            received: 0,
+        }
+    }
+
+    fn read(&mut self, receiver: &RawReceiver) {
+        for record in receiver.try_iter() {
+            let word = |at: usize| u64::from_ne_bytes(record[at..at + 8].try_into().unwrap());
+            let (producer, number, sum) = (word(0), word(8), word(16));
+            assert_eq!(sum, producer + number, "a torn record");
+            let next = &mut self.next[producer as usize];
+            assert!(number >= *next, "record {number} after {next}");
+            *next = number + 1;
+            self.received += 1;
+        }
+    }
+}
+
+/// `PRODUCERS` threads send `RECORDS` each, while one reader and one tap of it look.
+fn reconcile(kind: MapKind, text: &str) {
+    // So small that it is full most of the time, and that claims meet each other.
+    let out = channel("out", kind, 24, 8);
+    let maps = [Arc::clone(&out)];
+    let codelet = bind_to("send", assemble(text), ContextDef::generic(), &maps);
+    let hook = Engine::Native
+        .compile(HookKind::Control, &[codelet], None)
+        .unwrap();
+    let ring = output(&out).ring();
+    let receiver = ring.primary().unwrap();
+    let tap = ring.tap();
+    let running = AtomicU64::new(u64::from(PRODUCERS));
+    let deadline = Instant::now() + Duration::from_secs(60);
+
+    let (mut of_reader, mut of_tap, mut lost) = (Account::new(), Account::new(), 0);
+    let sent: u64 = std::thread::scope(|scope| {
+        let producers: Vec<_> = (0..PRODUCERS)
+            .map(|producer| {
+                let (hook, running) = (&hook, &running);
+                scope.spawn(move || {
+                    let mut fields = [0; 16];
+                    fields[8..12].copy_from_slice(&producer.to_ne_bytes());
+                    let mut sent = 0;
+                    for number in 0..RECORDS {
+                        fields[..8].copy_from_slice(&number.to_ne_bytes());
+                        sent += u64::from(call(hook, &[], &fields).0 == 0);
+                        if number % 64 == 0 {
+                            // Lets the reader in where there is one processor.
+                            std::thread::yield_now();
+                        }
+                    }
+                    running.fetch_sub(1, Ordering::Release);
+                    sent
+                })
+            })
+            .collect();
+        let tapped = {
+            let (running, of_tap) = (&running, &mut of_tap);
+            scope.spawn(move || {
+                while running.load(Ordering::Acquire) > 0 {
+                    assert!(Instant::now() < deadline, "producers hang");
+                    of_tap.read(&tap);
+                }
+                of_tap.read(&tap);
+                tap.lost()
+            })
+        };
+        while running.load(Ordering::Acquire) > 0 {
+            assert!(Instant::now() < deadline, "producers hang");
+            of_reader.read(&receiver);
+        }
+        of_reader.read(&receiver);
+        let sent = producers.into_iter().map(|p| p.join().unwrap()).sum();
+        lost = tapped.join().unwrap();
+        sent
+    });
+    assert_eq!(of_tap.received + lost, sent, "what the tap saw and lost");
+    assert_eq!(of_reader.received, sent);
+    assert_eq!((ring.sent(), ring.delivered()), (sent, sent));
+    assert_eq!(sent + ring.dropped(), u64::from(PRODUCERS) * RECORDS);
+    assert!(ring.dropped() > 0 && sent > 0, "{sent} sent");
+}
+
+#[test]
+fn copied_records_of_many_threads_add_up() {
+    reconcile(MapKind::RingBuf, COPY);
+}
+
+#[test]
+fn reserved_records_of_many_threads_add_up() {
+    reconcile(MapKind::Output, RESERVE);
+}
