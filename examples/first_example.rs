@@ -12,6 +12,8 @@
 //! With `--wait` it loads nothing itself and serves its control socket: `jbpf load`, `jbpf tail`, `jbpf unload`
 //! operate it while it runs.
 
+mod debug_lines;
+
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -94,7 +96,7 @@ impl Channels {
 }
 
 fn main() -> ExitCode {
-    print_debug_lines();
+    debug_lines::print();
     match run(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -180,58 +182,4 @@ fn interrupts() -> Result<mpsc::Receiver<()>, std::io::Error> {
         }
     });
     Ok(receiver)
-}
-
-/// Prints what codelets say with `jbpf_printf_debug`.
-fn print_debug_lines() {
-    use tracing_subscriber::filter::{LevelFilter, Targets};
-    use tracing_subscriber::prelude::*;
-
-    let lines = tracing_subscriber::fmt::layer()
-        .event_format(debug_line::Format)
-        .with_writer(std::io::stdout)
-        .with_filter(Targets::new().with_target("jbpf::codelet", LevelFilter::DEBUG));
-    tracing_subscriber::registry().with(lines).init();
-}
-
-mod debug_line {
-    use std::fmt;
-
-    use tracing::field::{Field, Visit};
-    use tracing::{Event, Subscriber};
-    use tracing_subscriber::fmt::FmtContext;
-    use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
-    use tracing_subscriber::registry::LookupSpan;
-
-    /// `[JBPF_DEBUG]: ` and the codelet's words, nothing else.
-    pub struct Format;
-
-    impl<S, N> FormatEvent<S, N> for Format
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-        N: for<'a> FormatFields<'a> + 'static,
-    {
-        fn format_event(
-            &self,
-            _: &FmtContext<'_, S, N>,
-            mut out: Writer<'_>,
-            event: &Event<'_>,
-        ) -> fmt::Result {
-            write!(out, "[JBPF_DEBUG]: ")?;
-            let mut message = Message(out, Ok(()));
-            event.record(&mut message);
-            message.1?;
-            write!(message.0, "\n\n")
-        }
-    }
-
-    struct Message<'a>(Writer<'a>, fmt::Result);
-
-    impl Visit for Message<'_> {
-        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-            if field.name() == "message" {
-                self.1 = write!(self.0, "{value:?}");
-            }
-        }
-    }
 }

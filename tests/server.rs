@@ -167,6 +167,49 @@ fn records_are_watched_and_sent() {
 }
 
 #[test]
+fn unloading_closes_channels_however_long_the_codeletset_is_kept() {
+    use jbpf::SendError;
+    use jbpf_channel::RecvError;
+
+    let application = Application::start();
+    let runtime = application.runtime();
+    let kept = runtime.load(&first_example()).unwrap();
+    let packets = runtime.output::<Packet>(OUTPUT).unwrap();
+    let answers = runtime.input::<i32>(INPUT).unwrap();
+    fire(1..=2);
+
+    // A version that keeps the channels: they stay open.
+    let replaced = runtime.replace(&first_example()).unwrap();
+    answers.send(&1).unwrap();
+    assert!(!packets.raw().is_closed());
+
+    runtime.unload(replaced.id()).unwrap();
+    let limit = Duration::from_secs(60);
+    let received = [(); 3].map(|()| packets.recv_timeout(limit).map(|packet| packet.seq_no));
+    assert_eq!(received, [Ok(1), Ok(2), Err(RecvError::Closed)]);
+    assert_eq!(answers.send(&2), Err(SendError::Closed));
+    drop((kept, replaced));
+}
+
+#[test]
+fn a_stream_says_whether_somebody_reads_it() {
+    let application = Application::start();
+    let runtime = application.runtime();
+    runtime.load(&first_example()).unwrap();
+    let read = || {
+        let streams = runtime.streams();
+        let output = streams.iter().find(|stream| stream.stream_id == OUTPUT);
+        output.unwrap().read
+    };
+    assert!(!read());
+    let packets = runtime.output::<Packet>(OUTPUT).unwrap();
+    let _tail = application.operator().tail(OUTPUT).unwrap();
+    assert!(read());
+    drop(packets);
+    assert!(!read(), "to watch is not to read");
+}
+
+#[test]
 fn maps_are_read_by_pages() {
     let application = Application::start();
     let mut operator = application.operator();

@@ -228,6 +228,12 @@ impl OutputRing {
         }
     }
 
+    /// Whether the ring has a primary reader, in this process or another. While it has none it fills, and drops.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        *self.has_reader()
+    }
+
     /// Cursors of the reader that were not believed, because they could not be true.
     #[must_use]
     pub fn refused_cursors(&self) -> u64 {

@@ -92,6 +92,30 @@ impl Channel {
 }
 
 impl LoadedSet {
+    /// Tells everybody at its channels that nothing passes any more, except at those that `staying` goes on using. Somebody
+    /// may hold on to the set itself for as long as they like.
+    ///
+    /// For when no thread runs its codelets any more.
+    pub(crate) fn close_channels(&self, staying: Option<&Self>) {
+        let stays = |map: &Arc<Map>| {
+            let channels = staying.iter().flat_map(|set| &set.channels);
+            channels
+                .into_iter()
+                .any(|channel| Arc::ptr_eq(&channel.map.map, map))
+        };
+        for channel in &self.channels {
+            if stays(&channel.map.map) {
+                continue;
+            }
+            if let Some(ring) = channel.output_ring() {
+                ring.close();
+            }
+            if let Some(ring) = channel.input_ring() {
+                ring.close();
+            }
+        }
+    }
+
     pub(crate) fn codelet(&self, name: &str) -> Option<&LoadedCodelet> {
         self.codelets.iter().find(|codelet| codelet.name == name)
     }

@@ -28,10 +28,10 @@ use crate::error::{
 };
 use crate::map::{MapKey, MapValue, MapView};
 use crate::request::{LoadRequest, Subject};
+use crate::server::protocol::StreamReport;
 use crate::server::{ServeError, Server, ServerOptions};
 use crate::stream::Direction;
 use attachment::{Attachments, CompileError};
-use publish::Retired;
 
 pub use builder::RuntimeBuilder;
 pub use output::{OutputError, OutputRecord};
@@ -163,6 +163,12 @@ impl Runtime {
             .values()
             .map(|set| CodeletsetInfo::from(set.as_ref()))
             .collect()
+    }
+
+    /// The channels of what is loaded, and what went through them so far.
+    #[must_use]
+    pub fn streams(&self) -> Vec<StreamReport> {
+        crate::server::streams(&self.shared)
     }
 
     /// Becomes the one reader of an output channel, whose records are values of type `T`.
@@ -332,6 +338,9 @@ impl Shared {
         let retired = attachments.publish(change);
         self.output.streams_changed();
         drop(retired);
+        if let Some(leaving) = leaving {
+            leaving.close_channels(Some(&coming));
+        }
         Ok(Codeletset { set: coming })
     }
 
@@ -355,6 +364,7 @@ impl Shared {
         let retired = attachments.publish(change);
         drop(retired);
         self.sets_mut().remove(id);
+        leaving.close_channels(None);
         self.output.streams_changed();
         Ok(())
     }
@@ -476,9 +486,14 @@ impl Shared {
         }
         self.output.stop();
         let retired = self.lock().clear();
-        self.sets_mut().clear();
+        let leaving = core::mem::take(&mut *self.sets_mut());
         OWNER.store(0, Ordering::Release);
-        retire(retired);
+        retire(move || {
+            drop(retired);
+            for set in leaving.values() {
+                set.close_channels(None);
+            }
+        });
     }
 
     /// A panic of another thread while it held the lock left consistent data: changes are published
@@ -499,14 +514,14 @@ impl Shared {
 }
 
 /// Frees what was attached: here, or on a thread of its own if this one is inside a codelet.
-fn retire(retired: Retired) {
+fn retire(free: impl FnOnce() + Send + 'static) {
     if reclaim::inside_codelet() {
         let spawned = std::thread::Builder::new()
             .name("jbpf-retire".into())
-            .spawn(move || drop(retired));
+            .spawn(free);
         drop(spawned);
     } else {
-        drop(retired);
+        free();
     }
 }
 

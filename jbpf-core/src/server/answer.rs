@@ -112,13 +112,14 @@ fn report(set: &LoadedSet) -> CodeletsetReport {
     CodeletsetInfo::from(set).into()
 }
 
-pub(super) fn streams(shared: &Shared) -> Reply {
+/// The channels of what is loaded, ordered by codeletset.
+pub(crate) fn streams(shared: &Shared) -> Vec<StreamReport> {
     let sets = shared.sets();
     let reports = sets.values().flat_map(|set| {
         let channels = set.channels.iter();
         channels.map(|channel| stream_report(set, channel))
     });
-    Reply::Streams(reports.collect())
+    reports.collect()
 }
 
 fn stream_report(set: &LoadedSet, channel: &Channel) -> StreamReport {
@@ -133,6 +134,7 @@ fn stream_report(set: &LoadedSet, channel: &Channel) -> StreamReport {
         sent: 0,
         dropped: 0,
         received: 0,
+        read: true,
         record_type: None,
     };
     if let Some(ring) = channel.output_ring() {
@@ -140,6 +142,7 @@ fn stream_report(set: &LoadedSet, channel: &Channel) -> StreamReport {
         report.sent = ring.sent();
         report.dropped = ring.dropped();
         report.received = ring.delivered();
+        report.read = ring.is_read();
         report.record_type = ring.record_type().cloned();
     } else if let Some(ring) = channel.input_ring() {
         report.capacity = ring.capacity();

@@ -32,6 +32,7 @@ use peer::Admission;
 use serve::Service;
 use store::Store;
 
+pub(crate) use answer::streams;
 pub use path::{SocketError, default_folder, default_path};
 pub use store::OpenStoreError;
 

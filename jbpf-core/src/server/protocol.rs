@@ -296,6 +296,10 @@ pub struct StreamReport {
     pub dropped: u64,
     /// Records that the reader has taken so far; of an input channel, those that collectors sent left out.
     pub received: u64,
+    /// Whether somebody takes the records out: an output channel that nobody reads fills, and drops. Codelets read their
+    /// input channels themselves.
+    #[serde(default)]
+    pub read: bool,
     /// What the records are, where that is known.
     pub record_type: Option<RecordType>,
 }

@@ -287,7 +287,7 @@ fn operate(
         Request::Header {} => answer::header(),
         Request::List {} => answer::list(shared),
         Request::Show { codeletset } => answer::show(shared, &codeletset),
-        Request::Streams {} => answer::streams(shared),
+        Request::Streams {} => Reply::Streams(answer::streams(shared)),
         Request::Map(body) => answer::map(shared, &body),
         Request::Tail { stream_id } => answer::tap(shared, stream_id)
             .and_then(|(records, reply)| client.watch(asker.request, records).map(|()| reply))
