@@ -257,6 +257,30 @@ fn ticks_of_both_engines_are_those_of_one_clock() {
 }
 
 #[test]
+fn a_frame_is_kept_for_earlier_code_that_reads_through_an_address_made_later() {
+    // The code that reads and writes the frame stands before the code that makes its address, and is
+    // reached by a jump back: what looks unread in the order of the code would be the host's own stack.
+    let text = "
+        stdw [r10-8], 0x1234
+        stdw [r10-16], 0
+        ja +6
+        ldxdw r0, [r6-8]
+        add r0, 1
+        stxdw [r6+0], r0
+        ldxdw r0, [r6+0]
+        exit
+        mov r0, 0
+        mov r6, r10
+        add r6, -8
+        stdw [r6-8], 0x77
+        ja -10
+    ";
+    let codelet = bind("backwards", assemble(text), ContextDef::memory(8), &[]);
+    assert_eq!(run_interpreted(&codelet, &[0; 8], &[]).0, 0x78);
+    assert_eq!(run_native(&codelet, &[0; 8], &[]).0, 0x78);
+}
+
+#[test]
 fn a_map_of_another_shape_is_refused() {
     let wanted = map("counters", MapKind::Array, 8, 4);
     let text = "map r1, 0\nmov r0, 0\nexit";

@@ -1,6 +1,6 @@
 //! The stack frame of a function that is being lowered.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{
@@ -72,35 +72,57 @@ pub(super) enum FrameUse {
 /// Removes `stores` to the frame at `base` if nothing can read them: when every helper that was
 /// given a key is inlined, the key was never needed in memory, and the frame takes no room.
 ///
-/// The frame is unread if its address goes nowhere but into these stores and into additions of
-/// constants whose results go nowhere else.
+/// The frame is unread if its address goes nowhere but into these stores and into additions whose
+/// results go nowhere else.
 pub(super) fn drop_unread(func: &mut Function, base: Value, stores: &[Inst]) -> FrameUse {
     let stores: HashSet<Inst> = stores.iter().copied().collect();
-    let mut addresses = HashSet::from([base]);
-    // Values are defined before the instructions that use them in the order of the layout, but for those
-    // that come around a loop as a block's parameter: passing an address to a block is a use.
+    let addresses = addresses_in(func, base);
+    let is_address = |value: Value| addresses.contains(&func.dfg.resolve_aliases(value));
     for block in func.layout.blocks() {
         for inst in func.layout.block_insts(block) {
-            let is_address = |value: Value| addresses.contains(&func.dfg.resolve_aliases(value));
             let data = func.dfg.insts[inst];
-            if let (InstructionData::Store { args, .. }, true) = (data, stores.contains(&inst)) {
-                let [stored, _address] = args;
-                if is_address(stored) {
-                    return FrameUse::Used;
-                }
-                continue;
-            }
-            if !func.dfg.inst_values(inst).any(is_address) {
-                continue;
-            }
-            if data.opcode() != Opcode::Iadd {
+            let is_used = match data {
+                // Where it stores is the frame; what it stores may be an address like any other.
+                InstructionData::Store {
+                    args: [stored, _frame],
+                    ..
+                } if stores.contains(&inst) => is_address(stored),
+                _ if data.opcode() == Opcode::Iadd => false,
+                // Passing an address to a block is a use as well.
+                _ => func.dfg.inst_values(inst).any(is_address),
+            };
+            if is_used {
                 return FrameUse::Used;
             }
-            addresses.extend(func.dfg.inst_results(inst));
         }
     }
     for inst in stores {
         FuncCursor::new(func).at_inst(inst).remove_inst();
     }
     FrameUse::Unused
+}
+
+/// All that is `base` plus something. The order of blocks says nothing: jumps lead back to code that
+/// stands before what it uses.
+fn addresses_in(func: &Function, base: Value) -> HashSet<Value> {
+    let mut additions: HashMap<Value, Vec<Inst>> = HashMap::new();
+    for block in func.layout.blocks() {
+        for inst in func.layout.block_insts(block) {
+            if func.dfg.insts[inst].opcode() == Opcode::Iadd {
+                for value in func.dfg.inst_values(inst) {
+                    let value = func.dfg.resolve_aliases(value);
+                    additions.entry(value).or_default().push(inst);
+                }
+            }
+        }
+    }
+    let mut addresses = HashSet::from([base]);
+    let mut open = vec![base];
+    while let Some(address) = open.pop() {
+        for inst in additions.remove(&address).unwrap_or_default() {
+            let sums = func.dfg.inst_results(inst).iter().copied();
+            open.extend(sums.filter(|sum| addresses.insert(*sum)));
+        }
+    }
+    addresses
 }
