@@ -117,7 +117,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
                 bytes: next(1500) as u32,
             })
             .collect();
-        let power = POWER[usize::from(carrier)];
+        let power = POWER.get(usize::from(carrier)).copied().unwrap_or(0);
         let expected = counted
             .entry(carrier.into())
             .or_default()

@@ -242,7 +242,7 @@ impl Port {
         self.drain(self.now_ns);
 
         let share = self.random.below(SHARES.len() as u64) as usize;
-        let flow = self.number * FLOWS_A_PORT + SHARES[share];
+        let flow = self.number * FLOWS_A_PORT + SHARES.get(share).copied().unwrap_or(0);
         let packet = Packet {
             flow: FlowKey {
                 source: u32::from(Ipv4Addr::new(10, 0, 0, 1)) + flow,

@@ -1,0 +1,161 @@
+//! Versions of a codeletset that replace each other while threads call: no call runs neither or both, what is kept is
+//! not lost, what is not begins anew.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Application, Cell, Record, STREAM, fired, request, until, while_firing};
+
+const REPLACEMENTS: u32 = 100;
+
+/// A call ran one version.
+fn ran_one(cell: Cell) {
+    assert_eq!(cell.first + cell.second, 1, "{cell:?}");
+    assert_eq!(cell.failed, 0, "{cell:?}");
+}
+
+#[test]
+fn no_call_runs_neither_or_both_and_counts_that_are_kept_never_fall() {
+    let application = Application::start();
+    for (kind, shared) in [
+        ("array", true),
+        ("hash", true),
+        ("thread_array", false),
+        ("thread_hash", false),
+    ] {
+        let versions = [1, 2].map(|version| request(&format!("{kind}_{version}"), None));
+        let set = application.load(&versions[0]).unwrap();
+        let counts = set.map::<u32, u64>("counts").unwrap();
+        if shared {
+            (0..8).for_each(|key| counts.set(&key, &0).unwrap());
+        }
+        let total = || (0..8).map(|key| counts.sum(&key).unwrap()).sum::<u64>();
+        let versions_seen = [AtomicU64::new(0), AtomicU64::new(0)];
+        let all = while_firing(
+            || {
+                let mut last = 0;
+                for round in 1..=REPLACEMENTS {
+                    let version = round as usize % 2;
+                    let before = versions_seen[version].load(Ordering::Relaxed);
+                    application.replace(&versions[version]).unwrap();
+                    until("the new version runs", || {
+                        versions_seen[version].load(Ordering::Relaxed) > before
+                    });
+                    let now = total();
+                    assert!(now >= last, "{kind}: the counts fell from {last} to {now}");
+                    last = now;
+                }
+            },
+            |cell| {
+                ran_one(cell);
+                versions_seen[cell.second as usize].fetch_add(1, Ordering::Relaxed);
+            },
+        );
+        // The view is that of the first version's map: it is the same one still.
+        assert_eq!(total(), all.first + all.second, "{kind}");
+        assert!(all.first > 0 && all.second > 0, "{kind}: {all:?}");
+        application.unload("set").unwrap();
+        assert_eq!(fired(0), Cell::default(), "{kind}");
+    }
+}
+
+#[test]
+fn a_map_whose_definition_changed_begins_anew() {
+    let application = Application::start();
+    let set = application.load(&request("array_1", None)).unwrap();
+    let old = set.map::<u32, u64>("counts").unwrap();
+    old.set(&0, &1000).unwrap();
+    (1..8).for_each(|key| old.set(&key, &0).unwrap());
+    let all = while_firing(
+        || {
+            application.replace(&request("array_larger", None)).unwrap();
+        },
+        ran_one,
+    );
+    let set = application.get("set").unwrap();
+    let new = set.map::<u32, u64>("counts").unwrap();
+    let total =
+        |counts: &jbpf::MapView<u32, u64>| counts.iter().unwrap().map(|(_, n)| n).sum::<u64>();
+    assert_eq!(new.len(), 16);
+    assert_eq!(total(&old), 1000 + all.first, "calls of the old version");
+    assert_eq!(total(&new), all.second, "calls of the new one");
+    // And back: what is gone stays gone.
+    application.replace(&request("array_1", None)).unwrap();
+    let set = application.get("set").unwrap();
+    assert_eq!(total(&set.map("counts").unwrap()), 0);
+}
+
+#[test]
+fn another_kind_of_map_or_another_codelet_begins_anew() {
+    let application = Application::start();
+    let set = application.load(&request("array_1", None)).unwrap();
+    set.map::<u32, u64>("counts").unwrap().set(&3, &33).unwrap();
+    for (codelet, entries) in [("thread_array_1", 0), ("hash_1", 0), ("array_1", 0)] {
+        let set = application.replace(&request(codelet, None)).unwrap();
+        let counts = set.map::<u32, u64>("counts").unwrap();
+        assert_eq!(counts.sum(&3).unwrap_or(0), entries, "{codelet}");
+    }
+}
+
+#[test]
+fn a_channel_that_is_kept_stays_open() {
+    let application = Application::start();
+    let channel = Some(("records", true));
+    let versions = [1, 2].map(|version| request(&format!("output_{version}"), channel));
+    application.load(&versions[0]).unwrap();
+    let records = application.output::<Record>(STREAM).unwrap();
+    let mut received = [0_u64; 2];
+    let receive = |received: &mut [u64; 2]| {
+        for record in records.try_iter() {
+            assert_eq!(record.key, record.again);
+            received[record.version as usize - 1] += 1;
+        }
+    };
+    let all = while_firing(
+        || {
+            for round in 1..=REPLACEMENTS as usize {
+                let version = round % 2;
+                application.replace(&versions[version]).unwrap();
+                assert!(!records.raw().is_closed());
+                let before = received[version];
+                until("a record of the new version", || {
+                    receive(&mut received);
+                    received[version] > before
+                });
+            }
+        },
+        |cell| assert_eq!(cell.first + cell.second + cell.failed, 1, "{cell:?}"),
+    );
+    receive(&mut received);
+    // Each version's records, in one channel: received, or counted as dropped.
+    assert_eq!(received, [all.first, all.second]);
+    assert_eq!(records.dropped(), all.failed);
+    application.unload("set").unwrap();
+    assert!(records.raw().is_closed());
+}
+
+#[test]
+fn a_replacement_that_fails_leaves_the_loaded_version_running() {
+    let application = Application::start();
+    application.load(&request("array_1", None)).unwrap();
+    let counts = application
+        .get("set")
+        .unwrap()
+        .map::<u32, u64>("counts")
+        .unwrap();
+    let all = while_firing(
+        || {
+            for _ in 0..20 {
+                // Its channel is not listed.
+                let error = application.replace(&request("output_1", None)).unwrap_err();
+                assert_eq!(
+                    error.to_string(),
+                    "codeletset `set`, codelet `codelet`: the codelet uses the channel `records`, which \
+                     `out_io_channel` does not list"
+                );
+            }
+        },
+        ran_one,
+    );
+    let total: u64 = counts.iter().unwrap().map(|(_, count)| count).sum();
+    assert_eq!((total, all.second), (all.first, 0));
+}
