@@ -8,12 +8,21 @@
     missing_docs
 )]
 
+use std::sync::Arc;
+
+use jbpf::map::{MapOptions, MemoryBudget};
 use jbpf::request::CodeletBuilder;
-use jbpf::{LoadRequest, Runtime, jbpf_hook};
+use jbpf::{LoadRequest, Runtime, StreamId, jbpf_hook};
 
 /// Passes what the codelets of the corpus expect: bytes of any number, and a context id.
 #[jbpf_hook]
 fn refusing(bytes: &[u8], ctx_id: u32) {}
+
+/// Takes one codelet.
+#[jbpf_hook(control)]
+fn refusing_too(ctx_id: u32) -> u64 {
+    0
+}
 
 fn codelet(name: &str, hook: &str) -> CodeletBuilder {
     let path = format!("{}/codelets/tests/v3/{name}.o", env!("CARGO_MANIFEST_DIR"));
@@ -65,6 +74,118 @@ fn request(codelets: impl IntoIterator<Item = CodeletBuilder>) -> LoadRequest {
         .unwrap()
 }
 
+/// Refused for what the last of its codelets is, at one step after the other, beside a codeletset that
+/// stays as it is: mappings, descriptors, threads, memory of maps, what is listed, what is attached.
+fn refused_at_each_step() {
+    let stream = StreamId([3; 16]);
+    let budget = MemoryBudget::new(1 << 20);
+    let options = MapOptions {
+        budget: Some(Arc::clone(&budget)),
+        ..MapOptions::default()
+    };
+    let runtime = Runtime::builder()
+        .name("refusals")
+        .map_options(options)
+        .build()
+        .unwrap();
+    let standing = |name: &str, codelet: CodeletBuilder| {
+        let request = LoadRequest::builder(name).codelet(codelet).build();
+        runtime.load(&request.unwrap()).unwrap();
+    };
+    standing(
+        "ring",
+        codelet("ring_output", "refusing").output("records", stream),
+    );
+    standing("control", codelet("early_return", "refusing_too"));
+
+    let on_hook = |name| codelet(name, "refusing");
+    let in_last = |name: &str, rest: &str| format!("codeletset `set`, codelet `{name}`: {rest}");
+    let missing = concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/tests/v3/missing.o");
+    let steps = [
+        (
+            "object",
+            on_hook("missing"),
+            format!("cannot read the object `{missing}`: No such file or directory (os error 2)"),
+        ),
+        (
+            "hook",
+            codelet("early_return", "refusign"),
+            "no hook `refusign`; did you mean `refusing`?".to_owned(),
+        ),
+        (
+            "verification",
+            on_hook("endless_loop"),
+            "rejected for hook `refusing` at ./tests/endless_loop.c:9: E0041: the path comes back to this \
+             instruction with nothing changed: the loop may never end"
+                .to_owned(),
+        ),
+        (
+            "links",
+            on_hook("full_hash_map").linked_map("small", "two_maps", "usage"),
+            "`linked_maps` links `small` (HASHMAP, key 4 bytes, value 8 bytes, 2 entries) with `usage` of \
+             `two_maps` (ARRAY, key 4 bytes, value 8 bytes, 16 entries); they must have the same type and sizes"
+                .to_owned(),
+        ),
+        (
+            "channels",
+            on_hook("control_input"),
+            "the codelet uses the channel `settings`, which `in_io_channel` does not list".to_owned(),
+        ),
+        (
+            "memory",
+            CodeletBuilder::from_path(
+                "large",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/loading/large_map.o"),
+                "refusing",
+            ),
+            String::new(),
+        ),
+        (
+            "streams",
+            on_hook("ring_output").output("records", stream),
+            format!(
+                "the stream id {stream} of output channel `records` is in use by codeletset `ring`, codelet \
+                 `ring_output`, map `records`"
+            ),
+        ),
+        (
+            "control hook",
+            codelet("early_return", "refusing_too"),
+            "the control hook `refusing_too` has a codelet already: `codeletset `control`, codelet `early_return``"
+                .to_owned(),
+        ),
+    ];
+    for (step, last, rest) in steps {
+        let good = [
+            on_hook("two_maps"),
+            on_hook("per_thread_hash"),
+            on_hook("reserve_send").output_derived("samples"),
+        ];
+        let request = request(good.into_iter().chain([last]));
+        let name = &request.codelets().last().unwrap().name;
+        let refuse = || runtime.load(&request).unwrap_err().to_string();
+        let message = refuse();
+        match step {
+            "memory" => {
+                let start = in_last(name, "map `large`: 1048576 bytes are needed and ");
+                assert!(message.starts_with(&start), "{message}");
+            }
+            _ => assert_eq!(message, in_last(name, &rest), "{step}"),
+        }
+        let before = (holdings(), runtime.list(), budget.used());
+        for _ in 0..20 {
+            assert_eq!(refuse(), message);
+            refusing(&[1, 2, 3, 4], 7);
+            refusing_too(7);
+        }
+        let after = (holdings(), runtime.list(), budget.used());
+        assert_eq!(after, before, "{step}");
+    }
+    runtime.unload("ring").unwrap();
+    runtime.unload("control").unwrap();
+    assert_eq!(budget.used(), 0);
+}
+
 /// The message of a rejection by the verifier.
 fn rejected(codelet: &str, line: u32, rest: &str) -> String {
     format!(
@@ -102,4 +223,5 @@ fn refused_codelets_leave_nothing_behind() {
         &request([on_hook("two_maps"), on_hook("endless_loop")]),
         &endless,
     );
+    refused_at_each_step();
 }
