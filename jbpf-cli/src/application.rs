@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use jbpf_channel::StreamId;
 use jbpf_core::operator::{Operator, OperatorError, applications};
-use jbpf_core::server::protocol::{ErrorReport, Hello, StreamReport};
+use jbpf_core::server::protocol::{Hello, StreamReport};
 use jbpf_core::stream::Direction;
-use jbpf_verifier::report::render;
 use serde::Serialize;
 
-use crate::output::{self, Failure, Output, Status, nearest};
+use crate::output::{Failure, Output, Status, nearest};
 
 /// Which application.
 #[derive(Args)]
@@ -91,36 +90,20 @@ impl Application {
         self.target.connect()
     }
 
-    /// Prints an answer with `print`, or as JSON. A refusal is an answer, too: no.
+    /// Prints an answer with `print`, or as JSON.
     pub(crate) fn answer<T: Serialize>(
         &self,
         answer: Result<T, OperatorError>,
         output: &mut Output,
         print: impl FnOnce(&T, &mut Output) -> Result<(), Failure>,
     ) -> Result<Status, Failure> {
-        match answer {
-            Ok(answer) if self.json => output.json(&answer)?,
-            Ok(answer) => print(&answer, output)?,
-            Err(OperatorError::Refused(report)) => return self.refusal(&report, output),
-            Err(error) => return Err(error.into()),
+        let answer = answer?;
+        if self.json {
+            output.json(&answer)?;
+        } else {
+            print(&answer, output)?;
         }
         Ok(Status::Success)
-    }
-
-    fn refusal(&self, report: &ErrorReport, output: &mut Output) -> Result<Status, Failure> {
-        #[derive(Serialize)]
-        struct Refused<'a> {
-            error: &'a ErrorReport,
-        }
-        if self.json {
-            output.json(&Refused { error: report })?;
-            return Ok(Status::Refused);
-        }
-        if let Some(rejection) = &report.rejection {
-            output.line(render(rejection, output.color))?;
-        }
-        output::complain(&report.message);
-        Ok(Status::Refused)
     }
 }
 
@@ -144,14 +127,14 @@ fn names(running: &[Running]) -> Vec<String> {
         .collect()
 }
 
-/// The channel that an operator means: by stream id, map, `codelet/map` or `codeletset/codelet/map`.
+/// The channel, of one direction or either, that an operator means: by stream id, map, `codelet/map` or `codeletset/codelet/map`.
 pub(crate) fn stream(
     operator: &mut Operator,
     wanted: &str,
-    direction: Direction,
+    direction: Option<Direction>,
 ) -> Result<StreamReport, Failure> {
     let mut streams = operator.streams()?;
-    streams.retain(|stream| stream.direction == direction);
+    streams.retain(|stream| direction.is_none_or(|direction| stream.direction == direction));
     let id: Option<StreamId> = wanted.parse().ok();
     let named = |stream: &StreamReport| {
         let whole = format!("{}/{}/{}", stream.codeletset, stream.codelet, stream.map);
@@ -168,7 +151,11 @@ pub(crate) fn stream(
         }),
         (None, _) => Err(Failure::NoStream {
             wanted: wanted.to_owned(),
-            direction: direction.name(),
+            kind: match direction {
+                Some(Direction::Input) => "input channel",
+                Some(Direction::Output) => "output channel",
+                None => "channel",
+            },
             hint: nearest(wanted, streams.iter().map(|stream| stream.map.as_str()))
                 .map_or_else(String::new, |name| format!("; did you mean `{name}`?")),
         }),

@@ -1,10 +1,13 @@
 //! Entries of maps, decoded as far as possible.
 
-use jbpf_channel::record::RecordType;
+use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
+use jbpf_core::operator::Operator;
+use jbpf_core::server::protocol::{CodeletsetReport, MapBody, MapPage};
 use jbpf_verifier::types::MapKind;
 use serde::Serialize;
 
-use crate::record::Record;
+use crate::output::{Failure, nearest};
+use crate::record::{Record, only_field};
 
 /// What is known of a map whose entries are shown.
 #[derive(Clone, Copy)]
@@ -53,6 +56,136 @@ impl<'a> MapTypes<'a> {
             value: Record::new(self.value, value),
         }
     }
+}
+
+/// Entries of a map as records of one layout: the thread, the key, the value.
+pub(crate) struct EntryRecords {
+    pub(crate) layout: RecordType,
+}
+
+impl EntryRecords {
+    /// Those of the map that the page is of.
+    pub(crate) fn of(page: &MapPage) -> Self {
+        let types = MapTypes::from(page);
+        let mut fields = Vec::new();
+        if types.is_per_thread() {
+            fields.push(field("thread", 0, index()));
+        }
+        let (key, value) = (page.map.key_size, page.map.value_size);
+        let key_type = if types.is_array() {
+            index()
+        } else {
+            type_of(types.key, key)
+        };
+        fields.push(field("key", THREAD, key_type));
+        fields.push(field("value", THREAD + key, type_of(types.value, value)));
+        Self {
+            layout: RecordType {
+                name: format!("{}_entry", page.map.name),
+                size: THREAD + key + value,
+                fields,
+            },
+        }
+    }
+
+    /// An entry's record.
+    pub(crate) fn bytes(&self, thread: u32, key: &[u8], value: &[u8]) -> Vec<u8> {
+        [&thread.to_le_bytes(), key, value].concat()
+    }
+}
+
+/// Size of the thread's number in bytes.
+const THREAD: u32 = 4;
+
+fn field(name: &str, offset: u32, ty: FieldType) -> RecordField {
+    RecordField {
+        name: name.to_owned(),
+        offset,
+        ty,
+    }
+}
+
+fn index() -> FieldType {
+    FieldType::Number {
+        kind: NumberKind::Unsigned,
+        size: 4,
+    }
+}
+
+fn type_of(known: Option<&RecordType>, size: u32) -> FieldType {
+    match known {
+        Some(layout) => match only_field(layout) {
+            Some(field) => field.ty.clone(),
+            None => FieldType::Struct(layout.clone()),
+        },
+        None => FieldType::Opaque { size },
+    }
+}
+
+impl<'a> From<&'a MapPage> for MapTypes<'a> {
+    fn from(page: &'a MapPage) -> Self {
+        Self {
+            kind: page.map.kind,
+            key: page.key_type.as_ref(),
+            value: page.value_type.as_ref(),
+        }
+    }
+}
+
+/// The maps of a codeletset that hold values, each with its codelet: all of them, or those of one name.
+pub(crate) fn maps<'a>(
+    set: &'a CodeletsetReport,
+    name: Option<&str>,
+) -> Result<Vec<(&'a str, &'a str)>, Failure> {
+    let maps = set.codelets.iter().flat_map(|codelet| {
+        let maps = codelet.maps.iter().filter(|map| map.kind.holds_values());
+        maps.map(move |map| (codelet.name.as_str(), map.name.as_str()))
+    });
+    let Some(wanted) = name else {
+        return Ok(maps.collect());
+    };
+    let found: Vec<_> = maps.clone().filter(|(_, map)| *map == wanted).collect();
+    if found.is_empty() {
+        return Err(Failure::NoMap {
+            id: set.id.clone(),
+            wanted: wanted.to_owned(),
+            hint: nearest(wanted, maps.map(|(_, map)| map))
+                .map_or_else(String::new, |name| format!("; did you mean `{name}`?")),
+        });
+    }
+    Ok(found)
+}
+
+/// The only one of these maps, where a format takes one layout.
+pub(crate) fn only<'a>(
+    set: &CodeletsetReport,
+    maps: &[(&'a str, &'a str)],
+) -> Result<(&'a str, &'a str), Failure> {
+    match maps {
+        [only] => Ok(*only),
+        several => Err(Failure::SeveralMaps {
+            id: set.id.clone(),
+            existing: several.iter().map(|(_, map)| (*map).to_owned()).collect(),
+        }),
+    }
+}
+
+/// The layout of a map's entries, as records.
+pub(crate) fn layout_of(
+    operator: &mut Operator,
+    id: &str,
+    name: &str,
+) -> Result<RecordType, Failure> {
+    let set = operator.show(id)?;
+    let (codelet, map) = only(&set, &maps(&set, Some(name))?)?;
+    let page = operator.map(&MapBody {
+        codeletset: id.to_owned(),
+        codelet: codelet.to_owned(),
+        map: map.to_owned(),
+        skip: 0,
+        limit: Some(1),
+    })?;
+    Ok(EntryRecords::of(&page).layout)
 }
 
 impl std::fmt::Display for Entry<'_> {

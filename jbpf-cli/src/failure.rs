@@ -11,6 +11,7 @@ use jbpf_core::map::{AccessError, MapError};
 use jbpf_core::object::ObjectError;
 use jbpf_core::operator::OperatorError;
 use jbpf_core::request::RequestError;
+use jbpf_core::server::protocol::ErrorReport;
 use jbpf_verifier::report::codes::UnknownCode;
 
 use crate::output::nearest;
@@ -195,10 +196,10 @@ pub(crate) enum Failure {
         running: Vec<String>,
     },
 
-    #[error("there is no {direction} channel `{wanted}`{hint}")]
+    #[error("there is no {kind} `{wanted}`{hint}")]
     NoStream {
         wanted: String,
-        direction: &'static str,
+        kind: &'static str,
         hint: String,
     },
 
@@ -213,6 +214,18 @@ pub(crate) enum Failure {
         wanted: String,
         hint: String,
     },
+
+    #[error(
+        "codeletset `{id}` has several such maps, and this format takes one layout; name one of {}",
+        list(existing)
+    )]
+    SeveralMaps { id: String, existing: Vec<String> },
+
+    #[error("this is not CSV of such records: {0}")]
+    Csv(csv::Error),
+
+    #[error("this is not protobuf of such records: {0}")]
+    Protobuf(String),
 
     #[error("nobody knows what the records of `{0}` mean; send bytes with --hex")]
     UnknownRecord(String),
@@ -234,6 +247,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What the application said, when it is the application that refuses.
+    pub(crate) fn refusal(&self) -> Option<&ErrorReport> {
+        match self {
+            Self::Operator(OperatorError::Refused(report)) => Some(report),
+            _ => None,
+        }
+    }
+
     /// Whether the reader of the output has gone away.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)

@@ -9,6 +9,7 @@ mod build;
 mod entry;
 mod explain;
 mod failure;
+mod format;
 mod header;
 mod headers;
 mod hooks;
@@ -24,6 +25,7 @@ mod ps;
 mod record;
 mod replace;
 mod run;
+mod schema;
 mod send;
 mod show;
 mod stimulus;
@@ -35,7 +37,9 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use jbpf_verifier::report::render;
+use serde_json::json;
 
 use output::{Failure, Output, Status};
 
@@ -67,11 +71,17 @@ enum Command {
     Maps(maps::Maps),
     Tail(tail::Tail),
     Send(send::Send),
+    Schema(schema::SchemaOf),
     Header(header::Header),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let json = asks_for_json(&matches);
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let mut output = Output::stdout();
     let result = match &cli.command {
         Command::Verify(command) => command.run(&mut output),
@@ -89,20 +99,56 @@ fn main() -> ExitCode {
         Command::Maps(command) => command.run(&mut output),
         Command::Tail(command) => command.run(&mut output),
         Command::Send(command) => command.run(&mut output),
+        Command::Schema(command) => command.run(&mut output),
         Command::Header(command) => command.run(&mut output),
     };
-    finish(result, output)
+    finish(result, output, json)
 }
 
-fn finish(result: Result<Status, Failure>, output: Output) -> ExitCode {
+/// Every command has the option.
+fn asks_for_json(matches: &ArgMatches) -> bool {
+    matches.subcommand().is_some_and(|(_, matches)| {
+        let json = matches.try_get_one::<bool>("json");
+        json.ok().flatten().is_some_and(|json| *json)
+    })
+}
+
+fn finish(result: Result<Status, Failure>, mut output: Output, json: bool) -> ExitCode {
+    let result = result.or_else(|failure| match failure {
+        // Whoever reads the output has seen enough, as `head` has.
+        failure if failure.is_closed_pipe() => Ok(Status::Success),
+        failure => refuse(&failure, &mut output, json),
+    });
     let result = result.and_then(|status| output.finish().map(|()| status));
     match result {
         Ok(status) => status.into(),
-        // Whoever reads the output has seen enough, as `head` has.
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             output::complain(&failure);
             Status::Unanswered.into()
         }
     }
+}
+
+/// Says why there is no answer, or that it is no: on standard error, or as an object like all others.
+fn refuse(failure: &Failure, output: &mut Output, json: bool) -> Result<Status, Failure> {
+    let refusal = failure.refusal();
+    if json {
+        match refusal {
+            Some(report) => output.json(&json!({ "error": report }))?,
+            None => output.json(&json!({
+                "error": { "code": "unanswered", "message": failure.to_string() }
+            }))?,
+        }
+    } else {
+        if let Some(rejection) = refusal.and_then(|report| report.rejection.as_deref()) {
+            output.line(render(rejection, output.color))?;
+        }
+        output.flush()?;
+        output::complain(failure);
+    }
+    Ok(match refusal {
+        Some(_) => Status::Refused,
+        None => Status::Unanswered,
+    })
 }

@@ -1,13 +1,14 @@
 //! `jbpf maps ID [NAME]`: what maps hold.
 
 use clap::Args;
-use jbpf_core::operator::{Operator, OperatorError};
-use jbpf_core::server::protocol::{Element, MapBody, MapPage};
+use jbpf_core::operator::Operator;
+use jbpf_core::server::protocol::{CodeletsetReport, Element, MapBody, MapPage};
 use serde::Serialize;
 
 use crate::application::Application;
-use crate::entry::{Entry, MapTypes};
-use crate::output::{Failure, Output, Status, nearest};
+use crate::entry::{self, Entry, EntryRecords, MapTypes};
+use crate::format::{Format, Writer};
+use crate::output::{Failure, Output, Status};
 
 /// Show what the maps of a codeletset hold.
 ///
@@ -27,6 +28,10 @@ pub(crate) struct Maps {
     #[arg(long)]
     zeros: bool,
 
+    /// Print the entries in this format; csv and protobuf take one map.
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    format: Option<Format>,
+
     #[command(flatten)]
     application: Application,
 }
@@ -43,32 +48,23 @@ struct Line<'a> {
 impl Maps {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
         let mut operator = self.application.connect()?;
-        let set = match operator.show(&self.id) {
-            Ok(set) => set,
-            Err(error) => {
-                let refused: Result<(), OperatorError> = Err(error);
-                return self.application.answer(refused, output, |(), _| Ok(()));
+        let set = operator.show(&self.id)?;
+        let maps = entry::maps(&set, self.name.as_deref())?;
+        match self.format {
+            Some(format @ (Format::Csv | Format::Protobuf)) => {
+                self.write(&mut operator, &set, &maps, format, output)?;
             }
-        };
-        let maps = set.codelets.iter().flat_map(|codelet| {
-            let maps = codelet.maps.iter().filter(|map| map.kind.holds_values());
-            maps.map(move |map| (codelet.name.as_str(), map.name.as_str()))
-        });
-        let wanted = |name: &str| self.name.as_deref().is_none_or(|wanted| wanted == name);
-        if let Some(name) = &self.name
-            && !maps.clone().any(|(_, map)| map == name)
-        {
-            return Err(Failure::NoMap {
-                id: self.id.clone(),
-                wanted: name.clone(),
-                hint: nearest(name, maps.map(|(_, map)| map))
-                    .map_or_else(String::new, |name| format!("; did you mean `{name}`?")),
-            });
-        }
-        for (codelet, map) in maps.filter(|(_, map)| wanted(map)) {
-            self.show(&mut operator, codelet, map, output)?;
+            Some(Format::Json) | None => {
+                for (codelet, map) in maps {
+                    self.show(&mut operator, codelet, map, output)?;
+                }
+            }
         }
         Ok(Status::Success)
+    }
+
+    fn is_json(&self) -> bool {
+        self.application.json || self.format == Some(Format::Json)
     }
 
     fn show(
@@ -78,6 +74,56 @@ impl Maps {
         map: &str,
         output: &mut Output,
     ) -> Result<(), Failure> {
+        if !self.is_json() {
+            let title = output.bold(&format!("{codelet}/{map}"));
+            output.line(title)?;
+        }
+        self.pages(operator, codelet, map, |page| {
+            let types = MapTypes::from(page);
+            let mut elements = self.elements(page);
+            elements.try_for_each(|element| {
+                let entry = types.entry(element.thread, &element.key.0, &element.value.0);
+                if self.is_json() {
+                    return output.json(&Line {
+                        codelet,
+                        map,
+                        entry,
+                    });
+                }
+                output.line(format_args!("  {entry}"))
+            })
+        })
+    }
+
+    /// Prints one map in a format of one layout.
+    fn write(
+        &self,
+        operator: &mut Operator,
+        set: &CodeletsetReport,
+        maps: &[(&str, &str)],
+        format: Format,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let (codelet, map) = entry::only(set, maps)?;
+        let records = EntryRecords {
+            layout: entry::layout_of(operator, &set.id, map)?,
+        };
+        let writer = Writer::new(format, &records.layout, output)?;
+        self.pages(operator, codelet, map, |page| {
+            self.elements(page).try_for_each(|element| {
+                let bytes = records.bytes(element.thread, &element.key.0, &element.value.0);
+                writer.write(&bytes, output)
+            })
+        })
+    }
+
+    fn pages(
+        &self,
+        operator: &mut Operator,
+        codelet: &str,
+        map: &str,
+        mut show: impl FnMut(&MapPage) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let mut part = MapBody {
             codeletset: self.id.clone(),
             codelet: codelet.to_owned(),
@@ -85,15 +131,9 @@ impl Maps {
             skip: 0,
             limit: None,
         };
-        if !self.application.json {
-            let title = output.bold(&format!("{codelet}/{map}"));
-            output.line(title)?;
-        }
         loop {
             let page = operator.map(&part)?;
-            for element in &page.elements {
-                self.element(&page, codelet, map, element, output)?;
-            }
+            show(&page)?;
             part.skip += page.elements.len() as u64;
             if !page.more || page.elements.is_empty() {
                 return Ok(());
@@ -101,30 +141,10 @@ impl Maps {
         }
     }
 
-    fn element(
-        &self,
-        page: &MapPage,
-        codelet: &str,
-        map: &str,
-        element: &Element,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
-        let types = MapTypes {
-            kind: page.map.kind,
-            key: page.key_type.as_ref(),
-            value: page.value_type.as_ref(),
-        };
-        if !self.zeros && types.is_absent(&element.value.0) {
-            return Ok(());
-        }
-        let entry = types.entry(element.thread, &element.key.0, &element.value.0);
-        if self.application.json {
-            return output.json(&Line {
-                codelet,
-                map,
-                entry,
-            });
-        }
-        output.line(format_args!("  {entry}"))
+    /// The elements of a page that are to be shown.
+    fn elements<'a>(&self, page: &'a MapPage) -> impl Iterator<Item = &'a Element> {
+        let (types, zeros) = (MapTypes::from(page), self.zeros);
+        let shown = move |element: &&Element| zeros || !types.is_absent(&element.value.0);
+        page.elements.iter().filter(shown)
     }
 }

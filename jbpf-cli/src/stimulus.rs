@@ -106,10 +106,7 @@ impl Stimulus {
             let size = usize::try_from(context.region.known_size);
             return Ok(vec![0; size.unwrap_or(0)]);
         };
-        let bytes = read(path).map_err(|source| Failure::Unreadable {
-            path: path.clone(),
-            source,
-        })?;
+        let bytes = read(path)?;
         if path
             .extension()
             .is_some_and(|extension| extension == "json")
@@ -175,13 +172,19 @@ impl Stimulus {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    if path == Path::new("-") {
+/// A file's bytes; those of standard input when it is named `-`.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
-    }
-    std::fs::read(path)
+        let all = std::io::stdin().lock().read_to_end(&mut bytes);
+        all.map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    bytes.map_err(|source| Failure::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// One record, or several in a row when the JSON is a list of them.

@@ -8,13 +8,15 @@ use jbpf_core::stream::Direction;
 use serde::Serialize;
 
 use crate::application::{self, Application};
+use crate::format::{Format, Writer};
 use crate::output::{self, Failure, Output, Status};
-use crate::record::Record;
+use crate::record::{self, Record};
 
-/// Watch an output channel: its records as JSON, one a line, without taking them from its reader.
+/// Watch an output channel: its records, as they come, without taking them from its reader.
 ///
-/// Records whose layout nobody knows are printed in hexadecimal. With --json, each comes with its number,
-/// and with how many were lost before it because they were watched too slowly.
+/// Records are objects of JSON, one a line, unless --format says otherwise. Those whose layout nobody knows are printed in
+/// hexadecimal. With --json, each comes with its number, and with how many were lost before it because they were
+/// watched too slowly.
 #[derive(Args)]
 pub(crate) struct Tail {
     /// The channel: its stream id, its map, or codelet/map.
@@ -25,8 +27,17 @@ pub(crate) struct Tail {
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 
+    /// How records are printed.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "json",
+        conflicts_with = "json"
+    )]
+    format: Format,
+
     /// Write the bytes of the records themselves, one after the other.
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "format"])]
     raw: bool,
 
     #[command(flatten)]
@@ -43,13 +54,16 @@ struct Line<'a> {
 impl Tail {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
         let mut operator = self.application.connect()?;
-        let stream = application::stream(&mut operator, &self.stream, Direction::Output)?;
+        let stream = application::stream(&mut operator, &self.stream, Some(Direction::Output))?;
         let mut tail = operator.tail(stream.stream_id)?;
+        let layout = stream.record_type;
+        let layout = layout.unwrap_or_else(|| record::opaque(stream.record_size));
+        let writer = self.writer(&layout, output)?;
         let (mut shown, mut lost) = (0, 0);
         while self.count.is_none_or(|count| shown < count) {
             match tail.next_event(None)? {
                 Some(TailEvent::Record(event)) => {
-                    self.show(&event, stream.record_type.as_ref(), output)?;
+                    self.show(&event, &layout, writer.as_ref(), output)?;
                     warn_of_loss(&mut lost, event.lost);
                     shown += 1;
                 }
@@ -63,24 +77,36 @@ impl Tail {
         Ok(Status::Success)
     }
 
+    /// What writes records in their format, unless they come as bytes or with their numbers.
+    fn writer<'a>(
+        &self,
+        layout: &'a RecordType,
+        output: &mut Output,
+    ) -> Result<Option<Writer<'a>>, Failure> {
+        if self.raw || self.application.json {
+            return Ok(None);
+        }
+        let writer = Writer::new(self.format, layout, output)?;
+        output.flush()?;
+        Ok(Some(writer))
+    }
+
     fn show(
         &self,
         event: &RecordEvent,
-        layout: Option<&RecordType>,
+        layout: &RecordType,
+        writer: Option<&Writer<'_>>,
         output: &mut Output,
     ) -> Result<(), Failure> {
         let bytes = &event.bytes.0;
-        let record = Record::new(layout, bytes);
-        if self.raw {
-            output.bytes(bytes)?;
-        } else if self.application.json {
-            output.json(&Line {
+        match writer {
+            Some(writer) => writer.write(bytes, output)?,
+            None if self.raw => output.bytes(bytes)?,
+            None => output.json(&Line {
                 number: event.number,
                 lost: event.lost,
-                record,
-            })?;
-        } else {
-            output.json(&record)?;
+                record: Record::new(Some(layout), bytes),
+            })?,
         }
         output.flush()
     }
