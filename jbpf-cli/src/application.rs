@@ -90,6 +90,21 @@ impl Application {
         self.target.connect()
     }
 
+    /// Prints what there are several of with `print`, or as JSON, an object a line.
+    pub(crate) fn answer_each<T: Serialize>(
+        &self,
+        all: Vec<T>,
+        output: &mut Output,
+        print: impl FnOnce(&[T], &mut Output) -> Result<(), Failure>,
+    ) -> Result<Status, Failure> {
+        if self.json {
+            all.iter().try_for_each(|one| output.json(one))?;
+        } else {
+            print(&all, output)?;
+        }
+        Ok(Status::Success)
+    }
+
     /// Prints an answer with `print`, or as JSON.
     pub(crate) fn answer<T: Serialize>(
         &self,

@@ -18,8 +18,7 @@ use crate::verdict::{self, Form};
 ///
 /// The codelet headers (jbpf_defs.h, jbpf_helper.h and so on) are in this command. With --app, --socket or --hook, the
 /// header of the running application is found as hooks.h, and the codelet is verified against it. The compiler is
-/// `clang`, what the variable CLANG names, or what --clang names. Exit status: 0 compiled and accepted; 1 the source does
-/// not compile, or the codelet was rejected; 2 neither could be found out.
+/// `clang`, what the variable CLANG names, or what --clang names.
 #[derive(Args)]
 pub(crate) struct Build {
     /// The codelet's source.

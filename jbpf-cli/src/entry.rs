@@ -6,7 +6,7 @@ use jbpf_core::server::protocol::{CodeletsetReport, MapBody, MapPage};
 use jbpf_verifier::types::MapKind;
 use serde::Serialize;
 
-use crate::output::{Failure, nearest};
+use crate::output::Failure;
 use crate::record::{Record, only_field};
 
 /// What is known of a map whose entries are shown.
@@ -149,8 +149,7 @@ pub(crate) fn maps<'a>(
         return Err(Failure::NoMap {
             id: set.id.clone(),
             wanted: wanted.to_owned(),
-            hint: nearest(wanted, maps.map(|(_, map)| map))
-                .map_or_else(String::new, |name| format!("; did you mean `{name}`?")),
+            existing: maps.map(|(_, map)| map.to_owned()).collect(),
         });
     }
     Ok(found)

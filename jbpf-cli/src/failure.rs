@@ -173,6 +173,12 @@ pub(crate) enum Failure {
     #[error("`{}` would be its own object; say with -o where the object goes", .0.display())]
     OwnObject(PathBuf),
 
+    #[error("no command `{wanted}`{}", others(wanted, existing))]
+    NoCommand {
+        wanted: String,
+        existing: Vec<String>,
+    },
+
     #[error(transparent)]
     UnknownCode(#[from] UnknownCode),
 
@@ -208,11 +214,14 @@ pub(crate) enum Failure {
     )]
     SeveralStreams { wanted: String },
 
-    #[error("codeletset `{id}` has no map `{wanted}` to show{hint}")]
+    #[error(
+        "codeletset `{id}` has no map `{wanted}` to show{}",
+        others(wanted, existing)
+    )]
     NoMap {
         id: String,
         wanted: String,
-        hint: String,
+        existing: Vec<String>,
     },
 
     #[error(

@@ -9,16 +9,31 @@ use crate::output::{Failure, Output, Status};
 /// List the hooks of an application: what codelets get there, and which are attached.
 #[derive(Args)]
 pub(crate) struct Hooks {
+    /// Show this hook alone.
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+
     #[command(flatten)]
     application: Application,
 }
 
 impl Hooks {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
-        let hooks = self.application.connect()?.hooks();
-        self.application.answer(hooks, output, |hooks, output| {
-            hooks.iter().try_for_each(|hook| print(hook, output))
-        })
+        let mut hooks = self.application.connect()?.hooks()?;
+        if let Some(wanted) = &self.name {
+            let existing: Vec<_> = hooks.iter().map(|hook| hook.name.clone()).collect();
+            hooks.retain(|hook| hook.name == *wanted);
+            if hooks.is_empty() {
+                return Err(Failure::NoHook {
+                    wanted: wanted.clone(),
+                    existing,
+                });
+            }
+        }
+        self.application
+            .answer_each(hooks, output, |hooks, output| {
+                hooks.iter().try_for_each(|hook| print(hook, output))
+            })
     }
 }
 

@@ -14,8 +14,8 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
-        let sets = self.application.connect()?.list();
-        self.application.answer(sets, output, |sets, output| {
+        let sets = self.application.connect()?.list()?;
+        self.application.answer_each(sets, output, |sets, output| {
             let rows: Vec<_> = sets
                 .iter()
                 .flat_map(|set| {

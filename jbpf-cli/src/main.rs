@@ -6,6 +6,7 @@
 
 mod application;
 mod build;
+mod completions;
 mod entry;
 mod explain;
 mod failure;
@@ -16,6 +17,7 @@ mod hooks;
 mod list;
 mod listing;
 mod load;
+mod man;
 mod maps;
 mod new;
 mod off_target;
@@ -43,10 +45,11 @@ use serde_json::json;
 
 use output::{Failure, Output, Status};
 
-/// Verify codelets and operate the applications that run them.
+/// Write codelets, verify them, and operate the applications that run them.
 ///
-/// Exit status: 0 success; 1 the answer is no (a codelet was rejected, the application refuses); 2 the question could not be
-/// answered (wrong usage, an unreadable file, no such application). NO_COLOR is respected, and colors appear on terminals only.
+/// Applications are found by their control sockets, in $XDG_RUNTIME_DIR/jbpf or /tmp/jbpf-UID. Where several run, --app says
+/// which is meant. With --json, everything is printed as objects, one a line, errors too. Colors appear on
+/// terminals only, and not when NO_COLOR is set.
 #[derive(Parser)]
 #[command(name = "jbpf", version, arg_required_else_help = true)]
 struct Cli {
@@ -73,10 +76,26 @@ enum Command {
     Send(send::Send),
     Schema(schema::SchemaOf),
     Header(header::Header),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// What all commands end with.
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done, or the answer is yes
+  1  the answer is no: a codelet was rejected, a source does not compile, the application refuses
+  2  there is no answer: wrong usage, no such file or application, a connection that broke";
+
+/// The command line, as help, completions and manual pages describe it.
+fn command() -> clap::Command {
+    Cli::command()
+        .after_long_help(EXIT_STATUS)
+        .mut_subcommands(|command| command.after_long_help(EXIT_STATUS))
 }
 
 fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
+    let matches = command().get_matches();
     let json = asks_for_json(&matches);
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
@@ -101,11 +120,13 @@ fn main() -> ExitCode {
         Command::Send(command) => command.run(&mut output),
         Command::Schema(command) => command.run(&mut output),
         Command::Header(command) => command.run(&mut output),
+        Command::Completions(command) => command.run(&mut output),
+        Command::Man(command) => command.run(&mut output),
     };
     finish(result, output, json)
 }
 
-/// Every command has the option.
+/// Every command that answers has the option.
 fn asks_for_json(matches: &ArgMatches) -> bool {
     matches.subcommand().is_some_and(|(_, matches)| {
         let json = matches.try_get_one::<bool>("json");
