@@ -39,9 +39,12 @@ pub use jbpf_core::error::{
 };
 pub use jbpf_core::map::MapView;
 pub use jbpf_core::request::{LoadRequest, RequestError};
-pub use jbpf_core::runtime::{Codeletset, OutputError, OutputRecord, Runtime, RuntimeBuilder};
+pub use jbpf_core::runtime::{
+    Codeletset, MeasureError, Measuring, OutputError, OutputRecord, Runtime, RuntimeBuilder,
+};
 pub use jbpf_core::{
-    codeletset, engine, error, map, object, operator, request, runtime, server, stream,
+    builtin_hooks, codeletset, engine, error, map, object, operator, request, runtime, server,
+    stats, stream,
 };
 pub use jbpf_hooks::header::codelet_header;
 pub use jbpf_hooks::{

@@ -24,6 +24,9 @@ pub enum BuildError {
         "the runtime's name `{0}` must have 1 to 64 letters, digits, `-`, `_` or `.`, and not start with `.`"
     )]
     Name(String),
+    /// A built-in hook cannot be called this often, or this seldom.
+    #[error("the period of a built-in hook must be from 1 ms to an hour, not {0:?}")]
+    Period(std::time::Duration),
     /// Hooks or helpers are declared so that none of them can be told apart.
     #[error(transparent)]
     Duplicate(#[from] jbpf_hooks::registry::Duplicate),
@@ -273,6 +276,9 @@ pub enum LoadError {
         /// What the engine said.
         source: EngineError,
     },
+    /// The system has no thread to call a built-in hook from.
+    #[error("cannot start the thread that calls the built-in hooks: {0}")]
+    Thread(#[source] std::io::Error),
     /// A defect of the runtime.
     #[error("a defect of the runtime itself: {0}; please report it")]
     Internal(&'static str),
@@ -362,7 +368,7 @@ pub enum OpenMapError {
 }
 
 /// `; did you mean ...?`, or nothing.
-fn did_you_mean(nearest: &Option<String>) -> String {
+pub(crate) fn did_you_mean(nearest: &Option<String>) -> String {
     nearest
         .as_ref()
         .map_or_else(String::new, |name| format!("; did you mean `{name}`?"))

@@ -1,5 +1,6 @@
 //! The runtime of jbpf: it loads codelets into the running process and takes them out again.
 
+pub mod builtin_hooks;
 pub mod builtins;
 pub mod clock;
 pub mod codeletset;
@@ -11,4 +12,5 @@ pub mod operator;
 pub mod request;
 pub mod runtime;
 pub mod server;
+pub mod stats;
 pub mod stream;

@@ -17,6 +17,7 @@ use jbpf_hooks::hook::Hook;
 
 use crate::engine::BoundCodelet;
 use crate::map::{Map, Storage};
+use crate::stats::ChannelStatistics;
 use crate::stream::Direction;
 
 pub use info::{ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
@@ -68,6 +69,23 @@ impl Channel {
         match self.map.map.storage() {
             Storage::RingBuf(output) | Storage::Output(output) => Some(output.ring()),
             _ => None,
+        }
+    }
+
+    /// What went through it.
+    pub(crate) fn statistics(&self) -> ChannelStatistics {
+        let (sent, dropped, received) = match (self.output_ring(), self.input_ring()) {
+            (Some(ring), _) => (ring.sent(), ring.dropped(), ring.delivered()),
+            (None, Some(ring)) => (ring.sent(), ring.dropped(), ring.received()),
+            (None, None) => (0, 0, 0),
+        };
+        ChannelStatistics {
+            stream_id: self.stream_id,
+            direction: self.direction,
+            map: self.map.name.clone(),
+            sent,
+            dropped,
+            received,
         }
     }
 

@@ -9,9 +9,12 @@ use std::sync::Arc;
 
 use jbpf_hooks::hook::{Hook, HookKind};
 
+use crate::builtin_hooks;
 use crate::codeletset::LoadedSet;
+use crate::engine::measure::HookStats;
 use crate::engine::{BoundCodelet, CompiledHook, Engine, EngineError};
 
+use super::measuring::{Board, Demand, MeasuredHook};
 use super::publish::{Published, Retired, publish, unpublish};
 
 /// A codelet in its place on a hook.
@@ -22,7 +25,7 @@ pub(super) struct Attached {
     priority: u32,
     /// Orders codelets of equal priority: number of the set, index in the set.
     sequence: (u64, usize),
-    bound: Arc<BoundCodelet>,
+    pub(super) bound: Arc<BoundCodelet>,
 }
 
 /// What is attached to the hooks of the process.
@@ -30,11 +33,13 @@ pub(super) struct Attached {
 pub(super) struct Attachments {
     hooks: HashMap<HookKey, HookState>,
     next_sequence: u64,
+    demand: Demand,
+    board: Arc<Board>,
 }
 
 /// A hook by its address: names are for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct HookKey(usize);
+pub(super) struct HookKey(usize);
 
 #[derive(Debug)]
 struct HookState {
@@ -46,7 +51,17 @@ struct HookState {
 /// A change that is compiled and can be published.
 #[derive(Debug)]
 pub(super) struct Change {
-    hooks: Vec<(&'static Hook, Vec<Attached>, Option<CompiledHook>)>,
+    hooks: Vec<HookChange>,
+    demand: Demand,
+}
+
+/// What a hook will run.
+#[derive(Debug)]
+struct HookChange {
+    hook: &'static Hook,
+    codelets: Vec<Attached>,
+    compiled: Option<CompiledHook>,
+    measured: Option<Arc<MeasuredHook>>,
 }
 
 /// The engine failed on a hook.
@@ -80,6 +95,16 @@ impl Attachments {
             .find(|attached| Some(attached.codeletset.as_str()) != leaving)
     }
 
+    /// The hooks that are measured, to be read by anybody.
+    pub(super) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Who wants what measured.
+    pub(super) fn demand(&self) -> &Demand {
+        &self.demand
+    }
+
     /// Compiles the hooks as they will be without `leaving` and with `coming`.
     pub(super) fn compile(
         &mut self,
@@ -88,35 +113,100 @@ impl Attachments {
         engine: Engine,
     ) -> Result<Change, CompileError> {
         let sequence = self.sequence_for(leaving, coming);
-        let mut touched: Vec<&'static Hook> = Vec::new();
-        for hook in leaving.into_iter().chain(coming).flat_map(LoadedSet::hooks) {
-            if !touched.iter().any(|known| std::ptr::eq(*known, hook)) {
-                touched.push(hook);
-            }
-        }
-        let hooks = touched
-            .into_iter()
-            .map(|hook| {
-                let codelets = self.codelets_after(hook, leaving, coming, sequence);
-                let compiled = compile_hook(hook, &codelets, engine)?;
-                Ok((hook, codelets, compiled))
+        let after = |hook| self.codelets_after(hook, leaving, coming, sequence);
+        let mut demand = self.demand.clone();
+        demand.reported = !after(builtin_hooks::report_hook()).is_empty();
+        let named = leaving.into_iter().chain(coming).flat_map(LoadedSet::hooks);
+        let touched = named.chain(self.out_of_step(&demand));
+        self.compile_hooks(unique(touched), after, demand, engine)
+    }
+
+    /// Compiles the hooks whose measuring begins or ends when this is wanted.
+    pub(super) fn compile_measured(
+        &self,
+        demand: Demand,
+        engine: Engine,
+    ) -> Result<Change, CompileError> {
+        let touched = unique(self.out_of_step(&demand));
+        self.compile_hooks(touched, |hook| self.on(hook).to_vec(), demand, engine)
+    }
+
+    /// Hooks that are measured and will not be, or the other way round.
+    fn out_of_step<'a>(
+        &'a self,
+        demand: &'a Demand,
+    ) -> impl Iterator<Item = &'static Hook> + use<'a> {
+        let measured = self.board.all().into_iter().map(|measured| measured.hook);
+        let unwanted = measured.filter(|hook| !demand.covers(hook));
+        let attached = self.hooks.values().map(|state| state.hook);
+        let missing = attached.filter(|hook| demand.covers(hook) && self.board.get(hook).is_none());
+        unwanted.chain(missing)
+    }
+
+    fn compile_hooks(
+        &self,
+        hooks: Vec<&'static Hook>,
+        after: impl Fn(&'static Hook) -> Vec<Attached>,
+        demand: Demand,
+        engine: Engine,
+    ) -> Result<Change, CompileError> {
+        let compile = |hook| {
+            let codelets = after(hook);
+            let measured = self.measured_after(hook, &codelets, &demand);
+            let stats = measured
+                .as_ref()
+                .map(|measured| Arc::clone(&measured.stats));
+            let compiled = compile_hook(hook, &codelets, stats, engine)?;
+            Ok(HookChange {
+                hook,
+                codelets,
+                compiled,
+                measured,
             })
-            .collect::<Result<_, CompileError>>()?;
-        Ok(Change { hooks })
+        };
+        let hooks = hooks.into_iter().map(compile).collect::<Result<_, _>>()?;
+        Ok(Change { hooks, demand })
+    }
+
+    /// Begins once there are codelets to measure, and then lasts as long as somebody wants it.
+    fn measured_after(
+        &self,
+        hook: &'static Hook,
+        codelets: &[Attached],
+        demand: &Demand,
+    ) -> Option<Arc<MeasuredHook>> {
+        let before = self.board.get(hook);
+        if !demand.covers(hook) || (codelets.is_empty() && before.is_none()) {
+            return None;
+        }
+        let measured = MeasuredHook::of(hook, codelets, before.as_deref());
+        Some(Arc::new(measured))
+    }
+
+    /// Whether codelets will be attached to the hook after this change.
+    pub(super) fn runs_after(&self, change: &Change, hook: &'static Hook) -> bool {
+        let changed = change
+            .hooks
+            .iter()
+            .find(|changed| std::ptr::eq(changed.hook, hook));
+        let codelets = changed.map_or(self.on(hook), |changed| &changed.codelets);
+        !codelets.is_empty()
     }
 
     /// Makes a change effective: from here on calls run the new codelets.
     pub(super) fn publish(&mut self, change: Change) -> Retired {
         let mut retired = Retired::default();
-        for (hook, codelets, compiled) in change.hooks {
-            let replaced = match compiled {
+        self.demand = change.demand;
+        for changed in change.hooks {
+            let hook = changed.hook;
+            let replaced = match changed.compiled {
                 Some(compiled) => {
                     let published = publish(hook, compiled);
                     self.hooks.insert(
                         hook.into(),
                         HookState {
                             hook,
-                            codelets,
+                            codelets: changed.codelets,
                             published,
                         },
                     )
@@ -126,6 +216,7 @@ impl Attachments {
                     self.hooks.remove(&hook.into())
                 }
             };
+            self.board.set(hook, changed.measured);
             if let Some(state) = replaced {
                 retired.push(state.published);
             }
@@ -140,6 +231,8 @@ impl Attachments {
             unpublish(state.hook);
             retired.push(state.published);
         }
+        self.demand = Demand::default();
+        self.board.clear();
         retired
     }
 
@@ -189,9 +282,20 @@ impl Attachments {
     }
 }
 
+fn unique(hooks: impl Iterator<Item = &'static Hook>) -> Vec<&'static Hook> {
+    let mut known: Vec<&'static Hook> = Vec::new();
+    for hook in hooks {
+        if !known.iter().any(|known| std::ptr::eq(*known, hook)) {
+            known.push(hook);
+        }
+    }
+    known
+}
+
 fn compile_hook(
     hook: &'static Hook,
     codelets: &[Attached],
+    stats: Option<Arc<HookStats>>,
     engine: Engine,
 ) -> Result<Option<CompiledHook>, CompileError> {
     if codelets.is_empty() {
@@ -202,7 +306,7 @@ fn compile_hook(
         .map(|attached| Arc::clone(&attached.bound))
         .collect();
     engine
-        .compile(hook.info().kind, &bound, None)
+        .compile(hook.info().kind, &bound, stats)
         .map(Some)
         .map_err(|source| CompileError { hook, source })
 }

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jbpf_channel::Doorbell;
 use jbpf_hooks::registry;
 use jbpf_verifier::types::HelperTable;
 
 use super::Runtime;
+use super::maintenance::Periods;
 use crate::builtins;
 use crate::codeletset::World;
 use crate::engine::Engine;
@@ -17,6 +19,10 @@ use crate::server::{self, ServerOptions};
 
 /// Longest name of a runtime, in bytes.
 const MAX_NAME_LEN: usize = 64;
+
+/// The periods of built-in hooks; `meas_period` counts an hour in microseconds without overflow.
+const PERIODS: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(3600);
 
 /// Sets a [`Runtime`] up; [`build`](Self::build) starts it.
 #[derive(Debug, Clone)]
@@ -29,6 +35,7 @@ pub struct RuntimeBuilder {
     socket: Option<PathBuf>,
     allow_uids: Vec<u32>,
     codelet_store: Option<PathBuf>,
+    periods: Periods,
 }
 
 impl Default for RuntimeBuilder {
@@ -41,6 +48,7 @@ impl Default for RuntimeBuilder {
             socket: None,
             allow_uids: Vec::new(),
             codelet_store: None,
+            periods: Periods::default(),
         }
     }
 }
@@ -113,6 +121,20 @@ impl RuntimeBuilder {
         self
     }
 
+    /// How often the built-in hook `report_stats` is called while codelets are attached to it; every second
+    /// when not set. From a millisecond to an hour.
+    pub fn report_period(mut self, period: Duration) -> Self {
+        self.periods.report = period;
+        self
+    }
+
+    /// How often the built-in hook `periodic_call` is called while codelets are attached to it; every 10 ms
+    /// when not set. From a millisecond to an hour.
+    pub fn call_period(mut self, period: Duration) -> Self {
+        self.periods.call = period;
+        self
+    }
+
     /// Starts the runtime. It starts no thread that it does not need.
     ///
     /// # Errors
@@ -120,6 +142,11 @@ impl RuntimeBuilder {
     /// number, or the engine does not work here.
     pub fn build(self) -> Result<Runtime, BuildError> {
         check_name(&self.name)?;
+        for period in [self.periods.report, self.periods.call] {
+            if !PERIODS.contains(&period) {
+                return Err(BuildError::Period(period));
+            }
+        }
         if let Some(duplicate) = registry::duplicates().into_iter().next() {
             return Err(duplicate.into());
         }
@@ -141,7 +168,7 @@ impl RuntimeBuilder {
             map_options,
             socket: socket.to_string_lossy().into_owned(),
         };
-        let mut runtime = Runtime::start(self.name, self.engine, world, bell)?;
+        let mut runtime = Runtime::start(self.name, self.engine, world, self.periods, bell)?;
         if let Some(bell) = server_bell {
             let options = ServerOptions {
                 path: socket,

@@ -1,11 +1,13 @@
 //! The runtime of a process: what is loaded, and how it comes and goes.
 //!
 //! `attachment` knows which codelets run at which hook, `publish` hands code to hooks and frees it,
-//! `output` serves callbacks. Loads and unloads take turns; reading what is loaded never waits for
-//! one.
+//! `measuring` knows who wants which hooks measured, `output` serves callbacks, `maintenance` calls the
+//! built-in hooks. Loads and unloads take turns; reading what is loaded never waits for one.
 
 mod attachment;
 mod builder;
+mod maintenance;
+mod measuring;
 mod output;
 mod publish;
 
@@ -13,15 +15,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use jbpf_channel::{Doorbell, Receiver, Sender, StreamId};
+use jbpf_hooks::hook::Hook;
 use jbpf_hooks::layout::FieldType;
-use jbpf_hooks::reclaim;
+use jbpf_hooks::{reclaim, registry};
 use jbpf_verifier::types::HelperTable;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, World, prepare};
+use crate::builtin_hooks;
+use crate::codeletset::{Channel, CodeletsetInfo, LoadedCodelet, LoadedSet, World, prepare};
 use crate::engine::Engine;
 use crate::error::{
     BuildError, LoadError, OpenError, OpenMapError, UnloadError, WrongPlace, nearest,
@@ -30,16 +34,24 @@ use crate::map::{MapKey, MapValue, MapView};
 use crate::request::{LoadRequest, Subject};
 use crate::server::protocol::StreamReport;
 use crate::server::{ServeError, Server, ServerOptions};
+use crate::stats::{CodeletStatistics, HookStatistics, Statistics};
 use crate::stream::Direction;
-use attachment::{Attachments, CompileError};
+use attachment::{Attachments, Change, CompileError};
+use maintenance::{Maintenance, Needed, Periods};
+use measuring::{Board, Demand};
 
 pub use builder::RuntimeBuilder;
+pub(crate) use measuring::Wanted;
+pub use measuring::{MeasureError, Measuring};
 pub use output::{OutputError, OutputRecord};
 
 /// Most codeletsets loaded at a time.
 pub const MAX_CODELETSETS: usize = 1024;
 /// Most codelets loaded at a time.
 pub const MAX_CODELETS: usize = 4096;
+
+/// The thread that frees what a thread inside a codelet cannot wait for.
+const RETIRE_THREAD: &str = "jbpf-retire";
 
 /// Process id of the owner of the one runtime; 0: there is none.
 static OWNER: AtomicU32 = AtomicU32::new(0);
@@ -70,6 +82,8 @@ pub(crate) struct Shared {
     attachments: Mutex<Attachments>,
     /// Written for moments only.
     sets: RwLock<BTreeMap<String, Arc<LoadedSet>>>,
+    board: Arc<Board>,
+    maintenance: Maintenance,
     output: output::Output,
 }
 
@@ -83,6 +97,7 @@ impl Runtime {
         name: String,
         engine: Engine,
         world: World,
+        periods: Periods,
         bell: Arc<Doorbell>,
     ) -> Result<Self, BuildError> {
         let owner = std::process::id();
@@ -95,13 +110,17 @@ impl Runtime {
         {
             return Err(BuildError::AlreadyRunning);
         }
+        let attachments = Attachments::default();
+        let board = Arc::clone(attachments.board());
         let shared = Shared {
             name,
             engine,
             world,
             owner,
-            attachments: Mutex::default(),
+            attachments: Mutex::new(attachments),
             sets: RwLock::default(),
+            maintenance: Maintenance::new(periods, Arc::clone(&board)),
+            board,
             output: output::Output::new(bell),
         };
         Ok(Self {
@@ -227,6 +246,32 @@ impl Runtime {
         self.shared.output.panics()
     }
 
+    /// Measures a hook while the returned guard lives: counts its calls and those of its codelets, and times as
+    /// many of them as cost less than a hundredth of the time. [`statistics`](Self::statistics) says what came
+    /// out. Several may measure one hook.
+    ///
+    /// A hook that is not measured costs the same as if there were no measuring.
+    ///
+    /// # Errors
+    /// No hook has the name, this thread is inside a codelet, or the engine fails.
+    pub fn measure(&self, hook: &str) -> Result<Measuring, MeasureError> {
+        self.shared.measure(Wanted::Hooks(vec![find_hook(hook)?]))
+    }
+
+    /// Measures all hooks, also those that get codelets later, while the returned guard lives.
+    ///
+    /// # Errors
+    /// This thread is inside a codelet, or the engine fails.
+    pub fn measure_all(&self) -> Result<Measuring, MeasureError> {
+        self.shared.measure(Wanted::All)
+    }
+
+    /// What is known of all hooks, their codelets and channels now. Waits for nobody.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.shared.statistics()
+    }
+
     /// A loaded codeletset.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Codeletset> {
@@ -291,10 +336,10 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         // First, so that nobody loads what nobody would unload.
         if let Some(server) = self.server.take() {
-            if self.shared.owner == std::process::id() {
-                drop(server);
-            } else {
+            if self.shared.is_forked() {
                 server.forget();
+            } else {
+                drop(server);
             }
         }
         self.shared.shut_down();
@@ -332,12 +377,17 @@ impl Shared {
                 hook: hook.info().name.into(),
                 source,
             })?;
+        let needed = needed_after(&attachments, &change);
+        self.maintenance
+            .prepare(needed)
+            .map_err(LoadError::Thread)?;
         let coming = Arc::new(coming);
         // Listed before it runs: whoever sees its first record finds its channels.
         self.sets_mut().insert(id.to_owned(), Arc::clone(&coming));
         let retired = attachments.publish(change);
         self.output.streams_changed();
         drop(retired);
+        self.maintenance.settle(needed);
         if let Some(leaving) = leaving {
             leaving.close_channels(Some(&coming));
         }
@@ -361,12 +411,91 @@ impl Shared {
                 hook: hook.info().name.into(),
                 source,
             })?;
+        let needed = needed_after(&attachments, &change);
         let retired = attachments.publish(change);
         drop(retired);
+        self.maintenance.settle(needed);
         self.sets_mut().remove(id);
         leaving.close_channels(None);
         self.output.streams_changed();
         Ok(())
+    }
+
+    /// Measures these hooks until the guard is dropped.
+    pub(crate) fn measure(self: &Arc<Self>, wanted: Wanted) -> Result<Measuring, MeasureError> {
+        self.check_place()?;
+        let mut attachments = self.lock();
+        if OWNER.load(Ordering::Acquire) != self.owner {
+            return Err(MeasureError::Gone);
+        }
+        let demand = attachments.demand().with(&wanted);
+        self.change_demand(&mut attachments, demand)?;
+        Ok(Measuring {
+            shared: Arc::downgrade(self),
+            wanted,
+        })
+    }
+
+    fn stop_measuring(&self, wanted: &Wanted) {
+        let mut attachments = self.lock();
+        let demand = attachments.demand().without(wanted);
+        if let Err(error) = self.change_demand(&mut attachments, demand) {
+            tracing::error!(target: "jbpf", %error, "hooks stay measured");
+        }
+    }
+
+    fn change_demand(
+        &self,
+        attachments: &mut Attachments,
+        demand: Demand,
+    ) -> Result<(), MeasureError> {
+        let change = attachments.compile_measured(demand, self.engine).map_err(
+            |CompileError { hook, source }| MeasureError::Engine {
+                hook: hook.info().name.into(),
+                source,
+            },
+        )?;
+        drop(attachments.publish(change));
+        Ok(())
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let sets: Vec<Arc<LoadedSet>> = self.sets().values().cloned().collect();
+        let mut hooks: Vec<HookStatistics> = registry::hooks()
+            .map(|hook| self.hook_statistics(hook, &sets))
+            .collect();
+        hooks.sort_by_key(|hook| hook.hook);
+        Statistics { hooks }
+    }
+
+    fn hook_statistics(&self, hook: &'static Hook, sets: &[Arc<LoadedSet>]) -> HookStatistics {
+        let measured = self.board.get(hook);
+        if let Some(measured) = &measured {
+            measured.stats.look_closely();
+        }
+        let mut codelets = attached(hook, sets);
+        codelets.sort_by_key(|(_, codelet)| std::cmp::Reverse(codelet.priority));
+        HookStatistics {
+            hook: hook.info().name,
+            measured: measured.as_ref().map(|measured| measured.measured()),
+            skipped: hook.skipped(),
+            codelets: codelets
+                .into_iter()
+                .map(|(set, codelet)| CodeletStatistics {
+                    codeletset: set.id.clone(),
+                    codelet: codelet.name.clone(),
+                    measured: measured
+                        .as_ref()
+                        .and_then(|measured| measured.measured_of(&codelet.bound)),
+                    channels: set
+                        .channels
+                        .iter()
+                        .filter(|channel| channel.codelet == codelet.name)
+                        .map(Channel::statistics)
+                        .collect(),
+                })
+                .collect(),
+        }
     }
 
     fn leaving(&self, id: &str, replace: bool) -> Result<Option<Arc<LoadedSet>>, LoadError> {
@@ -459,7 +588,7 @@ impl Shared {
 
     /// Waiting for readers while being one would never end; a child has nothing to wait for.
     fn check_place(&self) -> Result<(), WrongPlace> {
-        if self.owner != std::process::id() {
+        if self.is_forked() {
             return Err(WrongPlace::Forked);
         }
         if reclaim::inside_codelet() {
@@ -480,20 +609,47 @@ impl Shared {
             })
     }
 
-    fn shut_down(&self) {
-        if self.owner != std::process::id() {
-            return; // Code and maps of a forked child are copies that nobody waits for.
+    /// Code and maps of a forked child are copies that nobody waits for.
+    fn is_forked(&self) -> bool {
+        self.owner != std::process::id()
+    }
+
+    fn shut_down(self: &Arc<Self>) {
+        if self.is_forked() {
+            return;
         }
+        if !reclaim::inside_codelet() {
+            self.finish();
+            return;
+        }
+        // Whoever holds the lock may wait for this very codelet to end: then another thread goes on.
+        let retired = match self.attachments.try_lock() {
+            Ok(mut attachments) => Some(attachments.clear()),
+            Err(TryLockError::Poisoned(attachments)) => Some(attachments.into_inner().clear()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        let shared = Arc::clone(self);
+        let spawned = std::thread::Builder::new()
+            .name(RETIRE_THREAD.into())
+            .spawn(move || {
+                drop(retired);
+                shared.finish();
+            });
+        if let Err(error) = spawned {
+            tracing::error!(target: "jbpf", %error, "the runtime stays: the system has no thread to end it");
+        }
+    }
+
+    fn finish(&self) {
         self.output.stop();
         let retired = self.lock().clear();
+        drop(retired);
+        self.maintenance.settle(Needed::default());
         let leaving = core::mem::take(&mut *self.sets_mut());
+        for set in leaving.values() {
+            set.close_channels(None);
+        }
         OWNER.store(0, Ordering::Release);
-        retire(move || {
-            drop(retired);
-            for set in leaving.values() {
-                set.close_channels(None);
-            }
-        });
     }
 
     /// A panic of another thread while it held the lock left consistent data: changes are published
@@ -513,16 +669,31 @@ impl Shared {
     }
 }
 
-/// Frees what was attached: here, or on a thread of its own if this one is inside a codelet.
-fn retire(free: impl FnOnce() + Send + 'static) {
-    if reclaim::inside_codelet() {
-        let spawned = std::thread::Builder::new()
-            .name("jbpf-retire".into())
-            .spawn(free);
-        drop(spawned);
-    } else {
-        free();
+/// Which built-in hooks will have codelets.
+fn needed_after(attachments: &Attachments, change: &Change) -> Needed {
+    Needed {
+        report: attachments.runs_after(change, builtin_hooks::report_hook()),
+        call: attachments.runs_after(change, builtin_hooks::periodic_hook()),
     }
+}
+
+/// The codelets of a hook, in the order of their sets.
+fn attached<'a>(
+    hook: &'static Hook,
+    sets: &'a [Arc<LoadedSet>],
+) -> Vec<(&'a LoadedSet, &'a LoadedCodelet)> {
+    sets.iter()
+        .flat_map(|set| set.codelets.iter().map(move |codelet| (&**set, codelet)))
+        .filter(|(_, codelet)| std::ptr::eq(codelet.hook, hook))
+        .collect()
+}
+
+/// A hook that is to be measured.
+pub(crate) fn find_hook(name: &str) -> Result<&'static Hook, MeasureError> {
+    registry::hook(name).ok_or_else(|| MeasureError::UnknownHook {
+        hook: name.to_owned(),
+        nearest: nearest(name, registry::hooks().map(|hook| hook.info().name)),
+    })
 }
 
 fn check_control_hooks(

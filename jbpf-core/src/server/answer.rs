@@ -123,35 +123,27 @@ pub(crate) fn streams(shared: &Shared) -> Vec<StreamReport> {
 }
 
 fn stream_report(set: &LoadedSet, channel: &Channel) -> StreamReport {
-    let mut report = StreamReport {
+    let def = channel.map.map.def();
+    let statistics = channel.statistics();
+    let (capacity, record_type) = match (channel.output_ring(), channel.input_ring()) {
+        (Some(ring), _) => (ring.capacity(), ring.record_type()),
+        (None, Some(ring)) => (ring.capacity(), ring.record_type()),
+        (None, None) => (def.max_entries, None),
+    };
+    StreamReport {
         stream_id: channel.stream_id,
         direction: channel.direction,
         codeletset: set.id.clone(),
         codelet: channel.codelet.clone(),
         map: channel.map.name.clone(),
-        record_size: channel.map.map.def().value_size,
-        capacity: channel.map.map.def().max_entries,
-        sent: 0,
-        dropped: 0,
-        received: 0,
-        read: true,
-        record_type: None,
-    };
-    if let Some(ring) = channel.output_ring() {
-        report.capacity = ring.capacity();
-        report.sent = ring.sent();
-        report.dropped = ring.dropped();
-        report.received = ring.delivered();
-        report.read = ring.is_read();
-        report.record_type = ring.record_type().cloned();
-    } else if let Some(ring) = channel.input_ring() {
-        report.capacity = ring.capacity();
-        report.sent = ring.sent();
-        report.dropped = ring.dropped();
-        report.received = ring.received();
-        report.record_type = ring.record_type().cloned();
+        record_size: def.value_size,
+        capacity,
+        sent: statistics.sent,
+        dropped: statistics.dropped,
+        received: statistics.received,
+        read: channel.output_ring().is_none_or(|ring| ring.is_read()),
+        record_type: record_type.cloned(),
     }
-    report
 }
 
 pub(super) fn map(shared: &Shared, body: &MapBody) -> Reply {

@@ -69,6 +69,7 @@ fn load_code(error: &LoadError) -> String {
         LoadError::Map { .. } => "map",
         LoadError::Bind { .. } => "bind",
         LoadError::Engine { .. } => "engine",
+        LoadError::Thread(_) => "system",
         LoadError::Internal(_) => "internal",
     };
     code.to_owned()

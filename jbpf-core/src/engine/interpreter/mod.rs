@@ -452,15 +452,16 @@ impl InterpretedHook {
     /// # Safety
     /// As of [`Dispatch`](jbpf_hooks::hook::Dispatch).
     pub(super) unsafe fn run(&self, context: *mut c_void, thread: &ThreadRecord) -> u64 {
-        let start = self.stats.as_ref().map(|_| measure::now());
-        let mut answer = 0;
+        let slot = thread.slot();
+        let stats = self.stats.as_deref();
+        let timed = stats.is_some_and(|stats| stats.begin(slot));
+        let (mut answer, mut elapsed) = (0, 0);
         for (index, codelet) in self.codelets.iter().enumerate() {
-            let stats = self.stats.as_ref().and_then(|s| s.codelets().get(index));
-            let start = stats.map(|_| measure::now());
+            let start = measure::start(timed);
             // SAFETY: the caller's word: the codelets were verified against this hook's context.
             let outcome = unsafe { run_on_context(codelet, context.cast(), thread, &mut ()) };
-            if let (Some(stats), Some(start)) = (stats, start) {
-                stats.add(thread.slot(), measure::since(start));
+            if let Some(stats) = stats.and_then(|stats| stats.codelets().get(index)) {
+                elapsed += stats.end(slot, start);
             }
             answer = match outcome {
                 Ok(outcome) => outcome.r0,
@@ -472,8 +473,8 @@ impl InterpretedHook {
                 }
             };
         }
-        if let (Some(stats), Some(start)) = (&self.stats, start) {
-            stats.hook().add(thread.slot(), measure::since(start));
+        if let Some(stats) = stats {
+            stats.hook().end_all(slot, timed, elapsed);
         }
         match self.kind {
             HookKind::Control => answer,

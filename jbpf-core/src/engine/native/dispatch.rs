@@ -15,7 +15,7 @@ use jbpf_hooks::hook::{Dispatch, HookKind};
 use super::code::{Code, DISPATCH_ARGUMENTS, Unit, contained, host};
 use super::frame::{self, Frame, FrameUse};
 use super::lower::{Body, Exit, Imports, address_of};
-use crate::engine::measure::{self, CodeletStats, HookStats};
+use crate::engine::measure::{self, HookStats};
 use crate::engine::{BoundCodelet, EngineError};
 
 /// Codelets of at most this many instructions are lowered into the dispatch function itself. A larger
@@ -56,7 +56,7 @@ impl NativeDispatch {
 }
 
 /// Compiles the dispatch function of a hook that runs `codelets`, the first one first. With `stats`, it
-/// times each codelet, and the hook as a whole.
+/// measures each codelet, and the hook as a whole.
 ///
 /// # Errors
 /// The host has no backend, or the compiler refuses a program.
@@ -178,20 +178,28 @@ impl DispatchFunction<'_, '_> {
         Ok(result)
     }
 
-    /// The same between two looks at the clock, and all of it between two more.
+    /// The same, and counts each; those calls that it decides to time are between two looks at the clock.
     fn run_measured(
         &mut self,
         parts: &[(&BoundCodelet, Part)],
         stats: &HookStats,
     ) -> Result<Value, EngineError> {
-        let first = self.now();
+        let [_, thread, _] = self.arguments;
+        let hook = self.address(stats);
+        let timed = self.call(measure::begin as *const () as usize, &[hook, thread]);
+        let mut elapsed = self.fb.ins().iconst(types::I64, 0);
         let mut result = self.fb.ins().iconst(types::I64, 0);
         for ((codelet, part), stats) in parts.iter().zip(stats.codelets()) {
-            let start = self.now();
+            let start = self.call(measure::start_codelet as *const () as usize, &[timed]);
             result = self.codelet(codelet, part)?;
-            self.record(stats, start);
+            let stats = self.address(&**stats);
+            let end = measure::end_codelet as *const () as usize;
+            let took = self.call(end, &[stats, thread, start]);
+            elapsed = self.fb.ins().iadd(elapsed, took);
         }
-        self.record(stats.hook(), first);
+        let hook = self.address(stats.hook());
+        let end = measure::end_hook as *const () as usize;
+        self.call(end, &[hook, thread, timed, elapsed]);
         Ok(result)
     }
 
@@ -233,18 +241,9 @@ impl DispatchFunction<'_, '_> {
         }
     }
 
-    fn now(&mut self) -> Value {
-        self.call(measure::now as *const () as usize, &[])
-    }
-
-    fn record(&mut self, stats: &CodeletStats, start: Value) {
-        let [_, thread, _] = self.arguments;
-        let stats = address_of(stats).cast_signed();
-        let stats = self.fb.ins().iconst(types::I64, stats);
-        self.call(
-            measure::record as *const () as usize,
-            &[stats, thread, start],
-        );
+    fn address<T>(&mut self, of: &T) -> Value {
+        let address = address_of(of).cast_signed();
+        self.fb.ins().iconst(types::I64, address)
     }
 
     fn call(&mut self, address: usize, arguments: &[Value]) -> Value {

@@ -114,13 +114,24 @@ impl Names {
         names.add(counter, 1, || "counter_ticks".to_owned());
         names.add(address_of(clock::scale()), 1, || "scale".to_owned());
         if let Some(stats) = stats {
-            let now = measure::now as *const () as usize;
-            let record = measure::record as *const () as usize;
-            names.add(now as u64, 1, || "now".to_owned());
-            names.add(record as u64, 1, || "record".to_owned());
+            let functions = [
+                ("begin", measure::begin as *const () as usize),
+                (
+                    "start_codelet",
+                    measure::start_codelet as *const () as usize,
+                ),
+                ("end_codelet", measure::end_codelet as *const () as usize),
+                ("end_hook", measure::end_hook as *const () as usize),
+            ];
+            for (name, address) in functions {
+                names.add(address as u64, 1, || name.to_owned());
+            }
+            names.add(address_of(stats), 1, || "stats".to_owned());
             names.add(address_of(stats.hook()), 1, || "stats.hook".to_owned());
             for (index, codelet) in stats.codelets().iter().enumerate() {
-                names.add(address_of(codelet), 1, || format!("stats.{index}"));
+                names.add(address_of(&raw const **codelet), 1, || {
+                    format!("stats.{index}")
+                });
             }
         }
         names

@@ -1,0 +1,270 @@
+//! What is known of hooks, codelets and channels while they run: calls, times, drops.
+//!
+//! Channels always count. Calls and times are known of hooks that are *measured*, which is off until
+//! somebody asks for it: [`Runtime::measure`](crate::runtime::Runtime::measure). What happened while nobody
+//! measured is unknown, and so is what a hook does while no codelet is attached to it.
+
+use std::time::Duration;
+
+use jbpf_channel::StreamId;
+
+use crate::stream::Direction;
+
+/// Bins of the histogram: bin `b` counts times from `2^b` ns up to `2^(b+1)`, bin 0 also 0 ns.
+pub const BINS: usize = 64;
+
+/// All hooks of the process at one moment, ordered by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statistics {
+    /// One for each hook.
+    pub hooks: Vec<HookStatistics>,
+}
+
+/// A hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookStatistics {
+    /// Its name.
+    pub hook: &'static str,
+    /// Its calls, from before the first codelet to after the last one; `None` while it is not measured, and
+    /// until a codelet is attached to it.
+    pub measured: Option<Measured>,
+    /// Calls that ran no codelet although some were attached, since the process began.
+    pub skipped: u64,
+    /// Its codelets in the order in which they run.
+    pub codelets: Vec<CodeletStatistics>,
+}
+
+/// A codelet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeletStatistics {
+    /// The codeletset.
+    pub codeletset: String,
+    /// The codelet.
+    pub codelet: String,
+    /// Its calls; `None` while its hook is not measured.
+    pub measured: Option<Measured>,
+    /// Its channels.
+    pub channels: Vec<ChannelStatistics>,
+}
+
+/// A channel, since it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelStatistics {
+    /// Its id.
+    pub stream_id: StreamId,
+    /// Which way records go.
+    pub direction: Direction,
+    /// The map's name in the codelet's object.
+    pub map: String,
+    /// Records sent.
+    pub sent: u64,
+    /// Records that found no place.
+    pub dropped: u64,
+    /// Records that the reader has taken.
+    pub received: u64,
+}
+
+/// What was measured of a hook or of a codelet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measured {
+    /// How long it has been measured. Nothing is known of the time before.
+    pub elapsed: Duration,
+    /// Calls in this time; each is counted.
+    pub calls: u64,
+    /// How long they took, by a sample of them.
+    pub times: Times,
+}
+
+/// Times in ns, by a sample. A call that was timed stands for those since the timed call before it, so that
+/// the histogram's bins add up to nearly all calls. Hooks that are called seldom have every call timed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Times {
+    /// Calls that were timed.
+    pub samples: u64,
+    /// Time of all calls together.
+    pub total_ns: u64,
+    /// The shortest call that was timed; 0 if there was none.
+    pub min_ns: u64,
+    /// The longest call that was timed.
+    pub max_ns: u64,
+    /// Calls by the logarithm of their time.
+    pub histogram: [u64; BINS],
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            samples: 0,
+            total_ns: 0,
+            min_ns: 0,
+            max_ns: 0,
+            histogram: [0; BINS],
+        }
+    }
+}
+
+impl HookStatistics {
+    /// Records that its codelets could not send, or were not given.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.codelets.iter().map(CodeletStatistics::dropped).sum()
+    }
+}
+
+impl CodeletStatistics {
+    /// Records that it could not send, or was not given.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.channels.iter().map(|channel| channel.dropped).sum()
+    }
+}
+
+impl Statistics {
+    /// A hook by its name.
+    #[must_use]
+    pub fn hook(&self, name: &str) -> Option<&HookStatistics> {
+        self.hooks.iter().find(|hook| hook.hook == name)
+    }
+}
+
+impl Measured {
+    /// What was measured between `earlier` and this; `None` when measuring began anew in between.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Option<Self> {
+        Some(Self {
+            elapsed: self.elapsed.checked_sub(earlier.elapsed)?,
+            calls: self.calls.checked_sub(earlier.calls)?,
+            times: self.times.since(&earlier.times)?,
+        })
+    }
+
+    /// Calls a second.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a rate is read, not counted")]
+    pub fn calls_per_second(&self) -> f64 {
+        let seconds = self.elapsed.as_secs_f64();
+        if seconds > 0.0 {
+            self.calls as f64 / seconds
+        } else {
+            0.0
+        }
+    }
+}
+
+impl Times {
+    /// The time below which the fraction `of` (0 to 1) of the calls stayed, in ns: 0.5 is the median. Exact to the
+    /// histogram's bin, and spread evenly inside of it. `None` when no call was timed.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate inside of a bin, which is as wide as half of its time"
+    )]
+    pub fn quantile_ns(&self, of: f64) -> Option<u64> {
+        let calls: u64 = self.histogram.iter().sum();
+        let rank = (of.clamp(0.0, 1.0) * calls as f64).max(1.0);
+        let mut below = 0.0;
+        for (bin, count) in self.histogram.iter().enumerate() {
+            let count = *count as f64;
+            if count > 0.0 && below + count >= rank {
+                let (low, high) = bounds(bin);
+                let inside = (high - low) as f64 * ((rank - below) / count);
+                return Some((low + inside as u64).clamp(self.min_ns, self.max_ns));
+            }
+            below += count;
+        }
+        None
+    }
+
+    /// The mean time in ns; `None` when no call was timed.
+    #[must_use]
+    pub fn mean_ns(&self) -> Option<u64> {
+        self.total_ns.checked_div(self.histogram.iter().sum())
+    }
+
+    /// The difference. Its extremes are known to the bin only.
+    pub(crate) fn since(&self, earlier: &Self) -> Option<Self> {
+        let mut histogram = self.histogram;
+        for (bin, before) in histogram.iter_mut().zip(&earlier.histogram) {
+            *bin = bin.checked_sub(*before)?;
+        }
+        let lowest = histogram.iter().position(|count| *count > 0);
+        let highest = histogram.iter().rposition(|count| *count > 0);
+        Some(Self {
+            samples: self.samples.checked_sub(earlier.samples)?,
+            total_ns: self.total_ns.checked_sub(earlier.total_ns)?,
+            min_ns: lowest.map_or(0, |bin| bounds(bin).0.max(self.min_ns)),
+            max_ns: highest.map_or(0, |bin| bounds(bin).1.min(self.max_ns)),
+            histogram,
+        })
+    }
+}
+
+/// The times that a bin counts, the first and the last.
+fn bounds(bin: usize) -> (u64, u64) {
+    let low = if bin == 0 { 0 } else { 1_u64 << bin };
+    let high = 2_u64.checked_shl(u32::try_from(bin).unwrap_or(u32::MAX));
+    (
+        low,
+        high.filter(|high| *high > 0)
+            .map_or(u64::MAX, |high| high - 1),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(of: &[(usize, u64)], min_ns: u64, max_ns: u64) -> Times {
+        let mut times = Times {
+            min_ns,
+            max_ns,
+            ..Times::default()
+        };
+        for (bin, count) in of {
+            times.histogram[*bin] = *count;
+            times.samples += count;
+            times.total_ns += count << bin;
+        }
+        times
+    }
+
+    #[test]
+    fn quantiles_lie_in_the_bin_of_their_call() {
+        let times = times(&[(4, 98), (10, 2)], 17, 1500);
+        let median = times.quantile_ns(0.5).unwrap();
+        assert!((17..32).contains(&median), "{median}");
+        let p99 = times.quantile_ns(0.99).unwrap();
+        assert!((1024..=1500).contains(&p99), "{p99}");
+        assert_eq!(times.quantile_ns(1.0), Some(1500));
+        assert!(times.quantile_ns(0.0).unwrap() >= 17);
+        assert_eq!(Times::default().quantile_ns(0.5), None);
+        assert_eq!(Times::default().mean_ns(), None);
+    }
+
+    #[test]
+    fn bins_meet_and_cover_all_times() {
+        assert_eq!(bounds(0), (0, 1));
+        assert_eq!(bounds(63), (1 << 63, u64::MAX));
+        for bin in 1..BINS {
+            assert_eq!(bounds(bin - 1).1 + 1, bounds(bin).0);
+        }
+    }
+
+    #[test]
+    fn a_difference_is_that_of_one_measurement() {
+        let measured = |seconds, calls, times| Measured {
+            elapsed: Duration::from_secs(seconds),
+            calls,
+            times,
+        };
+        let earlier = measured(1, 10, times(&[(3, 10)], 8, 15));
+        let later = measured(3, 30, times(&[(3, 12), (6, 18)], 8, 100));
+        let between = later.since(&earlier).unwrap();
+        assert_eq!((between.calls, between.calls_per_second()), (20, 10.0));
+        assert_eq!((between.times.min_ns, between.times.max_ns), (8, 100));
+        assert_eq!(between.times.histogram[3], 2);
+        assert_eq!(earlier.since(&later), None);
+    }
+}
