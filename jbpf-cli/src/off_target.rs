@@ -138,7 +138,11 @@ impl OffTarget {
                 *most = outcome.instructions.max(*most);
                 Ok(outcome.r0)
             }
-            Runner::Native(compiled, _) => Ok(compiled.call(input)?),
+            Runner::Native(compiled, stats) => {
+                // Every call is timed.
+                stats.look_closely();
+                Ok(compiled.call(input)?)
+            }
         }
     }
 
@@ -184,9 +188,9 @@ impl OffTarget {
             Runner::Native(_, stats) => {
                 let totals = stats.hook().totals();
                 Effort::Times {
-                    least_ns: totals.min,
-                    mean_ns: totals.total / totals.calls.max(1),
-                    most_ns: totals.max,
+                    least_ns: totals.times.min_ns,
+                    mean_ns: totals.times.mean_ns().unwrap_or(0),
+                    most_ns: totals.times.max_ns,
                 }
             }
         }

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::builtin_hooks::{
     report_hook, report_stats,
 };
 use crate::engine::measure::{HookStats, Totals};
-use crate::stats::Times;
+use crate::stats::BINS;
 
 /// How often the built-in hooks are called.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,12 @@ struct Signals {
     report: AtomicBool,
     call: AtomicBool,
     stop: AtomicBool,
+    /// What had been counted when `report_stats` got its first codelet: it reports what comes after.
+    counted: Mutex<Option<Counted>>,
 }
+
+/// What had been counted of each hook.
+type Counted = Vec<(Arc<HookStats>, Totals)>;
 
 impl Maintenance {
     pub(super) fn new(periods: Periods, board: Arc<Board>) -> Self {
@@ -77,9 +82,31 @@ impl Maintenance {
     /// Has a thread that waits, if any hook will need one. What fails, fails here, before anything is attached.
     pub(super) fn prepare(&self, needed: Needed) -> io::Result<()> {
         let mut running = self.lock();
-        if needed == Needed::default() || running.is_some() {
+        if needed == Needed::default() {
             return Ok(());
         }
+        let signals = match running.as_ref() {
+            Some(running) => Arc::clone(&running.signals),
+            None => {
+                let started = self.start()?;
+                let signals = Arc::clone(&started.signals);
+                *running = Some(started);
+                signals
+            }
+        };
+        if needed.report && !signals.report.load(Ordering::Acquire) {
+            let counted = count(&self.board).into_iter();
+            let counted = counted.map(|(measured, totals)| {
+                // Extremes of before go to nobody.
+                let _ = measured.stats.hook().take_extremes();
+                (Arc::clone(&measured.stats), totals)
+            });
+            *signals.lock_counted() = Some(counted.collect());
+        }
+        Ok(())
+    }
+
+    fn start(&self) -> io::Result<Running> {
         let signals = Arc::new(Signals::default());
         let service = Service {
             signals: Arc::clone(&signals),
@@ -90,8 +117,7 @@ impl Maintenance {
         let thread = std::thread::Builder::new()
             .name("jbpf-timer".into())
             .spawn(|| service.run())?;
-        *running = Some(Running { signals, thread });
-        Ok(())
+        Ok(Running { signals, thread })
     }
 
     /// Calls these hooks from now on. A thread that has none to call has ended when this returns, unless
@@ -120,9 +146,26 @@ impl Maintenance {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Signals {
+    fn lock_counted(&self) -> MutexGuard<'_, Option<Counted>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is counted of each measured hook, `report_stats` itself left out.
+fn count(board: &Board) -> Vec<(Arc<MeasuredHook>, Totals)> {
+    let all = board.all().into_iter();
+    all.filter(|measured| !std::ptr::eq(measured.hook, report_hook()))
+        .map(|measured| {
+            let totals = measured.stats.hook().totals();
+            (measured, totals)
+        })
+        .collect()
 }
 
 /// The thread's state.
@@ -139,9 +182,11 @@ impl Service {
             let now = Instant::now();
             let report = self.signals.report.load(Ordering::Acquire);
             let call = self.signals.call.load(Ordering::Acquire);
-            if self.reports.follow(report, now) {
-                self.reporter.begin();
+            if report && let Some(counted) = self.signals.lock_counted().take() {
+                self.reporter.before = counted;
+                self.reports.follow(false, now);
             }
+            self.reports.follow(report, now);
             self.calls.follow(call, now);
             if let Some(periods) = self.calls.due(now) {
                 periodic_call(micros(self.calls.period, periods));
@@ -178,15 +223,9 @@ impl Timetable {
         Self { period, last: None }
     }
 
-    /// Whether the hook has just got its first codelet.
-    fn follow(&mut self, needed: bool, now: Instant) -> bool {
-        let begins = needed && self.last.is_none();
-        if begins {
-            self.last = Some(now);
-        } else if !needed {
-            self.last = None;
-        }
-        begins
+    /// Begins when the hook gets its first codelet, and ends when it loses the last one.
+    fn follow(&mut self, needed: bool, now: Instant) {
+        self.last = needed.then(|| self.last.unwrap_or(now));
     }
 
     /// When the next call is due.
@@ -212,7 +251,7 @@ impl Timetable {
 struct Reporter {
     board: Arc<Board>,
     /// What had been counted at the last report.
-    before: Vec<(Arc<HookStats>, Totals)>,
+    before: Counted,
     report: Box<StatsReport>,
     /// Whether it was said that a report has no room for all hooks.
     warned: bool,
@@ -222,8 +261,8 @@ struct Reporter {
 struct Entry {
     name: &'static str,
     calls: u64,
-    times: Times,
-    extremes: Option<(u64, u64)>,
+    extremes: (u64, u64),
+    histogram: [u64; BINS],
 }
 
 impl Reporter {
@@ -234,12 +273,6 @@ impl Reporter {
             report: Box::new(StatsReport::new_zeroed()),
             warned: false,
         }
-    }
-
-    /// What was counted until now is nobody's.
-    fn begin(&mut self) {
-        self.before.clear();
-        let _ = self.entries();
     }
 
     fn report(&mut self, period: u32) {
@@ -265,20 +298,15 @@ impl Reporter {
     }
 
     fn entries(&mut self) -> Vec<Entry> {
-        let mut counted = Vec::new();
         let mut entries = Vec::new();
-        for measured in self.board.all() {
-            if std::ptr::eq(measured.hook, report_hook()) {
-                continue;
-            }
-            let stats = Arc::clone(&measured.stats);
-            let totals = stats.hook().totals();
+        let mut counted = Vec::new();
+        for (measured, totals) in count(&self.board) {
             let entry = self.entry(&measured, &totals);
-            stats.look_closely();
-            counted.push((stats, totals));
+            measured.stats.look_closely();
             if measured.has_codelets() || entry.calls > 0 {
                 entries.push(entry);
             }
+            counted.push((Arc::clone(&measured.stats), totals));
         }
         self.before = counted;
         entries
@@ -290,15 +318,21 @@ impl Reporter {
             .iter()
             .find(|(stats, _)| measured.stats.continues(stats))
             .map(|(_, totals)| totals);
-        let times = match before {
-            Some(before) => totals.times.since(&before.times),
-            None => Some(totals.times.clone()),
-        };
+        let calls = totals.calls - before.map_or(0, |before| before.calls);
+        let recent = before.and_then(|before| totals.times.since(&before.times));
+        let recent = recent.filter(|times| times.samples > 0 || calls == 0);
+        let extremes = measured.stats.hook().take_extremes();
         Entry {
             name: measured.hook.info().name,
-            calls: totals.calls - before.map_or(0, |before| before.calls),
-            times: times.unwrap_or_default(),
-            extremes: measured.stats.hook().take_extremes(),
+            calls,
+            // Calls that were under way at the last report are not timed when no other one follows: they
+            // are taken to be as those before.
+            extremes: extremes.unwrap_or(if recent.is_none() {
+                (totals.times.min_ns, totals.times.max_ns)
+            } else {
+                (0, 0)
+            }),
+            histogram: recent.map_or(totals.times.histogram, |times| times.histogram),
         }
     }
 }
@@ -306,8 +340,8 @@ impl Reporter {
 impl Entry {
     fn write(&self, data: &mut PerfData) {
         data.num = self.calls;
-        (data.min, data.max) = self.extremes.unwrap_or_default();
-        data.hist = scaled(&self.times.histogram, self.calls);
+        (data.min, data.max) = self.extremes;
+        data.hist = scaled(&self.histogram, self.calls);
         // The last byte stays zero.
         let name = self.name.as_bytes().iter().take(NAME_LEN - 1);
         for (to, from) in data.hook_name.iter_mut().zip(name) {
@@ -346,8 +380,8 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         let mut table = Timetable::new(Duration::from_millis(10));
         assert_eq!((table.next(), table.due(at(100))), (None, None));
-        assert!(table.follow(true, start));
-        assert!(!table.follow(true, at(1)));
+        table.follow(true, start);
+        table.follow(true, at(1));
         assert_eq!(table.due(at(9)), None);
         assert_eq!(table.due(at(13)), Some(1));
         assert_eq!(table.next(), Some(at(20)), "3 ms late once, not for ever");
@@ -355,9 +389,9 @@ mod tests {
         assert_eq!(table.due(at(57)), Some(3), "three periods in one call");
         assert_eq!(table.due(at(58)), None, "and none after it");
         assert_eq!(table.next(), Some(at(60)));
-        assert!(!table.follow(false, at(59)));
+        table.follow(false, at(59));
         assert_eq!((table.next(), table.due(at(100))), (None, None));
-        assert!(table.follow(true, at(200)));
+        table.follow(true, at(200));
         assert_eq!(table.next(), Some(at(210)));
     }
 

@@ -43,7 +43,7 @@ pub const ACCEPTED_BY_US_ALONE: &[Explanation] = &[
                  for the whole register",
     },
     Explanation {
-        programs: &["stats_report"],
+        programs: &["per_hook", "stats_report"],
         reason: "the statistics are 68,616 bytes, and a packet has 65,535 at most; told of larger packets, prevail loses the \
                  offset of an entry in the join of the iterations",
     },

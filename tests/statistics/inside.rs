@@ -1,0 +1,1 @@
+//! What codelets, through helpers of the application, and output callbacks may do to the runtime.
