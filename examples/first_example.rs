@@ -139,8 +139,9 @@ fn operated(
             .filter(Channels::are_open)
             .or_else(|| Channels::open(runtime).ok());
         match channels.as_ref().map_or(Ok(()), Channels::serve) {
-            // Unloaded meanwhile: what it was sent is of no use to anybody.
-            Ok(()) | Err(SendError::Closed) => {}
+            // Unloaded meanwhile: what it was sent is of no use to anybody. Or an operator has sent so much that the codelet
+            // is behind: what found no place is counted.
+            Ok(()) | Err(SendError::Closed | SendError::Full) => {}
             Err(error) => return Err(error.into()),
         }
         if options.is_over(seq_no, interrupted) {

@@ -9,6 +9,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use jbpf::StreamId;
 
 /// Cargo builds the examples with the tests, beside them.
 fn example() -> PathBuf {
@@ -140,7 +143,9 @@ fn an_operator_loads_and_unloads_while_it_runs() {
         .spawn()
         .unwrap();
     let socket = folder.path().join("jbpf/first_example.sock");
+    let deadline = Instant::now() + Duration::from_secs(60);
     let mut operator = loop {
+        assert!(Instant::now() < deadline, "it serves its socket");
         assert!(
             application.try_wait().unwrap().is_none(),
             "it runs until it is told to end"
@@ -166,8 +171,27 @@ fn an_operator_loads_and_unloads_while_it_runs() {
         let mut tail = Operator::connect(&socket).unwrap().tail(stream_id).unwrap();
         let event = tail.next_event(None).unwrap();
         assert!(matches!(event, Some(TailEvent::Record(_))), "{event:?}");
+        // More than the codelet takes: the channel is full, and the application runs on.
+        let input: StreamId = "11111111111111111111111111111111".parse().unwrap();
+        let full = (0..100_000).any(|_| operator.send(input, &[0; 4]).is_err());
+        assert!(full);
+        let before = sent(&mut operator, stream_id);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while sent(&mut operator, stream_id) < before + 3 {
+            let _ = operator.send(input, &[0; 4]);
+            assert!(application.try_wait().unwrap().is_none());
+            assert!(Instant::now() < deadline, "packets still come");
+        }
         operator.unload(&loaded.id).unwrap();
     }
     application.kill().unwrap();
     application.wait().unwrap();
+}
+
+/// Records that a channel has taken so far.
+fn sent(operator: &mut jbpf::operator::Operator, stream_id: StreamId) -> u64 {
+    let streams = operator.streams().unwrap();
+    let mut streams = streams.iter();
+    let stream = streams.find(|stream| stream.stream_id == stream_id);
+    stream.unwrap().sent
 }

@@ -892,6 +892,83 @@ fn garbage_in_a_lane_is_the_senders_own() {
     }
 }
 
+/// Writes garbage to every byte of `file`, over and over, until it is `over`.
+fn scribble(file: &OwnedFd, over: &AtomicBool) {
+    let size = rustix::fs::fstat(file).unwrap().st_size;
+    let mut garbage = vec![0_u8; usize::try_from(size).unwrap()];
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    while !over.load(Ordering::Acquire) {
+        for word in garbage.chunks_mut(8) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            // Small numbers are nearest to what could be true.
+            let word_of_garbage = if random & 1 == 0 {
+                random
+            } else {
+                random >> 54
+            };
+            word.copy_from_slice(&word_of_garbage.to_ne_bytes()[..word.len()]);
+        }
+        rustix::io::pwrite(file, &garbage, 0).unwrap();
+    }
+}
+
+#[test]
+fn garbage_in_every_byte_that_a_peer_can_write_harms_neither_producers_nor_consumers() {
+    const ROUNDS: u64 = 20_000;
+    let (ring, back) = (shared_output(16, 16), shared_input(16, 16));
+    let host = Host::serve(Book {
+        outputs: HashMap::from([(OUT, ring.clone())]),
+        inputs: HashMap::from([(IN, back.clone())]),
+    });
+    let request = CollectorRequest::OpenOutput {
+        stream_id: OUT,
+        tap: false,
+    };
+    let (reading, output) = ask_for_descriptors(&host.path, request);
+    let (sending, input) =
+        ask_for_descriptors(&host.path, CollectorRequest::OpenInput { stream_id: IN });
+    let honest: Sender<[u64; 2]> = host.collector().input(IN).unwrap();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| scribble(&output[1], &over));
+        scope.spawn(|| scribble(&input[1], &over));
+        let _ending = StoreOnDrop(&over);
+        for round in 0..ROUNDS {
+            let _ = ring.send_bytes([round, !round].as_bytes());
+            // An honest sender's records come through, whole and in order, between those of the other.
+            honest.send(&[round, !round]).unwrap();
+            let found = (0..1000).any(|_| take_pair(&back) == Some([round, !round]));
+            assert!(found, "the honest one starves");
+        }
+    });
+    assert_eq!(ring.sent() + ring.dropped(), ROUNDS);
+    drop((reading, sending));
+    // Who comes next finds whole records, and a lane that works.
+    host.wait_for_ended(2);
+    let receiver: Receiver<[u64; 2]> = host.collector().output(OUT).unwrap();
+    assert!(receiver.try_iter().all(|[value, check]| value == !check));
+    ring.send_bytes([7_u64, !7].as_bytes()).unwrap();
+    assert_eq!(receiver.recv(), Ok([7, !7]));
+    while honest.send(&[1, !1]).is_ok() {}
+    assert_eq!(std::iter::from_fn(|| take_pair(&back)).count(), 16);
+}
+
+/// Ends a loop, also when what it accompanies has failed.
+struct StoreOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StoreOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+fn take_pair(ring: &InputRing) -> Option<[u64; 2]> {
+    let mut record = [0_u64; 2];
+    unsafe { ring.receive(record.as_mut_ptr().cast()) }.then_some(record)
+}
+
 #[test]
 fn opening_and_closing_leaves_nothing_behind() {
     let (ring, back) = (shared_output(64, 8), shared_input(64, 8));

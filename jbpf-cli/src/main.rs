@@ -31,6 +31,7 @@ mod schema;
 mod send;
 mod show;
 mod stimulus;
+mod streams;
 mod surroundings;
 mod tail;
 mod unload;
@@ -71,6 +72,7 @@ enum Command {
     Replace(replace::Replace),
     List(list::List),
     Show(show::Show),
+    Streams(streams::Streams),
     Maps(maps::Maps),
     Tail(tail::Tail),
     Send(send::Send),
@@ -115,6 +117,7 @@ fn main() -> ExitCode {
         Command::Replace(command) => command.run(&mut output),
         Command::List(command) => command.run(&mut output),
         Command::Show(command) => command.run(&mut output),
+        Command::Streams(command) => command.run(&mut output),
         Command::Maps(command) => command.run(&mut output),
         Command::Tail(command) => command.run(&mut output),
         Command::Send(command) => command.run(&mut output),

@@ -25,6 +25,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of output from which on nothing more is read of a client, nor recorded for it.
 const MAX_QUEUED: usize = 256 << 10;
 
+/// Descriptors that wait for a client from which on nothing more is read of it. The application needs its own.
+const MAX_WAITING_DESCRIPTORS: usize = 16;
+
 /// Channels that one client may watch.
 const MAX_TAILS: usize = 64;
 
@@ -48,6 +51,8 @@ pub(super) struct Client {
     output: VecDeque<Message>,
     /// Bytes in `output`.
     queued: usize,
+    /// Descriptors in `output`.
+    lent: usize,
     /// What it has opened.
     pub(super) session: Session,
     tails: Vec<Tail>,
@@ -97,6 +102,7 @@ impl Client {
             ended: false,
             output: VecDeque::new(),
             queued: 0,
+            lent: 0,
             session: Session::new(),
             tails: Vec::new(),
             busy: false,
@@ -165,7 +171,7 @@ impl Client {
     }
 
     fn may_answer(&self) -> bool {
-        !self.busy && self.queued < MAX_QUEUED
+        !self.busy && self.queued < MAX_QUEUED && self.lent < MAX_WAITING_DESCRIPTORS
     }
 
     /// Whether there is something to do for it without waiting.
@@ -273,6 +279,7 @@ impl Client {
             self.drained = Instant::now();
         }
         self.queued += bytes.len();
+        self.lent += descriptors.len();
         self.output.push_back(Message {
             bytes,
             sent: 0,
@@ -283,9 +290,12 @@ impl Client {
     /// Sends what the socket takes.
     pub(super) fn send(&mut self) {
         while let Some(message) = self.output.front_mut() {
+            let lent = message.descriptors.len();
             match message.send(&self.stream) {
                 Ok(sent) => {
                     self.queued = self.queued.saturating_sub(sent);
+                    // They went with the first byte.
+                    self.lent = self.lent.saturating_sub(lent);
                     self.drained = Instant::now();
                     if message.sent == message.bytes.len() {
                         self.output.pop_front();

@@ -1,0 +1,48 @@
+//! `jbpf streams`: the channels, and what went through them.
+
+use clap::Args;
+use jbpf_core::server::protocol::StreamReport;
+use jbpf_core::stream::Direction;
+
+use crate::application::{Application, table};
+use crate::output::{Failure, Output, Status};
+
+/// List the channels of what is loaded: records sent, dropped and received so far.
+///
+/// RECEIVED counts what the reader of an output channel has taken, and of an input channel what the codelet has taken of the
+/// application's and operators' records. An output channel that nobody reads fills, and drops.
+#[derive(Args)]
+pub(crate) struct Streams {
+    #[command(flatten)]
+    application: Application,
+}
+
+impl Streams {
+    pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
+        let streams = self.application.connect()?.streams();
+        self.application.answer(streams, output, |streams, output| {
+            let rows: Vec<_> = streams.iter().map(row).collect();
+            let titles = [
+                "CHANNEL", "WAY", "STREAM", "SENT", "DROPPED", "RECEIVED", "READER",
+            ];
+            table(output, titles, &rows)
+        })
+    }
+}
+
+fn row(stream: &StreamReport) -> [String; 7] {
+    let reader = match (stream.direction, stream.read) {
+        (Direction::Input, _) => "codelet",
+        (Direction::Output, true) => "yes",
+        (Direction::Output, false) => "nobody",
+    };
+    [
+        format!("{}/{}/{}", stream.codeletset, stream.codelet, stream.map),
+        stream.direction.name().to_owned(),
+        stream.stream_id.to_string(),
+        stream.sent.to_string(),
+        stream.dropped.to_string(),
+        stream.received.to_string(),
+        reader.to_owned(),
+    ]
+}
