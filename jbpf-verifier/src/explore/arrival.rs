@@ -37,6 +37,9 @@ impl Explorer<'_> {
         let is_head = self.subject.flow.is_loop_head(at);
         self.count_loops(state, is_head);
         self.drop_dead(state);
+        if self.limits.exhaustive {
+            return Ok(Arrival::Go);
+        }
         let key = key(state);
         if let Some(proven) = self.archive.covering(state, key) {
             proven.pass_needs(state, &mut self.path);

@@ -35,6 +35,9 @@ pub struct Limits {
     pub instructions: u64,
     /// Bytes that states may take, roughly.
     pub memory: usize,
+    /// Whether every path is followed to its end, and none is taken to be proven by another. Only small
+    /// programs are done then; meant for tests of the verifier.
+    pub exhaustive: bool,
 }
 
 impl Default for Limits {
@@ -42,6 +45,7 @@ impl Default for Limits {
         Self {
             instructions: 1_000_000,
             memory: 8 << 20,
+            exhaustive: false,
         }
     }
 }
