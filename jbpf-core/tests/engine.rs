@@ -17,6 +17,7 @@ use std::sync::Arc;
 use jbpf_core::builtins;
 use jbpf_core::clock;
 use jbpf_core::engine::measure::HookStats;
+use jbpf_core::engine::native::list_dispatch;
 use jbpf_core::engine::{
     BindError, BoundCodelet, CodeletEnvironment, CompiledHook, Engine, Input, InputError,
     interpreter,
@@ -279,6 +280,47 @@ fn a_frame_is_kept_for_earlier_code_that_reads_through_an_address_made_later() {
     let codelet = bind("backwards", assemble(text), ContextDef::memory(8), &[]);
     assert_eq!(run_interpreted(&codelet, &[0; 8], &[]).0, 0x78);
     assert_eq!(run_native(&codelet, &[0; 8], &[]).0, 0x78);
+}
+
+#[test]
+fn functions_know_of_no_others_than_they_call() {
+    // Thousands of functions of which each knew all others would take minutes to compile.
+    const COUNT: i64 = 30;
+    let calls: String = (0..COUNT)
+        .map(|at| format!("local {}\n", COUNT + at))
+        .collect();
+    let text = format!("{calls}exit\n{}", "mov r0, 1\nexit\n".repeat(30));
+    let codelet = bind("many", assemble(&text), ContextDef::memory(8), &[]);
+    let listing = list_dispatch(HookKind::Control, &[codelet], None).unwrap();
+    let (dispatch, functions) = listing.functions.split_last().unwrap();
+    assert_eq!(functions.len(), 30);
+    assert!(dispatch.ir.contains("fn29 = "));
+    for function in functions {
+        assert!(!function.ir.contains("fn0 = "), "{}", function.ir);
+    }
+}
+
+#[test]
+fn a_codelet_that_calls_helpers_in_a_thousand_places_does_what_it_says() {
+    // So many calls are not inlined.
+    let lookup_and_add = "
+        map r1, 0
+        mov r2, r10
+        add r2, -8
+        call 1
+        jeq r0, 0, +2
+        mov r1, 1
+        insn 0xdb 0 1 0 0
+    ";
+    let text = format!(
+        "stdw [r10-8], 1\n{}map r1, 0\nmov r2, r10\nadd r2, -8\ncall 1\njeq r0, 0, +1\nldxdw r0, [r0]\nexit",
+        lookup_and_add.repeat(1000)
+    );
+    let maps = [map("counters", MapKind::Array, 8, 2)];
+    for run in [run_native, run_interpreted] {
+        let codelet = bind("thousand", assemble(&text), ContextDef::memory(8), &maps);
+        assert_eq!(run(&codelet, &[0; 8], &[]).0, 1000);
+    }
 }
 
 #[test]

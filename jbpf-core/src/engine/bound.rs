@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use jbpf_verifier::VerifiedProgram;
-use jbpf_verifier::program::MapIndex;
+use jbpf_verifier::program::{Fact, MapIndex};
 use jbpf_verifier::types::EntryKind;
 
 use super::EngineError;
@@ -21,9 +21,14 @@ pub struct BoundCodelet {
     maps: Vec<Arc<Map>>,
     helpers: Arc<HelperBindings>,
     environment: Arc<CodeletEnvironment>,
+    /// Calls of helpers in reachable code.
+    helper_calls: usize,
     /// Compiled once, when the first dispatch function calls it.
     compiled: OnceLock<CodeletCode>,
 }
+
+/// A codelet with more calls of helpers than this has none of them inlined.
+const INLINED_HELPER_CALLS: usize = 512;
 
 /// What built-in helpers need to know of the codelet that calls them. At a fixed address while the
 /// code that refers to it exists.
@@ -122,7 +127,9 @@ impl BoundCodelet {
                 helper,
             });
         }
+        let is_call = |fact: &&Fact| matches!(fact, Fact::HelperCall { .. });
         Ok(Self {
+            helper_calls: program.facts().iter().filter(is_call).count(),
             program,
             maps,
             helpers,
@@ -163,6 +170,12 @@ impl BoundCodelet {
             EntryKind::Context => context.readable.next_multiple_of(8),
             EntryKind::Memory => u32::try_from(context.region.known_size).unwrap_or(u32::MAX),
         }
+    }
+
+    /// Whether helpers are lowered in place where they can be: unless there are so many that the code would
+    /// grow out of proportion, and compiling it take minutes.
+    pub(super) fn inlines_helpers(&self) -> bool {
+        self.helper_calls <= INLINED_HELPER_CALLS
     }
 
     pub(super) fn map(&self, index: MapIndex) -> Result<&Map, EngineError> {

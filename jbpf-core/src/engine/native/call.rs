@@ -34,59 +34,68 @@ const INLINE_RESET_BYTES: usize = 64;
 impl Body<'_, '_> {
     pub(super) fn call_helper(&mut self, fact: Fact, id: u32) -> Result<(), EngineError> {
         let target = self.codelet.helper(id)?;
+        if self.codelet.inlines_helpers() && self.inlined(fact, id, target)? {
+            return Ok(());
+        }
+        let result = self.helper_result(target);
+        self.known.called();
+        self.define(0, result);
+        Ok(())
+    }
+
+    /// Lowers a helper without calling it, in the usual case at least; false, with nothing emitted, if that
+    /// cannot be.
+    fn inlined(&mut self, fact: Fact, id: u32, target: HelperTarget) -> Result<bool, EngineError> {
         let map = match fact {
             Fact::HelperCall { map: Some(map) } => Some(self.codelet.map(map)?),
             _ => None,
         };
         let section = map.is_some_and(|map| map.def().section.is_some());
         match id {
-            GET_SYS_TIME if target.built_in && self.tick() => return Ok(()),
+            GET_SYS_TIME if target.built_in && self.tick() => return Ok(true),
             GET_SYS_TIME_DIFF_NS if target.built_in => {
                 self.ticks_between();
-                return Ok(());
+                return Ok(true);
             }
             _ => {}
         }
         match (id, map.map(|map| (map, map.storage()))) {
             (LOOKUP, Some((_, Storage::Array(array)))) => {
                 self.lookup_array(array);
-                return Ok(());
+                return Ok(true);
             }
             (LOOKUP_RESET, Some((_, Storage::Array(array))))
                 if array.stride() <= INLINE_RESET_BYTES && !section =>
             {
                 self.lookup_array(array);
                 self.reset_found(array.stride());
-                return Ok(());
+                return Ok(true);
             }
             (LOOKUP, Some((_, Storage::PerThreadArray(array)))) => {
                 self.lookup_per_thread(array, target);
-                return Ok(());
+                return Ok(true);
             }
             (CONTROL_INPUT_RECEIVE, Some((_, Storage::ControlInput(input))))
                 if self.receive(input, target) =>
             {
-                return Ok(());
+                return Ok(true);
             }
             (GET_OUTPUT_BUF, Some((_, Storage::Output(output)))) => {
                 self.reserve(output, target);
-                return Ok(());
+                return Ok(true);
             }
             (RINGBUF_OUTPUT, Some((map, Storage::RingBuf(output))))
                 if self.send(map, output, target) =>
             {
-                return Ok(());
+                return Ok(true);
             }
             (SEND_OUTPUT, Some((map, Storage::Output(output)))) => {
                 self.commit(map, output, target);
-                return Ok(());
+                return Ok(true);
             }
             _ => {}
         }
-        let result = self.helper_result(target);
-        self.known.called();
-        self.define(0, result);
-        Ok(())
+        Ok(false)
     }
 
     /// Emits the call itself, with the arguments that r1 to r5 hold now.
@@ -112,7 +121,7 @@ impl Body<'_, '_> {
         let callee = functions
             .binary_search_by_key(&target, |function| function.start)
             .ok()
-            .and_then(|index| self.functions.get(index).copied().flatten())
+            .and_then(|index| self.functions.get(&index).copied())
             .ok_or_else(|| EngineError::MissingFunction {
                 codelet: self.codelet.name().to_owned(),
                 insn: at,

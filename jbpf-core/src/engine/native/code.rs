@@ -8,19 +8,18 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, OnceLock};
 
-use cranelift_codegen::ir::{
-    AbiParam, FuncRef, Function, InstBuilder, Signature, UserFuncName, types,
-};
+use cranelift_codegen::ir::{AbiParam, Function, InstBuilder, Signature, UserFuncName, types};
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, isa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, default_libcall_names};
-use jbpf_verifier::program::Fact;
+use jbpf_verifier::program::{Fact, VerifiedFunction};
 
 use super::frame::{self, Frame};
-use super::lower::{Body, Exit, Imports};
+use super::insn::Insn;
+use super::lower::{Body, Callees, Exit, Imports};
 use crate::engine::{BoundCodelet, EngineError};
 
 /// The signature of a C function of `count` u64 registers that returns one.
@@ -178,9 +177,8 @@ impl Unit {
         for (function, id) in functions.iter().zip(&ids) {
             let Some(id) = *id else { continue };
             let name = format!("{}+{}", codelet.name(), function.start);
-            let own = ids.clone();
             self.define(&name, id, signature.clone(), |unit, fb| {
-                let references = unit.references(&own, fb.func);
+                let callees = unit.callees(codelet, function, &ids, fb.func);
                 let mut imports = Imports::new(fb);
                 let block = fb.create_block();
                 fb.append_block_params_for_function_params(block);
@@ -196,7 +194,7 @@ impl Unit {
                     fb,
                     &mut imports,
                     codelet,
-                    &references,
+                    &callees,
                     function,
                     frame,
                     thread,
@@ -210,15 +208,35 @@ impl Unit {
         Ok(ids)
     }
 
-    /// The functions as the function that is being built calls them.
-    pub(super) fn references(
+    /// The functions that `function` calls, as the one that is being built calls them. The others stay
+    /// out of it: a codelet may have thousands.
+    pub(super) fn callees(
         &mut self,
+        codelet: &BoundCodelet,
+        function: &VerifiedFunction,
         ids: &[Option<FuncId>],
         func: &mut Function,
-    ) -> Vec<Option<FuncRef>> {
-        ids.iter()
-            .map(|id| id.map(|id| self.module.declare_func_in_func(id, func)))
-            .collect()
+    ) -> Callees {
+        let program = codelet.program();
+        let called = (function.start..function.end).filter_map(|at| {
+            let raw = program.program().insns.get(at).copied()?;
+            match Insn::decode(at, raw, None)? {
+                Insn::CallFunction { target } => program
+                    .functions()
+                    .binary_search_by_key(&target, |function| function.start)
+                    .ok(),
+                _ => None,
+            }
+        });
+        let mut callees = Callees::new();
+        for index in called {
+            if let Some(id) = ids.get(index).copied().flatten() {
+                callees
+                    .entry(index)
+                    .or_insert_with(|| self.module.declare_func_in_func(id, func));
+            }
+        }
+        callees
     }
 
     /// Compiles a function of the dispatch type, filled by `build`.
@@ -365,7 +383,7 @@ impl Unit {
             });
         };
         self.dispatch_function(codelet.name(), |unit, fb| {
-            let references = unit.references(&ids, fb.func);
+            let callees = unit.callees(codelet, function, &ids, fb.func);
             let mut imports = Imports::new(fb);
             let block = fb.create_block();
             fb.append_block_params_for_function_params(block);
@@ -382,7 +400,7 @@ impl Unit {
                 fb,
                 &mut imports,
                 codelet,
-                &references,
+                &callees,
                 function,
                 frame,
                 thread,

@@ -214,7 +214,7 @@ impl DispatchFunction<'_, '_> {
                 let Some(function) = codelet.program().functions().first() else {
                     return Ok(self.fb.ins().iconst(types::I64, 0));
                 };
-                let references = self.unit.references(ids, self.fb.func);
+                let callees = self.unit.callees(codelet, function, ids, self.fb.func);
                 let done = self.fb.create_block();
                 let result = self.fb.append_block_param(done, types::I64);
                 let size = i64::from(codelet.context_size());
@@ -224,7 +224,7 @@ impl DispatchFunction<'_, '_> {
                     self.fb,
                     &mut self.imports,
                     codelet,
-                    &references,
+                    &callees,
                     function,
                     frame,
                     thread,

@@ -5,6 +5,8 @@
 //! proved decides what is emitted: nothing for unreachable instructions, a plain jump for a branch that
 //! goes one way, plain loads and stores without checks.
 
+use std::collections::BTreeMap;
+
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Block, BlockArg, FuncRef, Inst, InstBuilder, MemFlagsData,
@@ -71,6 +73,9 @@ impl Imports {
     }
 }
 
+/// Functions of a codelet by index, as the current Cranelift function calls them.
+pub(super) type Callees = BTreeMap<usize, FuncRef>;
+
 /// Where control goes when the lowered function returns r0.
 #[derive(Clone, Copy)]
 pub(super) enum Exit {
@@ -89,7 +94,7 @@ pub(super) struct Body<'b, 'f> {
     /// `*const ThreadRecord`.
     pub(super) thread: Value,
     /// The codelet's functions by index, as this Cranelift function calls them.
-    pub(super) functions: &'b [Option<FuncRef>],
+    pub(super) functions: &'b Callees,
     pub(super) exit: Exit,
     pub(super) known: KnownState,
     pub(super) registers: [Variable; 11],
@@ -120,7 +125,7 @@ impl<'b, 'f> Body<'b, 'f> {
         fb: &'b mut FunctionBuilder<'f>,
         imports: &'b mut Imports,
         codelet: &'b BoundCodelet,
-        functions: &'b [Option<FuncRef>],
+        functions: &'b Callees,
         function: &VerifiedFunction,
         frame: Frame,
         thread: Value,
