@@ -132,7 +132,8 @@ impl<'a> From<&'a MapPage> for MapTypes<'a> {
     }
 }
 
-/// The maps of a codeletset that hold values, each with its codelet: all of them, or those of one name.
+/// The maps of a codeletset that hold values, each with its codelet: all of them, or those that are called `map` or
+/// `codelet/map`.
 pub(crate) fn maps<'a>(
     set: &'a CodeletsetReport,
     name: Option<&str>,
@@ -144,7 +145,14 @@ pub(crate) fn maps<'a>(
     let Some(wanted) = name else {
         return Ok(maps.collect());
     };
-    let found: Vec<_> = maps.clone().filter(|(_, map)| *map == wanted).collect();
+    let is_wanted = |codelet: &str, map: &str| match wanted.split_once('/') {
+        Some(parts) => parts == (codelet, map),
+        None => wanted == map,
+    };
+    let found = maps
+        .clone()
+        .filter(|(codelet, map)| is_wanted(codelet, map));
+    let found: Vec<_> = found.collect();
     if found.is_empty() {
         return Err(Failure::NoMap {
             id: set.id.clone(),
@@ -164,7 +172,10 @@ pub(crate) fn only<'a>(
         [only] => Ok(*only),
         several => Err(Failure::SeveralMaps {
             id: set.id.clone(),
-            existing: several.iter().map(|(_, map)| (*map).to_owned()).collect(),
+            existing: several
+                .iter()
+                .map(|(codelet, map)| format!("{codelet}/{map}"))
+                .collect(),
         }),
     }
 }

@@ -202,6 +202,13 @@ pub(crate) enum Failure {
         running: Vec<String>,
     },
 
+    #[error("`{}` has no channel `{wanted}`{}", path.display(), others(wanted, existing))]
+    NoChannel {
+        path: PathBuf,
+        wanted: String,
+        existing: Vec<String>,
+    },
+
     #[error("there is no {kind} `{wanted}`{hint}")]
     NoStream {
         wanted: String,

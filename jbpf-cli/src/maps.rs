@@ -20,7 +20,7 @@ pub(crate) struct Maps {
     #[arg(value_name = "ID")]
     id: String,
 
-    /// Show the maps of this name alone.
+    /// Show the maps of this name alone, or the one called codelet/map.
     #[arg(value_name = "NAME")]
     name: Option<String>,
 
@@ -106,7 +106,7 @@ impl Maps {
     ) -> Result<(), Failure> {
         let (codelet, map) = entry::only(set, maps)?;
         let records = EntryRecords {
-            layout: entry::layout_of(operator, &set.id, map)?,
+            layout: entry::layout_of(operator, &set.id, &format!("{codelet}/{map}"))?,
         };
         let writer = Writer::new(format, &records.layout, output)?;
         self.pages(operator, codelet, map, |page| {

@@ -1,5 +1,6 @@
 //! `jbpf run FILE`: a codelet on given input, without an application.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,15 +9,15 @@ use jbpf_core::engine::{CodeletEnvironment, Engine, Input};
 use jbpf_core::map::Map;
 use jbpf_core::object::{Object, ObjectProgram};
 use jbpf_verifier::VerifiedProgram;
-use jbpf_verifier::types::{ContextDef, HelperTable};
+use jbpf_verifier::types::{ContextDef, ContextFieldDef, HelperTable};
 use serde::Serialize;
 
 use crate::entry::{Entry, MapTypes};
 use crate::off_target::{Effort, OffTarget};
 use crate::output::{self, Failure, Output, Status};
 use crate::printed::Printed;
-use crate::record::Record;
-use crate::stimulus::{Bytes, Stimulus};
+use crate::record::{self, Record};
+use crate::stimulus::{Bytes, FIELDS, Stimulus};
 use crate::surroundings::{Against, Place, Surroundings};
 use crate::verdict::{self, Form};
 use crate::verify;
@@ -123,6 +124,9 @@ struct Summary<'a> {
     /// The region after the last call, if that changed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Record<'a>>,
+    /// The fields of the context that the last call changed.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fields: BTreeMap<&'a str, String>,
     dropped: u64,
 }
 
@@ -265,8 +269,9 @@ impl Session<'_> {
         let printed = Printed::default();
         let mut region = Region::new(&context, &bytes.region);
         let mut results = Vec::new();
+        let mut fields = Vec::new();
         for call in 0..self.run.repeat {
-            let mut fields = bytes.fields.clone();
+            fields.clone_from(&bytes.fields);
             let mut input = Input {
                 fields: &mut fields,
                 region: region.fill(&bytes.region),
@@ -298,7 +303,9 @@ impl Session<'_> {
             result: results.last().copied().unwrap_or_default(),
             worst_case_instructions,
             effort: codelet.effort(),
-            data: (after != bytes.region).then(|| Record::new(bytes.region_type.as_ref(), after)),
+            data: (after != bytes.region)
+                .then(|| Record::in_a_row(bytes.region_type.as_ref(), after)),
+            fields: changed_fields(&context, &bytes.fields, &fields),
             dropped: codelet.dropped().map(|(_, records)| records).sum(),
         };
         self.summary(&summary)?;
@@ -373,6 +380,10 @@ impl Session<'_> {
             let title = self.output.bold("data");
             self.output.line(format_args!("{title}  {data}"))?;
         }
+        for (name, number) in &summary.fields {
+            let name = self.output.bold(name);
+            self.output.line(format_args!("{name}  {number}"))?;
+        }
         let verdict = self.output.good("returned");
         let result = match summary.result.cast_signed() {
             negative @ ..0 => format!("{negative} ({:#x})", summary.result),
@@ -390,6 +401,24 @@ impl Session<'_> {
         self.output
             .line(format_args!("{title} {effort}; the worst case is {worst}"))
     }
+}
+
+/// The fields whose numbers a call has changed, with the new ones.
+fn changed_fields<'c>(
+    context: &'c ContextDef,
+    before: &[u8],
+    after: &[u8],
+) -> BTreeMap<&'c str, String> {
+    let number = |bytes: &[u8], field: &ContextFieldDef| {
+        let start = (field.offset as usize).checked_sub(FIELDS)?;
+        let bytes = bytes.get(start..start + field.size as usize)?;
+        Some(record::little_endian(bytes))
+    };
+    let fields = context.fields.iter().filter_map(|field| {
+        let now = number(after, field)?;
+        (number(before, field)? != now).then(|| (field.name.as_str(), now.to_string()))
+    });
+    fields.collect()
 }
 
 /// A data region, aligned as its context promises.

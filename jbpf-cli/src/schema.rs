@@ -1,6 +1,9 @@
 //! `jbpf schema STREAM`: what readers of protobuf want to know.
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
+use jbpf_channel::record::RecordType;
 use serde::Serialize;
 
 use crate::application::{self, Application};
@@ -8,11 +11,12 @@ use crate::entry;
 use crate::format::protobuf::Schema;
 use crate::output::{Failure, Output, Status};
 use crate::record;
+use crate::verdict;
 
 /// Print the protobuf schema of a channel's records, or of a map's entries.
 ///
 /// It is what `protoc` takes: `jbpf tail STREAM --format protobuf` writes the message Records, and `jbpf send STREAM
-/// --format protobuf` reads it.
+/// --format protobuf` reads it. Without an application, --object takes what is known of the records from a codelet.
 #[derive(Args)]
 pub(crate) struct SchemaOf {
     /// The channel: its stream id, its map, or codelet/map; with --codeletset, a map.
@@ -22,6 +26,10 @@ pub(crate) struct SchemaOf {
     /// The codeletset of the map whose entries are meant.
     #[arg(long, value_name = "ID")]
     codeletset: Option<String>,
+
+    /// The codelet object whose channel is meant, instead of a running application's.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["app", "socket", "codeletset"])]
+    object: Option<PathBuf>,
 
     #[command(flatten)]
     application: Application,
@@ -36,16 +44,7 @@ struct Printed<'a> {
 
 impl SchemaOf {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
-        let mut operator = self.application.connect()?;
-        let layout = match &self.codeletset {
-            Some(id) => entry::layout_of(&mut operator, id, &self.name)?,
-            None => {
-                let stream = application::stream(&mut operator, &self.name, None)?;
-                let opaque = || record::opaque(stream.record_size);
-                stream.record_type.clone().unwrap_or_else(opaque)
-            }
-        };
-        let schema = Schema::of(&layout);
+        let schema = Schema::of(&self.layout()?);
         if self.application.json {
             output.json(&Printed {
                 stream_message: schema.stream(),
@@ -56,5 +55,31 @@ impl SchemaOf {
             output.line(schema.to_string().trim_end())?;
         }
         Ok(Status::Success)
+    }
+
+    fn layout(&self) -> Result<RecordType, Failure> {
+        if let Some(path) = &self.object {
+            return self.layout_in(path);
+        }
+        let mut operator = self.application.connect()?;
+        if let Some(id) = &self.codeletset {
+            return entry::layout_of(&mut operator, id, &self.name);
+        }
+        let stream = application::stream(&mut operator, &self.name, None)?;
+        let opaque = || record::opaque(stream.record_size);
+        Ok(stream.record_type.unwrap_or_else(opaque))
+    }
+
+    fn layout_in(&self, path: &Path) -> Result<RecordType, Failure> {
+        let object = verdict::read_object(path)?;
+        let mut channels = object.maps.iter().filter(|map| map.kind.is_channel());
+        let channel = channels.clone().find(|map| map.name == self.name);
+        let channel = channel.ok_or_else(|| Failure::NoChannel {
+            path: path.to_owned(),
+            wanted: self.name.clone(),
+            existing: channels.by_ref().map(|map| map.name.clone()).collect(),
+        })?;
+        let known = object.record_types.get(&self.name).cloned();
+        Ok(known.unwrap_or_else(|| record::opaque(channel.value_size)))
     }
 }

@@ -14,7 +14,7 @@ use crate::record;
 use crate::surroundings::Place;
 
 /// Offset of the first field in a context, `meta_data`.
-const FIELDS: usize = 16;
+pub(crate) const FIELDS: usize = 16;
 
 /// What a codelet is run on.
 #[derive(Args)]

@@ -161,13 +161,13 @@ fn entries_are_shown(terminal: &Terminal<'_>) {
     let lines: Vec<_> = csv.lines().collect();
     assert_eq!(lines[0], "key,value");
     assert!(lines.len() == 2 && lines[1].starts_with("200,"), "{csv}");
-    let csv = terminal.prints("maps slow_requests current --format csv");
+    let csv = terminal.prints("maps slow_requests slow_requests/current --format csv");
     assert_eq!(csv, "key,value.slow_us\n0,4\n");
     let json = terminal.json("maps slow_requests current --format json");
     assert_eq!(json[0]["key"], 0);
     let said = terminal.complains(2, "maps slow_requests --format csv");
     assert!(
-        said.ends_with("name one of `current`, `by_status`\n"),
+        said.ends_with("name one of `slow_requests/current`, `slow_requests/by_status`\n"),
         "{said}"
     );
     let said = terminal.complains(1, "schema current --codeletset slow_request");

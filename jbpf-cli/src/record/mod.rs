@@ -27,6 +27,8 @@ pub(crate) struct Decoded<'a> {
 pub(crate) enum Record<'a> {
     /// What a known layout makes of them.
     Known(Decoded<'a>),
+    /// Several of them in a row.
+    Several(Vec<Decoded<'a>>),
     /// The index of an array.
     Index(u32),
     /// The bytes in hexadecimal.
@@ -38,6 +40,19 @@ impl<'a> Record<'a> {
         match layout {
             Some(layout) => Self::Known(Decoded { layout, bytes }),
             None => Self::Unknown(hex(bytes)),
+        }
+    }
+}
+
+impl<'a> Record<'a> {
+    /// As many as there are in these bytes; a list unless it is one.
+    pub(crate) fn in_a_row(layout: Option<&'a RecordType>, bytes: &'a [u8]) -> Self {
+        match layout {
+            Some(layout) if layout.size > 0 && bytes.len() > layout.size as usize => {
+                let each = bytes.chunks(layout.size as usize);
+                Self::Several(each.map(|bytes| Decoded { layout, bytes }).collect())
+            }
+            layout => Self::new(layout, bytes),
         }
     }
 }

@@ -13,6 +13,7 @@ mod explain;
 mod manual;
 mod new;
 mod run;
+mod schema;
 mod verify;
 
 use std::path::PathBuf;

@@ -145,6 +145,28 @@ fn fields_of_the_context_are_given_by_name() {
 }
 
 #[test]
+fn a_changed_context_is_shown() {
+    let file = codelet("tests/v3/write_meta_data.o");
+    let arguments = [
+        "run",
+        &file,
+        "--field",
+        "meta_data=4",
+        "--field",
+        "ctx_id=3",
+    ];
+    let run = jbpf(&arguments);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(
+        run.stdout.starts_with("meta_data  7\nreturned 4\n"),
+        "{}",
+        run.stdout
+    );
+    let run = jbpf(&[&arguments[..], &["--json"]].concat());
+    assert_eq!(run.json()[0]["fields"]["meta_data"], "7");
+}
+
+#[test]
 fn what_cannot_run_is_refused_with_its_reason() {
     let run = jbpf(&["run", &codelet("tests/v3/endless_loop.o")]);
     assert_eq!((run.status, run.stderr.as_str()), (1, ""));

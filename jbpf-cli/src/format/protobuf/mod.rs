@@ -323,6 +323,15 @@ mod tests {
     }
 
     #[test]
+    fn no_message_is_called_what_means_something_to_protobuf() {
+        let mut layout = layout();
+        layout.name = "string".to_owned();
+        let schema = Schema::of(&layout);
+        assert_eq!(schema.record(), "string_record");
+        round_trip(&layout, &[vec![0; 32]]);
+    }
+
+    #[test]
     fn what_is_no_such_message_is_refused() {
         let messages = Messages::of(&layout()).unwrap();
         let error = messages.decode(&layout(), &[0x0a, 200]).unwrap_err();

@@ -17,6 +17,37 @@ pub(super) const RECORD_FIELD: &str = "record";
 /// The field of a message that stands for what is no struct.
 pub(super) const ONLY_FIELD: &str = "value";
 
+/// What a line of a message may begin with, and so no message of ours may be called.
+const KEYWORDS: [&str; 27] = [
+    "bool",
+    "bytes",
+    "double",
+    "enum",
+    "extend",
+    "extensions",
+    "fixed32",
+    "fixed64",
+    "float",
+    "group",
+    "int32",
+    "int64",
+    "map",
+    "message",
+    "oneof",
+    "option",
+    "optional",
+    "repeated",
+    "required",
+    "reserved",
+    "sfixed32",
+    "sfixed64",
+    "sint32",
+    "sint64",
+    "string",
+    "uint32",
+    "uint64",
+];
+
 /// Messages, each after those that it refers to; the last ones are the record and the stream of records.
 pub(crate) struct Schema {
     messages: Vec<Message>,
@@ -187,7 +218,11 @@ impl Builder {
             let named = self.named.iter().map(|(_, name)| name);
             messages.chain(named).any(|taken| taken == name)
         };
-        free(identifier(wanted, "Record"), taken)
+        let name = identifier(wanted, "Record");
+        if KEYWORDS.contains(&name.as_str()) {
+            return free(format!("{name}_record"), taken);
+        }
+        free(name, taken)
     }
 }
 
