@@ -1,8 +1,14 @@
-//! The `jbpf` command: verifies codelets, explains what the verifier says, and operates applications.
+//! The `jbpf` command: operates applications, and helps whoever writes codelets for them.
 //!
-//! Each subcommand is a file of its own with its arguments and one function that runs it. `output` is
-//! what they share: the terminal, JSON, exit codes and errors. Those for a running application share
-//! `application`, which finds and asks it; `record` turns records into JSON and back.
+//! Each subcommand is a file of its own with its arguments and one function that runs it. They share nouns:
+//!
+//! * `output`, the terminal, JSON and exit codes; `failure`, the sentences of errors.
+//! * `application` finds and asks the running one. `record` turns records into JSON and back, `entry` is what maps hold,
+//!   and `format` the forms that other programs read.
+//! * `surroundings` are what programs are verified against, `verdict` is the verifier's answer, and `listing` a program as
+//!   text.
+//! * `stimulus` is what a codelet is run on off target, `off_target` runs it, and `printed` is what it says.
+//! * `headers` are what codelets include.
 
 mod application;
 mod build;
@@ -60,16 +66,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Verify(verify::Verify),
-    New(new::New),
-    Build(build::Build),
-    Run(run::Run),
-    Explain(explain::Explain),
+    // Applications.
     Ps(ps::Ps),
     Hooks(hooks::Hooks),
+    Header(header::Header),
+    // Codelets that run.
     Load(load::Load),
-    Unload(unload::Unload),
     Replace(replace::Replace),
+    Unload(unload::Unload),
     List(list::List),
     Show(show::Show),
     Streams(streams::Streams),
@@ -77,7 +81,13 @@ enum Command {
     Tail(tail::Tail),
     Send(send::Send),
     Schema(schema::SchemaOf),
-    Header(header::Header),
+    // Codelets that are written.
+    New(new::New),
+    Build(build::Build),
+    Verify(verify::Verify),
+    Run(run::Run),
+    Explain(explain::Explain),
+    // The command itself.
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -105,16 +115,12 @@ fn main() -> ExitCode {
     };
     let mut output = Output::stdout();
     let result = match &cli.command {
-        Command::Verify(command) => command.run(&mut output),
-        Command::New(command) => command.run(&mut output),
-        Command::Build(command) => command.run(&mut output),
-        Command::Run(command) => command.run(&mut output),
-        Command::Explain(command) => command.run(&mut output),
         Command::Ps(command) => command.run(&mut output),
         Command::Hooks(command) => command.run(&mut output),
+        Command::Header(command) => command.run(&mut output),
         Command::Load(command) => command.run(&mut output),
-        Command::Unload(command) => command.run(&mut output),
         Command::Replace(command) => command.run(&mut output),
+        Command::Unload(command) => command.run(&mut output),
         Command::List(command) => command.run(&mut output),
         Command::Show(command) => command.run(&mut output),
         Command::Streams(command) => command.run(&mut output),
@@ -122,7 +128,11 @@ fn main() -> ExitCode {
         Command::Tail(command) => command.run(&mut output),
         Command::Send(command) => command.run(&mut output),
         Command::Schema(command) => command.run(&mut output),
-        Command::Header(command) => command.run(&mut output),
+        Command::New(command) => command.run(&mut output),
+        Command::Build(command) => command.run(&mut output),
+        Command::Verify(command) => command.run(&mut output),
+        Command::Run(command) => command.run(&mut output),
+        Command::Explain(command) => command.run(&mut output),
         Command::Completions(command) => command.run(&mut output),
         Command::Man(command) => command.run(&mut output),
     };

@@ -19,14 +19,15 @@ pub(crate) struct Streams {
 
 impl Streams {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
-        let streams = self.application.connect()?.streams();
-        self.application.answer(streams, output, |streams, output| {
-            let rows: Vec<_> = streams.iter().map(row).collect();
-            let titles = [
-                "CHANNEL", "WAY", "STREAM", "SENT", "DROPPED", "RECEIVED", "READER",
-            ];
-            table(output, titles, &rows)
-        })
+        let streams = self.application.connect()?.streams()?;
+        self.application
+            .answer_each(streams, output, |streams, output| {
+                let rows: Vec<_> = streams.iter().map(row).collect();
+                let titles = [
+                    "CHANNEL", "WAY", "STREAM", "SENT", "DROPPED", "RECEIVED", "READER",
+                ];
+                table(output, titles, &rows)
+            })
     }
 }
 
