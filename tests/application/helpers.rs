@@ -181,7 +181,7 @@ fn calls_that_do_not_fit_the_signature_are_rejected() {
     for (name, message) in [
         (
             "short_memory",
-            "E0034: priority_of, argument r1: r1 reaches before the start of the stack",
+            "E0034: priority_of, argument r1: r1 reaches beyond the end of the stack",
         ),
         (
             "constant_memory",

@@ -142,7 +142,12 @@ impl Step<'_> {
             )
             .hint("compare the number that is added to the pointer with a constant first")
         } else {
-            let beyond = if first < 0 {
+            // A frame ends at offset 0.
+            let before = match pointer.space {
+                Space::Stack { .. } => last + i128::from(access.size) <= 0,
+                _ => first < 0,
+            };
+            let beyond = if before {
                 "before the start"
             } else {
                 "beyond the end"
