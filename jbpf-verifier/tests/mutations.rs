@@ -98,6 +98,11 @@ const MUTATIONS: &[Mutation] = &[
         after: "if old.space != new.space {",
     },
     Mutation {
+        name: "addresses may be compared wherever they are",
+        before: "if first >= -LOWEST_ADDRESS && last <= FAR {",
+        after: "if first <= last {",
+    },
+    Mutation {
         name: "a proof of a number and its half holds for any two",
         before: "self.ids.forget_halves();",
         after: "",

@@ -14,6 +14,9 @@ use crate::value::{Kind, Num, Part, Places, Pointer, Source, Space};
 /// Offsets up to here, added to any address, do not wrap: addresses stay far below 2^63.
 pub(crate) const FAR: i128 = 1 << 40;
 
+/// Objects lie above this address, or so low that their place is no secret.
+const LOWEST_ADDRESS: i128 = 1 << 32;
+
 /// What one way of a jump teaches a state.
 type Lesson<'l> = &'l dyn Fn(&mut State);
 
@@ -143,6 +146,7 @@ impl Step<'_> {
         }
         // The number has to be 0 for the comparison to be allowed at all.
         self.path.need(Need::Exact, jump.places);
+        self.check_tells_nothing(jump, pointer)?;
         let if_equal = jump.cond == JumpCond::Eq;
         if !pointer.or_null {
             if self.is_inside(pointer) {
@@ -163,6 +167,27 @@ impl Step<'_> {
         })
     }
 
+    /// Refuses a pointer so far from its object that its address may wrap: whether it does depends on
+    /// where the object lies, which comparisons would tell bit by bit.
+    fn check_tells_nothing(&self, jump: &Jump, pointer: &Pointer) -> Checked<()> {
+        let (first, last) = pointer.offsets();
+        if first >= -LOWEST_ADDRESS && last <= FAR {
+            return Ok(());
+        }
+        let (shown, target) = (self.pointer(pointer), self.target(pointer.space));
+        let fault = match pointer.fixed_offset() {
+            Some(_) => {
+                let why = format!("{shown} is so far from {target} that its address may wrap");
+                self.no_comparison(jump.lhs, jump.rhs, &why)
+            }
+            None => Fault::new(
+                Code::Unbounded,
+                format!("the offset of {shown} into {target} is not bounded"),
+            ),
+        };
+        Err(fault.hint("compare the number that is added to the pointer with a constant first"))
+    }
+
     /// Whether a pointer that is not null points into its object, or right behind it.
     fn is_inside(&self, pointer: &Pointer) -> bool {
         let (first, last) = pointer.offsets();
@@ -178,6 +203,8 @@ impl Step<'_> {
     }
 
     fn pointers(&mut self, jump: &Jump, a: &Pointer, b: &Pointer) -> Checked<Outcome> {
+        self.check_tells_nothing(jump, a)?;
+        self.check_tells_nothing(jump, b)?;
         let region = &self.subject.context.region;
         match (a.space, b.space) {
             _ if jump.cond == JumpCond::Set => {

@@ -176,3 +176,37 @@ fn numbers_never_become_pointers() {
         "mov r2, 0\nstxdw [r2], r2\nmov r0, 0\nexit",
     );
 }
+
+#[test]
+fn comparisons_do_not_tell_where_memory_lies() {
+    // Whether an address wraps when 2^63 or so is added tells a bit of it, and with other numbers all.
+    let moved = |base: &str, comparison: &str| {
+        format!(
+            "
+                ldxdw r3, [r1+8]
+                mov r2, {base}
+                lddw r4, 0xffff800000000000
+                add r2, r4
+                mov r0, 0
+                {comparison}, out
+                mov r0, 1
+            out:
+                exit
+            "
+        )
+    };
+    rejected(Code::PointerComparison, &moved("r10", "jlt r2, r10"));
+    rejected(Code::PointerComparison, &moved("r10", "jsgt r10, r2"));
+    rejected(Code::PointerComparison, &moved("r10", "jeq r2, 0"));
+    rejected(
+        Code::PointerComparison,
+        &with_value(
+            8,
+            "mov r2, r0\nlddw r4, 0xffff800000000000\nadd r2, r4\njgt r2, r0, out",
+        ),
+    );
+    rejected(
+        Code::Unbounded,
+        &with_region("ldxdw r4, [r1+16]\nadd r2, r4\njgt r2, r3, out"),
+    );
+}
