@@ -2,16 +2,18 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{Error, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{
     DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
     PermissionsExt as _,
 };
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, fchmod, flock};
+use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
 };
 
 /// Clients that may wait for the server to notice them.
@@ -150,7 +152,7 @@ fn lock(path: &Path) -> Result<Option<File>, Error> {
         .open(path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -171,16 +173,23 @@ fn remove_stale(path: &Path) -> Result<(), SocketError> {
         }
         Ok(_) => {}
     }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path).map_err(system)
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(system(error)),
-        Ok(_) => Err(SocketError::Live {
+    match connect_at_once(path) {
+        Err(Errno::CONNREFUSED) => std::fs::remove_file(path).map_err(system),
+        Err(Errno::NOENT) => Ok(()),
+        // Without room for one more connection: somebody is there, and hangs.
+        Ok(_) | Err(Errno::AGAIN) => Err(SocketError::Live {
             path: path.to_owned(),
         }),
+        Err(error) => Err(system(error.into())),
     }
+}
+
+/// Connects without waiting for whoever listens.
+fn connect_at_once(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
 }
 
 /// A listening socket that has mode 0600 from its first moment: the mode is set before it has a name.
@@ -244,6 +253,23 @@ mod tests {
             Endpoint::new(&path, false),
             Err(SocketError::NotASocket { .. })
         ));
+    }
+
+    #[test]
+    fn a_socket_whose_process_hangs_is_live_and_keeps_nobody_waiting() {
+        let folder = folder();
+        let path = folder.path().join("app.sock");
+        let hanging = listener(&path).unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(connection) = connect_at_once(&path) {
+            waiting.push(connection);
+        }
+        assert!(waiting.len() > 100, "what it lets wait, and no more");
+        assert!(matches!(
+            Endpoint::new(&path, false),
+            Err(SocketError::Live { .. })
+        ));
+        drop(hanging);
     }
 
     #[test]
