@@ -16,11 +16,11 @@ use crate::output::{Failure, Output, Status, nearest};
 pub(crate) struct Target {
     /// The application, by name or process id; the only one that runs when not given.
     #[arg(long, value_name = "NAME|PID")]
-    app: Option<String>,
+    pub(crate) app: Option<String>,
 
     /// The application, by the path of its control socket.
     #[arg(long, value_name = "PATH", conflicts_with = "app")]
-    socket: Option<PathBuf>,
+    pub(crate) socket: Option<PathBuf>,
 }
 
 /// Which application, and how its answers are printed.
@@ -57,11 +57,6 @@ pub(crate) fn running() -> Result<Vec<Running>, Failure> {
 }
 
 impl Target {
-    /// Whether one was named.
-    pub(crate) fn is_given(&self) -> bool {
-        self.app.is_some() || self.socket.is_some()
-    }
-
     /// A connection to it.
     pub(crate) fn connect(&self) -> Result<Operator, Failure> {
         if let Some(socket) = &self.socket {

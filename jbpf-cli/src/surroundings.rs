@@ -1,6 +1,6 @@
 //! What programs are verified against: stand-ins, or the hooks and helpers of a running application.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -23,11 +23,18 @@ pub(crate) struct Against {
     context: Option<StandIn>,
 
     /// The hook of a running application; by default the only one that takes the program's type.
+    ///
+    /// The application is the only one that runs, unless --app or --socket say which.
     #[arg(long, value_name = "NAME")]
     hook: Option<String>,
 
-    #[command(flatten)]
-    target: Target,
+    /// The running application whose hooks and helpers count, by name or process id.
+    #[arg(long, value_name = "NAME|PID")]
+    app: Option<String>,
+
+    /// The running application whose hooks and helpers count, by the path of its control socket.
+    #[arg(long, value_name = "PATH", conflicts_with = "app")]
+    socket: Option<PathBuf>,
 }
 
 /// Contexts that stand for those of applications.
@@ -81,8 +88,14 @@ impl std::fmt::Display for Misplaced<'_> {
 impl Against {
     /// The application that is asked, if one is.
     pub(crate) fn connect(&self) -> Result<Option<Operator>, Failure> {
-        let asked = self.target.is_given() || self.hook.is_some();
-        asked.then(|| self.target.connect()).transpose()
+        if self.app.is_none() && self.socket.is_none() && self.hook.is_none() {
+            return Ok(None);
+        }
+        let target = Target {
+            app: self.app.clone(),
+            socket: self.socket.clone(),
+        };
+        target.connect().map(Some)
     }
 
     /// What that application says, or stand-ins.

@@ -12,7 +12,7 @@ mod terminal;
 use std::path::Path;
 
 use jbpf::{Runtime, jbpf_data, jbpf_helper, jbpf_hook};
-use terminal::{Terminal, codelets};
+use terminal::{Terminal, codelets, has};
 
 /// What the application hands to its hooks.
 #[jbpf_data]
@@ -68,19 +68,9 @@ fn codelets_are_written_for_a_running_application() {
     let terminal = Terminal(folder.path());
     codelets_are_verified_for_its_hooks(&terminal);
     codelets_run_on_the_data_of_its_hooks(&terminal);
-    if has_clang() {
+    if has("clang") {
         codelets_are_built_for_its_hooks(&terminal, folder.path());
     }
-}
-
-fn has_clang() -> bool {
-    let clang = std::process::Command::new("clang")
-        .arg("--version")
-        .output();
-    if clang.is_err() {
-        eprintln!("no clang here: what compiles codelets is not tested");
-    }
-    clang.is_ok()
 }
 
 fn codelets_are_verified_for_its_hooks(terminal: &Terminal<'_>) {

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jbpf::{LoadRequest, Receiver, Runtime, jbpf_data, jbpf_hook};
-use terminal::{Terminal, codelets};
+use terminal::{Terminal, codelets, has};
 
 /// A request that was served.
 #[jbpf_data]
@@ -56,17 +56,9 @@ fn records_come_and_go_in_all_formats() {
     records_are_watched(&terminal, &runtime);
     records_are_sent(&terminal, folder.path());
     entries_are_shown(&terminal);
-    if has_protoc() {
+    if has("protoc") {
         stock_tools_read_and_write_them(&terminal, &runtime, folder.path());
     }
-}
-
-fn has_protoc() -> bool {
-    let protoc = Command::new("protoc").arg("--version").output();
-    if protoc.is_err() {
-        eprintln!("no protoc here: that it reads our schemas is not tested");
-    }
-    protoc.is_ok()
 }
 
 /// What watching prints while the hook fires and the application reads.

@@ -1,17 +1,7 @@
 use std::path::Path;
 
+use crate::terminal::has;
 use crate::{Run, codelet, jbpf};
-
-/// Whether there is a compiler; says so when there is none.
-fn has_clang() -> bool {
-    let found = std::process::Command::new("clang")
-        .arg("--version")
-        .output();
-    if found.is_err() {
-        eprintln!("no clang here: nothing is compiled in this test");
-    }
-    found.is_ok()
-}
 
 const GOOD: &str = r#"
 #include "jbpf_helper.h"
@@ -41,7 +31,7 @@ fn build(folder: &Path, text: &str, arguments: &[&str]) -> Run {
 
 #[test]
 fn a_source_becomes_an_object_that_is_verified() {
-    if !has_clang() {
+    if !has("clang") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -86,7 +76,7 @@ fn a_source_becomes_an_object_that_is_verified() {
 
 #[test]
 fn a_source_that_is_wrong_is_the_answer_no() {
-    if !has_clang() {
+    if !has("clang") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -155,12 +145,51 @@ fn what_is_missing_for_a_build_is_named() {
         "{}",
         run.stderr
     );
-    if has_clang() {
+    if has("clang") {
         let folder = tempfile::tempdir().unwrap();
         let run = build(folder.path(), GOOD, &["-DSTEP=1", "--cpu", "v4"]);
         // Newer compilers know it.
         assert!(
             run.status == 0 || run.stderr.contains("does not know --cpu v4"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+/// A compiler that says this and fails.
+fn failing_compiler(folder: &Path, words: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = folder.join("clang");
+    std::fs::write(&path, format!("#!/bin/sh\necho '{words}' >&2\nexit 1\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_a_compiler_cannot_do_is_said_in_other_words_than_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    for (words, meaning) in [
+        (
+            "error: unable to create target: No available targets are compatible with triple bpf",
+            "this compiler was built without the target bpf",
+        ),
+        (
+            "error: unknown target CPU v4",
+            "this compiler does not know --cpu v3",
+        ),
+        (
+            "x.c:1:10: fatal error: \"hooks.h\" file not found",
+            "with --app, that header comes from the running application",
+        ),
+    ] {
+        let words = words.replace('"', "'\\''");
+        let compiler = failing_compiler(folder.path(), &words);
+        let run = build(folder.path(), GOOD, &["--clang", &compiler]);
+        assert_eq!((run.status, run.stdout.as_str()), (1, ""));
+        assert!(
+            run.stderr
+                .ends_with(&format!("does not compile; {meaning}\n")),
             "{}",
             run.stderr
         );

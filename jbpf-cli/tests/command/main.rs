@@ -14,6 +14,8 @@ mod manual;
 mod new;
 mod run;
 mod schema;
+#[path = "../terminal/mod.rs"]
+mod terminal;
 mod verify;
 
 use std::path::PathBuf;

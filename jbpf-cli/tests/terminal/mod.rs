@@ -12,6 +12,15 @@ pub fn codelets(path: &str) -> String {
     folder.join(path).to_str().unwrap().to_owned()
 }
 
+/// Whether there is such a program; says what is not tested without it.
+pub fn has(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok();
+    if !found {
+        eprintln!("there is no {program} here: what needs it is not tested");
+    }
+    found
+}
+
 /// A terminal whose `XDG_RUNTIME_DIR` is this folder.
 pub struct Terminal<'a>(pub &'a Path);
 
