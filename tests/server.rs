@@ -9,10 +9,11 @@
 
 mod served;
 
-use std::time::Duration;
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
 
 use jbpf::operator::{OperatorError, TailEvent};
-use jbpf::server::protocol::{ErrorReport, HookRole, LoadBody, MapBody, ObjectBody};
+use jbpf::server::protocol::{ErrorReport, HookReport, HookRole, LoadBody, MapBody, ObjectBody};
 use jbpf::stream::Direction;
 use jbpf::{BuildError, Runtime, StreamId};
 use served::{Application, INPUT, OUTPUT, Packet, fire, first_example, single};
@@ -207,6 +208,95 @@ fn a_stream_says_whether_somebody_reads_it() {
     assert!(read());
     drop(packets);
     assert!(!read(), "to watch is not to read");
+}
+
+#[test]
+fn hooks_are_measured_as_long_as_the_connection_lasts() {
+    let application = Application::start();
+    application.runtime().load(&first_example()).unwrap();
+    let calls = || {
+        let statistics = application.runtime().statistics();
+        let measured = statistics.hook("example").unwrap().measured.clone();
+        measured.map(|measured| measured.calls)
+    };
+    let mut watcher = application.operator();
+    let mut operator = application.operator();
+    let hook = |hooks: Vec<HookReport>| {
+        hooks
+            .into_iter()
+            .find(|hook| hook.name == "example")
+            .unwrap()
+    };
+    assert_eq!(hook(watcher.hooks().unwrap()).calls, None);
+
+    operator.measure(Some(&["example"])).unwrap();
+    fire(1..=20);
+    let statistics = watcher.statistics(Some(&["example"])).unwrap();
+    let measured = statistics[0].measured.as_ref().unwrap();
+    assert_eq!((statistics.len(), measured.calls), (1, 20));
+    assert!(measured.p50_ns <= measured.p99_ns && measured.p99_ns.unwrap() <= measured.max_ns);
+    let codelet = &statistics[0].codelets[0];
+    assert_eq!(codelet.measured.as_ref().unwrap().calls, 20);
+    let output = codelet
+        .channels
+        .iter()
+        .find(|channel| channel.map == "outmap");
+    assert_eq!(output.unwrap().sent, 20);
+    let known = hook(watcher.hooks().unwrap());
+    assert_eq!((known.calls, known.codelets[0].calls), (Some(20), Some(20)));
+
+    // Another one who measures the same, and vanishes, takes nothing from the first.
+    let mut other = application.operator();
+    other.measure(None).unwrap();
+    drop(other);
+    fire(21..=25);
+    assert_eq!(calls(), Some(25));
+    operator.measure(Some(&[])).unwrap();
+    ends(&calls);
+
+    operator.measure(None).unwrap();
+    fire([26]);
+    assert_eq!(calls(), Some(1), "anew");
+    drop(operator);
+    ends(&calls);
+
+    let report = refused(watcher.measure(Some(&["exmaple"])));
+    assert_eq!(report.code, "unknown-hook");
+    assert_eq!(report.message, "no hook `exmaple`; did you mean `example`?");
+    assert_eq!(
+        refused(watcher.statistics(Some(&["x"]))).code,
+        "unknown-hook"
+    );
+}
+
+/// What a connection had measured ends in turn with other changes.
+fn ends(calls: impl Fn() -> Option<u64>) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while calls().is_some() {
+        assert!(Instant::now() < deadline, "still measured");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_client_that_is_cut_off_while_its_measuring_begins_leaves_none_behind() {
+    let application = Application::start();
+    application.runtime().load(&first_example()).unwrap();
+    for _ in 0..50 {
+        let client = application.connect();
+        client
+            .write(b"{\"version\":1,\"id\":1,\"measure\":{}}\n")
+            .unwrap();
+        client.stream().shutdown(Shutdown::Both).unwrap();
+    }
+    // Whoever asks now is answered after all of these.
+    let mut operator = application.operator();
+    operator.measure(Some(&[])).unwrap();
+    ends(|| {
+        let statistics = application.runtime().statistics();
+        let measured = statistics.hook("example").unwrap().measured.clone();
+        measured.map(|measured| measured.calls)
+    });
 }
 
 #[test]

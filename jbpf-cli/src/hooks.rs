@@ -74,13 +74,22 @@ fn print(hook: &HookReport, output: &mut Output) -> Result<(), Failure> {
     for attached in &hook.codelets {
         let name = output.good(&format!("{}/{}", attached.codeletset, attached.codelet));
         output.line(format_args!(
-            "    runs {name}, priority {}",
-            attached.priority
+            "    runs {name}, priority {}{}",
+            attached.priority,
+            calls(attached.calls)
         ))?;
+    }
+    if let Some(calls) = hook.calls {
+        output.line(format_args!("    {calls} calls since measuring began"))?;
     }
     if hook.skipped > 0 {
         let calls = output.bad(&hook.skipped.to_string());
         output.line(format_args!("    {calls} calls skipped, nested too deep"))?;
     }
     Ok(())
+}
+
+/// What is known of a codelet's calls.
+fn calls(known: Option<u64>) -> String {
+    known.map_or_else(String::new, |calls| format!(", {calls} calls"))
 }

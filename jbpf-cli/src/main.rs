@@ -40,6 +40,7 @@ mod stimulus;
 mod streams;
 mod surroundings;
 mod tail;
+mod top;
 mod unload;
 mod verdict;
 mod verify;
@@ -81,6 +82,7 @@ enum Command {
     Tail(tail::Tail),
     Send(send::Send),
     Schema(schema::SchemaOf),
+    Top(top::Top),
     // Codelets that are written.
     New(new::New),
     Build(build::Build),
@@ -128,6 +130,7 @@ fn main() -> ExitCode {
         Command::Tail(command) => command.run(&mut output),
         Command::Send(command) => command.run(&mut output),
         Command::Schema(command) => command.run(&mut output),
+        Command::Top(command) => command.run(&mut output),
         Command::New(command) => command.run(&mut output),
         Command::Build(command) => command.run(&mut output),
         Command::Verify(command) => command.run(&mut output),

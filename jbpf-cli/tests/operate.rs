@@ -11,6 +11,7 @@ mod terminal;
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jbpf::{Runtime, jbpf_data, jbpf_hook};
@@ -59,6 +60,7 @@ fn an_application_is_operated_from_the_command_line() {
     codeletsets_come_and_go(&terminal, &runtime);
     rejections_are_shown_whole(&terminal, folder.path());
     records_are_watched_and_sent(&terminal, &runtime);
+    hooks_are_watched(&terminal, &runtime);
 }
 
 fn nothing_runs(terminal: &Terminal<'_>) {
@@ -241,4 +243,55 @@ fn records_are_watched_and_sent(terminal: &Terminal<'_>, runtime: &Runtime) {
         said,
         "error: there is no output channel `outmpa`; did you mean `outmap`?\n"
     );
+}
+
+/// The first example's codelet is loaded, and called all the time.
+fn hooks_are_watched(terminal: &Terminal<'_>, runtime: &Runtime) {
+    let end = AtomicBool::new(false);
+    let measured = || {
+        let statistics = runtime.statistics();
+        statistics.hook("example").unwrap().measured.is_some()
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !end.load(Ordering::Relaxed) {
+                fire(1);
+                std::thread::yield_now();
+            }
+        });
+        let tables = terminal.json("top --json --count 2 --interval-ms 50");
+        let text = terminal.prints("top --count 1 --interval-ms 50 --hooks");
+        let none = terminal.prints("top --count 1 --interval-ms 10 --filter nothing");
+        end.store(true, Ordering::Relaxed);
+
+        assert_eq!(tables.len(), 2);
+        for table in tables {
+            let row = &table["rows"][0];
+            assert_eq!(row["hook"], "example");
+            assert_eq!(row["codelet"], "example_codeletset/example_codelet");
+            assert!(row["calls_per_second"].as_f64().unwrap() > 0.0, "{row}");
+            assert!(row["p50_ns"].as_u64() <= row["p99_ns"].as_u64(), "{row}");
+            // Nobody reads the channel, which is full.
+            assert!(row["dropped"].as_u64().unwrap() > 0, "{row}");
+        }
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        let titles: Vec<&str> = lines[0].split_whitespace().collect();
+        assert_eq!(
+            titles,
+            [
+                "HOOK", "CODELET", "CALLS/S", "P50", "P99", "LOAD", "DROPS/S", "DROPPED"
+            ]
+        );
+        assert!(lines[1].starts_with("example  (all)"), "{text}");
+        assert_eq!(none.lines().count(), 1, "{none}");
+    });
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while measured() {
+        assert!(
+            Instant::now() < deadline,
+            "measuring goes on without the command"
+        );
+        std::thread::yield_now();
+    }
 }

@@ -21,8 +21,9 @@ use jbpf_verifier::types::HelperTable;
 use crate::request::LoadRequest;
 use crate::server::default_folder;
 use crate::server::protocol::{
-    Bytes, CodeletsetReport, Envelope, ErrorReport, Hello, HookReport, LoadBody, MAX_LINE, MapBody,
-    MapPage, RecordEvent, Reply, Request, StreamReport, UnreadableObject, VERSION, to_line,
+    Bytes, CodeletsetReport, Envelope, ErrorReport, Hello, HookReport, HookStatisticsReport,
+    LoadBody, MAX_LINE, MapBody, MapPage, MeasureBody, RecordEvent, Reply, Request, StatisticsBody,
+    StreamReport, UnreadableObject, VERSION, to_line,
 };
 
 /// How long an application may take for an answer; loads wait for each other.
@@ -204,6 +205,14 @@ impl Operator {
         }
         /// Takes a codeletset out.
         unload(id: &str) -> () { Request::Unload { codeletset: id.to_owned() } => Reply::Unloaded { .. } => () }
+        /// Has hooks measured, all or these, until this connection is dropped or asks for others.
+        measure(hooks: Option<&[&str]>) -> () {
+            Request::Measure(MeasureBody { hooks: owned(hooks) }) => Reply::Measuring(_) => ()
+        }
+        /// What is known of all hooks or of these, ordered by name.
+        statistics(hooks: Option<&[&str]>) -> Vec<HookStatisticsReport> {
+            Request::Statistics(StatisticsBody { hooks: owned(hooks) }) => Reply::Statistics(hooks) => hooks
+        }
         /// Puts a record into an input channel.
         send(stream_id: StreamId, record: &[u8]) -> () {
             Request::Send { stream_id, record: Bytes(record.to_vec()) } => Reply::Sent {} => ()
@@ -322,6 +331,10 @@ impl Tail {
             Err(error) => Err(error),
         }
     }
+}
+
+fn owned(names: Option<&[&str]>) -> Option<Vec<String>> {
+    names.map(|names| names.iter().copied().map(str::to_owned).collect())
 }
 
 fn nonsense(reply: &Reply) -> OperatorError {

@@ -41,8 +41,8 @@ use maintenance::{Maintenance, Needed, Periods};
 use measuring::{Board, Demand};
 
 pub use builder::RuntimeBuilder;
-pub(crate) use measuring::Wanted;
 pub use measuring::{MeasureError, Measuring};
+pub(crate) use measuring::{MeasuredHook, Wanted};
 pub use output::{OutputError, OutputRecord};
 
 /// Most codeletsets loaded at a time.
@@ -349,6 +349,11 @@ impl Drop for Runtime {
 impl Shared {
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The hooks that are measured.
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
     }
 
     /// The helpers that codelets may call.

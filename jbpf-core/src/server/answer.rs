@@ -15,11 +15,11 @@ use jbpf_verifier::types::ContextDef;
 
 use super::protocol::{
     AttachedReport, Bytes, CodeletsetReport, Element, ErrorReport, Hello, HookReport, MapBody,
-    MapPage, MapReport, Reply, StreamReport,
+    MapPage, MapReport, Reply, StatisticsBody, StreamReport,
 };
 use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, NamedMap};
 use crate::error::{OpenError, UnloadError, nearest};
-use crate::runtime::Shared;
+use crate::runtime::{MeasuredHook, Shared, find_hook};
 use crate::stream::Direction;
 
 /// The most elements of a page, and bytes of them, which base64 makes a third more.
@@ -43,13 +43,20 @@ pub(super) fn hello(shared: &Shared, since: Instant) -> Reply {
 
 pub(super) fn hooks(shared: &Shared) -> Reply {
     let sets = shared.sets();
-    let report = |hook| hook_report(hook, sets.values().map(AsRef::as_ref));
+    let report = |hook| {
+        let measured = shared.board().get(hook);
+        hook_report(hook, sets.values().map(AsRef::as_ref), measured.as_deref())
+    };
     let mut hooks: Vec<HookReport> = registry::hooks().map(report).collect();
     hooks.sort_by(|a, b| a.name.cmp(&b.name));
     Reply::Hooks(hooks)
 }
 
-fn hook_report<'a>(hook: &'static Hook, sets: impl Iterator<Item = &'a LoadedSet>) -> HookReport {
+fn hook_report<'a>(
+    hook: &'static Hook,
+    sets: impl Iterator<Item = &'a LoadedSet>,
+    measured: Option<&MeasuredHook>,
+) -> HookReport {
     let info = hook.info();
     let mut codelets: Vec<AttachedReport> = sets
         .flat_map(|set| set.codelets.iter().map(move |codelet| (set, codelet)))
@@ -58,6 +65,9 @@ fn hook_report<'a>(hook: &'static Hook, sets: impl Iterator<Item = &'a LoadedSet
             codeletset: set.id.clone(),
             codelet: codelet.name.clone(),
             priority: codelet.priority,
+            calls: measured
+                .and_then(|measured| measured.measured_of(&codelet.bound))
+                .map(|measured| measured.calls),
         })
         .collect();
     codelets.sort_by_key(|codelet| core::cmp::Reverse(codelet.priority));
@@ -71,8 +81,22 @@ fn hook_report<'a>(hook: &'static Hook, sets: impl Iterator<Item = &'a LoadedSet
         context: ContextDef::from(info),
         data: region_type(&info.context.region),
         codelets,
+        calls: measured.map(|measured| measured.measured().calls),
         skipped: hook.skipped(),
     }
+}
+
+pub(super) fn statistics(shared: &Shared, body: &StatisticsBody) -> Reply {
+    let mut hooks = shared.statistics().hooks;
+    if let Some(wanted) = &body.hooks {
+        for name in wanted {
+            if let Err(error) = find_hook(name) {
+                return Reply::Error(ErrorReport::from(&error));
+            }
+        }
+        hooks.retain(|hook| wanted.iter().any(|wanted| wanted == hook.hook));
+    }
+    Reply::Statistics(hooks.into_iter().map(Into::into).collect())
 }
 
 fn region_type(region: &RegionLayout) -> Option<RecordType> {

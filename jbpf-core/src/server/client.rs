@@ -16,6 +16,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
+use super::change::Observation;
 use super::protocol::to_line;
 use super::protocol::{Bytes, Envelope, ErrorReport, MAX_LINE, RecordEvent, Reply, VERSION};
 
@@ -56,6 +57,8 @@ pub(super) struct Client {
     /// What it has opened.
     pub(super) session: Session,
     tails: Vec<Tail>,
+    /// What is measured for it.
+    pub(super) observation: Option<Observation>,
     /// A load, replace or unload of it is under way; its next line waits.
     pub(super) busy: bool,
     state: State,
@@ -105,6 +108,7 @@ impl Client {
             lent: 0,
             session: Session::new(),
             tails: Vec::new(),
+            observation: None,
             busy: false,
             state: State::Open,
             heard: now,

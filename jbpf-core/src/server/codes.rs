@@ -3,6 +3,7 @@
 use super::protocol::ErrorReport;
 use crate::error::{LoadError, OpenError, UnloadError, WrongPlace};
 use crate::request::RequestError;
+use crate::runtime::MeasureError;
 
 impl From<&LoadError> for ErrorReport {
     fn from(error: &LoadError) -> Self {
@@ -24,6 +25,18 @@ impl From<&UnloadError> for ErrorReport {
             UnloadError::NotLoaded { .. } => "not-loaded",
             UnloadError::Place(place) => place_code(*place),
             UnloadError::Engine { .. } => "engine",
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<&MeasureError> for ErrorReport {
+    fn from(error: &MeasureError) -> Self {
+        let code = match error {
+            MeasureError::UnknownHook { .. } => "unknown-hook",
+            MeasureError::Place(place) => place_code(*place),
+            MeasureError::Engine { .. } => "engine",
+            MeasureError::Gone => "internal",
         };
         Self::new(code, error.to_string())
     }

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 use rustix::time::Timespec;
 
-use super::change::{Asker, Change, Changes};
+use super::change::{Asker, Change, Changes, Outcome};
 use super::client::{Client, turn_away};
 use super::line::{self, Question};
 use super::path::Endpoint;
@@ -102,12 +102,12 @@ impl Service {
         if ready.listener {
             self.accept();
         }
-        if let Some((asker, reply)) = self.changes.finished() {
-            self.conclude(asker, &reply);
+        if let Some((asker, outcome)) = self.changes.finished() {
+            self.conclude(asker, outcome);
         }
         self.answer(shared);
         while let Some((asker, reply)) = self.changes.start_next(shared) {
-            self.conclude(asker, &reply);
+            self.conclude(asker, reply.into());
         }
         let now = Instant::now();
         self.clients.retain(|_, client| {
@@ -257,10 +257,13 @@ impl Service {
     }
 
     /// A change is over: whoever asked for it learns so, if still there.
-    fn conclude(&mut self, asker: Asker, reply: &Reply) {
+    fn conclude(&mut self, asker: Asker, outcome: Outcome) {
         if let Some(client) = self.clients.get_mut(&asker.client) {
             client.busy = false;
-            client.reply(asker.request, reply);
+            client.reply(asker.request, &outcome.reply);
+            if outcome.observation.is_some() {
+                client.observation = outcome.observation;
+            }
         }
     }
 }
@@ -281,6 +284,8 @@ fn operate(
         Request::Load(body) => return change(client, Change::Load(body)),
         Request::Replace(body) => return change(client, Change::Replace(body)),
         Request::Unload { codeletset } => return change(client, Change::Unload(codeletset)),
+        Request::Measure(body) => return change(client, Change::Measure(body)),
+        Request::Statistics(body) => answer::statistics(shared, &body),
         Request::Hello {} => answer::hello(shared, since),
         Request::Hooks {} => answer::hooks(shared),
         Request::Helpers {} => Reply::Helpers(shared.helpers().clone()),

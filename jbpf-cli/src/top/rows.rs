@@ -1,0 +1,352 @@
+//! What the table says: the difference between two looks at an application.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::time::Instant;
+
+use clap::ValueEnum;
+use jbpf_core::server::protocol::{HookStatisticsReport, MeasuredReport};
+use jbpf_core::stats::Measured;
+use serde::Serialize;
+
+/// A column, to sort by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Column {
+    Hook,
+    Codelet,
+    Calls,
+    P50,
+    P99,
+    Load,
+    Drops,
+    Dropped,
+}
+
+/// The titles of the columns, in their order.
+pub(super) const TITLES: [&str; 8] = [
+    "HOOK", "CODELET", "CALLS/S", "P50", "P99", "LOAD", "DROPS/S", "DROPPED",
+];
+
+impl Column {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Hook,
+        Self::Codelet,
+        Self::Calls,
+        Self::P50,
+        Self::P99,
+        Self::Load,
+        Self::Drops,
+        Self::Dropped,
+    ];
+
+    /// Names are sorted from the first to the last, numbers from the largest.
+    pub(super) fn is_name(self) -> bool {
+        matches!(self, Self::Hook | Self::Codelet)
+    }
+}
+
+/// Which rows are shown, and in which order.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    pub(super) sort: Column,
+    pub(super) ascending: bool,
+    pub(super) filter: String,
+    pub(super) hooks: bool,
+}
+
+/// A hook, or a codelet on it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Row {
+    hook: String,
+    /// `codeletset/codelet`; of a hook's own row, none.
+    codelet: Option<String>,
+    calls_per_second: Option<f64>,
+    p50_ns: Option<u64>,
+    p99_ns: Option<u64>,
+    /// Processors that it keeps busy.
+    load: Option<f64>,
+    drops_per_second: Option<f64>,
+    /// Records dropped since its channels were made.
+    dropped: u64,
+}
+
+/// The rows of the last interval, and what was seen at its end.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    rows: Vec<Row>,
+    seen: HashMap<(String, Option<String>), Seen>,
+    at: Option<Instant>,
+}
+
+/// What was known of a hook or codelet at a look.
+#[derive(Debug, Clone)]
+struct Seen {
+    measured: Option<Measured>,
+    dropped: u64,
+}
+
+impl Rows {
+    /// Takes in what an application says now.
+    pub(super) fn update(&mut self, hooks: Vec<HookStatisticsReport>) {
+        let now = Instant::now();
+        let seconds = self.at.replace(now).map(|at| (now - at).as_secs_f64());
+        let before = std::mem::take(&mut self.seen);
+        self.rows.clear();
+        for hook in hooks.into_iter().filter(|hook| !hook.codelets.is_empty()) {
+            let mut dropped = 0;
+            for codelet in &hook.codelets {
+                let own = codelet.channels.iter().map(|channel| channel.dropped).sum();
+                dropped += own;
+                let name = format!("{}/{}", codelet.codeletset, codelet.codelet);
+                let key = (hook.hook.clone(), Some(name));
+                self.add(key, codelet.measured.as_ref(), own, &before, seconds);
+            }
+            let key = (hook.hook, None);
+            self.add(key, hook.measured.as_ref(), dropped, &before, seconds);
+        }
+    }
+
+    fn add(
+        &mut self,
+        key: (String, Option<String>),
+        measured: Option<&MeasuredReport>,
+        dropped: u64,
+        before: &HashMap<(String, Option<String>), Seen>,
+        seconds: Option<f64>,
+    ) {
+        let seen = Seen {
+            measured: measured.map(Measured::from),
+            dropped,
+        };
+        let before = before.get(&key);
+        self.rows.push(Row::new(&key, &seen, before, seconds));
+        self.seen.insert(key, seen);
+    }
+
+    /// The rows that a view shows, in its order.
+    pub(super) fn shown(&self, view: &View) -> Vec<&Row> {
+        let filter = view.filter.to_lowercase();
+        let mut shown: Vec<&Row> = self
+            .rows
+            .iter()
+            .filter(|row| row.codelet.is_none() == view.hooks && row.contains(&filter))
+            .collect();
+        shown.sort_by(|a, b| {
+            let order = a.compare(b, view.sort);
+            let order = if view.ascending {
+                order
+            } else {
+                order.reverse()
+            };
+            order
+                .then_with(|| a.hook.cmp(&b.hook))
+                .then_with(|| a.codelet.cmp(&b.codelet))
+        });
+        shown
+    }
+}
+
+impl Row {
+    fn new(
+        key: &(String, Option<String>),
+        seen: &Seen,
+        before: Option<&Seen>,
+        seconds: Option<f64>,
+    ) -> Self {
+        let between = seen.measured.as_ref().map(|now| {
+            let before = before.and_then(|before| before.measured.as_ref());
+            // What began to be measured since is known from its beginning.
+            before
+                .and_then(|before| now.since(before))
+                .unwrap_or_else(|| now.clone())
+        });
+        let times = between.as_ref().map(|between| &between.times);
+        Self {
+            hook: key.0.clone(),
+            codelet: key.1.clone(),
+            calls_per_second: between.as_ref().map(Measured::calls_per_second),
+            p50_ns: times.and_then(|times| times.quantile_ns(0.5)),
+            p99_ns: times.and_then(|times| times.quantile_ns(0.99)),
+            load: between.as_ref().map(load),
+            drops_per_second: before.zip(seconds).map(|(before, seconds)| {
+                let drops = seen.dropped.saturating_sub(before.dropped);
+                rate(drops, seconds)
+            }),
+            dropped: seen.dropped,
+        }
+    }
+
+    fn contains(&self, filter: &str) -> bool {
+        let codelet = self.codelet.as_deref().unwrap_or_default();
+        self.hook.to_lowercase().contains(filter) || codelet.to_lowercase().contains(filter)
+    }
+
+    fn compare(&self, other: &Self, by: Column) -> Ordering {
+        let numbers = |a: Option<f64>, b: Option<f64>| a.partial_cmp(&b).unwrap_or(Ordering::Equal);
+        match by {
+            Column::Hook => self.hook.cmp(&other.hook),
+            Column::Codelet => self.codelet.cmp(&other.codelet),
+            Column::Calls => numbers(self.calls_per_second, other.calls_per_second),
+            Column::P50 => self.p50_ns.cmp(&other.p50_ns),
+            Column::P99 => self.p99_ns.cmp(&other.p99_ns),
+            Column::Load => numbers(self.load, other.load),
+            Column::Drops => numbers(self.drops_per_second, other.drops_per_second),
+            Column::Dropped => self.dropped.cmp(&other.dropped),
+        }
+    }
+
+    /// As text, in the order of [`TITLES`].
+    pub(super) fn cells(&self) -> [String; 8] {
+        let unknown = || "-".to_owned();
+        [
+            self.hook.clone(),
+            self.codelet.clone().unwrap_or_else(|| "(all)".to_owned()),
+            self.calls_per_second.map_or_else(unknown, count),
+            self.p50_ns.map_or_else(unknown, time),
+            self.p99_ns.map_or_else(unknown, time),
+            self.load
+                .map_or_else(unknown, |load| format!("{:.1}%", load * 100.0)),
+            self.drops_per_second.map_or_else(unknown, count),
+            self.dropped.to_string(),
+        ]
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate is read, not counted")]
+fn rate(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    }
+}
+
+/// Processors that a hook or codelet keeps busy.
+fn load(between: &Measured) -> f64 {
+    let mean = between.times.mean_ns().unwrap_or(0);
+    rate(
+        mean.saturating_mul(between.calls),
+        between.elapsed.as_secs_f64(),
+    ) / 1e9
+}
+
+/// A rate to three digits.
+fn count(value: f64) -> String {
+    match value {
+        value if value < 10.0 && value > 0.0 => format!("{value:.1}"),
+        value if value < 10_000.0 => format!("{value:.0}"),
+        value if value < 1e6 => format!("{:.1}k", value / 1e3),
+        value if value < 1e9 => format!("{:.1}M", value / 1e6),
+        value => format!("{:.1}G", value / 1e9),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+fn time(ns: u64) -> String {
+    let ns = ns as f64;
+    match ns {
+        ns if ns < 1e3 => format!("{ns:.0} ns"),
+        ns if ns < 1e6 => format!("{:.1} us", ns / 1e3),
+        ns if ns < 1e9 => format!("{:.1} ms", ns / 1e6),
+        ns => format!("{:.1} s", ns / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jbpf_core::server::protocol::CodeletStatisticsReport;
+
+    fn measured(seconds: u64, calls: u64) -> Option<MeasuredReport> {
+        Some(MeasuredReport {
+            elapsed_ns: seconds * 1_000_000_000,
+            calls,
+            samples: calls,
+            total_ns: calls * 100,
+            min_ns: 100,
+            max_ns: 100,
+            p50_ns: None,
+            p99_ns: None,
+            histogram: vec![0, 0, 0, 0, 0, 0, calls],
+        })
+    }
+
+    fn hook(name: &str, seconds: u64, calls: u64) -> HookStatisticsReport {
+        HookStatisticsReport {
+            hook: name.to_owned(),
+            measured: measured(seconds, calls),
+            skipped: 0,
+            codelets: vec![CodeletStatisticsReport {
+                codeletset: "set".to_owned(),
+                codelet: format!("of_{name}"),
+                measured: measured(seconds, calls),
+                channels: Vec::new(),
+            }],
+        }
+    }
+
+    fn view(sort: Column, ascending: bool, filter: &str) -> View {
+        View {
+            sort,
+            ascending,
+            filter: filter.to_owned(),
+            hooks: false,
+        }
+    }
+
+    fn names(rows: &Rows, view: &View) -> Vec<String> {
+        let shown = rows.shown(view);
+        shown.iter().map(|row| row.hook.clone()).collect()
+    }
+
+    #[test]
+    fn rates_are_those_between_two_looks() {
+        let mut rows = Rows::default();
+        rows.update(vec![hook("a", 1, 1000)]);
+        rows.update(vec![hook("a", 3, 5000)]);
+        let row = rows.shown(&view(Column::Calls, false, ""))[0].clone();
+        assert_eq!(row.calls_per_second, Some(2000.0));
+        assert_eq!((row.p50_ns, row.p99_ns), (Some(100), Some(100)));
+        assert_eq!(row.load, Some(0.0002));
+        let cells = row.cells();
+        assert_eq!(cells[2..6], ["2000", "100 ns", "100 ns", "0.0%"]);
+    }
+
+    #[test]
+    fn rows_are_sorted_and_filtered() {
+        let mut rows = Rows::default();
+        rows.update(vec![hook("a", 1, 10), hook("b", 1, 30), hook("ab", 1, 20)]);
+        assert_eq!(
+            names(&rows, &view(Column::Calls, false, "")),
+            ["b", "ab", "a"]
+        );
+        assert_eq!(
+            names(&rows, &view(Column::Hook, true, "")),
+            ["a", "ab", "b"]
+        );
+        assert_eq!(
+            names(&rows, &view(Column::Calls, true, "OF_A")),
+            ["a", "ab"]
+        );
+    }
+
+    #[test]
+    fn what_nobody_knows_is_a_dash() {
+        let mut rows = Rows::default();
+        let mut unknown = hook("a", 1, 1);
+        unknown.codelets[0].measured = None;
+        rows.update(vec![unknown]);
+        let cells = rows.shown(&view(Column::Calls, false, ""))[0].cells();
+        assert_eq!(cells[2..], ["-", "-", "-", "-", "-", "0"]);
+    }
+
+    #[test]
+    fn numbers_are_three_digits_and_a_unit() {
+        assert_eq!(count(0.0), "0");
+        assert_eq!(count(1.25), "1.2");
+        assert_eq!(count(12_345.0), "12.3k");
+        assert_eq!(time(999), "999 ns");
+        assert_eq!(time(1_500), "1.5 us");
+        assert_eq!(time(2_000_000_000), "2.0 s");
+    }
+}
