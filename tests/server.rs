@@ -252,13 +252,13 @@ fn hooks_are_measured_as_long_as_the_connection_lasts() {
     fire(21..=25);
     assert_eq!(calls(), Some(25));
     operator.measure(Some(&[])).unwrap();
-    ends(&calls);
+    ends(calls);
 
     operator.measure(None).unwrap();
     fire([26]);
     assert_eq!(calls(), Some(1), "anew");
     drop(operator);
-    ends(&calls);
+    ends(calls);
 
     let report = refused(watcher.measure(Some(&["exmaple"])));
     assert_eq!(report.code, "unknown-hook");

@@ -19,6 +19,11 @@ pub enum BuildError {
     /// Hooks are statics: one runtime a process.
     #[error("this process has a runtime already; drop it before building another")]
     AlreadyRunning,
+    /// In a forked child: threads and codelets of its parent are not its own.
+    #[error(
+        "this process was forked from one that had codelets attached, and cannot have any; fork before the first load, or execute the program anew"
+    )]
+    Forked,
     /// The name is empty, too long or no file name.
     #[error(
         "the runtime's name `{0}` must have 1 to 64 letters, digits, `-`, `_` or `.`, and not start with `.`"
@@ -317,7 +322,7 @@ pub enum WrongPlace {
     #[error("this thread is inside a codelet; load and unload from another thread")]
     InsideCodelet,
     /// In a forked child: the runtime belongs to the parent.
-    #[error("this process was forked from the one that owns the runtime; build one of its own")]
+    #[error("this process was forked from the one that owns the runtime; load and unload there")]
     Forked,
 }
 

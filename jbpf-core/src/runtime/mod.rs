@@ -2,10 +2,11 @@
 //!
 //! `attachment` knows which codelets run at which hook, `publish` hands code to hooks and frees it,
 //! `measuring` knows who wants which hooks measured, `output` serves callbacks, `maintenance` calls the
-//! built-in hooks. Loads and unloads take turns; reading what is loaded never waits for one.
+//! built-in hooks, `fork` keeps children from running codelets. Loads and unloads take turns; reading what is loaded never waits for one.
 
 mod attachment;
 mod builder;
+mod fork;
 mod maintenance;
 mod measuring;
 mod output;
@@ -100,9 +101,13 @@ impl Runtime {
         periods: Periods,
         bell: Arc<Doorbell>,
     ) -> Result<Self, BuildError> {
+        if reclaim::is_of_another_process() {
+            return Err(BuildError::Forked);
+        }
+        fork::disarm_children()?;
         let owner = std::process::id();
         let previous = OWNER.load(Ordering::Acquire);
-        // A forked child may have its own: the parent's is not its.
+        // A child that was forked before anything was attached may have its own: the parent's is not its.
         if previous == owner
             || OWNER
                 .compare_exchange(previous, owner, Ordering::AcqRel, Ordering::Acquire)

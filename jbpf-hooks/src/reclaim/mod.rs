@@ -204,6 +204,13 @@ fn process() -> u32 {
     1
 }
 
+/// Whether the process was forked from one in which codelets had been attached: none can be attached here.
+#[must_use]
+pub fn is_of_another_process() -> bool {
+    let home = HOME.load(Ordering::Relaxed);
+    home != 0 && home != process()
+}
+
 /// Tells the observer of a new slot.
 fn announce(slot: u32) {
     let observer = OBSERVER.load(Ordering::Acquire);

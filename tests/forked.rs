@@ -1,0 +1,142 @@
+//! A forked child runs no codelets and changes nothing of its parent's. Alone in its process: it forks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+#![allow(unsafe_code, reason = "forks")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use jbpf::operator::Operator;
+use jbpf::request::CodeletBuilder;
+use jbpf::{
+    BuildError, LoadError, LoadRequest, Measuring, Runtime, StreamId, UnloadError, WrongPlace,
+    jbpf_data, jbpf_hook,
+};
+
+#[jbpf_data]
+struct Count {
+    value: u64,
+}
+
+#[jbpf_hook]
+fn counted(count: &mut Count) {}
+
+/// How many codelets ran.
+fn fire() -> u64 {
+    let mut count = Count { value: 0 };
+    counted(&mut count);
+    count.value
+}
+
+fn codelet(object: &str, hook: &str) -> CodeletBuilder {
+    let path = format!("{}/codelets/{object}.o", env!("CARGO_MANIFEST_DIR"));
+    CodeletBuilder::from_path("codelet", path, hook)
+}
+
+fn request(id: &str, codelet: CodeletBuilder) -> LoadRequest {
+    LoadRequest::builder(id).codelet(codelet).build().unwrap()
+}
+
+/// What the child finds; the number of the first thing that is wrong.
+fn child(runtime: Runtime, measuring: Measuring) -> i32 {
+    if fire() != 0 || jbpf::registry::hook("counted").unwrap().is_armed() {
+        return 1;
+    }
+    if std::thread::spawn(fire).join().ok() != Some(0) {
+        return 2;
+    }
+    let load = runtime.load(&request("more", codelet("bench/count_region", "counted")));
+    if !matches!(load, Err(LoadError::Place(WrongPlace::Forked))) {
+        return 3;
+    }
+    let unload = runtime.unload("set");
+    if !matches!(unload, Err(UnloadError::Place(WrongPlace::Forked))) {
+        return 4;
+    }
+    if runtime.measure("counted").is_ok() {
+        return 5;
+    }
+    drop(measuring);
+    drop(runtime);
+    let own = Runtime::builder().name("child").build();
+    if !matches!(own, Err(BuildError::Forked)) {
+        return 6;
+    }
+    0
+}
+
+/// Waits for a child; its exit status.
+fn wait(process: i32) -> i32 {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut status = -1;
+    loop {
+        // SAFETY: `status` may be written.
+        match unsafe { libc::waitpid(process, &raw mut status, libc::WNOHANG) } {
+            0 => std::thread::yield_now(),
+            ended => {
+                assert_eq!(ended, process);
+                assert!(libc::WIFEXITED(status), "{status}");
+                return libc::WEXITSTATUS(status);
+            }
+        }
+        if Instant::now() > deadline {
+            // SAFETY: a child that has not been waited for: the number is its own.
+            unsafe { libc::kill(process, libc::SIGKILL) };
+            panic!("the child hangs");
+        }
+    }
+}
+
+#[test]
+fn a_forked_child_runs_no_codelets_and_leaves_its_parents_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("app.sock");
+    let builder = Runtime::builder().name("forks").socket(&socket);
+    let runtime = builder
+        .call_period(Duration::from_millis(1))
+        .build()
+        .unwrap();
+    runtime
+        .load(&request("set", codelet("bench/count_region", "counted")))
+        .unwrap();
+    // Threads of all kinds that the child does not have.
+    let heart = codelet("stats_report/heartbeat", "periodic_call");
+    let heart = heart.output("heartbeats", StreamId([1; 16]));
+    runtime.load(&request("heart", heart)).unwrap();
+    static BEATS: AtomicU64 = AtomicU64::new(0);
+    runtime
+        .on_output(|_| _ = BEATS.fetch_add(1, Ordering::Relaxed))
+        .unwrap();
+    let measuring = runtime.measure("counted").unwrap();
+    assert_eq!(fire(), 1);
+
+    // SAFETY: the child does nothing but what the C library and the runtime allow, and exits.
+    let process = unsafe { libc::fork() };
+    assert!(process >= 0);
+    if process == 0 {
+        let status = child(runtime, measuring);
+        // SAFETY: ends the child, without the parent's exit handlers.
+        unsafe { libc::_exit(status) };
+    }
+    assert_eq!(wait(process), 0);
+
+    assert_eq!(fire(), 1, "the parent's hooks are as they were");
+    let statistics = runtime.statistics();
+    let measured = statistics.hook("counted").unwrap().measured.clone();
+    assert_eq!(measured.unwrap().calls, 2);
+    let beats = BEATS.load(Ordering::Relaxed);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while BEATS.load(Ordering::Relaxed) == beats {
+        assert!(Instant::now() < deadline, "the heart stands still");
+        std::thread::yield_now();
+    }
+    let mut operator = Operator::connect(&socket).unwrap();
+    assert_eq!(operator.list().unwrap().len(), 2);
+    drop(measuring);
+    runtime.unload("set").unwrap();
+}
