@@ -741,6 +741,83 @@ fn key_to_r2(key: Key) -> Vec<RawInsn> {
     insns
 }
 
+/// The same program with the code of its first function cut into pieces, which stand in another order and
+/// are joined by jumps: what is made in one place is used in an earlier one.
+fn scattered(insns: &[RawInsn], cuts: &[(prop::sample::Index, u8)]) -> Vec<RawInsn> {
+    let is_call = |insn: &RawInsn| insn.opcode == 0x85 && insn.src == 1;
+    let jumps =
+        |insn: &RawInsn| matches!(insn.opcode & 7, 5 | 6) && !matches!(insn.opcode, 0x85 | 0x95);
+    let target = |at: usize, insn: &RawInsn| {
+        let distance = match insn.opcode {
+            0x06 | 0x85 => insn.imm as isize,
+            _ => insn.off.into(),
+        };
+        at.wrapping_add_signed(distance + 1)
+    };
+    let calls = insns.iter().enumerate().filter(|(_, insn)| is_call(insn));
+    let end = calls
+        .map(|(at, insn)| target(at, insn))
+        .min()
+        .unwrap_or(insns.len());
+    let heads: Vec<usize> = (1..end)
+        .filter(|&at| insns[at - 1].opcode != 0x18)
+        .collect();
+    let mut pieces = std::collections::BTreeMap::from([(0, 0)]);
+    pieces.extend(cuts.iter().map(|(cut, order)| (*cut.get(&heads), *order)));
+    let ends = pieces.keys().skip(1).copied().chain([end]);
+    let mut pieces: Vec<_> = pieces
+        .iter()
+        .zip(ends)
+        .map(|((&start, &order), end)| (start != 0, order, start, end))
+        .collect();
+    pieces.sort_unstable();
+
+    let mut placed = vec![0; insns.len()];
+    let mut scattered: Vec<(Option<usize>, RawInsn)> = Vec::new();
+    for (_, _, start, end) in pieces {
+        for at in start..end {
+            placed[at] = scattered.len();
+            scattered.push((Some(at), insns[at]));
+        }
+        if !matches!(insns[end - 1].opcode, 0x05 | 0x95) {
+            // To what followed: a jump whose distance is the piece's old end until all are placed.
+            scattered.push((
+                None,
+                RawInsn {
+                    opcode: 0x06,
+                    imm: end as i32,
+                    ..RawInsn::default()
+                },
+            ));
+        }
+    }
+    for at in end..insns.len() {
+        placed[at] = scattered.len();
+        scattered.push((Some(at), insns[at]));
+    }
+    let distance = |from: usize, to: usize| placed[to] as i32 - from as i32 - 1;
+    let moved = scattered.iter().enumerate().map(|(new, (old, insn))| {
+        let mut insn = *insn;
+        match old {
+            None => insn.imm = distance(new, insn.imm as usize),
+            Some(old) if is_call(&insn) => insn.imm = distance(new, target(*old, &insn)),
+            Some(old) if jumps(&insn) && insn.opcode == 0x06 => {
+                insn.imm = distance(new, target(*old, &insn));
+            }
+            Some(old) if jumps(&insn) => {
+                insn.off = distance(new, target(*old, &insn)).try_into().unwrap();
+            }
+            Some(_) => {}
+        }
+        insn
+    });
+    moved.collect()
+}
+
+fn cuts() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
+    prop::collection::vec(any::<(prop::sample::Index, u8)>(), 0..6)
+}
+
 fn memory() -> impl Strategy<Value = Vec<u8>> {
     let word = prop_oneof![prop::sample::select(&EXTREMES[..]), any::<u64>()];
     prop::collection::vec(word, MEMORY / 8)
@@ -771,11 +848,24 @@ proptest! {
     }
 
     #[test]
+    fn generated_programs_in_another_order_agree(
+        items in items(Dialect::Whole),
+        cuts in cuts(),
+        memory in memory(),
+    ) {
+        let program = scattered(&Layout::program(&items), &cuts);
+        let codelet = bind("scattered", program, ContextDef::memory(MEMORY as u64), &[]);
+        let native = run_native(&codelet, &memory, &[]);
+        prop_assert_eq!(native, run_interpreted(&codelet, &memory, &[]));
+    }
+
+    #[test]
     fn generated_uses_of_maps_agree(
         uses in prop::collection::vec(map_use(), 1..10),
+        cuts in cuts(),
         memory in prop::collection::vec(prop_oneof![Just(0_u8), Just(1), any::<u8>()], 256),
     ) {
-        let program = program_of_uses(&uses);
+        let program = scattered(&program_of_uses(&uses), &cuts);
         // Maps of their own for each engine, and several runs, so that a later one sees what an earlier
         // one stored.
         let context = || ContextDef::memory(256);
