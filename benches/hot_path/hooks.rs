@@ -1,11 +1,11 @@
-//! `hook/*`, `clock/*`, `load/*` and `unload/*`: the call itself.
+//! `hook/*` and `clock/*`: the call itself.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::ops::Range;
 
 use criterion::Criterion;
 use jbpf::request::CodeletBuilder;
-use jbpf::{LoadRequest, Runtime, StreamId, jbpf_data, jbpf_hook};
+use jbpf::{LoadRequest, Runtime, jbpf_data, jbpf_hook};
 
 use crate::{load, object};
 
@@ -20,13 +20,6 @@ struct Fields {
     b: u16,
     c: u16,
     d: u64,
-}
-
-#[jbpf_data]
-struct Packet {
-    seq_no: i32,
-    value: i32,
-    name: [u8; 32],
 }
 
 #[jbpf_hook]
@@ -50,9 +43,6 @@ fn read_fields(fields: &Fields) -> u64 {
 
 #[jbpf_hook]
 fn clock(count: &mut Count) {}
-
-#[jbpf_hook]
-fn example(packet: &Packet, ctx_id: u32) {}
 
 /// The floor: what the codelet of `hook/armed` does, as a Rust function behind a pointer.
 #[inline(never)]
@@ -108,14 +98,7 @@ pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
     });
     runtime.unload(set.id()).unwrap();
 
-    let four = (0..4).fold(LoadRequest::builder("four"), |set, index| {
-        set.codelet(CodeletBuilder::from_path(
-            format!("c{index}"),
-            object("count_array"),
-            "armed_x4",
-        ))
-    });
-    let set = runtime.load(&four.build().unwrap()).unwrap();
+    let set = runtime.load(&counting("four", 0..4, "armed_x4")).unwrap();
     group.bench_function("armed_x4", |bencher| {
         let before: Vec<u64> = (0..4).map(|index| counted(&set, index)).collect();
         let (mut count, mut calls) = (Count { value: 0 }, 0);
@@ -174,53 +157,22 @@ pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
     runtime.unload(set.id()).unwrap();
 }
 
-fn counted(set: &jbpf::Codeletset, index: usize) -> u64 {
+/// A codeletset of codelets `c0`, `c1` and so on, each of which counts calls in a map of its own.
+pub fn counting(set: &str, codelets: Range<usize>, hook: &str) -> LoadRequest {
+    codelets
+        .fold(LoadRequest::builder(set), |set, index| {
+            let name = format!("c{index}");
+            set.codelet(CodeletBuilder::from_path(name, object("count_array"), hook))
+        })
+        .build()
+        .unwrap()
+}
+
+/// Calls that codelet `index` of such a set has counted.
+pub fn counted(set: &jbpf::Codeletset, index: usize) -> u64 {
     set.map::<u32, u64>(&format!("c{index}/counts"))
         .unwrap()
         .get(&0)
         .unwrap()
         .unwrap()
-}
-
-/// Loading and unloading the first example: read, verified, compiled, attached; and out again.
-pub fn load_benches(criterion: &mut Criterion) {
-    let runtime = Runtime::builder().name("hot_path").build().unwrap();
-    let request = LoadRequest::from_yaml_file(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/codelets/first_example/load.yaml"
-    ))
-    .unwrap();
-    let stream: StreamId = "00112233445566778899AABBCCDDEEFF".parse().unwrap();
-    let packet = Packet {
-        seq_no: 1,
-        value: -1,
-        name: [0; 32],
-    };
-    // Times the load and the unload of each round apart.
-    let round = |timed_load: bool| {
-        let start = Instant::now();
-        let set = runtime.load(&request).unwrap();
-        let loaded = start.elapsed();
-        let records = runtime.output::<Packet>(stream).unwrap();
-        example(&packet, 0);
-        assert_eq!(records.try_iter().count(), 1);
-        drop(records);
-        let start = Instant::now();
-        runtime.unload(set.id()).unwrap();
-        drop(set);
-        let unloaded = start.elapsed();
-        if timed_load { loaded } else { unloaded }
-    };
-    for (name, timed_load) in [
-        ("load/first_example", true),
-        ("unload/first_example", false),
-    ] {
-        criterion.bench_function(name, |bencher| {
-            bencher.iter_custom(|rounds| (0..rounds).map(|_| round(timed_load)).sum::<Duration>());
-        });
-    }
-    drop(runtime);
-    criterion.bench_function("runtime/start_and_stop", |bencher| {
-        bencher.iter(|| drop(Runtime::builder().name("hot_path").build().unwrap()));
-    });
 }

@@ -15,7 +15,9 @@
     missing_docs
 )]
 
+mod changes;
 mod channels;
+mod footprint;
 mod hooks;
 mod maps;
 mod peers;
@@ -54,6 +56,9 @@ pub fn load_with(
 }
 
 fn main() {
+    if footprint::answer() {
+        return;
+    }
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
@@ -66,7 +71,7 @@ fn main() {
     threads::benches(&mut criterion, &runtime);
     peers::benches(&mut criterion);
     drop(runtime);
-    hooks::load_benches(&mut criterion);
+    changes::benches(&mut criterion);
     criterion.final_summary();
     table::print();
 }

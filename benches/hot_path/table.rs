@@ -1,62 +1,109 @@
-//! The table of the README: medians of this run, and the ratios that are aimed at.
+//! The table of the README: medians of this run, and what is aimed at.
 
 use std::path::Path;
 
-/// A benchmark, what it is compared with, and the most that the ratio should be.
-const AIMS: &[(&str, &str, f64)] = &[
-    ("hook/armed", "hook/native_fn_pointer", 2.5),
-    ("hook/armed_x4", "hook/armed", 1.5),
-    ("map/array_increment", "hook/armed", 1.3),
-    ("map/per_thread_array", "hook/armed", 1.3),
-    ("channel/receive_empty", "hook/armed", 1.5),
-    ("channel/send_full", "hook/armed", 1.8),
-    ("channel/send_32", "hook/armed", 3.0),
-    ("map/hash_hit_1k", "hook/armed", 3.5),
-    ("map/per_thread_hash_hit_1k", "hook/armed", 3.5),
-    ("map/hash_update", "hook/armed", 7.0),
+use crate::footprint;
+
+/// A benchmark, and what its time should be.
+struct Row(&'static str, Aim);
+
+enum Aim {
+    /// It is shown beside others.
+    None,
+    /// So many times another benchmark's, at most.
+    Times(&'static str, f64),
+    /// So many ns more than another's, at most.
+    Above(&'static str, f64),
+    /// So many ns, at most.
+    Within(f64),
+    /// So many of them a second, at least.
+    Rate(f64),
+    /// Of two threads: so many times the work that one does in the time, at least.
+    Scales(&'static str, f64),
+}
+
+const ROWS: &[Row] = &[
+    Row("hook/idle", Aim::Above("peer/tracing_disabled", 0.3)),
+    Row("peer/tracing_disabled", Aim::None),
+    Row("hook/native_fn_pointer", Aim::None),
+    Row("hook/armed", Aim::Times("hook/native_fn_pointer", 2.5)),
+    Row("hook/native_x4", Aim::None),
+    Row("hook/armed_x4", Aim::Times("hook/armed", 1.5)),
+    Row("hook/control", Aim::None),
+    Row("hook/read_fields", Aim::None),
+    Row("map/array_increment", Aim::Times("hook/armed", 1.3)),
+    Row("map/per_thread_array", Aim::Times("hook/armed", 1.3)),
+    Row("map/hash_hit_1k", Aim::Times("hook/armed", 3.5)),
+    Row("map/per_thread_hash_hit_1k", Aim::Times("hook/armed", 3.5)),
+    Row("map/hash_miss", Aim::None),
+    Row("map/hash_update", Aim::Times("hook/armed", 7.0)),
+    Row("channel/send_32", Aim::Times("hook/armed", 3.0)),
+    Row("channel/send_full", Aim::Times("hook/armed", 1.8)),
+    Row("channel/receive_empty", Aim::Times("hook/armed", 1.5)),
+    Row("channel/drain", Aim::Rate(10e6)),
+    Row("clock/time_get_ns", Aim::None),
+    Row("threads/armed/1", Aim::None),
+    Row("threads/armed/2", Aim::Scales("threads/armed/1", 1.9)),
+    Row("threads/hash_hit/1", Aim::None),
+    Row("threads/hash_hit/2", Aim::Scales("threads/hash_hit/1", 1.9)),
+    Row("threads/array_same_key/1", Aim::None),
+    Row("threads/array_same_key/2", Aim::None),
+    Row("peer/dyn_trait_call", Aim::None),
+    Row("peer/rbpf_jit", Aim::None),
+    Row("peer/rbpf_interpreter", Aim::None),
+    Row("load/first_example", Aim::Within(1.5e6)),
+    Row("unload/first_example", Aim::None),
+    Row("attach/sixteenth", Aim::Within(2e6)),
+    Row("detach/sixteenth", Aim::Within(2e6)),
+    Row("runtime/start_and_stop", Aim::Within(5e6)),
 ];
 
-/// Benchmarks that are shown without an aim.
-const SHOWN: &[&str] = &[
-    "hook/idle",
-    "peer/tracing_disabled",
-    "hook/native_fn_pointer",
-    "hook/native_x4",
-    "hook/control",
-    "hook/read_fields",
-    "map/hash_miss",
-    "channel/drain",
-    "clock/time_get_ns",
-    "peer/dyn_trait_call",
-    "peer/rbpf_jit",
-    "peer/rbpf_interpreter",
-    "threads/armed/1",
-    "threads/armed/2",
-    "threads/array_same_key/1",
-    "threads/array_same_key/2",
-    "threads/hash_hit/1",
-    "threads/hash_hit/2",
-    "load/first_example",
-    "unload/first_example",
-    "runtime/start_and_stop",
-];
+/// The most that an idle process should hold, in MB.
+const RESIDENT_MB: f64 = 6.0;
 
 pub fn print() {
-    let row = |id: &str, rest: &str| match median(id) {
-        Some(median) => println!("| {id} | {} | {rest} |", time(median)),
-        None => println!("| {id} | not run | |"),
-    };
-    println!("\n| bench | median | ratio, and the aim |\n| --- | --- | --- |");
-    for id in SHOWN {
-        row(id, "");
+    println!("\n| bench | median | and the aim |\n| --- | --- | --- |");
+    for Row(id, aim) in ROWS {
+        match median(id) {
+            Some(own) => println!("| {id} | {} | {} |", time(own), aim.beside(own)),
+            None => println!("| {id} | not run | |"),
+        }
     }
-    for (id, base, aim) in AIMS {
-        let ratio = median(id)
-            .zip(median(base))
-            .map_or_else(String::new, |(own, base_time)| {
-                format!("{:.2} x {base}, at most {aim}", own / base_time)
-            });
-        row(id, &ratio);
+    let footprint = footprint::measure();
+    let megabytes = |kilobytes: u64| kilobytes as f64 / 1024.0;
+    println!(
+        "| idle process, first example loaded | {:.1} MB resident | at most {RESIDENT_MB} MB; {:.0} MB reserved |",
+        megabytes(footprint.resident),
+        megabytes(footprint.reserved),
+    );
+}
+
+impl Aim {
+    /// What a median of `own` ns is beside the aim.
+    fn beside(&self, own: f64) -> String {
+        let with =
+            |other: &str, say: &dyn Fn(f64) -> String| median(other).map(say).unwrap_or_default();
+        match *self {
+            Self::None => String::new(),
+            Self::Times(other, most) => with(other, &|other_time| {
+                format!("{:.2} x {other}, at most {most}", own / other_time)
+            }),
+            Self::Above(other, most) => with(other, &|other_time| {
+                format!("{:+.2} ns over {other}, at most {most}", own - other_time)
+            }),
+            Self::Within(most) => format!("at most {}", time(most)),
+            Self::Rate(least) => format!(
+                "{:.0} million a second, at least {:.0}",
+                1e3 / own,
+                least / 1e6
+            ),
+            Self::Scales(one, least) => with(one, &|one_time| {
+                format!(
+                    "{:.2} x one thread's work, at least {least}",
+                    2.0 * one_time / own
+                )
+            }),
+        }
     }
 }
 

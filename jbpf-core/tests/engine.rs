@@ -458,6 +458,25 @@ fn code_is_executable_and_not_writable() {
     drop(hook);
 }
 
+/// Elsewhere, each call would cost processors some cycles more.
+#[test]
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn code_lies_near_the_program() {
+    let program = code_lies_near_the_program as *const () as usize;
+    let hooks: Vec<_> = (0..20).map(|digit| native(&append(digit % 10))).collect();
+    let near = hooks
+        .iter()
+        .filter(|hook| (hook.dispatch() as usize).abs_diff(program) < 2 << 30)
+        .count();
+    // Other tests of this process may hold a place that is tried.
+    assert!(near > 10, "{near} of 20");
+    let offsets: std::collections::HashSet<_> = hooks
+        .iter()
+        .map(|hook| hook.dispatch() as usize % 4096)
+        .collect();
+    assert!(offsets.len() > 5, "{offsets:?}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn dropped_code_is_unmapped() {

@@ -76,11 +76,11 @@ fn copied_records_arrive_filled_up_and_what_finds_no_room_is_counted() {
 #[test]
 fn records_of_every_size_and_alignment_arrive_whole() {
     let memory: Vec<u8> = (1..=MEMORY as u8).collect();
-    let sizes = (1..=33).chain([63, 64, 65, 127, 128, 129, 136]);
+    let sizes = (1..=17).chain([31, 32, 33, 64, 65, 127, 128, 129, 136]);
     for (size, at) in sizes.zip([0, 1, 2, 4, 8, 3].into_iter().cycle()) {
         let text = format!("mov r2, r1\nadd r2, {at}\n{}exit", send(size));
         let sent = &memory[at..at + size as usize];
-        for record_size in [size, size + 1, 136] {
+        for record_size in [size, 136] {
             for engine in ENGINES {
                 let out = channel("out", MapKind::RingBuf, record_size, 4);
                 let context = ContextDef::memory(MEMORY as u64);
@@ -291,7 +291,7 @@ fn from() -> impl Strategy<Value = From> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn generated_sends_agree(

@@ -13,7 +13,7 @@ use super::support::*;
 use super::{channel, output};
 
 const PRODUCERS: u32 = 4;
-const RECORDS: u64 = 20_000;
+const RECORDS: u64 = 8_000;
 
 /// Sends (ctx_id, meta_data, their sum) by copying; r0: 0 sent, else not.
 const COPY: &str = "

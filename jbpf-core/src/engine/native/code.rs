@@ -125,7 +125,11 @@ pub(super) struct Unit {
 
 impl Unit {
     pub(super) fn new(isa: OwnedTargetIsa) -> Self {
-        let module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
+        let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
+        // Where instruction caches are not coherent, Cranelift's own memory takes care of them.
+        #[cfg(target_arch = "x86_64")]
+        builder.memory_provider(Box::new(super::memory::NearMemory::new()));
+        let module = JITModule::new(builder);
         let context = module.make_context();
         Self {
             module: OwnedModule(ManuallyDrop::new(module)),
