@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::ops::Range;
+use std::time::Instant;
 
 use criterion::Criterion;
 use jbpf::request::CodeletBuilder;
@@ -153,6 +154,16 @@ pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap();
         assert!(now.as_nanos().abs_diff(u128::from(count.value)) < 60_000_000_000);
+    });
+    runtime.unload(set.id()).unwrap();
+
+    let set = load(runtime, "ticks", "clock");
+    criterion.bench_function("clock/ticks", |bencher| {
+        let mut count = Count { value: 0 };
+        let start = Instant::now();
+        bencher.iter(|| clock(black_box(&mut count)));
+        // Times within the calls add up to less than all of them took.
+        assert!(count.value > 0 && u128::from(count.value) <= start.elapsed().as_nanos());
     });
     runtime.unload(set.id()).unwrap();
 }

@@ -42,6 +42,7 @@ const ROWS: &[Row] = &[
     Row("channel/receive_empty", Aim::Times("hook/armed", 1.5)),
     Row("channel/drain", Aim::Rate(10e6)),
     Row("clock/time_get_ns", Aim::None),
+    Row("clock/ticks", Aim::None),
     Row("threads/armed/1", Aim::None),
     Row("threads/armed/2", Aim::Scales("threads/armed/1", 1.9)),
     Row("threads/hash_hit/1", Aim::None),
