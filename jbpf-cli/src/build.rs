@@ -121,6 +121,15 @@ impl Build {
 
     fn object(&self) -> Result<PathBuf, Failure> {
         if let Some(object) = &self.object {
+            let folder = object.parent().unwrap_or(object);
+            if !folder.as_os_str().is_empty()
+                && let Err(source) = std::fs::read_dir(folder)
+            {
+                return Err(Failure::Unwritable {
+                    path: object.clone(),
+                    source,
+                });
+            }
             return Ok(object.clone());
         }
         let object = self.source.with_extension("o");

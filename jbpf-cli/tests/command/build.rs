@@ -130,6 +130,14 @@ fn what_is_missing_for_a_build_is_named() {
         "{}",
         run.stderr
     );
+    let run = jbpf(&["build", &source, "-o", "/no/such/folder/x.o"]);
+    assert_eq!(run.status, 2);
+    assert!(
+        run.stderr
+            .starts_with("error: cannot write `/no/such/folder/x.o`: "),
+        "{}",
+        run.stderr
+    );
     let run = jbpf(&["build", "no/such/source.c"]);
     assert_eq!(run.status, 2);
     assert!(
