@@ -34,14 +34,14 @@ mod value;
 
 use std::sync::Arc;
 
-use explore::Explorer;
+use explore::{Explorer, Manner};
 use report::build::Places;
 use types::{ContextDef, HelperTable};
 
 pub use explore::Limits;
 pub use insn::{MAX_INSTRUCTIONS, MAX_MAPS};
 pub use program::{Program, RawInsn, VerifiedProgram};
-pub use record::Record;
+pub use record::{Record, Starts};
 pub use report::Rejection;
 
 /// Verifies a program against the context that it will be given and the helpers that it may call.
@@ -68,7 +68,7 @@ pub fn verify_with(
     helpers: &Arc<HelperTable>,
     limits: Limits,
 ) -> Result<VerifiedProgram, Box<Rejection>> {
-    verify_as(program, context, helpers, limits, None)
+    verify_as(program, context, helpers, limits, Manner::Usual)
 }
 
 /// [`verify_with`], and a record of what every register may hold before each instruction. It takes
@@ -84,7 +84,8 @@ pub fn verify_recorded(
     limits: Limits,
 ) -> Result<(VerifiedProgram, Record), Box<Rejection>> {
     let mut record = Record::new(program.insns.len());
-    let verified = verify_as(program, context, helpers, limits, Some(&mut record))?;
+    let manner = Manner::Recorded(&mut record);
+    let verified = verify_as(program, context, helpers, limits, manner)?;
     Ok((verified, record))
 }
 
@@ -93,15 +94,11 @@ fn verify_as(
     context: &Arc<ContextDef>,
     helpers: &Arc<HelperTable>,
     limits: Limits,
-    record: Option<&mut Record>,
+    manner: Manner<'_>,
 ) -> Result<VerifiedProgram, Box<Rejection>> {
     let places = Places { program, helpers };
     let subject = step::Subject::new(program, context, helpers).map_err(|e| places.gate(e))?;
-    let mut explorer = Explorer::new(&subject, limits);
-    if let Some(record) = record {
-        explorer = explorer.recording(record);
-    }
-    let explored = explorer.run();
+    let explored = Explorer::new(&subject, limits, manner).run();
     let success = explored.map_err(|failure| places.failure(failure, &subject))?;
     places.check_limit(context, success.worst_case)?;
     Ok(VerifiedProgram {

@@ -236,4 +236,6 @@ pub struct Summary {
     pub maps: Vec<MapIndex>,
     /// Instructions that the verifier processed.
     pub processed: u64,
+    /// Paths through loops that went on merged with another.
+    pub merged: u64,
 }

@@ -4,14 +4,65 @@
 use crate::insn::Reg;
 use crate::scalar::Scalar;
 use crate::state::State;
-use crate::value::Kind;
+use crate::value::{Kind, Space};
 
 /// What was seen of one register before one instruction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Seen {
     numbers: Option<Scalar>,
-    /// On some path it holds a pointer, or nothing that may be read.
+    /// Distances of pointers from where their memory starts: from the frame pointer of the active
+    /// frame, from the start of the region, of the context.
+    frame: Option<Scalar>,
+    region: Option<Scalar>,
+    context: Option<Scalar>,
+    /// On some path it holds another pointer, or nothing that may be read.
     other: bool,
+}
+
+impl Seen {
+    fn note(&mut self, kind: &Kind, depth: usize) {
+        let (slot, number) = match kind {
+            Kind::Number(num) => (&mut self.numbers, num.number.clone()),
+            Kind::Pointer(pointer) if !pointer.or_null => {
+                let slot = match pointer.space {
+                    Space::Stack { frame } if usize::from(frame) == depth => &mut self.frame,
+                    Space::Region => &mut self.region,
+                    Space::Context => &mut self.context,
+                    _ => {
+                        self.other = true;
+                        return;
+                    }
+                };
+                (slot, pointer.variable.add_constant(pointer.offset))
+            }
+            _ => {
+                self.other = true;
+                return;
+            }
+        };
+        let number = number.scalar();
+        *slot = Some(slot.map_or(number, |all| all.join(&number)));
+    }
+
+    fn allows(&self, value: u64, starts: &Starts) -> bool {
+        let is = |seen: Option<Scalar>, value: u64| seen.is_some_and(|all| all.contains(value));
+        self.other
+            || is(self.numbers, value)
+            || is(self.frame, value.wrapping_sub(starts.frame))
+            || is(self.region, value.wrapping_sub(starts.region))
+            || is(self.context, value.wrapping_sub(starts.context))
+    }
+}
+
+/// Addresses that pointers of a run are held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Starts {
+    /// The frame pointer of the active frame.
+    pub frame: u64,
+    /// Where the data region starts.
+    pub region: u64,
+    /// Where the context starts.
+    pub context: u64,
 }
 
 /// The abstract registers of a whole verification, joined by instruction.
@@ -33,13 +84,7 @@ impl Record {
             return;
         };
         for (seen, reg) in slot.iter_mut().zip(Reg::WRITABLE) {
-            match &state.register(reg).kind {
-                Kind::Number(num) => {
-                    let number = num.number.scalar();
-                    seen.numbers = Some(seen.numbers.map_or(number, |all| all.join(&number)));
-                }
-                _ => seen.other = true,
-            }
+            seen.note(&state.register(reg).kind, state.depth());
         }
     }
 
@@ -51,12 +96,11 @@ impl Record {
     }
 
     /// Whether a register may hold this before the instruction, as far as the verifier knows. Nothing is
-    /// said of registers that hold a pointer there, or are not read any more.
+    /// said of registers that hold a pointer to something else than `starts` there, or are not read any
+    /// more.
     #[must_use]
-    pub fn allows(&self, insn: usize, register: usize, value: u64) -> bool {
+    pub fn allows(&self, insn: usize, register: usize, value: u64, starts: &Starts) -> bool {
         let seen = self.slots.get(insn).and_then(|slot| slot.get(register));
-        seen.is_none_or(|seen| {
-            seen.other || seen.numbers.is_some_and(|numbers| numbers.contains(value))
-        })
+        seen.is_none_or(|seen| seen.allows(value, starts))
     }
 }

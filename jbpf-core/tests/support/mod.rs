@@ -1,6 +1,8 @@
 //! What the engine's tests share: programs from text, verified and bound.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+mod memory;
+
 use std::sync::Arc;
 
 use jbpf_core::builtins;
@@ -11,6 +13,8 @@ use jbpf_core::map::{Map, MapOptions};
 use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::types::{ContextDef, HelperTable, MapDef, MapKind};
 use jbpf_verifier::{Program, RawInsn, Rejection};
+
+pub use memory::Memory;
 
 /// Assembles one instruction a line: what rbpf's assembler knows, and
 ///
@@ -160,34 +164,6 @@ pub fn bind_to(
     let codelet =
         BoundCodelet::bind(verified, maps.to_vec(), Arc::new(helpers), environment).unwrap();
     Arc::new(codelet)
-}
-
-/// Bytes at an address that is a multiple of eight.
-pub struct Memory {
-    words: Vec<u64>,
-    len: usize,
-}
-
-impl Memory {
-    pub fn new(bytes: &[u8]) -> Self {
-        let words = bytes.chunks(8).map(|chunk| {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            u64::from_ne_bytes(word)
-        });
-        Self {
-            words: words.collect(),
-            len: bytes.len(),
-        }
-    }
-
-    pub fn bytes(&self) -> &[u8] {
-        &zerocopy::IntoBytes::as_bytes(&self.words[..])[..self.len]
-    }
-
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut zerocopy::IntoBytes::as_mut_bytes(&mut self.words[..])[..self.len]
-    }
 }
 
 /// Compiles one codelet for a control hook.

@@ -70,7 +70,10 @@ impl Explorer<'_> {
         let next = match &gathering.next {
             None => rebased,
             Some(next) => match hull(next, &rebased, &mut self.ids) {
-                Some(next) => next,
+                Some(next) => {
+                    self.merged += 1;
+                    next
+                }
                 None => return false,
             },
         };

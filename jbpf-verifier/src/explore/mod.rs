@@ -50,6 +50,15 @@ impl Default for Limits {
     }
 }
 
+/// How paths are explored.
+#[derive(Debug)]
+pub(crate) enum Manner<'r> {
+    Usual,
+    /// Every state is noted before its instruction. States that differ are never taken for one another
+    /// then, needed or not, so that what is noted covers every run.
+    Recorded(&'r mut Record),
+}
+
 /// Bytes that a waiting or open state takes, roughly, besides its stack cells and what it knows of
 /// the region.
 const STATE_BYTES: usize = 1400;
@@ -85,6 +94,7 @@ pub(crate) struct Success {
     pub(crate) findings: Findings,
     pub(crate) worst_case: u64,
     pub(crate) processed: u64,
+    pub(crate) merged: u64,
 }
 
 impl Success {
@@ -95,6 +105,7 @@ impl Success {
             helpers: self.findings.helpers(),
             maps: self.findings.maps(),
             processed: self.processed,
+            merged: self.merged,
         }
     }
 }
@@ -154,11 +165,13 @@ pub(crate) struct Explorer<'a> {
     /// When the innermost joined exploration is given up.
     deadline: u64,
     bytes: usize,
-    record: Option<&'a mut Record>,
+    /// Paths that were merged with another.
+    merged: u64,
+    manner: Manner<'a>,
 }
 
 impl<'a> Explorer<'a> {
-    pub(crate) fn new(subject: &'a Subject<'a>, limits: Limits) -> Self {
+    pub(crate) fn new(subject: &'a Subject<'a>, limits: Limits, manner: Manner<'a>) -> Self {
         Self {
             subject,
             limits,
@@ -176,15 +189,9 @@ impl<'a> Explorer<'a> {
             processed: 0,
             deadline: limits.instructions,
             bytes: 0,
-            record: None,
+            merged: 0,
+            manner,
         }
-    }
-
-    /// Notes every state before its instruction. States that differ are never taken for one another
-    /// then, needed or not, so that what is noted covers every run.
-    pub(crate) fn recording(mut self, record: &'a mut Record) -> Self {
-        self.record = Some(record);
-        self
     }
 
     pub(crate) fn run(mut self) -> Result<Success, Failure> {
@@ -212,6 +219,7 @@ impl<'a> Explorer<'a> {
             findings: self.findings,
             worst_case,
             processed: self.processed,
+            merged: self.merged,
         })
     }
 
@@ -251,7 +259,7 @@ impl<'a> Explorer<'a> {
                     Arrival::Covered => return Ok(()),
                 }
             }
-            if let Some(record) = &mut self.record {
+            if let Manner::Recorded(record) = &mut self.manner {
                 record.note(state);
             }
             self.processed += 1;
@@ -393,7 +401,7 @@ impl<'a> Explorer<'a> {
         if open.left_open {
             return;
         }
-        if self.record.is_some() {
+        if matches!(self.manner, Manner::Recorded(_)) {
             open.needs = Needs::EVERYTHING;
         }
         let place = place_key(&open.state);

@@ -1,0 +1,164 @@
+//! Calls: helpers that read, write and end buffers, and functions.
+
+use super::insns::*;
+use super::{ARRAY, BASE, Call, DATA, Feature, HASH, INPUT, Memory, OUT, RECORD, Writer};
+
+/// Functions that a program may call.
+const FUNCTIONS: usize = 3;
+
+impl Writer<'_, '_> {
+    pub(super) fn call_helper(&mut self) {
+        match self.choices.below(6) {
+            0 => self.emit(call(15)),
+            1 => {
+                let size = self.choices.below(33) as i32;
+                self.emit_all(&[mov(1, BASE), mov_imm(2, size), call(10)]);
+                self.note(Feature::SizedRead);
+            }
+            2 => {
+                let size = self.number_register();
+                let mask = self.choices.pick(&[31, 31, 63]);
+                self.emit_all(&[mov(2, size), and_imm(2, mask), mov(1, BASE), call(10)]);
+                self.note(Feature::SizedRead);
+            }
+            3 => {
+                let target = self.choices.pick(&[ARRAY, HASH, DATA]);
+                self.emit(insn(0x7a, 10, 0, -40, 2));
+                self.emit_all(&map(1, target));
+                self.emit_all(&[mov(2, 10), add_imm(2, -40), mov_imm(4, 0)]);
+                if self.choices.chance(50) {
+                    self.emit(mov(3, BASE));
+                } else {
+                    let offset = self.choices.pick(&[0, 0, 0, 1]);
+                    self.emit_all(&wide(3, 6, DATA, offset));
+                }
+                self.emit(call(3));
+                self.note(Feature::Update);
+            }
+            4 => {
+                self.emit(insn(0x7a, 10, 0, -40, 1));
+                let target = self.choices.pick(&[ARRAY, HASH]);
+                self.emit_all(&map(1, target));
+                let helper = self.choices.pick(&[4, 5]);
+                self.emit_all(&[mov(2, 10), add_imm(2, -40), call(helper)]);
+            }
+            _ => {
+                self.emit_all(&map(1, OUT));
+                self.emit(call(18));
+                self.note(Feature::SentBuffer);
+            }
+        }
+        self.after_call();
+    }
+
+    /// A helper that writes a buffer on the stack, of which the program has written nothing, or a part.
+    pub(super) fn helper_writes(&mut self) {
+        let start = self.choices.pick(&[-96, -96, -32, -88, -520]);
+        if self.choices.chance(40) {
+            let src = self.number_register();
+            let width = self.choices.pick(&[0x7b, 0x63, 0x73]);
+            self.emit(insn(width, 10, src, start.max(-96) + 4, 0));
+        }
+        self.emit_all(&[mov(2, 10), add_imm(2, i32::from(start))]);
+        if self.choices.chance(30) {
+            let index = self.number_register();
+            if index != 2 {
+                let mask = self.choices.pick(&[7, 8, 15]);
+                self.emit_all(&[and_imm(index, mask), add(2, index)]);
+            }
+        }
+        if self.choices.chance(60) {
+            let size = self.choices.pick(&[RECORD as i32, 16, 24, 15, 8]);
+            self.emit_all(&map(1, INPUT));
+            self.emit_all(&[mov_imm(3, size), call(16)]);
+            self.note(Feature::HelperWritesStack);
+        } else {
+            let size = self.choices.pick(&[80, 72, 88, 16]);
+            self.emit_all(&map(1, HASH));
+            self.emit_all(&[mov_imm(3, size), mov_imm(4, 0), call(6)]);
+            self.note(Feature::DumpedMap);
+        }
+        self.after_call();
+        self.emit_all(&[mov(1, 10), add_imm(1, i32::from(start))]);
+        let offset = self.choices.pick(&[0, 4, 8, 15, 16, 32]);
+        self.touch(offset);
+    }
+
+    /// A call of a function with BASE or an address on the stack, and numbers.
+    pub(super) fn call_function(&mut self) {
+        let on_stack = self.choices.chance(40);
+        if on_stack {
+            self.emit_all(&[mov(1, 10), add_imm(1, -32)]);
+        } else {
+            self.emit(mov(1, BASE));
+        }
+        let at = self.jump(insn(0x85, 0, 1, 0, 0));
+        let function = self.choices.below(FUNCTIONS as u64) as usize;
+        self.calls.push(Call { at, function });
+        self.note(if on_stack {
+            Feature::FunctionWritesCallersStack
+        } else {
+            Feature::Function
+        });
+        self.after_call();
+    }
+
+    /// Writes the functions that are called, and those that they call.
+    pub(super) fn functions(&mut self) {
+        for function in 0..FUNCTIONS {
+            let is_call = |call: &Call| call.function == function;
+            if !self.calls.iter().any(is_call) {
+                continue;
+            }
+            let start = self.insns.len();
+            let calls: Vec<usize> = self
+                .calls
+                .iter()
+                .filter(|c| is_call(c))
+                .map(|c| c.at)
+                .collect();
+            for at in calls {
+                self.insns[at].imm = (start as i64 - at as i64 - 1) as i32;
+            }
+            self.function(function);
+        }
+    }
+
+    /// A function of an address and numbers, which answers a number. It knows no context.
+    fn function(&mut self, index: usize) {
+        self.base = Memory::Stack;
+        self.emit_all(&[mov(BASE, 1), mov(0, 2), mov(8, 2), mov(9, 3)]);
+        for offset in [8, 16, 24, 32] {
+            self.emit(insn(0x7b, 10, 2, -offset, 0));
+        }
+        self.emit(mov_imm(super::CTX, 0));
+        for _ in 0..1 + self.choices.below(4) {
+            match self.choices.below(9) {
+                0 => self.arithmetic(),
+                1 => self.branch(),
+                2 => self.idiom(),
+                3 | 4 => self.access(),
+                5 => self.fixed_access(),
+                6 => self.overlap(),
+                7 => self.or_as_sum(),
+                _ if index + 1 < FUNCTIONS => self.call_next(index + 1),
+                _ => self.distance(),
+            }
+        }
+        if self.choices.chance(50) {
+            self.emit(and_imm(0, 255));
+        }
+        self.emit(EXIT);
+    }
+
+    fn call_next(&mut self, function: usize) {
+        self.emit(mov(1, BASE));
+        let at = self.jump(insn(0x85, 0, 1, 0, 0));
+        self.calls.push(Call { at, function });
+        self.note(Feature::NestedFunction);
+        for register in [2, 3, 4, 5] {
+            let from = self.choices.pick(&[0, 8, 9]);
+            self.emit(mov(register, from));
+        }
+    }
+}

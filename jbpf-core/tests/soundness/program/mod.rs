@@ -1,0 +1,303 @@
+//! Programs near the frontier between accepted and rejected.
+//!
+//! They bound, spill, shift, mask, compare and dereference, most often nearly right. Each is a prologue
+//! that fills registers and stack, some pieces that leave the registers as they found them, in kind, and
+//! functions that the pieces call. The pieces are in `numbers`, `memory`, `pointers`, `calls` and `loops`.
+
+mod calls;
+mod insns;
+mod loops;
+mod memory;
+mod numbers;
+mod pointers;
+
+use std::sync::Arc;
+
+use jbpf_verifier::types::{ContextDef, DataSection, MapDef, MapKind};
+use jbpf_verifier::{Program, RawInsn};
+
+use super::choices::Choices;
+use super::feature::{Feature, Use};
+use insns::*;
+
+/// A program with what it is verified against.
+pub struct Case {
+    pub program: Arc<Program>,
+    pub context: Arc<ContextDef>,
+    pub uses: Vec<Use>,
+}
+
+impl Case {
+    pub fn new(name: &str, choices: &mut Choices) -> Self {
+        let context = context(choices);
+        let mut writer = Writer {
+            choices,
+            insns: Vec::new(),
+            uses: Vec::new(),
+            base: Memory::Stack,
+            kept: Vec::new(),
+            calls: Vec::new(),
+            depth: 0,
+        };
+        writer.program();
+        let Writer { insns, uses, .. } = writer;
+        let program = Program {
+            name: name.to_owned(),
+            insns,
+            maps: maps(),
+            ..Program::default()
+        };
+        Self {
+            program: Arc::new(program),
+            context: Arc::new(context),
+            uses,
+        }
+    }
+}
+
+/// The context.
+const CTX: u8 = 6;
+/// Something to dereference.
+const BASE: u8 = 7;
+/// Registers that hold numbers between pieces. r1 is free within them.
+const NUMBERS: [u8; 7] = [0, 2, 3, 4, 5, 8, 9];
+/// Bytes of a map's value.
+const VALUE: u32 = 64;
+/// Bytes of a record of the input channel.
+pub const RECORD: u32 = 16;
+
+/// What BASE points into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    Stack,
+    Region,
+    MapValue,
+    Output,
+    Rodata,
+}
+
+/// Indices of the maps.
+const ARRAY: i32 = 0;
+const HASH: i32 = 1;
+const OUT: i32 = 2;
+const RODATA: i32 = 3;
+const DATA: i32 = 4;
+const INPUT: i32 = 5;
+
+fn maps() -> Vec<MapDef> {
+    let map = |name: &str, kind, key_size, value_size| MapDef {
+        name: name.to_owned(),
+        kind,
+        key_size,
+        value_size,
+        max_entries: 4,
+        parameters: Default::default(),
+        section: None,
+    };
+    let section = |name: &str, read_only| MapDef {
+        section: Some(DataSection {
+            // Small numbers, to index with, and large ones.
+            contents: (0..VALUE as u8)
+                .map(|at| at.wrapping_mul(37) % if at < 32 { 16 } else { 255 })
+                .collect(),
+            read_only,
+        }),
+        max_entries: 1,
+        ..map(name, MapKind::Array, 4, VALUE)
+    };
+    vec![
+        map("array", MapKind::Array, 4, VALUE),
+        map("hash", MapKind::Hash, 8, VALUE),
+        map("out", MapKind::Output, 0, VALUE),
+        section(".rodata", true),
+        section(".data", false),
+        map("in", MapKind::ControlInput, 0, RECORD),
+    ]
+}
+
+fn context(choices: &mut Choices) -> ContextDef {
+    let mut context = ContextDef::generic();
+    match choices.below(5) {
+        0 => {
+            context.region.known_size = 32;
+            context.region.sized_by_end = false;
+        }
+        1 => context.region.known_size = 16,
+        2 => context.region.align = choices.pick(&[1, 2, 4]),
+        _ => {}
+    }
+    context
+}
+
+/// A call of a function that is not written yet.
+struct Call {
+    at: usize,
+    function: usize,
+}
+
+/// Writes one program.
+struct Writer<'c, 'b> {
+    choices: &'c mut Choices<'b>,
+    insns: Vec<RawInsn>,
+    uses: Vec<Use>,
+    base: Memory,
+    /// Registers that hold numbers which pieces leave alone for now.
+    kept: Vec<u8>,
+    calls: Vec<Call>,
+    /// Pieces within pieces.
+    depth: u32,
+}
+
+impl Writer<'_, '_> {
+    fn emit(&mut self, insn: RawInsn) {
+        self.insns.push(insn);
+    }
+
+    fn emit_all(&mut self, insns: &[RawInsn]) {
+        self.insns.extend_from_slice(insns);
+    }
+
+    /// The instruction written last is a use of this.
+    fn note(&mut self, feature: Feature) {
+        let insn = self.insns.len() - 1;
+        self.uses.push(Use { feature, insn });
+    }
+
+    /// Writes a jump whose offset is not known yet; its place.
+    fn jump(&mut self, jump: RawInsn) -> usize {
+        self.emit(jump);
+        self.insns.len() - 1
+    }
+
+    /// Has a jump go to the next instruction.
+    fn land(&mut self, jump: usize) {
+        self.insns[jump].off = (self.insns.len() - jump - 1) as i16;
+    }
+
+    /// The offset of a jump, written next, to an earlier place.
+    fn back_to(&self, place: usize) -> i16 {
+        (place as i64 - self.insns.len() as i64 - 1) as i16
+    }
+
+    fn leave(&mut self) {
+        let result = self.choices.below(4) as i32;
+        self.emit_all(&[mov_imm(0, result), EXIT]);
+    }
+
+    /// A register that holds a number.
+    fn number_register(&mut self) -> u8 {
+        let register = self.choices.pick(&NUMBERS);
+        if !self.kept.contains(&register) {
+            return register;
+        }
+        let free = NUMBERS.iter().find(|free| !self.kept.contains(free));
+        free.copied().unwrap_or(register)
+    }
+
+    /// Two different registers that hold numbers.
+    fn two_registers(&mut self) -> (u8, u8) {
+        let first = self.number_register();
+        self.kept.push(first);
+        let second = self.number_register();
+        self.kept.pop();
+        (first, second)
+    }
+
+    fn immediate(&mut self) -> i32 {
+        match self.choices.below(6) {
+            0 => self.choices.number() as i32,
+            1 => self
+                .choices
+                .pick(&[-1, i32::MIN, i32::MAX, 0x7f, 0x80, 0xff, -128]),
+            2 => 1 << self.choices.below(31),
+            _ => self.choices.below(70) as i32 - 4,
+        }
+    }
+
+    /// Puts numbers into registers whose values a call took, or a pointer was in.
+    fn refill(&mut self, registers: &[u8]) {
+        for &register in registers {
+            match self.choices.below(4) {
+                0 => {
+                    let from = self.choices.pick(&[8, 9]);
+                    self.emit(mov(register, from));
+                }
+                1 => self.emit(load(WORD, register, CTX, 24)),
+                2 => self.emit(load(BYTE, register, CTX, 24)),
+                _ => {
+                    let imm = self.immediate();
+                    self.emit(mov_imm(register, imm));
+                }
+            }
+        }
+    }
+
+    /// Puts numbers into all registers that hold numbers, some known and some from memory.
+    fn prologue(&mut self) {
+        self.emit(mov(CTX, 1));
+        for offset in [8, 16, 24, 32] {
+            let imm = self.choices.below(80) as i32;
+            self.emit(insn(0x7a, 10, 0, -offset, imm));
+        }
+        for register in NUMBERS {
+            match self.choices.below(4) {
+                0 => {
+                    let imm = self.immediate();
+                    self.emit(mov_imm(register, imm));
+                }
+                1 => self.emit(load(DOUBLE, register, CTX, 16)),
+                2 => self.emit(load(WORD, register, CTX, 24)),
+                _ => self.emit(load(BYTE, register, CTX, 24)),
+            }
+        }
+        self.point_base();
+    }
+
+    /// Whether a call, after which r0 to r5 hold nothing, does no harm here, or is tried nevertheless.
+    fn may_call(&mut self) -> bool {
+        self.kept.iter().all(|register| *register > 5) || self.choices.chance(3)
+    }
+
+    /// Any piece.
+    fn piece(&mut self) {
+        self.depth += 1;
+        match self.choices.below(32) {
+            27..=30 if !self.may_call() => self.arithmetic(),
+            0..=5 => self.arithmetic(),
+            6..=9 => self.idiom(),
+            10..=13 => self.branch(),
+            14..=17 => self.access(),
+            18 => self.fixed_access(),
+            19 => self.spill_pointer(),
+            20 => self.overlap(),
+            21 => self.atomic(),
+            22 => self.index_from_table(),
+            23 => self.or_as_sum(),
+            24 => self.left_of_region(),
+            25 => self.compare_pointers(),
+            26 => self.distance(),
+            27 if !self.kept.contains(&8) => self.null_check(),
+            27 => self.fixed_access(),
+            28 => self.call_helper(),
+            29 => self.helper_writes(),
+            30 => self.call_function(),
+            _ => self.either_memory(),
+        }
+        self.depth -= 1;
+    }
+
+    fn program(&mut self) {
+        self.prologue();
+        for _ in 0..1 + self.choices.below(6) {
+            match self.choices.below(100) {
+                0..=9 => self.repeat(),
+                10..=24 => self.count(),
+                25..=31 => self.walk(),
+                32..=35 => self.point_base(),
+                _ => self.piece(),
+            }
+        }
+        self.emit(EXIT);
+        self.functions();
+    }
+}

@@ -1,0 +1,170 @@
+//! Pointers: compared, subtracted, checked for null, and moved in unusual ways.
+
+use super::insns::*;
+use super::{ARRAY, BASE, CTX, Feature, HASH, Memory, OUT, Writer};
+
+impl Writer<'_, '_> {
+    /// An address with bits set that are zero, or not quite.
+    pub(super) fn or_as_sum(&mut self) {
+        if self.choices.chance(50) {
+            let start = self.choices.pick(&[-32, -32, -24, -16, -28]);
+            self.emit_all(&[mov(1, 10), add_imm(1, start)]);
+        } else {
+            self.emit(mov(1, BASE));
+        }
+        let index = self.number_register();
+        if self.choices.chance(50) {
+            let mask = self.choices.pick(&[1, 1, 3]);
+            let shift = self.choices.pick(&[3, 3, 2, 1]);
+            self.emit_all(&[
+                and_imm(index, mask),
+                insn(0x67, index, 0, 0, shift),
+                add(1, index),
+            ]);
+        }
+        if self.choices.chance(70) {
+            let bits = self.choices.pick(&[4, 4, 1, 2, 3, 7, 8, 12, 16]);
+            self.emit(insn(0x47, 1, 0, 0, bits));
+        } else {
+            let mask = self.choices.pick(&[1, 3, 4, 7]);
+            self.emit_all(&[and_imm(index, mask), insn(0x4f, 1, index, 0, 0)]);
+        }
+        self.note(Feature::OrAsSum);
+        let offset = self.choices.pick(&[0, 0, 1, 3]);
+        self.touch(offset);
+    }
+
+    /// What is left of the region behind a pointer, as a number that is compared.
+    pub(super) fn left_of_region(&mut self) {
+        let (index, left) = self.two_registers();
+        if self.choices.chance(60) {
+            let mask = self.choices.pick(&[7, 31, 255, 0xffff]);
+            self.emit(and_imm(index, mask));
+        }
+        self.emit_all(&[load(DOUBLE, 1, CTX, 0), add(1, index)]);
+        if self.choices.chance(30) {
+            let moved = self.choices.pick(&[1, 8, -1, 64]);
+            self.emit(add_imm(1, moved));
+        }
+        self.emit(load(DOUBLE, left, CTX, 8));
+        let narrow = self.choices.chance(45);
+        self.emit(insn(0x1f, left, 1, 0, 0));
+        if narrow {
+            let cut = self
+                .choices
+                .pick(&[insn(0xbc, left, left, 0, 0), insn(0xbf, left, left, 32, 0)]);
+            self.emit(cut);
+        }
+        if self.choices.chance(30) {
+            let less = self.choices.pick(&[-1, -8, 1]);
+            self.emit(add_imm(left, less));
+        }
+        let size = self.choices.pick(&[0, 1, 4, 8, 9, 16]);
+        // Unsigned and signed, in both widths: some prove nothing of a negative number.
+        let enough = self.choices.pick(&[0x35, 0x75, 0x25, 0x65, 0x36, 0x76]);
+        self.emit(insn(enough, left, 0, 2, size));
+        self.leave();
+        let offset = self.choices.pick(&[0, 0, 1, 4, -1]);
+        self.touch(offset);
+        self.note(if narrow {
+            Feature::LeftOfRegion32
+        } else {
+            Feature::LeftOfRegion
+        });
+        self.refill(&[left]);
+    }
+
+    /// Two pointers into one object in an order, which bounds the index in one of them.
+    pub(super) fn compare_pointers(&mut self) {
+        let (index, other) = self.two_registers();
+        let mask = self.choices.pick(&[63, 255, 1023]);
+        self.emit_all(&[and_imm(index, mask), mov(1, BASE), add(1, index)]);
+        self.emit(mov(other, BASE));
+        let bound = self.choices.below(40) as i32;
+        self.emit(add_imm(other, bound));
+        if self.choices.chance(20) {
+            let further = self.choices.pick(&super::NUMBERS);
+            if further != other && !self.kept.contains(&further) {
+                self.emit_all(&[and_imm(further, 7), add(other, further)]);
+            }
+        }
+        let opcode = self
+            .choices
+            .pick(&[0x2d, 0x3d, 0xad, 0xbd, 0x6d, 0x7d, 0xcd, 0xdd, 0x1d, 0x5d]);
+        let swap = self.choices.chance(50);
+        let (dst, src) = if swap { (other, 1) } else { (1, other) };
+        self.emit(insn(opcode, dst, src, 2, 0));
+        self.note(Feature::ComparedPointers);
+        self.leave();
+        self.refill(&[other]);
+        self.touch(0);
+    }
+
+    /// The distance of two pointers as an index.
+    pub(super) fn distance(&mut self) {
+        let (index, distance) = self.two_registers();
+        self.bound(index);
+        self.emit_all(&[
+            mov(distance, BASE),
+            add(distance, index),
+            insn(0x1f, distance, BASE, 0, 0),
+        ]);
+        self.note(Feature::DistanceOfPointers);
+        self.emit_all(&[mov(1, BASE), add(1, distance)]);
+        self.touch(0);
+    }
+
+    /// A pointer that may be null, checked in one place and used in another.
+    pub(super) fn null_check(&mut self) {
+        let source = self.choices.pick(&[ARRAY, ARRAY, HASH, OUT]);
+        self.look_up(source);
+        let spilled = self.choices.chance(30);
+        let moved = self.choices.chance(25);
+        let by = self.choices.pick(&[8, 0, 4]);
+        self.emit(mov(8, 0));
+        if spilled {
+            self.emit(store(DOUBLE, 10, -48, 0));
+        }
+        if moved {
+            self.emit(add_imm(8, by));
+        }
+        // Which of the two is checked.
+        let checked = self.choices.pick(&[0, 0, 8]);
+        let jump = match self.choices.below(8) {
+            // Not at all, or the wrong way round.
+            0 => None,
+            1 => Some(self.jump(insn(0x55, checked, 0, 0, 0))),
+            _ => Some(self.jump(insn(0x15, checked, 0, 0, 0))),
+        };
+        if spilled && self.choices.chance(50) {
+            self.emit(load(DOUBLE, 1, 10, -48));
+        } else {
+            self.emit(mov(1, 8));
+        }
+        self.refill(&[0, 2, 3, 4, 5]);
+        self.emit(mov_imm(8, 1));
+        let offset = self.choices.pick(&[0, 8, 24]);
+        self.touch(offset);
+        self.note(if moved {
+            Feature::NullCheckOfMoved
+        } else {
+            Feature::NullCheckOfCopy
+        });
+        if let Some(jump) = jump {
+            let over = self.jump(insn(0x05, 0, 0, 0, 0));
+            self.land(jump);
+            self.emit_all(&[
+                mov_imm(0, 0),
+                mov_imm(2, 0),
+                mov_imm(3, 0),
+                mov_imm(4, 0),
+                mov_imm(5, 0),
+                mov_imm(8, 0),
+            ]);
+            self.land(over);
+        }
+        if source == OUT && self.base == Memory::Output && self.choices.chance(50) {
+            self.fixed_access();
+        }
+    }
+}

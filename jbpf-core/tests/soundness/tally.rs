@@ -1,0 +1,110 @@
+//! What programs were tried, and what they exercised.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::feature::Feature;
+use super::oracle::Verdict;
+use super::program::Case;
+
+/// Programs that have a feature.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Exercised {
+    pub tried: u64,
+    pub accepted: u64,
+    /// Accepted, and some run got there.
+    pub executed: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub programs: u64,
+    pub accepted: u64,
+    pub recorded: u64,
+    pub path_by_path: u64,
+    /// Accepted with merged paths; and all those merges.
+    pub merging: u64,
+    pub merged: u64,
+    pub too_complex: u64,
+    /// Rejected though all paths are right.
+    pub needlessly: u64,
+    features: BTreeMap<Feature, Exercised>,
+}
+
+impl Tally {
+    pub fn add(&mut self, case: &Case, verdict: &Verdict) {
+        self.programs += 1;
+        match verdict {
+            Verdict::Rejected {
+                needlessly,
+                too_complex,
+            } => {
+                self.needlessly += u64::from(*needlessly);
+                self.too_complex += u64::from(*too_complex);
+            }
+            Verdict::Accepted {
+                recorded,
+                path_by_path,
+                merged,
+                ..
+            } => {
+                self.accepted += 1;
+                self.recorded += u64::from(*recorded);
+                self.path_by_path += u64::from(*path_by_path);
+                self.merging += u64::from(*merged > 0);
+                self.merged += merged;
+            }
+        }
+        let mut uses: BTreeMap<Feature, bool> = BTreeMap::new();
+        for used in &case.uses {
+            let executed = match verdict {
+                Verdict::Accepted { executed, .. } => executed.contains(&used.insn),
+                Verdict::Rejected { .. } => false,
+            };
+            *uses.entry(used.feature).or_default() |= executed;
+        }
+        for (feature, executed) in uses {
+            let exercised = self.features.entry(feature).or_default();
+            exercised.tried += 1;
+            exercised.accepted += u64::from(matches!(verdict, Verdict::Accepted { .. }));
+            exercised.executed += u64::from(executed);
+        }
+    }
+
+    pub fn exercised(&self, feature: Feature) -> Exercised {
+        self.features.get(&feature).copied().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} programs, {} accepted ({} held against a record, {} against all paths one by one), \
+             {} with merged loops ({} merges), {} too complex, {} rejected needlessly",
+            self.programs,
+            self.accepted,
+            self.recorded,
+            self.path_by_path,
+            self.merging,
+            self.merged,
+            self.too_complex,
+            self.needlessly
+        )?;
+        writeln!(
+            f,
+            "{:<28} {:>9} {:>9} {:>9}",
+            "", "tried", "accepted", "executed"
+        )?;
+        for &feature in Feature::ALL {
+            let Exercised {
+                tried,
+                accepted,
+                executed,
+            } = self.exercised(feature);
+            let name = format!("{feature:?}");
+            writeln!(f, "{name:<28} {tried:>9} {accepted:>9} {executed:>9}")?;
+        }
+        Ok(())
+    }
+}
