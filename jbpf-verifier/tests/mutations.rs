@@ -144,6 +144,108 @@ const MUTATIONS: &[Mutation] = &[
         before: "[cell] if cell.start == start && matches!(cell.value.kind, Kind::Pointer(_)) => {",
         after: "[.., cell] if matches!(cell.value.kind, Kind::Pointer(_) | Kind::Uninit) => {",
     },
+    Mutation {
+        name: "an or moves a pointer whose bits may be set already",
+        before: "if set >= align || set & offset.possible_bits() != 0 {",
+        after: "if set >= align {",
+    },
+    Mutation {
+        name: "an or moves a pointer further than its alignment is known",
+        before: "if set >= align || set & offset.possible_bits() != 0 {",
+        after: "if set & offset.possible_bits() != 0 {",
+    },
+    Mutation {
+        name: "an or of a bit that may be set adds it",
+        before: "if op == AluOp::Or && num.number.possible_bits() & by as u64 != 0 {",
+        after: "if false {",
+    },
+    Mutation {
+        name: "paths that wait at a loop are never followed",
+        before: "if let Some(state) = next {
+                        return Ok(Some((state, true)));
+                    }",
+        after: "drop(next);",
+    },
+    Mutation {
+        name: "the first path that waits stands for all",
+        before: "Some(next) => match hull(next, &rebased, &mut self.ids) {",
+        after: "Some(next) => match hull(next, next, &mut self.ids) {",
+    },
+    Mutation {
+        name: "a checkpoint with paths that wait behind it is proven",
+        before: "if open.left_open {
+            return;
+        }",
+        after: "",
+    },
+    Mutation {
+        name: "what merged values were made of is what they were at the last checkpoint",
+        before: "opens.fold(places, |places, open| made_of(&open.state, places))",
+        after: "opens.fold(places, |places, _| places)",
+    },
+    Mutation {
+        name: "merged numbers are those of one path",
+        before: "let number = a.number.join(&b.number);
+                let constant",
+        after: "let number = a.number.clone();
+                let constant",
+    },
+    Mutation {
+        name: "merged numbers forget what their low halves may be",
+        before: "let number = a.number.join(&b.number);
+                let constant",
+        after: "let number = a.number.join(&b.number);
+                let number = number.narrowed(&a.number.truncate(4).join(&b.number));
+                let constant",
+    },
+    Mutation {
+        name: "merged numbers are copies if they were on one path",
+        before: "link: if a.link == b.link && !constant {",
+        after: "link: if !constant {",
+    },
+    Mutation {
+        name: "a merged pointer is where one path left it",
+        before: "let variable: Number = from_start(a).join(&from_start(b));",
+        after: "let variable: Number = from_start(a);",
+    },
+    Mutation {
+        name: "a merged pointer is null only if it may be on both paths",
+        before: "pointer.or_null = a.or_null || b.or_null;",
+        after: "pointer.or_null = a.or_null && b.or_null;",
+    },
+    Mutation {
+        name: "merged pointers point into the object of one path",
+        before: "if !same_object {
+            pointer.object = self.ids.fresh();
+        }",
+        after: "let _ = same_object;",
+    },
+    Mutation {
+        name: "merged bytes are written if one path wrote them",
+        before: "other.check_readable(start, end).ok()?;
+        let places",
+        after: "let places",
+    },
+    Mutation {
+        name: "where one path wrote nothing, nothing is left of the other's pointer",
+        before: "if torn && !kept {",
+        after: "if torn && !kept && false {",
+    },
+    Mutation {
+        name: "merged paths know of the region what one of them compared",
+        before: "size: a.facts.size.min(b.facts.size),",
+        after: "size: a.facts.size.max(b.facts.size),",
+    },
+    Mutation {
+        name: "merged paths know behind a variable what one of them compared",
+        before: "Some((*id, other.min(*range)))",
+        after: "Some((*id, other.max(*range)))",
+    },
+    Mutation {
+        name: "the shortest of merged paths counts",
+        before: "both.cost = a.cost.max(b.cost);",
+        after: "both.cost = a.cost.min(b.cost);",
+    },
 ];
 
 /// What has to catch them, the quickest first.

@@ -18,6 +18,7 @@ mod functions;
 mod gate;
 mod helpers;
 mod loops;
+mod merging;
 mod numbers;
 mod pointers;
 mod region;

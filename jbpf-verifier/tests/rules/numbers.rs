@@ -172,3 +172,30 @@ fn a_multiple_cut_to_32_bits_leaves_no_rest() {
         "mov32 r3, r2\nmov32 r4, r3\ndiv32 r4, 8\nmul32 r4, -8\nadd32 r3, r4",
     ));
 }
+
+/// Setting a bit that is zero adds it, so that what is learnt of the result is learnt of the number; setting
+/// one that may be set already does not.
+#[test]
+fn an_or_of_zero_bits_is_a_copy_at_a_distance() {
+    let learn = |shift: u32| {
+        format!(
+            "
+                mov r0, 0
+                ldxw r2, [r1+24]
+                and r2, 0xff
+                lsh r2, {shift}
+                mov r3, r2
+                or r3, 8
+                jgt r3, 15, out
+                mov r4, r10
+                add r4, -8
+                add r4, r2
+                stxb [r4], r0
+            out:
+                exit
+            "
+        )
+    };
+    accepted(&learn(4));
+    rejected(Code::StackOutOfBounds, &learn(0));
+}

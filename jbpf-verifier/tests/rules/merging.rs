@@ -1,0 +1,300 @@
+//! Loops whose iterations are merged: what goes on must cover every path that came together.
+//!
+//! Each program runs through a loop with eight ways; on some of them `way` leaves something else behind
+//! than `before` did. What may fail afterwards is looked at for one count only, which neither the
+//! shortest nor the longest path has: states that are explored one by one do not meet it first.
+
+use super::{accepted, rejected, verify};
+use jbpf_verifier::report::Code;
+
+/// r9 is the context, r6 counts; r0 to r5 are free, and kept through the loop but for r2 and r5.
+fn program(before: &str, way: &str, after: &str) -> String {
+    format!(
+        "
+            .map m array key 4 value 16 entries 4
+            .map in control_input value 8 entries 4
+            mov r9, r1
+            {before}
+            mov r6, 0
+            mov r7, 0
+            mov r2, 0
+        again:
+            ldxw r5, [r9+24]
+            jset r5, 1, first
+            add r6, 1
+        first:
+            jset r5, 2, second
+            add r7, 1
+        second:
+            jset r5, 4, third
+            {way}
+        third:
+            .repeat 8 add r2, 0
+            add r2, 1
+            jlt r2, 20, again
+            jne r6, 10, out
+            {after}
+        out:
+            mov r0, 0
+            exit
+        "
+    )
+}
+
+#[track_caller]
+fn merged(before: &str, way: &str, after: &str) {
+    let summary = accepted(&program(before, way, after)).summary().clone();
+    assert!(summary.merged > 0, "{summary:?}");
+    assert!(summary.processed < 30_000, "{summary:?}");
+}
+
+/// Two ways to leave either of two things behind are rejected alike, whichever path comes first.
+#[track_caller]
+fn rejected_both_ways(code: Code, one: &str, other: &str, after: &str) {
+    rejected(code, &program(one, other, after));
+    rejected(code, &program(other, one, after));
+}
+
+#[test]
+fn every_path_goes_on() {
+    merged("", "", "");
+    rejected(Code::NotAPointer, &program("", "", "ldxdw r0, [r6]"));
+    rejected(
+        Code::NotAPointer,
+        &program("", "add r6, 1", "ldxdw r0, [r6]"),
+    );
+}
+
+#[test]
+fn numbers_are_those_of_all_paths() {
+    let index = "
+        mov r3, r10
+        add r3, -8
+        add r3, r4
+        stxb [r3], r0
+    ";
+    merged("mov r0, 0\nmov r4, 3", "mov r4, 7", index);
+    let (small, large) = ("mov r0, 0\nmov r4, 3", "mov r0, 0\nmov r4, 8");
+    rejected_both_ways(Code::StackOutOfBounds, small, large, index);
+    // The low half is as much a part of it as the whole.
+    let (low, high) = ("mov r4, -1", "mov32 r4, 8");
+    let narrow = format!("mov r0, 0\nmov32 r4, r4\njgt32 r4, 9, out\n{index}");
+    rejected_both_ways(Code::StackOutOfBounds, low, high, &narrow);
+    rejected_both_ways(
+        Code::StackOutOfBounds,
+        "lddw r4, 0x100000007",
+        "mov r4, 8",
+        &narrow,
+    );
+}
+
+#[test]
+fn copies_are_copies_on_all_paths_or_none() {
+    let bound_by_copy = "
+        jgt r3, 7, out
+        mov r0, r10
+        add r0, -8
+        add r0, r4
+        stb [r0], 1
+    ";
+    let copy = "mov r4, r3";
+    merged(
+        &format!("ldxw r3, [r9+24]\n{copy}"),
+        "mov r4, 7",
+        bound_by_copy,
+    );
+    rejected(
+        Code::StackOutOfBounds,
+        &program(
+            &format!("ldxw r3, [r9+24]\n{copy}"),
+            "mov r4, 9",
+            bound_by_copy,
+        ),
+    );
+    rejected(
+        Code::StackOutOfBounds,
+        &program("ldxw r3, [r9+24]\nmov r4, 9", copy, bound_by_copy),
+    );
+}
+
+#[test]
+fn pointers_are_where_any_path_left_them() {
+    let at = |offset: i32| format!("mov r4, r10\nadd r4, {offset}");
+    let store = "stdw [r4], 1";
+    merged(&at(-32), &at(-16), store);
+    rejected_both_ways(Code::StackOutOfBounds, &at(-32), &at(-4), store);
+    rejected_both_ways(Code::StackDepth, &at(-8), &at(-520), store);
+    // A pointer on one path and a number on another is neither.
+    for other in ["mov r4, 8", "mov r4, r9"] {
+        for (before, way) in [(at(-8).as_str(), other), (other, at(-8).as_str())] {
+            assert!(
+                verify(&program(before, way, store)).is_err(),
+                "{before}, {way}"
+            );
+        }
+    }
+}
+
+#[test]
+fn bytes_are_written_when_every_path_wrote_them() {
+    let load = "ldxdw r0, [r10-16]";
+    merged("stdw [r10-16], 1", "stdw [r10-16], 300", load);
+    merged("stdw [r10-16], 1", "stb [r10-13], 3", load);
+    rejected(
+        Code::UninitialisedStack,
+        &program("", "stdw [r10-16], 1", load),
+    );
+    rejected(
+        Code::UninitialisedStack,
+        &program("stw [r10-16], 1", "stdw [r10-16], 1", load),
+    );
+}
+
+#[test]
+fn what_one_path_left_of_a_pointer_is_no_number() {
+    let received = "
+        lddw r1, map in
+        mov r2, r10
+        add r2, -16
+        mov r3, 8
+        call control_input_receive
+        ldxdw r0, [r10-16]
+        mov r6, r0
+        mov r0, r6
+        exit
+    ";
+    merged("", "stdw [r10-16], 1", received);
+    // The record may not come, and the pointer stay.
+    for (before, way) in [
+        ("", "stxdw [r10-16], r9"),
+        ("stxdw [r10-16], r9", "stdw [r10-16], 1"),
+        ("stdw [r10-16], 1", "stxdw [r10-16], r9"),
+    ] {
+        assert!(
+            verify(&program(before, way, received)).is_err(),
+            "{before}, {way}"
+        );
+    }
+}
+
+/// Leaves a value, or null, at fp-24, and another one at fp-32.
+const LOOKUPS: &str = "
+    stw [r10-4], 0
+    lddw r1, map m
+    mov r2, r10
+    add r2, -4
+    call map_lookup_elem
+    stxdw [r10-24], r0
+    lddw r1, map m
+    mov r2, r10
+    add r2, -4
+    call map_lookup_elem
+    stxdw [r10-32], r0
+";
+
+#[test]
+fn what_may_be_null_on_one_path_may_be_null() {
+    let take = |slot: i32| format!("ldxdw r4, [r10{slot}]\nstxdw [r10-16], r4");
+    let checked = format!("{LOOKUPS}\nldxdw r4, [r10-24]\njeq r4, 0, out");
+    let one = format!("{checked}\n{}", take(-24));
+    let other = format!("{checked}\n{}", take(-32));
+    let load = "ldxdw r4, [r10-16]\nldxb r0, [r4]";
+    merged(
+        &one,
+        &take(-32),
+        &format!("ldxdw r4, [r10-16]\njeq r4, 0, out\nldxb r0, [r4]"),
+    );
+    rejected(Code::NullDereference, &program(&one, &take(-32), load));
+    rejected(Code::NullDereference, &program(&other, &take(-24), load));
+}
+
+#[test]
+fn a_check_of_what_was_merged_is_none_of_either_object() {
+    let take = |slot: i32| format!("ldxdw r4, [r10{slot}]\nstxdw [r10-16], r4");
+    for (first, second) in [(-24, -32), (-32, -24)] {
+        let before = format!("{LOOKUPS}\n{}", take(first));
+        for unchecked in [-24, -32] {
+            let after = format!(
+                "ldxdw r4, [r10-16]\njeq r4, 0, out\nldxdw r3, [r10{unchecked}]\nldxb r0, [r3]"
+            );
+            rejected(
+                Code::NullDereference,
+                &program(&before, &take(second), &after),
+            );
+        }
+    }
+}
+
+#[test]
+fn of_the_region_is_known_what_every_path_compared() {
+    let compare = |size: u32| format!("mov r0, r3\nadd r0, {size}\njgt r0, r4, out");
+    let region = "ldxdw r3, [r9]\nldxdw r4, [r9+8]";
+    let load = "ldxdw r0, [r3]";
+    merged(&format!("{region}\n{}", compare(8)), &compare(16), load);
+    rejected(Code::RegionOutOfBounds, &program(region, &compare(8), load));
+    rejected(
+        Code::RegionOutOfBounds,
+        &program(
+            &format!("{region}\n{}", compare(8)),
+            &compare(16),
+            "ldxdw r0, [r3+8]",
+        ),
+    );
+    // Behind a variable as well.
+    let variable = format!("{region}\nldxw r1, [r9+24]\nand r1, 0xff\nadd r3, r1");
+    rejected(
+        Code::RegionOutOfBounds,
+        &program(&variable, &compare(8), load),
+    );
+    let compared = format!("{variable}\n{}", compare(8));
+    merged(&compared, &compare(16), load);
+    rejected(
+        Code::RegionOutOfBounds,
+        &program(&compared, &compare(16), "ldxdw r0, [r3+8]"),
+    );
+}
+
+/// What a check behind the loop rests on is compared when another path comes to the loop.
+#[test]
+fn a_proof_through_merged_iterations_rests_on_what_they_were_made_of() {
+    let with = |one: u32, other: u32, kept: &str| {
+        program(
+            &format!(
+                "
+                    ldxw r8, [r9+16]
+                    mov r4, {one}
+                    jgt r8, 99, entered
+                    mov r4, {other}
+                entered:
+                    stxdw [r10-16], r4
+                    ja on
+                on:
+                "
+            ),
+            kept,
+            "
+                ldxdw r4, [r10-16]
+                mov r3, r10
+                add r3, -8
+                add r3, r4
+                stb [r3], 1
+            ",
+        )
+    };
+    for kept in ["", "mov r4, r2", "ldxdw r4, [r10-16]\nstxdw [r10-16], r4"] {
+        accepted(&with(3, 7, kept));
+        rejected(Code::StackOutOfBounds, &with(3, 8, kept));
+        rejected(Code::StackOutOfBounds, &with(8, 3, kept));
+    }
+}
+
+#[test]
+fn the_longest_of_merged_paths_counts() {
+    let longest = |way: &str| {
+        let verified = accepted(&program("", way, ""));
+        verified.summary().worst_case_instructions
+    };
+    assert_eq!(longest("mov r0, 0\nmov r0, 1"), 4 + 20 * 18 + 3);
+    // One iteration may be longer than all others.
+    assert_eq!(longest("mov r0, 0"), 4 + 20 * 17 + 3);
+}
