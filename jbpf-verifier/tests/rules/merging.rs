@@ -202,7 +202,7 @@ fn what_may_be_null_on_one_path_may_be_null() {
     merged(
         &one,
         &take(-32),
-        &format!("ldxdw r4, [r10-16]\njeq r4, 0, out\nldxb r0, [r4]"),
+        "ldxdw r4, [r10-16]\njeq r4, 0, out\nldxb r0, [r4]",
     );
     rejected(Code::NullDereference, &program(&one, &take(-32), load));
     rejected(Code::NullDereference, &program(&other, &take(-24), load));
