@@ -1,6 +1,7 @@
 //! The application that a command is for: how it is named, found and asked.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use jbpf_channel::StreamId;
@@ -9,7 +10,7 @@ use jbpf_core::server::protocol::{Hello, StreamReport};
 use jbpf_core::stream::Direction;
 use serde::Serialize;
 
-use crate::output::{Failure, Output, Status, nearest};
+use crate::output::{self, Failure, Output, Status, nearest};
 
 /// Which application.
 #[derive(Args)]
@@ -41,19 +42,36 @@ pub(crate) struct Running {
     operator: Operator,
 }
 
-/// This user's applications that answer. Sockets without one are left behind by a crash.
+/// How long one application may keep commands waiting that look for all.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// This user's applications that answer. Sockets without one are left behind by a crash; an application that is stopped, or
+/// hangs, is warned of.
 pub(crate) fn running() -> Result<Vec<Running>, Failure> {
     let found = applications().map_err(Failure::Applications)?;
     let running = found.into_iter().filter_map(|application| {
-        let mut operator = Operator::connect(&application.socket).ok()?;
-        let hello = operator.hello().ok()?;
-        Some(Running {
-            hello,
-            socket: application.socket,
-            operator,
-        })
+        let operator = Operator::connect(&application.socket).ok()?;
+        match greet(operator) {
+            Ok((hello, operator)) => Some(Running {
+                hello,
+                socket: application.socket,
+                operator,
+            }),
+            Err(error) => {
+                output::warn(&format!("`{}`: {error}", application.name));
+                None
+            }
+        }
     });
     Ok(running.collect())
+}
+
+/// Who it is, if it says so before long.
+fn greet(mut operator: Operator) -> Result<(Hello, Operator), OperatorError> {
+    operator.set_patience(PATIENCE)?;
+    let hello = operator.hello()?;
+    operator.set_patience(Operator::PATIENCE)?;
+    Ok((hello, operator))
 }
 
 impl Target {

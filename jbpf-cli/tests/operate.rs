@@ -80,6 +80,17 @@ fn nothing_runs(terminal: &Terminal<'_>) {
 
 fn the_application_is_found(terminal: &Terminal<'_>) {
     let pid = std::process::id();
+    // Beside one that hangs: it lets connect, and never answers.
+    let hanging = std::os::unix::net::UnixListener::bind(terminal.0.join("jbpf/hanging.sock"));
+    let ps = terminal.run("ps");
+    let said = String::from_utf8(ps.stderr).unwrap();
+    assert!(
+        said.starts_with("warning: `hanging`: the application did not answer"),
+        "{said}"
+    );
+    assert_eq!(String::from_utf8(ps.stdout).unwrap().lines().count(), 2);
+    // What it leaves behind bothers nobody.
+    drop(hanging.unwrap());
     let ps = terminal.prints("ps");
     assert!(
         ps.lines()

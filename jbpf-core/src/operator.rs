@@ -26,9 +26,6 @@ use crate::server::protocol::{
     StreamReport, UnreadableObject, VERSION, to_line,
 };
 
-/// How long an application may take for an answer; loads wait for each other.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Why an application did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -155,27 +152,36 @@ macro_rules! questions {
 }
 
 impl Operator {
+    /// How long an application may take for an answer, unless told otherwise; loads wait for each other.
+    pub const PATIENCE: Duration = Duration::from_secs(60);
+
     /// Connects to the socket at `path`.
     ///
     /// # Errors
     /// Nobody listens there, or not for this user.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, OperatorError> {
         let path = path.as_ref();
-        let connect = || {
-            let stream = UnixStream::connect(path)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
-            Ok(stream)
-        };
-        let stream = connect().map_err(|source| OperatorError::Connect {
+        let stream = UnixStream::connect(path).map_err(|source| OperatorError::Connect {
             path: path.to_owned(),
             source,
         })?;
-        Ok(Self {
+        let operator = Self {
             stream,
             bytes: Vec::new(),
             last_id: 0,
-        })
+        };
+        operator.set_patience(Self::PATIENCE)?;
+        Ok(operator)
+    }
+
+    /// Lets the application take so long for an answer; at first, [`PATIENCE`](Self::PATIENCE).
+    ///
+    /// # Errors
+    /// `patience` is zero.
+    pub fn set_patience(&self, patience: Duration) -> Result<(), OperatorError> {
+        self.stream.set_read_timeout(Some(patience))?;
+        self.stream.set_write_timeout(Some(patience))?;
+        Ok(())
     }
 
     questions! {
