@@ -15,7 +15,9 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    missing_docs
+    dead_code,
+    missing_docs,
+    reason = "the modules are those of a test, which uses all of them"
 )]
 
 #[path = "../../jbpf-core/tests/soundness/choices.rs"]
