@@ -1,5 +1,6 @@
 //! States behind which everything is proven, and whether another state is covered by one.
 
+use crate::archive::MixMap;
 use crate::insn::Reg;
 use crate::path::{Need, Needs, Open, Path};
 use crate::state::{Remainder, State};
@@ -322,13 +323,20 @@ impl Image {
 
 /// Which ids of a state stand for those of a proof.
 #[derive(Debug, Default)]
-pub(crate) struct Images(Vec<(Id, Image)>);
+pub(crate) struct Images {
+    /// Most proofs have few, and need no more than this.
+    first: Vec<(Id, Image)>,
+    others: MixMap<Id, Image>,
+}
+
+/// How many ids are looked through one by one.
+const FEW: usize = 32;
 
 impl Images {
     fn get(&self, id: Id) -> Option<Image> {
-        self.0
-            .iter()
-            .find_map(|(old, image)| (*old == id).then_some(*image))
+        let mut first = self.first.iter();
+        let found = first.find_map(|(old, image)| (*old == id).then_some(*image));
+        found.or_else(|| self.others.get(&id).copied())
     }
 
     /// Whether `image` can stand for `id`: one thing must not have two images.
@@ -336,7 +344,11 @@ impl Images {
         match self.get(id) {
             Some(known) => known == image && known != Image::Alone,
             None => {
-                self.0.push((id, image));
+                if self.first.len() < FEW {
+                    self.first.push((id, image));
+                } else {
+                    self.others.insert(id, image);
+                }
                 true
             }
         }

@@ -148,6 +148,31 @@ fn nested_loops_beyond_the_budget_are_too_complex() {
 }
 
 #[test]
+fn a_loop_whose_states_look_alike_is_too_complex() {
+    // Only the largest signed value of r6 changes, which no fingerprint shows.
+    let program = assemble(
+        "
+            mov r9, r1
+            mov r0, 0
+            ldxdw r6, [r9+16]
+            jsgt r6, 100, out
+        again:
+            ldxdw r8, [r9+16]
+            mov r7, r6
+            add r7, 1
+            jsgt r8, r7, out
+            mov r6, r8
+            .repeat 5 mov r8, 0
+            ja again
+        out:
+            exit
+        ",
+    );
+    let code = verify(program.program.insns).unwrap_err().code;
+    assert_eq!(code, Code::TooComplex);
+}
+
+#[test]
 fn a_small_budget_is_kept() {
     let example = assemble("mov r0, 0\nagain:\nadd r0, 1\njlt r0, 100, again\nexit");
     let (program, context) = (Arc::new(example.program), Arc::new(example.context));

@@ -9,7 +9,7 @@ use crate::archive::{fingerprint, key};
 use crate::fault::Fault;
 use crate::insn::Reg;
 use crate::join::{Bounds, join};
-use crate::path::{Label, Needs};
+use crate::path::{Label, Needs, Open};
 use crate::proven::{Images, requirements};
 use crate::report::Code;
 use crate::state::{Frame, Iteration, State};
@@ -22,6 +22,10 @@ const JOIN_ELSEWHERE: usize = 8;
 const JOINED: usize = 4;
 /// Failed joins at one instruction after which it is left alone.
 const JOIN_FAILURES: u32 = 2;
+
+/// How many checkpoints of one fingerprint a state is compared with. One that differs from all of these, and
+/// is no other than one before them, is found out by the budget.
+const COMPARED: usize = 32;
 
 /// What to do with a state that arrived somewhere.
 pub(super) enum Arrival {
@@ -170,13 +174,13 @@ impl Explorer<'_> {
         if !self.fingerprints.contains_key(&fingerprint) {
             return Ok(());
         }
-        let repeated = self.path.open().iter().rev().any(|open| {
-            open.fingerprint == fingerprint && open.state.at == state.at && {
-                let mut images = Images::default();
-                requirements(&open.state, Needs::EVERYTHING)
-                    .iter()
-                    .all(|requirement| requirement.is_met(state, &mut images))
-            }
+        let alike = |open: &&Open| open.fingerprint == fingerprint && open.state.at == state.at;
+        let alike = self.path.open().iter().rev().filter(alike);
+        let repeated = alike.take(COMPARED).any(|open| {
+            let mut images = Images::default();
+            requirements(&open.state, Needs::EVERYTHING)
+                .iter()
+                .all(|requirement| requirement.is_met(state, &mut images))
         });
         if !repeated {
             return Ok(());
