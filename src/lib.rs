@@ -41,6 +41,7 @@ pub use jbpf_core::map::MapView;
 pub use jbpf_core::request::{LoadRequest, RequestError};
 pub use jbpf_core::runtime::{
     Codeletset, MeasureError, Measuring, OutputError, OutputRecord, Runtime, RuntimeBuilder,
+    Scheduling, ThreadError,
 };
 pub use jbpf_core::{
     builtin_hooks, codeletset, engine, error, map, object, operator, request, runtime, server,

@@ -29,6 +29,9 @@ pub enum BuildError {
         "the runtime's name `{0}` must have 1 to 64 letters, digits, `-`, `_` or `.`, and not start with `.`"
     )]
     Name(String),
+    /// The system does not grant what the runtime's threads should be.
+    #[error(transparent)]
+    Threads(#[from] crate::runtime::ThreadError),
     /// A built-in hook cannot be called this often, or this seldom.
     #[error("the period of a built-in hook must be from 1 ms to an hour, not {0:?}")]
     Period(std::time::Duration),

@@ -11,6 +11,7 @@ mod builtin_hooks;
 mod crowd;
 mod inside;
 mod measured;
+mod resources;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -10,11 +10,12 @@ use jbpf_verifier::types::HelperTable;
 
 use super::Runtime;
 use super::maintenance::Periods;
+use super::threads::{Scheduling, Threads};
 use crate::builtins;
 use crate::codeletset::World;
 use crate::engine::Engine;
 use crate::error::BuildError;
-use crate::map::{ApplicationKind, MapOptions};
+use crate::map::{ApplicationKind, MapOptions, MemoryBudget};
 use crate::server::{self, ServerOptions};
 
 /// Longest name of a runtime, in bytes.
@@ -36,6 +37,7 @@ pub struct RuntimeBuilder {
     allow_uids: Vec<u32>,
     codelet_store: Option<PathBuf>,
     periods: Periods,
+    threads: Threads,
 }
 
 impl Default for RuntimeBuilder {
@@ -49,6 +51,7 @@ impl Default for RuntimeBuilder {
             allow_uids: Vec::new(),
             codelet_store: None,
             periods: Periods::default(),
+            threads: Threads::default(),
         }
     }
 }
@@ -135,6 +138,44 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Names the runtime's own threads `<prefix>-output`, `-server`, `-load`, `-timer` and `-retire`, instead of
+    /// `jbpf-output` and so on. At most 8 letters, digits, `-`, `_` and `.`.
+    pub fn thread_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.threads.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Keeps the runtime's own threads to these processors, by number. Building fails where the system refuses.
+    pub fn thread_affinity(mut self, processors: impl IntoIterator<Item = usize>) -> Self {
+        self.threads.processors = Some(processors.into_iter().collect());
+        self
+    }
+
+    /// How the runtime's own threads are scheduled. Building fails where the system refuses.
+    pub fn thread_scheduling(mut self, scheduling: Scheduling) -> Self {
+        self.threads.scheduling = Some(scheduling);
+        self
+    }
+
+    /// Puts maps that are large enough on huge pages. A load fails where the system has none.
+    pub fn huge_pages(mut self) -> Self {
+        self.map_options.huge_pages = true;
+        self
+    }
+
+    /// Locks maps and channels in memory, so that no codelet waits for a page. A load fails where the system
+    /// allows no more (`RLIMIT_MEMLOCK`).
+    pub fn lock_memory(mut self) -> Self {
+        self.map_options.lock_memory = true;
+        self
+    }
+
+    /// Limits what all maps and channels take together, in bytes. A load that would need more fails.
+    pub fn memory_budget(mut self, bytes: usize) -> Self {
+        self.map_options.budget = Some(MemoryBudget::new(bytes));
+        self
+    }
+
     /// Starts the runtime. It starts no thread that it does not need.
     ///
     /// # Errors
@@ -142,6 +183,7 @@ impl RuntimeBuilder {
     /// number, or the engine does not work here.
     pub fn build(self) -> Result<Runtime, BuildError> {
         check_name(&self.name)?;
+        self.threads.check()?;
         for period in [self.periods.report, self.periods.call] {
             if !PERIODS.contains(&period) {
                 return Err(BuildError::Period(period));
@@ -168,7 +210,14 @@ impl RuntimeBuilder {
             map_options,
             socket: socket.to_string_lossy().into_owned(),
         };
-        let mut runtime = Runtime::start(self.name, self.engine, world, self.periods, bell)?;
+        let mut runtime = Runtime::start(
+            self.name,
+            self.engine,
+            world,
+            self.periods,
+            self.threads,
+            bell,
+        )?;
         if let Some(bell) = server_bell {
             let options = ServerOptions {
                 path: socket,

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use zerocopy::FromZeros as _;
 
 use super::measuring::{Board, MeasuredHook};
+use super::threads::Threads;
 use crate::builtin_hooks::{
     CALL_PERIOD, MAX_REPORTED, NAME_LEN, PerfData, REPORT_PERIOD, StatsReport, periodic_call,
     report_hook, report_stats,
@@ -47,6 +48,7 @@ pub(super) struct Needed {
 #[derive(Debug)]
 pub(super) struct Maintenance {
     periods: Periods,
+    threads: Threads,
     board: Arc<Board>,
     running: Mutex<Option<Running>>,
 }
@@ -71,9 +73,10 @@ struct Signals {
 type Counted = Vec<(Arc<HookStats>, Totals)>;
 
 impl Maintenance {
-    pub(super) fn new(periods: Periods, board: Arc<Board>) -> Self {
+    pub(super) fn new(periods: Periods, board: Arc<Board>, threads: Threads) -> Self {
         Self {
             periods,
+            threads,
             board,
             running: Mutex::new(None),
         }
@@ -114,9 +117,7 @@ impl Maintenance {
             calls: Timetable::new(self.periods.call),
             reporter: Reporter::new(Arc::clone(&self.board)),
         };
-        let thread = std::thread::Builder::new()
-            .name("jbpf-timer".into())
-            .spawn(|| service.run())?;
+        let thread = self.threads.spawn("timer", || service.run())?;
         Ok(Running { signals, thread })
     }
 

@@ -81,7 +81,7 @@ impl Drop for Measuring {
         }
         let wanted = self.wanted.clone();
         let spawned = std::thread::Builder::new()
-            .name(RETIRE_THREAD.into())
+            .name(shared.threads.name(RETIRE_THREAD))
             .spawn(move || shared.stop_measuring(&wanted));
         if let Err(error) = spawned {
             tracing::warn!(target: "jbpf", %error, "hooks stay measured: the system has no thread to end it");

@@ -2,7 +2,7 @@
 //!
 //! `attachment` knows which codelets run at which hook, `publish` hands code to hooks and frees it,
 //! `measuring` knows who wants which hooks measured, `output` serves callbacks, `maintenance` calls the
-//! built-in hooks, `fork` keeps children from running codelets. Loads and unloads take turns; reading what is loaded never waits for one.
+//! built-in hooks, `threads` starts all of these, `fork` keeps children from running codelets. Loads and unloads take turns; reading what is loaded never waits for one.
 
 mod attachment;
 mod builder;
@@ -11,6 +11,7 @@ mod maintenance;
 mod measuring;
 mod output;
 mod publish;
+mod threads;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,6 +46,8 @@ pub use builder::RuntimeBuilder;
 pub use measuring::{MeasureError, Measuring};
 pub(crate) use measuring::{MeasuredHook, Wanted};
 pub use output::{OutputError, OutputRecord};
+pub(crate) use threads::Threads;
+pub use threads::{Scheduling, ThreadError};
 
 /// Most codeletsets loaded at a time.
 pub const MAX_CODELETSETS: usize = 1024;
@@ -52,7 +55,7 @@ pub const MAX_CODELETSETS: usize = 1024;
 pub const MAX_CODELETS: usize = 4096;
 
 /// The thread that frees what a thread inside a codelet cannot wait for.
-const RETIRE_THREAD: &str = "jbpf-retire";
+const RETIRE_THREAD: &str = "retire";
 
 /// Process id of the owner of the one runtime; 0: there is none.
 static OWNER: AtomicU32 = AtomicU32::new(0);
@@ -78,6 +81,7 @@ pub(crate) struct Shared {
     name: String,
     engine: Engine,
     world: World,
+    threads: Threads,
     owner: u32,
     /// Held while something is loaded or unloaded.
     attachments: Mutex<Attachments>,
@@ -99,6 +103,7 @@ impl Runtime {
         engine: Engine,
         world: World,
         periods: Periods,
+        threads: Threads,
         bell: Arc<Doorbell>,
     ) -> Result<Self, BuildError> {
         if reclaim::is_of_another_process() {
@@ -124,9 +129,10 @@ impl Runtime {
             owner,
             attachments: Mutex::new(attachments),
             sets: RwLock::default(),
-            maintenance: Maintenance::new(periods, Arc::clone(&board)),
+            maintenance: Maintenance::new(periods, Arc::clone(&board), threads.clone()),
             board,
-            output: output::Output::new(bell),
+            output: output::Output::new(bell, threads.clone()),
+            threads,
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -136,7 +142,7 @@ impl Runtime {
 
     /// Lets operators in.
     fn serve(&mut self, options: &ServerOptions, bell: Arc<Doorbell>) -> Result<(), ServeError> {
-        let server = Server::start(options, bell, Arc::downgrade(&self.shared))?;
+        let server = Server::start(options, bell, &self.shared)?;
         self.server = Some(server);
         Ok(())
     }
@@ -359,6 +365,11 @@ impl Shared {
     /// The hooks that are measured.
     pub(crate) fn board(&self) -> &Board {
         &self.board
+    }
+
+    /// How threads are started.
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// The helpers that codelets may call.
@@ -640,7 +651,7 @@ impl Shared {
         };
         let shared = Arc::clone(self);
         let spawned = std::thread::Builder::new()
-            .name(RETIRE_THREAD.into())
+            .name(self.threads.name(RETIRE_THREAD))
             .spawn(move || {
                 drop(retired);
                 shared.finish();

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use jbpf_channel::{Doorbell, OutputRing, RawReceiver, StreamId};
 
-use super::Shared;
+use super::{Shared, Threads};
 use crate::stream::Direction;
 
 /// One record of an output channel, as the callback of
@@ -45,6 +45,7 @@ pub enum OutputError {
 #[derive(Debug)]
 pub(super) struct Output {
     signals: Arc<Signals>,
+    threads: Threads,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -61,7 +62,7 @@ struct Signals {
 
 impl Output {
     /// `bell` is what the rings of the runtime ring.
-    pub(super) fn new(bell: Arc<Doorbell>) -> Self {
+    pub(super) fn new(bell: Arc<Doorbell>, threads: Threads) -> Self {
         let signals = Signals {
             bell,
             stop: AtomicBool::new(false),
@@ -70,6 +71,7 @@ impl Output {
         };
         Self {
             signals: Arc::new(signals),
+            threads,
             thread: Mutex::new(None),
         }
     }
@@ -90,11 +92,7 @@ impl Output {
             record: Vec::new(),
             callback,
         };
-        *thread = Some(
-            std::thread::Builder::new()
-                .name("jbpf-output".into())
-                .spawn(|| service.run())?,
-        );
+        *thread = Some(self.threads.spawn("output", || service.run())?);
         Ok(())
     }
 

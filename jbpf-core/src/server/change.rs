@@ -145,24 +145,23 @@ impl Changes {
             return None;
         }
         let (asker, change) = self.next()?;
+        let threads = shared.threads().clone();
         let shared = Arc::clone(shared);
         let store = self.store.clone();
         let (outcome, bell) = (Arc::clone(&self.outcome), Arc::clone(&self.bell));
         let ended = Arc::clone(&self.ended);
-        let thread = std::thread::Builder::new()
-            .name("jbpf-load".into())
-            .spawn(move || {
-                let applied = catch_unwind(AssertUnwindSafe(|| {
-                    change.apply(&shared, store.as_deref(), &ended)
-                }));
-                let applied = applied.unwrap_or_else(|_| {
-                    let defect = LoadError::Internal("a load panicked");
-                    Reply::Error(ErrorReport::from(&defect)).into()
-                });
-                drop(shared);
-                *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(applied);
-                bell.ring();
+        let thread = threads.spawn("load", move || {
+            let applied = catch_unwind(AssertUnwindSafe(|| {
+                change.apply(&shared, store.as_deref(), &ended)
+            }));
+            let applied = applied.unwrap_or_else(|_| {
+                let defect = LoadError::Internal("a load panicked");
+                Reply::Error(ErrorReport::from(&defect)).into()
             });
+            drop(shared);
+            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(applied);
+            bell.ring();
+        });
         match thread {
             Ok(thread) => {
                 self.running = Some((asker, thread));

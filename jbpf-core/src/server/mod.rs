@@ -19,8 +19,8 @@ mod serve;
 mod store;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use jbpf_channel::Doorbell;
@@ -82,7 +82,7 @@ impl Server {
     pub(crate) fn start(
         options: &ServerOptions,
         bell: Arc<Doorbell>,
-        shared: Weak<Shared>,
+        shared: &Arc<Shared>,
     ) -> Result<Self, ServeError> {
         let store = options.store.as_deref().map(Store::open).transpose()?;
         let endpoint = Endpoint::new(&options.path, !options.allow_uids.is_empty())?;
@@ -92,10 +92,16 @@ impl Server {
             stop: AtomicBool::new(false),
         });
         let admission = Admission::new(options.allow_uids.clone());
-        let service = Service::new(endpoint, Arc::clone(&signals), shared, admission, changes);
-        let thread = std::thread::Builder::new()
-            .name("jbpf-server".into())
-            .spawn(|| service.run())
+        let service = Service::new(
+            endpoint,
+            Arc::clone(&signals),
+            Arc::downgrade(shared),
+            admission,
+            changes,
+        );
+        let thread = shared
+            .threads()
+            .spawn("server", || service.run())
             .map_err(ServeError::Thread)?;
         Ok(Self {
             path: options.path.clone(),

@@ -1,0 +1,184 @@
+//! The runtime's own threads: what they are called, where they run, and before whom.
+#![expect(unsafe_code, reason = "tells the system how a thread is scheduled")]
+
+use std::io;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+/// Longest prefix of the names, in bytes: the system keeps 15 of a name, and `-output` takes seven.
+const MAX_PREFIX_LEN: usize = 8;
+
+/// How the system schedules the runtime's own threads, see `sched(7)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scheduling {
+    /// As others, with a niceness from -20 (before others) to 19. A negative one needs a privilege.
+    Nice(i8),
+    /// When nobody else wants the processor (`SCHED_IDLE`).
+    Idle,
+    /// In real time, until it waits (`SCHED_FIFO`), with a priority from 1 to 99. Needs a privilege.
+    Fifo(u8),
+    /// In real time, in turn with others of its priority (`SCHED_RR`), from 1 to 99. Needs a privilege.
+    RoundRobin(u8),
+}
+
+/// Why the runtime cannot have the threads that its builder asks for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ThreadError {
+    /// The prefix is empty, too long, or no name.
+    #[error(
+        "the prefix `{0}` of the threads' names must have 1 to {MAX_PREFIX_LEN} letters, digits, `-`, `_` or `.`"
+    )]
+    Prefix(String),
+    /// The system refuses the processors.
+    #[error(
+        "the runtime's threads cannot be kept to the processors {processors:?}: {source}; name processors that exist and that this process may use"
+    )]
+    Affinity {
+        /// The processors asked for.
+        processors: Vec<usize>,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refuses the scheduling.
+    #[error(
+        "the runtime's threads cannot be scheduled as {scheduling:?}: {source}; what goes before others needs CAP_SYS_NICE, or a limit (RLIMIT_RTPRIO, RLIMIT_NICE) that allows it"
+    )]
+    Scheduling {
+        /// What was asked for.
+        scheduling: Scheduling,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no thread.
+    #[error("cannot start a thread: {0}")]
+    Start(#[from] io::Error),
+}
+
+/// How all threads of a runtime are started.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Threads {
+    pub(super) prefix: Option<String>,
+    pub(super) processors: Option<Vec<usize>>,
+    pub(super) scheduling: Option<Scheduling>,
+}
+
+impl Threads {
+    /// Whether the system grants what is asked for. Tries it on a thread, if anything is.
+    pub(super) fn check(&self) -> Result<(), ThreadError> {
+        if let Some(prefix) = &self.prefix {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            if !(1..=MAX_PREFIX_LEN).contains(&prefix.len()) || !prefix.chars().all(allowed) {
+                return Err(ThreadError::Prefix(prefix.clone()));
+            }
+        }
+        if self.is_plain() {
+            return Ok(());
+        }
+        self.start("try", || {}).map(|thread| {
+            // It does nothing.
+            let _ = thread.join();
+        })
+    }
+
+    fn is_plain(&self) -> bool {
+        self.processors.is_none() && self.scheduling.is_none()
+    }
+
+    /// The name of the thread with this role: `jbpf-output`.
+    pub(super) fn name(&self, role: &str) -> String {
+        format!("{}-{role}", self.prefix.as_deref().unwrap_or("jbpf"))
+    }
+
+    /// Starts a thread.
+    ///
+    /// # Errors
+    /// The system has none, or does not grant any more what was asked for.
+    pub(crate) fn spawn(
+        &self,
+        role: &str,
+        run: impl FnOnce() + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        self.start(role, run).map_err(|error| match error {
+            ThreadError::Start(error) => error,
+            other => io::Error::other(other),
+        })
+    }
+
+    /// The thread begins with itself: nothing runs that is not scheduled as it should be.
+    fn start(
+        &self,
+        role: &str,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Result<JoinHandle<()>, ThreadError> {
+        let builder = std::thread::Builder::new().name(self.name(role));
+        if self.is_plain() {
+            return Ok(builder.spawn(run)?);
+        }
+        let (tell, hear) = sync_channel(1);
+        let own = self.clone();
+        let thread = builder.spawn(move || {
+            let applied = own.apply();
+            let refused = applied.is_err();
+            // Whoever starts it listens.
+            let _ = tell.send(applied);
+            if !refused {
+                run();
+            }
+        })?;
+        match hear.recv() {
+            Ok(applied) => applied.map(|()| thread),
+            // It cannot end before it has told.
+            Err(_) => Err(ThreadError::Start(io::ErrorKind::Other.into())),
+        }
+    }
+
+    /// Of the calling thread.
+    fn apply(&self) -> Result<(), ThreadError> {
+        if let Some(processors) = &self.processors {
+            keep_to(processors).map_err(|source| ThreadError::Affinity {
+                processors: processors.clone(),
+                source,
+            })?;
+        }
+        if let Some(scheduling) = self.scheduling {
+            schedule(scheduling)
+                .map_err(|source| ThreadError::Scheduling { scheduling, source })?;
+        }
+        Ok(())
+    }
+}
+
+fn keep_to(processors: &[usize]) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    for processor in processors {
+        if *processor >= CpuSet::MAX_CPU {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        set.set(*processor);
+    }
+    Ok(sched_setaffinity(None, &set)?)
+}
+
+fn schedule(scheduling: Scheduling) -> io::Result<()> {
+    let (policy, priority) = match scheduling {
+        Scheduling::Nice(niceness) => {
+            // On Linux this is the calling thread's alone.
+            return Ok(rustix::process::setpriority_process(None, niceness.into())?);
+        }
+        Scheduling::Idle => (libc::SCHED_IDLE, 0),
+        Scheduling::Fifo(priority) => (libc::SCHED_FIFO, priority),
+        Scheduling::RoundRobin(priority) => (libc::SCHED_RR, priority),
+    };
+    let parameters = libc::sched_param {
+        sched_priority: priority.into(),
+    };
+    // SAFETY: 0 is the calling thread, and the parameters live as long as the call.
+    match unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}

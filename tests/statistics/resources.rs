@@ -1,0 +1,149 @@
+//! The runtime's own threads and memory: granted, or refused with a reason.
+
+use std::time::Duration;
+
+use jbpf::{LoadError, Runtime, RuntimeBuilder, Scheduling};
+
+use super::{Turn, request, sending, threads, turn, wait_for};
+
+fn refused(configure: impl FnOnce(RuntimeBuilder) -> RuntimeBuilder) -> String {
+    let _turn = turn();
+    let built = configure(Runtime::builder().name("statistics")).build();
+    built.unwrap_err().to_string()
+}
+
+/// A line of the status, and the scheduling policy, of the thread of this name.
+fn state(name: &str, line: &str) -> (String, String) {
+    wait_for("the thread", || {
+        std::fs::read_dir("/proc/self/task")
+            .unwrap()
+            .find_map(|task| {
+                let path = task.ok()?.path();
+                let comm = std::fs::read_to_string(path.join("comm")).ok()?;
+                if comm.trim() != name {
+                    return None;
+                }
+                let status = std::fs::read_to_string(path.join("status")).ok()?;
+                let value = status.lines().find_map(|own| own.strip_prefix(line))?;
+                let stat = std::fs::read_to_string(path.join("stat")).ok()?;
+                // The 41st field; the second one, in brackets, may hold spaces.
+                let (_, fields) = stat.rsplit_once(") ")?;
+                let policy = fields.split(' ').nth(38)?;
+                Some((value.trim().to_owned(), policy.to_owned()))
+            })
+    })
+}
+
+#[test]
+fn threads_are_named_placed_and_scheduled_as_asked() {
+    let processor = first_allowed();
+    let turn = Turn::with(|builder| {
+        let builder = builder.call_period(Duration::from_millis(1));
+        let builder = builder.thread_prefix("radio").thread_affinity([processor]);
+        builder.thread_scheduling(Scheduling::Idle)
+    });
+    turn.runtime.on_output(|_| {}).unwrap();
+    let heart = sending(
+        "heart",
+        "stats_report/heartbeat",
+        "periodic_call",
+        "heartbeats",
+    );
+    turn.runtime.load(&heart).unwrap();
+    for name in ["radio-timer", "radio-output"] {
+        let (allowed, policy) = state(name, "Cpus_allowed_list:");
+        assert_eq!(allowed, processor.to_string(), "{name}");
+        assert_eq!(policy, libc::SCHED_IDLE.to_string(), "{name}");
+    }
+    drop(turn);
+    assert_eq!(threads("radio-"), 0);
+}
+
+/// The first processor that this process may use.
+fn first_allowed() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let list = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
+        .unwrap();
+    let first = list.trim().split([',', '-']).next().unwrap();
+    first.parse().unwrap()
+}
+
+#[test]
+fn what_the_system_refuses_is_said_when_the_runtime_is_built() {
+    for processors in [vec![], vec![1023], vec![1_000_000]] {
+        let asked = processors.clone();
+        let said = refused(|builder| builder.thread_affinity(processors));
+        let start = format!("the runtime's threads cannot be kept to the processors {asked:?}: ");
+        assert!(said.starts_with(&start), "{said}");
+    }
+    // No priority of the real-time policies, whatever the privileges.
+    for scheduling in [Scheduling::Fifo(0), Scheduling::RoundRobin(200)] {
+        let said = refused(|builder| builder.thread_scheduling(scheduling));
+        let start = format!(
+            "the runtime's threads cannot be scheduled as {scheduling:?}: Invalid argument"
+        );
+        assert!(said.starts_with(&start), "{said}");
+    }
+    for prefix in ["", "nine_long", "a/b"] {
+        let said = refused(|builder| builder.thread_prefix(prefix));
+        let start = format!("the prefix `{prefix}` of the threads' names must have");
+        assert!(said.starts_with(&start), "{said}");
+    }
+    // Nothing is left behind.
+    let _turn = Turn::start();
+}
+
+#[test]
+fn a_load_beyond_the_memory_budget_is_refused_and_leaves_it_free() {
+    let turn = Turn::with(|builder| builder.memory_budget(1 << 20));
+    let large = sending("large", "bench/send", "counted", "records");
+    for _ in 0..3 {
+        let error = turn.runtime.load(&large).unwrap_err();
+        assert!(matches!(error, LoadError::Map { .. }), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("of the memory budget of 1048576 bytes are left"),
+            "{error}"
+        );
+    }
+    turn.runtime
+        .load(&request("small", "bench/count_array", "counted"))
+        .unwrap();
+}
+
+#[test]
+fn memory_that_may_not_be_locked_is_refused() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+
+    let turn = Turn::with(RuntimeBuilder::lock_memory);
+    let before = getrlimit(Resource::Memlock);
+    let none = Rlimit {
+        current: Some(0),
+        ..before
+    };
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            // Of this thread alone: who may lock memory anyway has no limit.
+            let mut own = capabilities(None).unwrap();
+            own.effective.remove(CapabilitySet::IPC_LOCK);
+            set_capabilities(None, own).unwrap();
+            setrlimit(Resource::Memlock, none).unwrap();
+            turn.runtime
+                .load(&request("set", "bench/count_array", "counted"))
+        });
+        let error = load.join().unwrap().unwrap_err().to_string();
+        assert!(error.contains("could not be locked in memory"), "{error}");
+        assert!(
+            error.contains("raise RLIMIT_MEMLOCK or build the runtime without lock_memory"),
+            "{error}"
+        );
+    });
+    setrlimit(Resource::Memlock, before).unwrap();
+    turn.runtime
+        .load(&request("set", "bench/count_array", "counted"))
+        .unwrap();
+}
