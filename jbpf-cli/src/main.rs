@@ -1,6 +1,6 @@
 //! The `jbpf` command: operates applications, and helps whoever writes codelets for them.
 //!
-//! Each subcommand is a file of its own with its arguments and one function that runs it. They share nouns:
+//! `commands` has a file for each, with its arguments and one function that runs it. They share nouns:
 //!
 //! * `output`, the terminal, JSON and exit codes; `failure`, the sentences of errors.
 //! * `application` finds and asks the running one. `record` turns records into JSON and back, `entry` is what maps hold,
@@ -11,43 +11,23 @@
 //! * `headers` are what codelets include.
 
 mod application;
-mod build;
-mod completions;
+mod commands;
 mod entry;
-mod explain;
 mod failure;
 mod format;
-mod header;
 mod headers;
-mod hooks;
-mod list;
 mod listing;
-mod load;
-mod man;
-mod maps;
-mod new;
 mod off_target;
 mod output;
 mod printed;
-mod ps;
 mod record;
-mod replace;
-mod run;
-mod schema;
-mod send;
-mod show;
 mod stimulus;
-mod streams;
 mod surroundings;
-mod tail;
-mod top;
-mod unload;
 mod verdict;
-mod verify;
 
 use std::process::ExitCode;
 
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
 use jbpf_verifier::report::render;
 use serde_json::json;
 
@@ -62,36 +42,7 @@ use output::{Failure, Output, Status};
 #[command(name = "jbpf", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    // Applications.
-    Ps(ps::Ps),
-    Hooks(hooks::Hooks),
-    Header(header::Header),
-    // Codelets that run.
-    Load(load::Load),
-    Replace(replace::Replace),
-    Unload(unload::Unload),
-    List(list::List),
-    Show(show::Show),
-    Streams(streams::Streams),
-    Maps(maps::Maps),
-    Tail(tail::Tail),
-    Send(send::Send),
-    Schema(schema::SchemaOf),
-    Top(top::Top),
-    // Codelets that are written.
-    New(new::New),
-    Build(build::Build),
-    Verify(verify::Verify),
-    Run(run::Run),
-    Explain(explain::Explain),
-    // The command itself.
-    Completions(completions::Completions),
-    Man(man::Man),
+    command: commands::Command,
 }
 
 /// What all commands end with.
@@ -116,29 +67,7 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let mut output = Output::stdout();
-    let result = match &cli.command {
-        Command::Ps(command) => command.run(&mut output),
-        Command::Hooks(command) => command.run(&mut output),
-        Command::Header(command) => command.run(&mut output),
-        Command::Load(command) => command.run(&mut output),
-        Command::Replace(command) => command.run(&mut output),
-        Command::Unload(command) => command.run(&mut output),
-        Command::List(command) => command.run(&mut output),
-        Command::Show(command) => command.run(&mut output),
-        Command::Streams(command) => command.run(&mut output),
-        Command::Maps(command) => command.run(&mut output),
-        Command::Tail(command) => command.run(&mut output),
-        Command::Send(command) => command.run(&mut output),
-        Command::Schema(command) => command.run(&mut output),
-        Command::Top(command) => command.run(&mut output),
-        Command::New(command) => command.run(&mut output),
-        Command::Build(command) => command.run(&mut output),
-        Command::Verify(command) => command.run(&mut output),
-        Command::Run(command) => command.run(&mut output),
-        Command::Explain(command) => command.run(&mut output),
-        Command::Completions(command) => command.run(&mut output),
-        Command::Man(command) => command.run(&mut output),
-    };
+    let result = cli.command.run(&mut output);
     finish(result, output, json)
 }
 

@@ -1,19 +1,19 @@
-//! `jbpf load REQUEST`: whether a codeletset may run, and making it.
+//! `jbpf replace REQUEST`: another version of what runs.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use jbpf_core::request::LoadRequest;
 
+use super::show;
 use crate::application::Application;
 use crate::output::{self, Failure, Output, Status};
-use crate::show;
 
-/// Load a codeletset: verify, compile and attach it, whole or not at all.
+/// Replace a loaded codeletset by another version of it, in one step for each hook.
 ///
 /// The request is read here: relative paths start at its folder, and the codelets travel to the application.
 #[derive(Args)]
-pub(crate) struct Load {
+pub(crate) struct Replace {
     /// The load request, in YAML.
     #[arg(value_name = "REQUEST")]
     request: PathBuf,
@@ -22,16 +22,16 @@ pub(crate) struct Load {
     application: Application,
 }
 
-impl Load {
+impl Replace {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
         let request = LoadRequest::from_yaml_file(&self.request)?;
         request
             .warnings()
             .iter()
             .for_each(|warning| output::warn(warning));
-        let set = self.application.connect()?.load(&request);
+        let set = self.application.connect()?.replace(&request);
         self.application.answer(set, output, |set, output| {
-            let verdict = output.good("loaded");
+            let verdict = output.good("replaced");
             output.line(format_args!("{verdict} {}", set.id))?;
             show::codelets(set, output)
         })

@@ -34,28 +34,28 @@ pub(crate) struct New {
 /// The source tree that this command was built from.
 const SOURCE_TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-const MANIFEST: &str = include_str!("../template/Cargo.toml.in");
-const README: &str = include_str!("../template/README.md.in");
+const MANIFEST: &str = include_str!("../../template/Cargo.toml.in");
+const README: &str = include_str!("../../template/README.md.in");
 
 /// The files that are the same in every project.
 const FILES: [(&str, &[u8]); 6] = [
     (".gitignore", b"/target\n"),
-    ("src/main.rs", include_bytes!("../template/main.rs")),
+    ("src/main.rs", include_bytes!("../../template/main.rs")),
     (
         "codelets/slow_requests.c",
-        include_bytes!("../../codelets/new_project/slow_requests.c"),
+        include_bytes!("../../../codelets/new_project/slow_requests.c"),
     ),
     (
         "codelets/slow_requests.o",
-        include_bytes!("../../codelets/new_project/slow_requests.o"),
+        include_bytes!("../../../codelets/new_project/slow_requests.o"),
     ),
     (
         "codelets/hooks.h",
-        include_bytes!("../../codelets/new_project/hooks.h"),
+        include_bytes!("../../../codelets/new_project/hooks.h"),
     ),
     (
         "codelets/load.yaml",
-        include_bytes!("../../codelets/new_project/load.yaml"),
+        include_bytes!("../../../codelets/new_project/load.yaml"),
     ),
 ];
 

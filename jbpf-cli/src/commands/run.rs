@@ -12,6 +12,7 @@ use jbpf_verifier::VerifiedProgram;
 use jbpf_verifier::types::{ContextDef, ContextFieldDef, HelperTable};
 use serde::Serialize;
 
+use super::verify;
 use crate::entry::{Entry, MapTypes};
 use crate::off_target::{Effort, OffTarget};
 use crate::output::{self, Failure, Output, Status};
@@ -20,7 +21,6 @@ use crate::record::{self, Record};
 use crate::stimulus::{Bytes, FIELDS, Stimulus};
 use crate::surroundings::{Against, Place, Surroundings};
 use crate::verdict::{self, Form};
-use crate::verify;
 
 /// Run a codelet on given input, off target: print what it returns, sends out, prints, and leaves in its maps.
 ///

@@ -1,19 +1,19 @@
-//! `jbpf replace REQUEST`: another version of what runs.
+//! `jbpf load REQUEST`: whether a codeletset may run, and making it.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use jbpf_core::request::LoadRequest;
 
+use super::show;
 use crate::application::Application;
 use crate::output::{self, Failure, Output, Status};
-use crate::show;
 
-/// Replace a loaded codeletset by another version of it, in one step for each hook.
+/// Load a codeletset: verify, compile and attach it, whole or not at all.
 ///
 /// The request is read here: relative paths start at its folder, and the codelets travel to the application.
 #[derive(Args)]
-pub(crate) struct Replace {
+pub(crate) struct Load {
     /// The load request, in YAML.
     #[arg(value_name = "REQUEST")]
     request: PathBuf,
@@ -22,16 +22,16 @@ pub(crate) struct Replace {
     application: Application,
 }
 
-impl Replace {
+impl Load {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
         let request = LoadRequest::from_yaml_file(&self.request)?;
         request
             .warnings()
             .iter()
             .for_each(|warning| output::warn(warning));
-        let set = self.application.connect()?.replace(&request);
+        let set = self.application.connect()?.load(&request);
         self.application.answer(set, output, |set, output| {
-            let verdict = output.good("replaced");
+            let verdict = output.good("loaded");
             output.line(format_args!("{verdict} {}", set.id))?;
             show::codelets(set, output)
         })
