@@ -2,15 +2,10 @@
 //!
 //! # What a lookup does
 //!
-//! A key's hash names its *home* bucket and a *tag* of sixteen bits. A bucket holds eight tags, their halves in two
-//! words, and the eight slot numbers that belong to them. A lookup compares all tags at once and looks only
+//! A key's hash names its *home* bucket and a *tag* of eight bits. A bucket holds eight tags in one word
+//! and the eight slot numbers that belong to them. A lookup compares all tags at once and looks only
 //! at keys whose tag fits: one cache line for the bucket, one for the key, which lies before its value.
 //! A bucket that is full goes on in an *overflow* bucket.
-//!
-//! With eight bits, one lookup in a hundred would look at another key's slot as well. Next to that key is its value,
-//! which another thread may be writing to: two threads with keys of their own would pull each other's
-//! lines to and fro. Both halves are compared before anything is loaded: a branch between them
-//! would be guessed, and the guess would load the line.
 //!
 //! # Why it always has room
 //!
@@ -57,15 +52,13 @@ const CHANGED: u64 = 2;
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Bucket {
-    /// The first half of a tag a byte, 0 where there is no entry. Published last.
+    /// A tag a byte, 0 where there is no entry. Published last.
     tags: AtomicU64,
     version: AtomicU64,
     lock: AtomicU32,
     /// The overflow bucket that follows, plus one.
     next: AtomicU32,
     slots: [AtomicU32; LANES],
-    /// The second half of a tag a byte; left over where there is no entry.
-    second_halves: AtomicU64,
 }
 
 impl Bucket {
@@ -80,7 +73,6 @@ impl Bucket {
             lock: AtomicU32::new(0),
             next: AtomicU32::new(0),
             slots: std::array::from_fn(|_| AtomicU32::new(0)),
-            second_halves: AtomicU64::new(0),
         }
     }
 
@@ -92,18 +84,11 @@ impl Bucket {
     }
 
     /// Publishes an entry in an empty lane. The caller has the lock.
-    fn set(&self, lane: usize, tag: Tag, slot: u32) {
+    fn set(&self, lane: usize, tag: u8, slot: u32) {
         self.slot(lane).store(slot, Ordering::Release);
-        // Release here as well: who reads it sees the version that advanced before the lane was free.
-        put(&self.second_halves, lane, tag.second);
-        put(&self.tags, lane, tag.first);
-    }
-
-    /// The high bits of the lanes that may hold the tag.
-    #[inline(always)]
-    fn candidates(&self, tag: Tag) -> u64 {
-        let first = candidates(self.tags.load(Ordering::Acquire), tag.first);
-        first & candidates(self.second_halves.load(Ordering::Relaxed), tag.second)
+        let tags = self.tags.load(Ordering::Relaxed);
+        self.tags
+            .store(tags | u64::from(tag) << (lane * 8), Ordering::Release);
     }
 
     /// Takes an entry away, and tells whether any is left. The caller has the lock.
@@ -122,22 +107,12 @@ impl Bucket {
         lanes(empty(self.tags.load(Ordering::Relaxed))).next()
     }
 
-    fn some_entry(&self) -> Option<(usize, Tag, u32)> {
+    fn some_entry(&self) -> Option<(usize, u8, u32)> {
         let tags = self.tags.load(Ordering::Relaxed);
         let lane = lanes(occupied(tags)).next()?;
-        let second_halves = self.second_halves.load(Ordering::Relaxed);
-        let tag = Tag {
-            first: (tags >> (lane * 8)) as u8,
-            second: (second_halves >> (lane * 8)) as u8,
-        };
+        let tag = (tags >> (lane * 8)) as u8;
         Some((lane, tag, self.slot(lane).load(Ordering::Relaxed)))
     }
-}
-
-/// Stores a byte of a word that the caller alone writes.
-fn put(word: &AtomicU64, lane: usize, byte: u8) {
-    let others = word.load(Ordering::Relaxed) & !(0xff << (lane * 8));
-    word.store(others | u64::from(byte) << (lane * 8), Ordering::Release);
 }
 
 const LOW: u64 = 0x0101_0101_0101_0101;
@@ -145,11 +120,11 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 /// The high bits of the lanes that exist.
 const IN_USE: u64 = HIGH >> (64 - 8 * LANES);
 
-/// The high bits of the lanes with this byte; possibly also of lanes above one that has it, where the bytes
+/// The high bits of the lanes with this tag; possibly also of lanes above one that has it, where the tags
 /// differ in nothing but their lowest bit.
 #[inline(always)]
-fn candidates(word: u64, byte: u8) -> u64 {
-    let difference = word ^ LOW.wrapping_mul(u64::from(byte));
+fn candidates(tags: u64, tag: u8) -> u64 {
+    let difference = tags ^ LOW.wrapping_mul(u64::from(tag));
     difference.wrapping_sub(LOW) & !difference & HIGH
 }
 
@@ -177,30 +152,12 @@ fn lanes(mut high_bits: u64) -> impl Iterator<Item = usize> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hash(pub(crate) u64);
 
-/// What a bucket keeps of a hash.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Tag {
+impl Hash {
     /// Never 0, which is an empty lane, and never 1, which [`candidates`] could mistake an empty lane
     /// for: the key of a slot that is free still lies there.
-    first: u8,
-    second: u8,
-}
-
-impl Tag {
-    /// No key's: for those who look at whole buckets.
-    const NONE: Self = Self {
-        first: 0,
-        second: 0,
-    };
-}
-
-impl Hash {
     #[inline(always)]
-    fn tag(self) -> Tag {
-        Tag {
-            first: ((self.0 >> 56) as u8).max(2),
-            second: (self.0 >> 48) as u8,
-        }
+    fn tag(self) -> u8 {
+        ((self.0 >> 56) as u8).max(2)
     }
 }
 
@@ -291,12 +248,13 @@ impl Index {
     fn scan<'a>(
         &'a self,
         home: &'a Bucket,
-        tag: Tag,
+        tag: u8,
         is_key: impl Fn(u32) -> bool,
     ) -> Option<Place<'a>> {
         let mut bucket = home;
         loop {
-            for lane in lanes(bucket.candidates(tag)) {
+            let tags = bucket.tags.load(Ordering::Acquire);
+            for lane in lanes(candidates(tags, tag)) {
                 let slot = bucket.slot(lane).load(Ordering::Relaxed);
                 if is_key(slot) {
                     return Some(Place { bucket, lane, slot });
@@ -313,7 +271,7 @@ impl Index {
     }
 
     #[inline]
-    fn lock_bucket<'a>(&'a self, home: &'a Bucket, tag: Tag) -> Result<Locked<'a>, Busy> {
+    fn lock_bucket<'a>(&'a self, home: &'a Bucket, tag: u8) -> Result<Locked<'a>, Busy> {
         for _ in 0..SPIN_LIMIT {
             let locked = home.lock.load(Ordering::Relaxed) != 0
                 || home
@@ -354,7 +312,7 @@ impl Index {
             // SAFETY: the homes are the first buckets.
             let home = unsafe { self.buckets.at(home) };
             if home.tags.load(Ordering::Relaxed) != 0 {
-                self.lock_bucket(home, Tag::NONE)?.remove_all();
+                self.lock_bucket(home, 0)?.remove_all();
             }
         }
         Ok(())
@@ -400,7 +358,7 @@ impl Index {
             }
             spin_loop();
         }
-        let _locked = self.lock_bucket(home, Tag::NONE)?;
+        let _locked = self.lock_bucket(home, 0)?;
         walker.begin();
         Ok(self.show(home, walker))
     }
@@ -440,7 +398,7 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Locked<'a> {
     index: &'a Index,
     home: &'a Bucket,
-    tag: Tag,
+    tag: u8,
 }
 
 impl<'a> Locked<'a> {
