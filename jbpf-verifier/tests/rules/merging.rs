@@ -298,3 +298,96 @@ fn the_longest_of_merged_paths_counts() {
     // One iteration may be longer than all others.
     assert_eq!(longest("mov r0, 0"), 4 + 20 * 17 + 3);
 }
+
+/// A path that waits for the next iteration has proven nothing of the loops inside of this one: others that
+/// come to their heads must be followed as well.
+#[test]
+fn a_loop_inside_is_not_proven_by_paths_that_wait() {
+    let nested = |after: &str| {
+        format!(
+            "
+                mov r9, r1
+                mov r6, 0
+                mov r7, 0
+                mov r2, 0
+            outer:
+                ldxw r5, [r9+24]
+                jset r5, 1, first
+                add r6, 1
+            first:
+                jset r5, 2, second
+                add r7, 1
+            second:
+                mov r3, 0
+            inner:
+                .repeat 10 add r3, 0
+                add r3, 1
+                jlt r3, 3, inner
+                .repeat 8 add r2, 0
+                add r2, 1
+                jlt r2, 20, outer
+                jne r6, 10, out
+                {after}
+            out:
+                mov r0, 0
+                exit
+            "
+        )
+    };
+    let summary = accepted(&nested("mov r0, r6")).summary().clone();
+    assert!(summary.merged > 0, "{summary:?}");
+    rejected(Code::NotAPointer, &nested("ldxdw r0, [r6]"));
+}
+
+/// The number that the check behind the loop rests on goes through another register in each iteration, past
+/// the checkpoints of a loop inside.
+#[test]
+fn a_proof_rests_on_what_came_through_loops_inside() {
+    let with = |one: u32, other: u32| {
+        format!(
+            "
+                mov r9, r1
+                ldxw r8, [r9+16]
+                mov r4, 0
+                mov r6, {one}
+                jgt r8, 99, entered
+                mov r6, {other}
+            entered:
+                mov r7, 0
+                mov r0, 0
+                mov r2, 0
+            outer:
+                ldxw r5, [r9+24]
+                jset r5, 1, first
+                add r7, 1
+            first:
+                jset r5, 2, second
+                add r0, 1
+            second:
+                mov r4, r6
+                mov r6, 0
+                mov r3, 0
+            inner:
+                .repeat 10 add r3, 0
+                add r3, 1
+                jlt r3, 3, inner
+                mov r6, r4
+                mov r4, 0
+                .repeat 8 add r2, 0
+                add r2, 1
+                jlt r2, 20, outer
+                jne r7, 10, out
+                mov r3, r10
+                add r3, -8
+                add r3, r6
+                stb [r3], 1
+            out:
+                mov r0, 0
+                exit
+            "
+        )
+    };
+    accepted(&with(3, 7));
+    rejected(Code::StackOutOfBounds, &with(3, 8));
+    rejected(Code::StackOutOfBounds, &with(8, 3));
+}
