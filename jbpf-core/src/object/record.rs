@@ -136,6 +136,10 @@ impl<'data> Types<'_, 'data> {
                 let mut words = Words(ty.rest);
                 let (element, _index, len) = (words.u32()?, words.u32()?, words.u32()?);
                 let element = Box::new(self.resolve(element, depth)?);
+                // Whoever shows the record would show billions of nothing.
+                if len > 0 && element.size() == 0 {
+                    return None;
+                }
                 let array = FieldType::Array { element, len };
                 u32::try_from(array.size()).ok()?;
                 array

@@ -99,6 +99,49 @@ fn functions_that_were_not_inlined_are_linked() {
     assert_eq!(object.programs[0].section, "jbpf_stats");
 }
 
+#[test]
+fn a_record_of_billions_of_nothing_is_none() {
+    let mut object = codelet("first_example/example_codelet.o");
+    // The types behind the header of section .BTF: three words each, and more by kind.
+    let btf = object
+        .windows(4)
+        .position(|bytes| bytes == [0x9f, 0xeb, 1, 0])
+        .unwrap();
+    let word = |object: &[u8], at: usize| {
+        u32::from_le_bytes(object[at..at + 4].try_into().unwrap()) as usize
+    };
+    let types = btf + word(&object, btf + 4);
+    let (mut at, mut id) = (types, 1_u32);
+    let (mut empty, mut of_32) = (Vec::new(), None);
+    while at < types + word(&object, btf + 12) {
+        let info = word(&object, at + 4);
+        let (kind, count) = (info >> 24 & 0x1f, info & 0xffff);
+        if kind == 3 {
+            match word(&object, at + 20) {
+                0 => empty.push(id),
+                32 => of_32 = Some(at),
+                _ => {}
+            }
+        }
+        at += 12
+            + match kind {
+                1 | 14 => 4,
+                3 => 12,
+                4 | 15 => 12 * count,
+                6 | 13 => 8 * count,
+                _ => 0,
+            };
+        id += 1;
+    }
+    let array = of_32.expect("the packet's name");
+    for empty in empty {
+        object[array + 12..array + 16].copy_from_slice(&empty.to_le_bytes());
+        object[array + 20..array + 24].copy_from_slice(&u32::MAX.to_le_bytes());
+        let object = Object::parse(&object).unwrap();
+        assert!(!object.record_types.contains_key("outmap"));
+    }
+}
+
 fn number(kind: NumberKind, size: u32) -> FieldType {
     FieldType::Number { kind, size }
 }
