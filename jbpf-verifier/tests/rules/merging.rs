@@ -76,6 +76,8 @@ fn numbers_are_those_of_all_paths() {
     merged("mov r0, 0\nmov r4, 3", "mov r4, 7", index);
     let (small, large) = ("mov r0, 0\nmov r4, 3", "mov r0, 0\nmov r4, 8");
     rejected_both_ways(Code::StackOutOfBounds, small, large, index);
+    let (large, small) = ("mov r0, 0\nlddw r4, 0x100000003", "mov r0, 0\nmov r4, 3");
+    rejected_both_ways(Code::StackOutOfBounds, small, large, index);
     // The low half is as much a part of it as the whole.
     let (low, high) = ("mov r4, -1", "mov32 r4, 8");
     let narrow = format!("mov r0, 0\nmov32 r4, r4\njgt32 r4, 9, out\n{index}");
