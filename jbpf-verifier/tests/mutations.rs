@@ -203,12 +203,6 @@ const MUTATIONS: &[Mutation] = &[
         after: "let _ = same_object;",
     },
     Mutation {
-        name: "merged bytes are written if one path wrote them",
-        before: "other.check_readable(start, end).ok()?;
-        let places",
-        after: "let places",
-    },
-    Mutation {
         name: "merged paths know of the region what one of them compared",
         before: "size: a.facts.size.min(b.facts.size),",
         after: "size: a.facts.size.max(b.facts.size),",
