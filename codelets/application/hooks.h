@@ -105,6 +105,9 @@ __attribute__((unused)) static int32_t (*add)(void *counts, uint32_t key, uint64
 
 __attribute__((unused)) static uint64_t (*fails)(Flow *flow) = (void *)38;
 
+/* Fires the hook that the codelet is attached to, and gives what it returned. */
+__attribute__((unused)) static uint64_t (*ask_again)(uint32_t key) = (void *)39;
+
 /* The last id that there is. */
 __attribute__((unused)) static uint64_t (*last_of_all)(void) = (void *)63;
 

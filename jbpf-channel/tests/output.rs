@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use jbpf_channel::{
     ChannelError, Doorbell, OutputOptions, OutputRing, PageOptions, Receiver, RecvError, SendError,
 };
+use jbpf_hooks::reclaim::HookCall;
 use proptest::prelude::*;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -129,6 +130,35 @@ fn a_reservation_lasts_until_it_is_sent_and_holds_up_nobody() {
     assert_eq!(receiver.try_recv(), Some(77));
     assert_eq!(ring.commit(3), Err(SendError::NotReserved));
     assert_ne!(ring.reserve(3), held, "the buffer went with the record");
+}
+
+#[test]
+fn a_reservation_is_not_that_of_calls_inside_of_the_one_that_has_it() {
+    // The second and the third call of a thread, the third with two calls in it, one inside of the other.
+    let [second, outer, inner, innermost] = [0x201, 0x301, 0x302, 0x303].map(HookCall::from_word);
+    let ring = ring(4, 8);
+    let receiver = numbers(&ring);
+    let held = ring.reserve_in(3, outer);
+    for call in [inner, innermost] {
+        assert!(ring.reserve_in(3, call).is_null());
+        assert_eq!(ring.commit_in(3, call), Err(SendError::NotReserved));
+    }
+    assert_eq!(ring.dropped(), 2);
+    assert_eq!(ring.reserve_in(3, outer), held);
+    unsafe { held.cast::<u64>().write(7) };
+    ring.commit_in(3, outer).unwrap();
+    assert_eq!(receiver.try_recv(), Some(7));
+
+    // What a call leaves behind is for whoever comes later: around it, deeper in another one, or at its own place.
+    let left = ring.reserve_in(3, inner);
+    assert_eq!(ring.reserve_in(3, outer), left);
+    assert!(ring.reserve_in(3, inner).is_null());
+    assert_eq!(ring.reserve_in(3, second), left);
+    assert_eq!(ring.reserve_in(3, innermost), left);
+    assert_eq!(ring.reserve_in(3, inner), left);
+    unsafe { left.cast::<u64>().write(8) };
+    ring.commit_in(3, outer).unwrap();
+    assert_eq!((receiver.try_recv(), ring.dropped()), (Some(8), 3));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jbpf::{CodeletBytes, MapRef, jbpf_helper, registry};
+use jbpf::{CodeletBytes, MapRef, StreamId, jbpf_helper, registry};
 
 use super::{
     Application, Flow, MINUS_1, MINUS_2, asked, codelet, on_both_engines, rejected, request, single,
@@ -55,6 +55,17 @@ fn fails(flow: &mut Flow) -> u64 {
     panic!("a bug of the application's own");
 }
 
+/// Fires the hook that the codelet is attached to, and gives what it returned.
+#[jbpf_helper(id = 39)]
+fn ask_again(key: u32) -> u64 {
+    let (returned, answer) = asked(key);
+    // What the inner call was told when it tried to send.
+    INNER.store(answer.results[7], Ordering::Relaxed);
+    returned
+}
+
+static INNER: AtomicU64 = AtomicU64::new(0);
+
 /// The last id that there is.
 #[jbpf_helper(id = 63)]
 fn last_of_all() -> u64 {
@@ -87,6 +98,34 @@ fn simulated_limit() -> u64 {
 #[jbpf_helper(id = 15)]
 fn no_chance() -> u64 {
     4
+}
+
+#[test]
+fn a_record_that_a_codelet_fills_is_no_others_when_its_helper_fires_a_hook() {
+    on_both_engines(|application, engine| {
+        let stream = StreamId([7; 16]);
+        let asks = codelet("asks_again", "ask").output("flows", stream);
+        application.load(&request("asks_again", [asks])).unwrap();
+        let flows = application.output::<Flow>(stream).unwrap();
+        let flow = |key: u32| Flow {
+            source: key,
+            target: key,
+            bytes: key.into(),
+        };
+        for round in 1..=3 {
+            let (returned, answer) = asked(5);
+            assert_eq!(returned, 0, "{engine:?}");
+            let [inner, sent, ..] = answer.results;
+            assert_eq!((inner, sent), (1000, 0), "{engine:?}");
+            assert_eq!(INNER.load(Ordering::Relaxed), MINUS_1, "{engine:?}");
+            assert_eq!(flows.try_iter().collect::<Vec<_>>(), [flow(5)]);
+            assert_eq!(flows.dropped(), round, "{engine:?}");
+            // A call that is in no other one has the buffer to itself.
+            assert_eq!(asked(1).0, 0, "{engine:?}");
+            assert_eq!(flows.try_iter().collect::<Vec<_>>(), [flow(1)]);
+        }
+        application.unload("asks_again").unwrap();
+    });
 }
 
 #[test]

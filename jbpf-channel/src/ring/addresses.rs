@@ -18,9 +18,10 @@ use super::output::OutputRing;
 ///
 /// # Reserving
 ///
-/// With the u32 at `slot_reserved` of the line 1, or else with the u64 at `head` below the u64 at `limit` (then set
-/// the flag to 1), the thread's buffer is number `spare ^ (capacity + s)`, `spare` being the u32 at
-/// `slot_spare` of the line, and lies at `buffers_at + number * buffer_stride` *(else [`OutputRing::reserve`])*.
+/// Who reserves is told by the word of its [`HookCall`](jbpf_hooks::reclaim::HookCall). With the u32 at `slot_reserved`
+/// of the line that word, or else with 0 there and the u64 at `head` below the u64 at `limit` (then store the word), the
+/// thread's buffer is number `spare ^ (capacity + s)`, `spare` being the u32 at
+/// `slot_spare` of the line, and lies at `buffers_at + number * buffer_stride` *(else [`OutputRing::reserve_in`])*.
 ///
 /// # Claiming a place
 ///
@@ -48,8 +49,8 @@ use super::output::OutputRing;
 ///
 /// # Committing a reservation
 ///
-/// With the flag at `slot_reserved` 1: claim; set the flag to 0; store the claimed buffer's number, xor
-/// `capacity + s`, at `slot_spare`; publish the buffer that was reserved *(else [`OutputRing::commit`])*.
+/// With the word of the caller's hook call at `slot_reserved`: claim; store 0 there; store the claimed buffer's number, xor
+/// `capacity + s`, at `slot_spare`; publish the buffer that was reserved *(else [`OutputRing::commit_in`])*.
 ///
 /// # Publishing
 ///
@@ -78,7 +79,7 @@ pub struct OutputAddresses {
     pub slot_stride: usize,
     /// Offset of the spare buffer's index in a line.
     pub slot_spare: usize,
-    /// Offset of the flag in a line.
+    /// Offset of the word of who has a reservation in a line.
     pub slot_reserved: usize,
     /// Offset of the count of dropped records in a line.
     pub slot_dropped: usize,

@@ -51,7 +51,7 @@ pub(crate) struct Losses {
 pub(crate) struct ThreadSlot {
     /// The spare buffer's index, combined by exclusive or with the one that the slot starts with.
     pub(crate) spare: AtomicU32,
-    /// 1 from a reservation to its commit.
+    /// From a reservation to its commit the word of the hook call that has it, else 0.
     pub(crate) reserved: AtomicU32,
     /// Records that this thread dropped.
     pub(crate) dropped: AtomicU64,
@@ -193,7 +193,7 @@ fn stride(record_size: u32) -> usize {
 pub(crate) const SLOT_STRIDE: usize = size_of::<ThreadSlot>();
 /// Where the spare buffer's index lies in a slot.
 pub(crate) const SLOT_SPARE: usize = offset_of!(ThreadSlot, spare);
-/// Where the flag lies in a slot.
+/// Where the holder of a reservation lies in a slot.
 pub(crate) const SLOT_RESERVED: usize = offset_of!(ThreadSlot, reserved);
 /// Where the count of drops lies in a slot.
 pub(crate) const SLOT_DROPPED: usize = offset_of!(ThreadSlot, dropped);

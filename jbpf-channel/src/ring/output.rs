@@ -11,6 +11,8 @@ use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use jbpf_hooks::reclaim::HookCall;
+
 use super::copy::{shared_to_shared, zero_shared};
 use super::layout::{MAX_CAPACITY, MAX_RECORD_SIZE, OutputGeometry, SLOT_STRIDE};
 use super::protocol::output::OutputWords;
@@ -302,42 +304,66 @@ impl OutputRing {
         unsafe { self.send(Self::NO_SLOT, record.as_ptr(), record.len()) }
     }
 
+    /// As [`reserve_in`](Self::reserve_in), outside of hooks.
+    #[inline]
+    #[must_use]
+    pub fn reserve(&self, slot: u32) -> *mut u8 {
+        self.reserve_in(slot, HookCall::NONE)
+    }
+
     /// The calling thread's buffer for the next record, 8-aligned; null when the ring is full, which counts as a drop,
     /// or has no buffer for this slot.
     ///
-    /// The same one until [`commit`](Self::commit). It holds whatever an older record of this channel left there.
+    /// The same one until [`commit_in`](Self::commit_in). It holds whatever an older record of this channel left there.
+    ///
+    /// A thread has one buffer. While a hook call has it, those that its codelet makes by way of helpers do not
+    /// get it, which counts as a drop: what one codelet is filling, no other one fills or sends.
     ///
     /// `slot` must be the calling thread's alone; with [`NO_SLOT`](Self::NO_SLOT) the answer is null.
     #[inline]
     #[must_use]
-    pub fn reserve(&self, slot: u32) -> *mut u8 {
+    pub fn reserve_in(&self, slot: u32, call: HookCall) -> *mut u8 {
         let Some(line) = self.view.slot(slot) else {
             self.count_drop(slot);
             return ptr::null_mut();
         };
-        if line.reserved.load(Ordering::Relaxed) == 0 {
-            if self.view.words().is_full() {
-                self.count_drop(slot);
-                return ptr::null_mut();
-            }
-            line.reserved.store(1, Ordering::Relaxed);
+        let holder = line.reserved.load(Ordering::Relaxed);
+        let refused = match holder {
+            0 => self.view.words().is_full(),
+            _ => call.is_inside_of(HookCall::from_word(holder)),
+        };
+        if refused {
+            self.count_drop(slot);
+            return ptr::null_mut();
         }
+        line.reserved.store(call.word(), Ordering::Relaxed);
         let spare = line.spare.load(Ordering::Relaxed) ^ self.first_spare(slot);
         self.view
             .buffer(spare)
             .map_or(ptr::null_mut(), |buffer| buffer.as_ptr())
     }
 
+    /// As [`commit_in`](Self::commit_in), outside of hooks.
+    ///
+    /// # Errors
+    ///
+    /// As `commit_in`.
+    #[inline]
+    pub fn commit(&self, slot: u32) -> Result<(), SendError> {
+        self.commit_in(slot, HookCall::NONE)
+    }
+
     /// Sends the calling thread's reserved buffer, without copying it.
     ///
     /// # Errors
     ///
-    /// [`SendError::NotReserved`] without a reservation; [`SendError::Full`], counted as dropped, when the ring has
-    /// filled since. The reservation ends either way.
+    /// [`SendError::NotReserved`] without a reservation, or with one of a hook call around this one; [`SendError::Full`], counted as dropped, when the ring has
+    /// filled since, which ends the reservation, too.
     #[inline]
-    pub fn commit(&self, slot: u32) -> Result<(), SendError> {
+    pub fn commit_in(&self, slot: u32, call: HookCall) -> Result<(), SendError> {
         let line = self.view.slot(slot).ok_or(SendError::NotReserved)?;
-        if line.reserved.load(Ordering::Relaxed) == 0 {
+        let holder = line.reserved.load(Ordering::Relaxed);
+        if holder == 0 || call.is_inside_of(HookCall::from_word(holder)) {
             return Err(SendError::NotReserved);
         }
         line.reserved.store(0, Ordering::Relaxed);

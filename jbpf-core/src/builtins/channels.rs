@@ -57,7 +57,8 @@ pub(super) unsafe extern "C" fn control_input_receive(
     u64::from(unsafe { input.ring().receive(buffer) })
 }
 
-/// 17: this thread's buffer for the next record, or 0 when the ring is full.
+/// 17: this thread's buffer for the next record, or 0 when the ring is full, or a codelet whose helper led to this call has the
+/// buffer.
 ///
 /// # Safety
 /// As [`ringbuf_output`].
@@ -66,22 +67,23 @@ pub(super) unsafe extern "C" fn get_output_buf(
     thread: *const ThreadRecord,
 ) -> u64 {
     // SAFETY: proved by the verifier.
-    let (map, slot) = unsafe { (&*map, (*thread).slot()) };
+    let (map, thread) = unsafe { (&*map, &*thread) };
     match map.storage() {
-        Storage::Output(output) => output.ring().reserve(slot) as u64,
+        Storage::Output(output) => output.ring().reserve_in(thread.slot(), thread.call()) as u64,
         _ => 0,
     }
 }
 
-/// 18: sends this thread's buffer. -1 when there is none, or the ring has filled up since.
+/// 18: sends this thread's buffer. -1 when there is none, or it is that of a codelet whose helper led to this call, or the
+/// ring has filled up since.
 ///
 /// # Safety
 /// As [`ringbuf_output`].
 pub(super) unsafe extern "C" fn send_output(map: *const Map, thread: *const ThreadRecord) -> u64 {
     // SAFETY: proved by the verifier.
-    let (map, slot) = unsafe { (&*map, (*thread).slot()) };
+    let (map, thread) = unsafe { (&*map, &*thread) };
     match map.storage() {
-        Storage::Output(output) => output.commit(slot),
+        Storage::Output(output) => output.commit(thread.slot(), thread.call()),
         _ => Status::Error,
     }
     .to_register()

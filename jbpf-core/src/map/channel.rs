@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use jbpf_channel::{
     InputOptions, InputRing, OutputAddresses, OutputOptions, OutputRing, PageOptions,
 };
+use jbpf_hooks::reclaim::HookCall;
 use jbpf_verifier::types::{MapDef, MapKind};
 
 use super::MapError;
@@ -79,8 +80,8 @@ impl OutputMap {
 
     /// Sends what this thread has reserved.
     #[inline]
-    pub(crate) fn commit(&self, slot: u32) -> Status {
-        match self.ring.commit(slot) {
+    pub(crate) fn commit(&self, slot: u32, call: HookCall) -> Status {
+        match self.ring.commit_in(slot, call) {
             Ok(()) => Status::Success,
             Err(_) => Status::Error,
         }

@@ -52,7 +52,7 @@ pub(crate) use self::atomics::{AtomicPtr as ModelledPtr, AtomicU64 as ModelledU6
 pub use self::barrier::Fences;
 use self::domain::Domain;
 pub(crate) use self::record::Section;
-pub use self::record::{SCRATCH_WORDS, ThreadRecord};
+pub use self::record::{HookCall, SCRATCH_WORDS, ThreadRecord};
 pub(crate) use self::thread::{current, occupy};
 
 /// Hooks fired from inside codelets, by helpers of the application, nest at most this deep.

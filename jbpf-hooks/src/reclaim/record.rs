@@ -34,6 +34,9 @@ pub struct ThreadRecord {
 impl ThreadRecord {
     /// Offset of the slot number (a `u32`) in a record, for machine code.
     pub const SLOT_OFFSET: usize = core::mem::offset_of!(ThreadRecord, slot);
+    /// Offset of the u64 in a record, for machine code, whose low half is the word of its
+    /// [`call`](Self::call).
+    pub const CALL_OFFSET: usize = core::mem::offset_of!(ThreadRecord, state);
     /// Offset of the first scratch word in a record, for machine code.
     pub const SCRATCH_OFFSET: usize = core::mem::offset_of!(ThreadRecord, scratch);
 
@@ -53,6 +56,12 @@ impl ThreadRecord {
     #[must_use]
     pub const fn slot(&self) -> u32 {
         self.slot
+    }
+
+    /// The hook call that the owning thread, the caller, is in.
+    #[must_use]
+    pub fn call(&self) -> HookCall {
+        HookCall(self.state.load(Ordering::Relaxed) as u32)
     }
 
     /// Words for the runtime's own use, touched by the owning thread alone; zero at first, passed
@@ -127,6 +136,35 @@ impl ThreadRecord {
     /// Where the owner is: what a writer waits for it to leave.
     pub(super) fn whereabouts(&self) -> Whereabouts {
         Whereabouts(self.state.load(Ordering::Acquire))
+    }
+}
+
+/// Which hook call a thread is in, to tell it from those around it, and from earlier ones: what a codelet has in
+/// hand while a helper fires a hook is not the inner codelet's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HookCall(u32);
+
+impl HookCall {
+    /// Stands for whoever runs in no hook, and so is never inside of another call.
+    pub const NONE: Self = Self(1);
+
+    /// From its word.
+    #[must_use]
+    pub const fn from_word(word: u32) -> Self {
+        Self(word)
+    }
+
+    /// A number of its own among the calls of a thread, not 0.
+    #[must_use]
+    pub const fn word(self) -> u32 {
+        self.0
+    }
+
+    /// Whether it was made, perhaps indirectly, by a codelet of `other`, which goes on after it.
+    #[must_use]
+    pub const fn is_inside_of(self, other: Self) -> bool {
+        let (depth, outer) = (self.0 & DEPTH as u32, other.0 & DEPTH as u32);
+        self.0 / LEFT as u32 == other.0 / LEFT as u32 && outer != 0 && outer < depth
     }
 }
 

@@ -154,6 +154,14 @@ impl Body<'_, '_> {
         self.fb.ins().load(types::I32, flags, self.thread, offset)
     }
 
+    /// The word of the hook call that this is, a 32-bit number; not 0.
+    pub(super) fn hook_call(&mut self) -> Value {
+        let offset = i32::try_from(ThreadRecord::CALL_OFFSET).unwrap_or_default();
+        let flags = MemFlagsData::trusted();
+        let state = self.fb.ins().load(types::I64, flags, self.thread, offset);
+        self.fb.ins().ireduce(types::I32, state)
+    }
+
     /// After an inlined helper: the argument registers are gone, the frame is as it was.
     pub(super) fn called_without_stores(&mut self) {
         for register in 0..6 {

@@ -60,13 +60,13 @@ impl Body<'_, '_> {
         true
     }
 
-    /// r0 = this thread's buffer, or null. Marks it reserved, if the ring has room; the rest, and counting
-    /// what finds no room, is the helper's.
+    /// r0 = this thread's buffer, or null. Marks it as this hook call's, if the ring has room; the rest, what other
+    /// calls have left, and counting what finds no room, is the helper's.
     pub(super) fn reserve(&mut self, output: &OutputMap, target: HelperTarget) {
         let addresses = output.ring().addresses();
         let done = self.fb.create_block();
         let result = self.fb.append_block_param(done, types::I64);
-        let [look, mark, ready, slow] = [(); 4].map(|()| self.fb.create_block());
+        let [held, look, mark, ready, slow] = [(); 5].map(|()| self.fb.create_block());
         self.fb.set_cold_block(slow);
         // Words of this thread's own, and two that other threads write, of which an old value does no harm:
         // the record's place is claimed when it is sent.
@@ -76,7 +76,13 @@ impl Body<'_, '_> {
         let (line, slot) = self.line(&addresses, slow);
         let reserved_at = offset(addresses.slot_reserved);
         let reserved = self.fb.ins().load(types::I32, flags, line, reserved_at);
-        self.fb.ins().brif(reserved, ready, &[], look, &[]);
+        let call = self.hook_call();
+        self.fb.ins().brif(reserved, held, &[], look, &[]);
+
+        self.fb.seal_block(held);
+        self.fb.switch_to_block(held);
+        let own = self.fb.ins().icmp(IntCC::Equal, reserved, call);
+        self.fb.ins().brif(own, ready, &[], slow, &[]);
 
         self.fb.seal_block(look);
         self.fb.switch_to_block(look);
@@ -90,8 +96,7 @@ impl Body<'_, '_> {
 
         self.fb.seal_block(mark);
         self.fb.switch_to_block(mark);
-        let one = self.fb.ins().iconst(types::I32, 1);
-        self.fb.ins().store(flags, one, line, reserved_at);
+        self.fb.ins().store(flags, call, line, reserved_at);
         self.fb.ins().jump(ready, &[]);
 
         self.fb.seal_block(ready);

@@ -23,6 +23,8 @@ const DISTANCE: usize = 256 << 20;
 const WINDOW: usize = 1 << 30;
 /// Places that are tried before the system chooses one.
 const ATTEMPTS: usize = 16;
+/// Calls between the functions of a module reach 2 GiB; they lie no further apart, with some room to spare.
+const REACH: usize = (1 << 31) - (1 << 20);
 /// Bytes of a line of the instruction cache.
 const LINE: usize = 64;
 
@@ -39,16 +41,18 @@ struct Mapping {
 unsafe impl Send for Mapping {}
 
 impl Mapping {
-    /// Pages for `size` bytes, writable, near the program if there is room.
-    fn new(size: usize) -> io::Result<Self> {
+    /// Pages for `size` bytes, writable: near the program if there is room, and in any case where the code in
+    /// `others` and theirs reach each other.
+    fn new(size: usize, others: &[Self]) -> io::Result<Self> {
         let page = rustix::param::page_size();
         let len = size
             .checked_next_multiple_of(page)
             .ok_or(io::ErrorKind::OutOfMemory)?;
-        let start = match near(len, page) {
-            Some(start) => start,
-            None => map(ptr::null_mut(), len, MapFlags::empty())?,
-        };
+        let reached = |start: &*mut u8| others.iter().all(|other| other.reaches(*start, len));
+        let start = near(len, page, reached)
+            .or_else(|| beside(others, len, reached))
+            .or_else(|| map_if(ptr::null_mut(), len, MapFlags::empty(), reached))
+            .ok_or(io::ErrorKind::OutOfMemory)?;
         // Not all at the start of a page: what is called in turn should not compete for the same few lines of a
         // cache that goes by the offset in a page.
         let lines = (len - size) / LINE + 1;
@@ -65,6 +69,13 @@ impl Mapping {
         let at = self.used.checked_next_multiple_of(align)?;
         self.used = at.checked_add(size).filter(|end| *end <= self.len)?;
         Some(self.start.wrapping_add(at))
+    }
+
+    /// Whether code here can call code in the `len` bytes at `start`, and the other way round.
+    fn reaches(&self, start: *mut u8, len: usize) -> bool {
+        let (low, high) = (self.start.min(start), self.start.max(start));
+        let last = if low == self.start { len } else { self.len };
+        high.addr() - low.addr() + last <= REACH
     }
 
     /// Makes it readable and executable, and no longer writable.
@@ -87,24 +98,58 @@ impl Drop for Mapping {
     }
 }
 
-/// Pages below the program's own, if there is a free place.
-fn near(len: usize, page: usize) -> Option<*mut u8> {
+/// Pages below the program's own, if there is a free place that will do.
+fn near(len: usize, page: usize, will_do: impl Fn(&*mut u8) -> bool) -> Option<*mut u8> {
     /// Bytes of the window that were given away.
     static TAKEN: AtomicUsize = AtomicUsize::new(0);
-    let anchor = near as *const () as usize / page * page;
+    let anchor = map as *const () as usize / page * page;
     let top = anchor.checked_sub(DISTANCE)?;
     (0..ATTEMPTS).find_map(|_| {
         let below = (TAKEN.fetch_add(len, Ordering::Relaxed) + len) % WINDOW;
         let place = ptr::without_provenance_mut(top.checked_sub(below)? / page * page);
-        let start = map(place, len, MapFlags::FIXED_NOREPLACE).ok()?;
-        if start.addr() == place.addr() {
-            return Some(start);
-        }
-        // A kernel that does not know the flag has put it elsewhere.
-        // SAFETY: mapped just now, and nobody else knows it.
-        let _ = unsafe { munmap(start.cast(), len) };
-        None
+        map_at(Some(place).filter(&will_do)?, len)
     })
+}
+
+/// Pages below or above what a module has already, if there is a free place that will do.
+fn beside(others: &[Mapping], len: usize, will_do: impl Fn(&*mut u8) -> bool) -> Option<*mut u8> {
+    let last = others.last()?;
+    let below = |step: usize| last.start.addr().checked_sub(step.checked_mul(len)?);
+    let above = |step: usize| {
+        let end = last.start.addr().checked_add(last.len)?;
+        end.checked_add((step - 1).checked_mul(len)?)
+    };
+    (0..)
+        .map(|doublings| 1 << doublings)
+        .take_while(|step: &usize| step.checked_mul(len).is_some_and(|away| away <= REACH))
+        .flat_map(|step| [below(step), above(step)])
+        .flatten()
+        .map(ptr::without_provenance_mut)
+        .filter(will_do)
+        .find_map(|place| map_at(place, len))
+}
+
+/// Pages at this very place, if it is free.
+fn map_at(place: *mut u8, len: usize) -> Option<*mut u8> {
+    // A kernel that does not know the flag may put them elsewhere.
+    let there = |start: &*mut u8| start.addr() == place.addr();
+    map_if(place, len, MapFlags::FIXED_NOREPLACE, there)
+}
+
+/// Pages, unless they come where they will not do.
+fn map_if(
+    place: *mut u8,
+    len: usize,
+    flags: MapFlags,
+    will_do: impl Fn(&*mut u8) -> bool,
+) -> Option<*mut u8> {
+    let start = map(place, len, flags).ok()?;
+    if will_do(&start) {
+        return Some(start);
+    }
+    // SAFETY: mapped just now, and nobody else knows it.
+    let _ = unsafe { munmap(start.cast(), len) };
+    None
 }
 
 fn map(place: *mut u8, len: usize, flags: MapFlags) -> rustix::io::Result<*mut u8> {
@@ -141,7 +186,7 @@ impl JITMemoryProvider for NearMemory {
         if let Some(place) = current.and_then(|mapping| mapping.allocate(size, align)) {
             return Ok(place);
         }
-        let mut fresh = Mapping::new(size)?;
+        let mut fresh = Mapping::new(size, &self.code)?;
         let place = fresh.allocate(size, align).or_else(|| {
             fresh.used = 0;
             fresh.allocate(size, align)
@@ -171,5 +216,52 @@ impl Drop for NearMemory {
     fn drop(&mut self) {
         // As with Cranelift's own: only `free_memory` unmaps.
         self.code.drain(..).for_each(std::mem::forget);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A place for code that the system has chosen, as when there is none near the program.
+    fn chosen_by_the_system(len: usize) -> Mapping {
+        Mapping {
+            start: map(ptr::null_mut(), len, MapFlags::empty()).unwrap(),
+            len,
+            used: len,
+            executable: false,
+        }
+    }
+
+    #[test]
+    fn functions_of_a_module_reach_each_other_also_when_the_first_one_found_no_place_near_the_program()
+     {
+        let page = rustix::param::page_size();
+        let mut memory = NearMemory::new();
+        memory.code.push(chosen_by_the_system(page));
+        for _ in 0..100 {
+            let place = memory.allocate(page, 64, JITMemoryKind::Executable);
+            place.unwrap();
+        }
+        let first = memory.code[0].start.addr();
+        for other in &memory.code {
+            let away = other.start.addr().abs_diff(first);
+            assert!(i32::try_from(away + page).is_ok(), "{away:#x} bytes away");
+        }
+        memory.code.clear();
+    }
+
+    #[test]
+    fn code_that_would_be_out_of_reach_is_refused() {
+        let page = rustix::param::page_size();
+        let module = [chosen_by_the_system(page)];
+        assert!(module[0].reaches(module[0].start.wrapping_add(page), page));
+        assert!(module[0].reaches(module[0].start.wrapping_sub(page), page));
+        for beyond in [REACH, REACH - page + 1] {
+            assert!(!module[0].reaches(module[0].start.wrapping_add(beyond), page));
+            assert!(!module[0].reaches(module[0].start.wrapping_sub(beyond), page));
+        }
+        let refused = Mapping::new(REACH + page, &module).map(|_| ()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::OutOfMemory);
     }
 }

@@ -111,11 +111,13 @@ impl Body<'_, '_> {
         let flags = MemFlagsData::trusted();
 
         let (line, slot) = self.line(&ring, slow);
-        let flag = self
+        let holder = self
             .fb
             .ins()
             .load(types::I32, flags, line, offset(ring.slot_reserved));
-        self.fb.ins().brif(flag, reserved, &[], slow, &[]);
+        let call = self.hook_call();
+        let own = self.fb.ins().icmp(IntCC::Equal, holder, call);
+        self.fb.ins().brif(own, reserved, &[], slow, &[]);
         self.fb.seal_block(reserved);
         self.fb.switch_to_block(reserved);
         let claim = self.claim(&ring, slow, slow);
