@@ -156,6 +156,9 @@ pub fn derive_context(item: TokenStream) -> TokenStream {
 /// (without the copy); `MapRef<'_>`. Together they take at most five registers, bytes two of them. The function returns
 /// `u64`, `i32` or nothing. It may panic: that is contained and counted, returns 0, and nothing is copied back.
 ///
+/// It may fire hooks. A record that the calling codelet has reserved and not sent stays that codelet's own: codelets of these
+/// hooks get no buffer of its channel from `jbpf_get_output_buf` meanwhile, which counts as a dropped record.
+///
 /// # Arguments
 ///
 /// * `id = N`: the number that codelets call, 32 to 63. Or a built-in one that may be replaced and whose
