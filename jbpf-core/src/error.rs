@@ -287,6 +287,9 @@ pub enum LoadError {
     /// The system has no thread to call a built-in hook from.
     #[error("cannot start the thread that calls the built-in hooks: {0}")]
     Thread(#[source] std::io::Error),
+    /// The runtime was dropped meanwhile.
+    #[error("the runtime is gone")]
+    Gone,
     /// A defect of the runtime.
     #[error("a defect of the runtime itself: {0}; please report it")]
     Internal(&'static str),

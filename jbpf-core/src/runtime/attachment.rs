@@ -35,6 +35,8 @@ pub(super) struct Attachments {
     next_sequence: u64,
     demand: Demand,
     board: Arc<Board>,
+    /// Everything was taken off for good.
+    closed: bool,
 }
 
 /// A hook by its address: names are for people.
@@ -224,8 +226,14 @@ impl Attachments {
         retired
     }
 
-    /// Takes everything off every hook.
-    pub(super) fn clear(&mut self) -> Retired {
+    /// Whether nothing may be attached any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Takes everything off every hook, for good.
+    pub(super) fn close(&mut self) -> Retired {
+        self.closed = true;
         let mut retired = Retired::default();
         for (_, state) in self.hooks.drain() {
             unpublish(state.hook);

@@ -385,6 +385,10 @@ impl Shared {
     ) -> Result<Codeletset, LoadError> {
         self.check_place()?;
         let mut attachments = self.lock();
+        // A load of the server is not waited for by a codelet that drops the runtime.
+        if attachments.is_closed() {
+            return Err(LoadError::Gone);
+        }
         let id = request.codeletset_id();
         let leaving = self.leaving(id, replace)?;
         self.check_limits(request, leaving.as_deref())?;
@@ -446,7 +450,7 @@ impl Shared {
     pub(crate) fn measure(self: &Arc<Self>, wanted: Wanted) -> Result<Measuring, MeasureError> {
         self.check_place()?;
         let mut attachments = self.lock();
-        if OWNER.load(Ordering::Acquire) != self.owner {
+        if attachments.is_closed() {
             return Err(MeasureError::Gone);
         }
         let demand = attachments.demand().with(&wanted);
@@ -645,8 +649,8 @@ impl Shared {
         }
         // Whoever holds the lock may wait for this very codelet to end: then another thread goes on.
         let retired = match self.attachments.try_lock() {
-            Ok(mut attachments) => Some(attachments.clear()),
-            Err(TryLockError::Poisoned(attachments)) => Some(attachments.into_inner().clear()),
+            Ok(mut attachments) => Some(attachments.close()),
+            Err(TryLockError::Poisoned(attachments)) => Some(attachments.into_inner().close()),
             Err(TryLockError::WouldBlock) => None,
         };
         let shared = Arc::clone(self);
@@ -663,7 +667,7 @@ impl Shared {
 
     fn finish(&self) {
         self.output.stop();
-        let retired = self.lock().clear();
+        let retired = self.lock().close();
         drop(retired);
         self.maintenance.settle(Needed::default());
         let leaving = core::mem::take(&mut *self.sets_mut());
@@ -750,4 +754,40 @@ fn check_control_hooks(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::CodeletBuilder;
+
+    #[test]
+    fn what_the_server_still_does_when_a_codelet_has_dropped_the_runtime_attaches_nothing() {
+        let heartbeat = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../codelets/stats_report/heartbeat.o"
+        );
+        let heartbeat = CodeletBuilder::from_path("heartbeat", heartbeat, "periodic_call")
+            .output("heartbeats", StreamId([1; 16]));
+        let request = LoadRequest::builder("set").codelet(heartbeat).build();
+        let request = request.unwrap();
+        let runtime = Runtime::builder().build().unwrap();
+        let shared = Arc::clone(&runtime.shared);
+        shared.change(&request, false).unwrap();
+        drop(runtime);
+
+        // Another one has begun.
+        let next = Runtime::builder().build().unwrap();
+        let load = shared.change(&request, false);
+        assert!(matches!(load, Err(LoadError::Gone)), "{load:?}");
+        let unload = shared.unload("set");
+        assert!(matches!(unload, Err(UnloadError::NotLoaded { .. })));
+        let measure = shared.measure(Wanted::All);
+        assert!(matches!(measure, Err(MeasureError::Gone)), "{measure:?}");
+        assert!(!builtin_hooks::periodic_hook().is_armed());
+        next.load(&request).unwrap();
+        assert!(builtin_hooks::periodic_hook().is_armed());
+        drop(next);
+        assert!(!builtin_hooks::periodic_hook().is_armed());
+    }
 }

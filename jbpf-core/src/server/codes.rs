@@ -83,7 +83,7 @@ fn load_code(error: &LoadError) -> String {
         LoadError::Bind { .. } => "bind",
         LoadError::Engine { .. } => "engine",
         LoadError::Thread(_) => "system",
-        LoadError::Internal(_) => "internal",
+        LoadError::Gone | LoadError::Internal(_) => "internal",
     };
     code.to_owned()
 }
