@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(target_arch = "x86_64")]
+use jbpf_core::engine::native::list_dispatch;
 use jbpf_core::engine::{CompiledHook, Engine};
 use jbpf_core::map::Map;
 use jbpf_hooks::hook::HookKind;
@@ -80,7 +82,7 @@ fn records_of_every_size_and_alignment_arrive_whole() {
     for (size, at) in sizes.zip([0, 1, 2, 4, 8, 3].into_iter().cycle()) {
         let text = format!("mov r2, r1\nadd r2, {at}\n{}exit", send(size));
         let sent = &memory[at..at + size as usize];
-        for record_size in [size, 136] {
+        for record_size in [size, size.max(128), 136] {
             for engine in ENGINES {
                 let out = channel("out", MapKind::RingBuf, record_size, 4);
                 let context = ContextDef::memory(MEMORY as u64);
@@ -96,6 +98,27 @@ fn records_of_every_size_and_alignment_arrive_whole() {
                 );
             }
         }
+    }
+}
+
+/// What the zeros behind a short record would be, one by one, is hundreds of thousands of instructions a send.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn sending_takes_no_more_code_where_records_are_long() {
+    let text = format!("stdw [r10-8], 7\nmov r2, r10\nadd r2, -8\n{}exit", send(8));
+    let lines = |record_size| {
+        let out = channel("out", MapKind::RingBuf, record_size, 1);
+        let codelet = bind_to("send", assemble(&text), ContextDef::generic(), &[out]);
+        let listing = list_dispatch(HookKind::Control, &[codelet], None).unwrap();
+        listing.to_string().lines().count()
+    };
+    let short = lines(8);
+    for long in [128, 129, 4096, 1 << 20] {
+        assert!(
+            lines(long) < 2 * short,
+            "{} for {long}, {short}",
+            lines(long)
+        );
     }
 }
 

@@ -15,7 +15,7 @@ use super::lower::{Body, address_of};
 use crate::builtins::{HelperTarget, notify_readers};
 use crate::map::{Map, OutputMap, Status};
 
-/// Records up to this many bytes are copied by loads and stores, one by one. Of larger ones the copy is most of
+/// Records of channels of up to this many bytes are copied by loads and stores, one by one. Of larger ones the copy is most of
 /// the work, and the helper's loop does it as well.
 const INLINE_RECORD_BYTES: u32 = 128;
 
@@ -47,15 +47,17 @@ enum PieceValue {
 
 impl Body<'_, '_> {
     /// r0 = 0 when the record at r2 was sent, or what the helper returns. False, with nothing emitted, unless its
-    /// size is a known number.
+    /// size is a known number and the channel's records are small.
     pub(super) fn send(&mut self, map: &Map, output: &OutputMap, target: HelperTarget) -> bool {
         let ring = output.ring().addresses();
         let size = match self.known_operand(Operand::Register(3)) {
-            Some(size) if size <= u64::from(ring.record_size.min(INLINE_RECORD_BYTES)) => {
-                size as u32
-            }
+            Some(size) if size <= u64::from(ring.record_size) => size as u32,
             _ => return false,
         };
+        // What is not sent of a record is filled with zeros, by a store for each eight bytes as well.
+        if ring.record_size > INLINE_RECORD_BYTES {
+            return false;
+        }
         let record = self.read(2, 64);
         let pieces = self.pieces(size);
         let done = self.fb.create_block();
