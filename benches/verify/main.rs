@@ -16,6 +16,7 @@
 mod assembly;
 mod generated;
 #[path = "../../jbpf-core/tests/second_opinion/prevail_platform.rs"]
+#[expect(dead_code, reason = "why prevail rejects a program takes no time")]
 mod prevail_platform;
 #[path = "../../jbpf-core/tests/second_opinion/programs.rs"]
 mod programs;

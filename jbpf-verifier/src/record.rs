@@ -95,6 +95,22 @@ impl Record {
         slot.into_iter().any(|seen| *seen != Seen::default())
     }
 
+    /// The least and the greatest that a register holds before the instruction, as signed numbers. `None`
+    /// if it may hold something else than a number, or is not read any more.
+    #[must_use]
+    pub fn number_range(&self, insn: usize, register: usize) -> Option<(i64, i64)> {
+        match self.slots.get(insn)?.get(register)? {
+            Seen {
+                numbers: Some(all),
+                frame: None,
+                region: None,
+                context: None,
+                other: false,
+            } => Some((all.smin(), all.smax())),
+            _ => None,
+        }
+    }
+
     /// Whether a register may hold this before the instruction, as far as the verifier knows. Nothing is
     /// said of registers that hold a pointer to something else than `starts` there, or are not read any
     /// more.

@@ -1,4 +1,5 @@
-//! A second opinion on all objects of the repository: that of `prevail`, the Rust port of the PREVAIL verifier.
+//! A second opinion on all objects of the repository, and on the fuzzer's programs (`generated`): that of
+//! `prevail`, the Rust port of the PREVAIL verifier.
 //!
 //! Both verifiers get the same linked programs. A program that ours accepts and prevail rejects needs an
 //! explanation in `ACCEPTED_BY_US_ALONE`, one that ours rejects and prevail accepts in `REJECTED_BY_US_ALONE`; an explanation
@@ -12,7 +13,14 @@
     missing_docs
 )]
 
+#[path = "../soundness/choices.rs"]
+#[expect(dead_code, reason = "no fuzzer chooses bytes here")]
+mod choices;
 mod explanations;
+#[path = "../soundness/feature.rs"]
+#[expect(dead_code, reason = "which features there are is counted elsewhere")]
+mod feature;
+mod generated;
 #[path = "../codelets/notation.rs"]
 #[expect(
     dead_code,
@@ -20,7 +28,10 @@ mod explanations;
 )]
 mod notation;
 mod prevail_platform;
+#[path = "../soundness/program/mod.rs"]
+mod program;
 mod programs;
+mod telling;
 
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
@@ -29,7 +40,7 @@ use std::sync::Arc;
 
 use explanations::{ACCEPTED_BY_US_ALONE, Explanation, REJECTED_BY_US_ALONE, WITHOUT_THEIR_ANSWER};
 use jbpf_verifier::verify;
-use prevail_platform::{Opinion, Subject};
+use prevail_platform::{Opinion, Refusal, Subject};
 use programs::Case;
 
 /// Every object under the codelets' folder, as paths relative to it.
@@ -68,7 +79,7 @@ fn cases(path: &str) -> Vec<Case> {
     cases
 }
 
-fn our_opinion(case: &Case) -> Opinion {
+fn our_opinion(case: &Case) -> Result<(), String> {
     let (program, context, helpers) = (
         Arc::new(case.program.clone()),
         Arc::new(case.context.clone()),
@@ -82,7 +93,7 @@ fn our_opinion(case: &Case) -> Opinion {
 /// Prevail's answer; where it panics it has none, which counts as a rejection.
 fn their_opinion(case: &Case) -> Opinion {
     let subject = Subject::new(&case.program, &case.context, &case.helpers);
-    catch_unwind(|| subject.judge()).unwrap_or_else(|_| Err("panicked".to_owned()))
+    catch_unwind(|| subject.judge()).unwrap_or_else(|_| Err(Refusal::new("panicked")))
 }
 
 /// The name that explanations go by: the source's, without the version of the instruction set.
@@ -114,7 +125,8 @@ fn every_disagreement_with_prevail_is_explained() {
                 both_reject += 1;
                 continue;
             }
-            (Ok(()), Err(reason)) => {
+            (Ok(()), Err(refusal)) => {
+                let reason = refusal.message;
                 println!("{}: accepted by us alone; prevail: {reason}", case.name);
                 ACCEPTED_BY_US_ALONE
             }

@@ -4,11 +4,13 @@
 //! that makes it accept more (formats and their arguments, rights of regions and context fields), so that
 //! a rejection of a program that we accept is always worth an explanation.
 
+use std::fmt::Display;
+
 use jbpf_verifier::Program;
 use jbpf_verifier::types::{
     ArgKind, ContextDef, HelperProto, HelperTable, MapDef, MapKind, MapKinds, ReturnKind,
 };
-use prevail::crab::ebpf_domain::DomainContext;
+use prevail::crab::ebpf_domain::{DomainContext, VerificationError};
 use prevail::crab::var_registry::VariableRegistry;
 use prevail::elf_loader::UnmarshalError;
 use prevail::ir::unmarshal::unmarshal;
@@ -21,8 +23,34 @@ use prevail::spec::type_descriptors::{
 };
 use prevail::spec::vm_isa::EbpfInst;
 
-/// What prevail says of a program; a rejection with its first reason.
-pub type Opinion = Result<(), String>;
+/// Why prevail rejects a program: its first reason.
+pub struct Refusal {
+    /// Index of the instruction, where it names one.
+    pub insn: Option<usize>,
+    pub message: String,
+}
+
+impl Refusal {
+    pub fn new(reason: impl Display) -> Self {
+        Self {
+            insn: None,
+            message: reason.to_string(),
+        }
+    }
+}
+
+impl From<VerificationError> for Refusal {
+    fn from(error: VerificationError) -> Self {
+        let label = error.label.as_ref();
+        Self {
+            insn: label.and_then(|label| label.from.try_into().ok()),
+            message: error.to_string(),
+        }
+    }
+}
+
+/// What prevail says of a program.
+pub type Opinion = Result<(), Refusal>;
 
 /// A program in the form that prevail takes.
 pub struct Subject {
@@ -65,14 +93,14 @@ impl Subject {
             &self.platform,
             &self.options,
         )
-        .map_err(|error| error.to_string())?;
+        .map_err(Refusal::new)?;
         let program = prevail::ir::program::Program::from_sequence(
             &sequence,
             &mut info,
             &self.platform,
             &self.options,
         )
-        .map_err(|error| error.to_string())?;
+        .map_err(Refusal::new)?;
         let domain = DomainContext {
             program_info: &info,
             program: &program,
@@ -83,8 +111,8 @@ impl Subject {
         let result =
             prevail::fwd_analyzer::analyze(&program, &domain, &mut VariableRegistry::new());
         match result.find_first_error() {
-            Some(error) => Err(error.to_string()),
-            None if result.failed => Err("failed without an error".to_owned()),
+            Some(error) => Err(error.into()),
+            None if result.failed => Err(Refusal::new("failed without an error")),
             None => Ok(()),
         }
     }

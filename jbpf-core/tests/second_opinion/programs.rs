@@ -7,6 +7,7 @@ use jbpf_verifier::Program;
 use jbpf_verifier::types::{ContextDef, HelperTable};
 
 /// A program with what it is verified against.
+#[derive(Clone)]
 pub struct Case {
     pub name: String,
     pub program: Program,

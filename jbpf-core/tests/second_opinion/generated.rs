@@ -1,0 +1,322 @@
+//! The second opinion on the fuzzer's programs: those of `soundness` that have no loops.
+//!
+//! A program that ours accepts and prevail rejects is asked about again, after prevail was told what it misses where
+//! it stopped (`telling`), until it accepts or stops at something that is its own: each thing that it may be told is
+//! a `Reason`, recognised by the instruction and by what prevail says of it. All else is unexplained.
+//!
+//! `JBPF_FUZZ_SEED` and `JBPF_FUZZ_CASES` choose other programs, and more, as for `soundness`. Of programs with loops
+//! nothing is asked: each of them costs prevail seconds to minutes, and most it refuses for their counters, as
+//! `explanations` says of the codelets.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::mem::replace;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use jbpf_verifier::program::{BranchOutcome, Fact};
+use jbpf_verifier::report::disassemble;
+use jbpf_verifier::types::HelperTable;
+use jbpf_verifier::{Limits, Program, Record, VerifiedProgram, verify_recorded};
+
+use crate::choices::Choices;
+use crate::feature::Feature;
+use crate::prevail_platform::{Opinion, Refusal};
+use crate::program::Case as Generated;
+use crate::programs::Case;
+use crate::telling::{self, Telling};
+
+/// Programs that are made, of which a quarter has no loops.
+const CASES: u64 = 2000;
+/// How long prevail may think about a program: it takes some milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why prevail rejects what ours accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reason {
+    /// It lost the bounds of a number: they come from a remainder, from 32 bits, from constant data, from what only some
+    /// paths do. Told of them, it accepts the accesses. (That they hold, `soundness` sees by execution.)
+    Bounds,
+    /// It knows packets of unknown size only; here the context promises a size, or fixes it.
+    SizeOfRegion,
+    /// To prevail an or of a pointer is a number; ours knows that the bits are clear, so that it is a sum.
+    OrAsSum,
+    /// It subtracts no pointers into map values, nor any that may be outside of their memory.
+    DistanceOfPointers,
+    /// It compares no pointers into map values with each other, nor any that may be outside of their memory. To ours
+    /// they are addresses, and of one object in an order that bounds the index in one of them.
+    ComparedPointers,
+    /// What is left of the region behind a variable pointer is a number, which it keeps apart from the pointer.
+    LeftOfRegion,
+    /// Of a map value's address it knows that it is not null, but not by how much: it may be null once it went back.
+    BackFromNull,
+    /// It does not see that a number equals itself, or its copy in 32 bits.
+    ComparedCopies,
+    /// It has no way to subtract the least immediate.
+    LeastImmediate,
+}
+
+impl Reason {
+    /// Prevail goes no further, as it cannot be told better.
+    fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::ComparedPointers | Self::LeftOfRegion | Self::BackFromNull
+        )
+    }
+}
+
+/// A program that ours accepts.
+struct Accepted<'a> {
+    generated: &'a Generated,
+    case: &'a Case,
+    verified: VerifiedProgram,
+    record: Record,
+}
+
+impl Accepted<'_> {
+    /// What prevail has to be told to accept the program too, or where it stops nevertheless.
+    fn reasons(&self) -> Result<Vec<Reason>, Refusal> {
+        let mut telling = Telling::default();
+        let mut reasons = Vec::new();
+        loop {
+            let told = telling.tell(&self.case.program, &self.case.context, &self.record);
+            let Err(refusal) = ask(&Case {
+                program: told.program,
+                ..self.case.clone()
+            }) else {
+                return Ok(reasons);
+            };
+            let insn = refusal
+                .insn
+                .and_then(|insn| told.origins.get(insn).copied());
+            let refusal = Refusal { insn, ..refusal };
+            let Some(reason) = self.learn(&mut telling, &refusal) else {
+                return Err(refusal);
+            };
+            reasons.push(reason);
+            if reason.is_final() {
+                return Ok(reasons);
+            }
+        }
+    }
+
+    /// Tells prevail what it misses where it stopped; `None` if that is nothing known, or it was told already.
+    fn learn(&self, telling: &mut Telling, refusal: &Refusal) -> Option<Reason> {
+        let says = |text| refusal.message.contains(text);
+        if says("cannot be negated for SUB") {
+            let is_new = !replace(&mut telling.least_immediate, true);
+            return is_new.then_some(Reason::LeastImmediate);
+        }
+        let at = refusal.insn?;
+        let insn = &self.case.program.insns[at];
+        if telling::is_jump(insn)
+            && (says("for comparison/subtraction") || says("Cannot subtract pointers"))
+        {
+            return Some(Reason::ComparedPointers);
+        }
+        if telling::is_wide_or(insn) && self.is_pointer(at, insn.dst) {
+            return telling.sums.insert(at).then_some(Reason::OrAsSum);
+        }
+        if telling::is_difference(insn)
+            && self.is_pointer(at, insn.dst)
+            && self.is_pointer(at, insn.src)
+        {
+            let is_new = telling.distances.insert(at);
+            return is_new.then_some(Reason::DistanceOfPointers);
+        }
+        let reads_memory = telling::is_access(insn) || telling::is_helper_call(insn);
+        if reads_memory && !replace(&mut telling.bounds, true) {
+            return Some(Reason::Bounds);
+        }
+        if self.case.context.region.known_size > 0 && !replace(&mut telling.region, true) {
+            return Some(Reason::SizeOfRegion);
+        }
+        let is_left = |feature| self.has(feature, at);
+        if says("packet_size")
+            && (is_left(Feature::LeftOfRegion) || is_left(Feature::LeftOfRegion32))
+        {
+            return Some(Reason::LeftOfRegion);
+        }
+        if says("Possible null access") && self.went_back(at) {
+            return Some(Reason::BackFromNull);
+        }
+        let before = telling.of_equals.len();
+        let insns = 0..self.case.program.insns.len();
+        let of_equals = insns.filter(|at| self.compares_equals(*at));
+        telling.of_equals.extend(of_equals);
+        (telling.of_equals.len() > before).then_some(Reason::ComparedCopies)
+    }
+
+    /// Whether it compares numbers that are equal, as far as ours knows.
+    fn compares_equals(&self, at: usize) -> bool {
+        let insn = &self.case.program.insns[at];
+        let outcome = if telling::holds_of_equals(insn) {
+            BranchOutcome::Always
+        } else {
+            BranchOutcome::Never
+        };
+        telling::compares_registers(insn)
+            && !self.is_pointer(at, insn.dst)
+            && !self.is_pointer(at, insn.src)
+            && self.verified.facts()[at] == Fact::Branch(outcome)
+    }
+
+    /// Whether a register that an instruction reads is no number there.
+    fn is_pointer(&self, at: usize, register: u8) -> bool {
+        self.record.number_range(at, register.into()).is_none()
+    }
+
+    fn has(&self, feature: Feature, insn: usize) -> bool {
+        let mut uses = self.generated.uses.iter();
+        uses.any(|used| used.feature == feature && used.insn == insn)
+    }
+
+    /// Whether the address that an instruction accesses was just moved by a number that is subtracted, or may be
+    /// negative.
+    fn went_back(&self, at: usize) -> bool {
+        let (before, access) = (
+            &self.case.program.insns[at - 1],
+            &self.case.program.insns[at],
+        );
+        let by = self.record.number_range(at - 1, before.src.into());
+        let is_back = match by {
+            Some((least, _)) if telling::is_sum(before) => least < 0,
+            Some(_) => telling::is_difference(before),
+            None => false,
+        };
+        is_back && before.dst == telling::address(access)
+    }
+}
+
+/// Prevail's opinion, which has to come in time.
+fn ask(case: &Case) -> Opinion {
+    let (sender, receiver) = mpsc::channel();
+    let asked = case.clone();
+    thread::spawn(move || sender.send(crate::their_opinion(&asked)));
+    receiver
+        .recv_timeout(PATIENCE)
+        .unwrap_or_else(|_| panic!("{}: no answer from prevail", case.name))
+}
+
+fn has_loops(program: &Program) -> bool {
+    let mut insns = program.insns.iter();
+    insns.any(|insn| telling::is_jump(insn) && insn.off < 0)
+}
+
+fn listing(case: &Case) -> String {
+    (0..case.program.insns.len()).fold(String::new(), |mut text, at| {
+        let _ = writeln!(
+            text,
+            "    {at}: {}",
+            disassemble(&case.program, &case.helpers, at)
+        );
+        text
+    })
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
+}
+
+/// What became of the programs.
+#[derive(Default)]
+struct Summary {
+    with_loops: u64,
+    both_accept: u64,
+    both_reject: u64,
+    /// By the reasons why prevail rejects them.
+    accepted_by_us_alone: BTreeMap<Vec<Reason>, u64>,
+    /// By the code of our report.
+    rejected_by_us_alone: BTreeMap<String, u64>,
+    unexplained: Vec<String>,
+}
+
+impl Summary {
+    fn add(&mut self, generated: &Generated) {
+        if has_loops(&generated.program) {
+            self.with_loops += 1;
+            return;
+        }
+        let case = Case {
+            name: generated.program.name.clone(),
+            program: Program::clone(&generated.program),
+            context: (*generated.context).clone(),
+            helpers: HelperTable::builtin(),
+        };
+        let helpers = Arc::new(case.helpers.clone());
+        let (program, context) = (&generated.program, &generated.context);
+        let ours = verify_recorded(program, context, &helpers, Limits::default());
+        match (ours, ask(&case)) {
+            (Ok(_), Ok(())) => self.both_accept += 1,
+            (Err(_), Err(_)) => self.both_reject += 1,
+            (Err(rejection), Ok(())) => {
+                println!("{}: rejected by us alone: {rejection}", case.name);
+                let code = format!("{:?}", rejection.code);
+                *self.rejected_by_us_alone.entry(code).or_default() += 1;
+            }
+            (Ok((verified, record)), Err(_)) => {
+                let accepted = Accepted {
+                    generated,
+                    case: &case,
+                    verified,
+                    record,
+                };
+                match accepted.reasons() {
+                    Ok(mut reasons) => {
+                        reasons.sort();
+                        reasons.dedup();
+                        *self.accepted_by_us_alone.entry(reasons).or_default() += 1;
+                    }
+                    Err(refusal) => self.unexplained.push(format!(
+                        "{}: accepted by us; prevail, at {:?} of the program: {}\n{}",
+                        case.name,
+                        refusal.insn,
+                        refusal.message,
+                        listing(&case)
+                    )),
+                }
+            }
+        }
+    }
+
+    fn print(&self) {
+        println!(
+            "{} accepted and {} rejected by both; not asked about {} with loops",
+            self.both_accept, self.both_reject, self.with_loops
+        );
+        let alone = self.accepted_by_us_alone.values().sum::<u64>();
+        println!("{alone} accepted by us alone, because of:");
+        for (reasons, count) in &self.accepted_by_us_alone {
+            println!("{count:>7} {reasons:?}");
+        }
+        let alone = self.rejected_by_us_alone.values().sum::<u64>();
+        println!("{alone} rejected by us alone, as:");
+        for (code, count) in &self.rejected_by_us_alone {
+            println!("{count:>7} {code}");
+        }
+    }
+}
+
+#[test]
+fn every_disagreement_with_prevail_on_generated_programs_is_explained() {
+    let first = setting("JBPF_FUZZ_SEED", 1);
+    let cases = setting("JBPF_FUZZ_CASES", CASES);
+    let mut summary = Summary::default();
+    for seed in first..first + cases {
+        let mut choices = Choices::from_seed(seed);
+        summary.add(&Generated::new(&format!("seed {seed}"), &mut choices));
+    }
+    summary.print();
+    let unexplained = &summary.unexplained;
+    assert!(unexplained.is_empty(), "{}", unexplained.join("\n"));
+    if cases >= CASES {
+        // Enough of either sort to agree on.
+        assert!(summary.both_accept > cases / 10, "{}", summary.both_accept);
+        assert!(summary.both_reject > cases / 20, "{}", summary.both_reject);
+    }
+}
