@@ -162,15 +162,16 @@ impl Times {
         reason = "an estimate inside of a bin, which is as wide as half of its time"
     )]
     pub fn quantile_ns(&self, of: f64) -> Option<u64> {
-        let calls: u64 = self.histogram.iter().sum();
-        let rank = (of.clamp(0.0, 1.0) * calls as f64).max(1.0);
+        let rank = (of.clamp(0.0, 1.0) * self.represented() as f64).max(1.0);
         let mut below = 0.0;
         for (bin, count) in self.histogram.iter().enumerate() {
             let count = *count as f64;
             if count > 0.0 && below + count >= rank {
                 let (low, high) = bounds(bin);
                 let inside = (high - low) as f64 * ((rank - below) / count);
-                return Some((low + inside as u64).clamp(self.min_ns, self.max_ns));
+                let time = low.saturating_add(inside as u64);
+                // The extremes may be those of another moment than the histogram, or of a stranger's report.
+                return Some(time.max(self.min_ns).min(self.max_ns));
             }
             below += count;
         }
@@ -180,7 +181,14 @@ impl Times {
     /// The mean time in ns; `None` when no call was timed.
     #[must_use]
     pub fn mean_ns(&self) -> Option<u64> {
-        self.total_ns.checked_div(self.histogram.iter().sum())
+        self.total_ns.checked_div(self.represented())
+    }
+
+    /// The calls that the timed ones stand for.
+    fn represented(&self) -> u64 {
+        self.histogram
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// The difference. Its extremes are known to the bin only.
@@ -241,6 +249,17 @@ mod tests {
         assert!(times.quantile_ns(0.0).unwrap() >= 17);
         assert_eq!(Times::default().quantile_ns(0.5), None);
         assert_eq!(Times::default().mean_ns(), None);
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_answered_all_the_same() {
+        let crossed = times(&[(4, 1)], 30, 20);
+        assert_eq!(crossed.quantile_ns(0.5), Some(20));
+        let mut huge = times(&[(63, 1)], 0, u64::MAX);
+        assert_eq!(huge.quantile_ns(1.0), Some(u64::MAX));
+        huge.histogram = [u64::MAX; BINS];
+        assert!(huge.quantile_ns(0.5).is_some());
+        assert!(huge.mean_ns().is_some());
     }
 
     #[test]
