@@ -191,6 +191,24 @@ const MUTATIONS: &[Mutation] = &[
                 let constant",
     },
     Mutation {
+        name: "merged numbers are their low halves",
+        before: "let number = a.number.join(&b.number);
+                let constant",
+        after: "let number = a.number.join(&b.number);
+                let number = number.narrowed(&a.number.truncate(4).join(&b.number));
+                let constant",
+    },
+    Mutation {
+        name: "merged numbers are copies if they were on one path",
+        before: "link: if a.link == b.link && !constant {",
+        after: "link: if !constant {",
+    },
+    Mutation {
+        name: "a merged pointer is where one path left it",
+        before: "let variable: Number = from_start(a).join(&from_start(b));",
+        after: "let variable: Number = from_start(a);",
+    },
+    Mutation {
         name: "a merged pointer is null only if it may be on both paths",
         before: "pointer.or_null = a.or_null || b.or_null;",
         after: "pointer.or_null = a.or_null && b.or_null;",
@@ -201,6 +219,11 @@ const MUTATIONS: &[Mutation] = &[
             pointer.object = self.ids.fresh();
         }",
         after: "let _ = same_object;",
+    },
+    Mutation {
+        name: "where one path wrote nothing, nothing is left of the other's pointer",
+        before: "if torn && !kept {",
+        after: "if torn && !kept && false {",
     },
     Mutation {
         name: "merged paths know of the region what one of them compared",
