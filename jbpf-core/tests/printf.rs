@@ -16,6 +16,7 @@ use jbpf_core::builtins::{self, PRINTF_TARGET};
 use jbpf_core::engine::CodeletEnvironment;
 use jbpf_verifier::types::HelperTable;
 use tracing::field::{Field, Visit};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
 /// An event: target, level and fields.
@@ -160,4 +161,37 @@ fn a_panic_of_the_subscriber_stays_outside_of_machine_code() {
     };
     let returned = tracing::subscriber::with_default(recorder, || printf("%d", [1; 3]));
     assert!(returned < 0);
+}
+
+/// Does not know what it wants, and less what to do about it.
+struct Undecided;
+
+impl Subscriber for Undecided {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        panic!("the subscriber's own bug");
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[test]
+fn a_panic_of_the_subscribers_filter_does_so_too() {
+    let returned = tracing::subscriber::with_default(Undecided, || printf("%d", [1; 3]));
+    assert_eq!(returned, 0, "nobody wants it");
 }

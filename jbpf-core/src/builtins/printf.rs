@@ -32,7 +32,10 @@ pub(super) unsafe extern "C" fn printf(
     third: u64,
     codelet: *const CodeletEnvironment,
 ) -> u64 {
-    if !tracing::enabled!(target: PRINTF_TARGET, tracing::Level::DEBUG) {
+    // The subscriber is the application's; a panic in it must not unwind into machine code.
+    let wanted =
+        panic::catch_unwind(|| tracing::enabled!(target: PRINTF_TARGET, tracing::Level::DEBUG));
+    if !wanted.unwrap_or_default() {
         return Status::Success.to_register();
     }
     // SAFETY: proved by the verifier; the environment lives as long as the code that calls.
@@ -60,7 +63,7 @@ unsafe fn emit(
     // SAFETY: `payload::copy` wrote these bytes.
     let message = Message::new(unsafe { copied.assume_init_ref() }, &args)?;
     let text = String::from_utf8_lossy(without_line_ends(message.as_bytes()));
-    // The subscriber is the application's; a panic in it must not unwind into machine code.
+    // As above.
     panic::catch_unwind(AssertUnwindSafe(|| {
         tracing::debug!(target: PRINTF_TARGET, codelet, "{text}");
     }))
