@@ -221,6 +221,12 @@ const MUTATIONS: &[Mutation] = &[
         after: "let _ = same_object;",
     },
     Mutation {
+        name: "merged bytes are written if one path wrote them",
+        before: "other.check_readable(start, end).ok()?;
+        let places",
+        after: "let places",
+    },
+    Mutation {
         name: "where one path wrote nothing, nothing is left of the other's pointer",
         before: "if torn && !kept {",
         after: "if torn && !kept && false {",
