@@ -18,7 +18,9 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     let mut expected = None;
     // Until the codelet is unloaded, or the host is gone.
     for packet in packets.blocking() {
-        println!("{:#}\n", JsonRecord::of(&packet));
+        // In one write: the host prints to the same terminal.
+        let text = format!("{:#}\n\n", JsonRecord::of(&packet));
+        print!("{text}");
         let number = packets.record_number().unwrap_or_default();
         check(number, expected, &packet, packets.dropped())?;
         expected = Some(number + 1);
