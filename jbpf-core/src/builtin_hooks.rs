@@ -8,10 +8,10 @@ use std::time::Duration;
 use jbpf_hooks::hook::Hook;
 use jbpf_hooks::{jbpf_data, jbpf_hook};
 
-/// How often [`report_stats`] is called unless the builder says otherwise.
+/// How often the hook `report_stats` is called unless the builder says otherwise.
 pub const REPORT_PERIOD: Duration = Duration::from_secs(1);
 
-/// How often [`periodic_call`] is called unless the builder says otherwise.
+/// How often the hook `periodic_call` is called unless the builder says otherwise.
 pub const CALL_PERIOD: Duration = Duration::from_millis(10);
 
 /// Most hooks in one report.
