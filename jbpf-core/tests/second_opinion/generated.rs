@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use jbpf_verifier::program::{BranchOutcome, Fact};
-use jbpf_verifier::report::disassemble;
+use jbpf_verifier::report::{Code, disassemble};
 use jbpf_verifier::types::HelperTable;
 use jbpf_verifier::{Limits, Program, Record, VerifiedProgram, verify_recorded};
 
@@ -216,6 +216,25 @@ fn listing(case: &Case) -> String {
     })
 }
 
+/// Why ours rejects what prevail does not, as far as the code says it.
+fn scruple(code: Code) -> &'static str {
+    match code {
+        Code::MapValueNotWritable => "prevail cannot be told that .rodata may only be read",
+        Code::PointerPartial => "to prevail a part of an address is a number; it leaks",
+        Code::UnalignedAtomic => "prevail asks for no alignment",
+        Code::NullDereference | Code::NotAPointer => {
+            "prevail takes what null became by an addition for an address"
+        }
+        Code::UninitialisedStack => {
+            "ours wants what a helper may fill at a variable offset written before"
+        }
+        Code::RegionOutOfBounds | Code::Unbounded => {
+            "ours knows no upper bound of the region: a branch is dead, or 32 bits are enough for a distance"
+        }
+        _ => "seldom",
+    }
+}
+
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name)
         .ok()
@@ -231,8 +250,8 @@ struct Summary {
     both_reject: u64,
     /// By the reasons why prevail rejects them.
     accepted_by_us_alone: BTreeMap<Vec<Reason>, u64>,
-    /// By the code of our report.
-    rejected_by_us_alone: BTreeMap<String, u64>,
+    /// By the code of our report, and why prevail sees nothing wrong.
+    rejected_by_us_alone: BTreeMap<String, (u64, &'static str)>,
     unexplained: Vec<String>,
 }
 
@@ -257,7 +276,11 @@ impl Summary {
             (Err(rejection), Ok(())) => {
                 println!("{}: rejected by us alone: {rejection}", case.name);
                 let code = format!("{:?}", rejection.code);
-                *self.rejected_by_us_alone.entry(code).or_default() += 1;
+                let (count, _) = self
+                    .rejected_by_us_alone
+                    .entry(code)
+                    .or_insert((0, scruple(rejection.code)));
+                *count += 1;
             }
             (Ok((verified, record)), Err(_)) => {
                 let accepted = Accepted {
@@ -294,10 +317,11 @@ impl Summary {
         for (reasons, count) in &self.accepted_by_us_alone {
             println!("{count:>7} {reasons:?}");
         }
-        let alone = self.rejected_by_us_alone.values().sum::<u64>();
+        let alone = self.rejected_by_us_alone.values();
+        let alone = alone.map(|(count, _)| count).sum::<u64>();
         println!("{alone} rejected by us alone, as:");
-        for (code, count) in &self.rejected_by_us_alone {
-            println!("{count:>7} {code}");
+        for (code, (count, why)) in &self.rejected_by_us_alone {
+            println!("{count:>7} {code}: {why}");
         }
     }
 }
