@@ -493,7 +493,7 @@ impl OutputRing {
             return;
         }
         let has_reader = self.has_reader();
-        let target = self.older_half().min(next);
+        let target = self.newer_half().min(next);
         if !*has_reader && target > self.delivered() {
             self.view.words().release(target);
         }
@@ -505,11 +505,11 @@ impl OutputRing {
     }
 
     fn is_half_full_behind(&self, next: u64) -> bool {
-        self.older_half().min(next) > self.delivered()
+        self.newer_half().min(next) > self.delivered()
     }
 
     /// The number of the first record of the newer half.
-    fn older_half(&self) -> u64 {
+    fn newer_half(&self) -> u64 {
         self.sent().saturating_sub(u64::from(self.capacity() / 2))
     }
 
