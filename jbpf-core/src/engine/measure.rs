@@ -2,8 +2,8 @@
 //!
 //! A dispatch function compiled for measuring writes here with relaxed atomics. Threads write to the
 //! part that their slot number picks, so that two of them seldom share a cache line. Every call is
-//! counted. Looking at the clock costs more than many a codelet, so calls are timed as often as keeps
-//! that cost below a hundredth: all of a hook that is called seldom, one of up to a thousand of a busy one.
+//! counted. Looking at the clock costs more than many a codelet, so calls are timed at most
+//! about every 16 us: all of a hook that is called seldom, one of up to a thousand of a busy one.
 #![expect(
     unsafe_code,
     reason = "is called by machine code, with addresses that it was compiled with"

@@ -257,8 +257,8 @@ impl Runtime {
         self.shared.output.panics()
     }
 
-    /// Measures a hook while the returned guard lives: counts its calls and those of its codelets, and times as
-    /// many of them as cost less than a hundredth of the time. [`statistics`](Self::statistics) says what came
+    /// Measures a hook while the returned guard lives: counts its calls and those of its codelets, and times
+    /// them all, or of a busy hook about one in 16 us of each group of threads. [`statistics`](Self::statistics) says what came
     /// out. Several may measure one hook.
     ///
     /// A hook that is not measured costs the same as if there were no measuring.
