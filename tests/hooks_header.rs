@@ -9,8 +9,6 @@
     missing_docs
 )]
 
-use jbpf::header::CodeletHeader;
-
 #[path = "../examples/first_example.rs"]
 #[allow(
     dead_code,
@@ -24,9 +22,7 @@ fn the_header_is_what_the_types_say() {
         env!("CARGO_MANIFEST_DIR"),
         "/codelets/first_example/hooks.h"
     );
-    let header = CodeletHeader::linked()
-        .data::<first_example::PacketResp>()
-        .to_string();
+    let header = jbpf::codelet_header();
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(path, &header).unwrap();
     }

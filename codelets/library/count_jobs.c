@@ -4,12 +4,6 @@
 
 #include "hooks.h"
 
-typedef struct Count {
-    uint64_t jobs;
-    uint64_t cost;
-    uint64_t most_waiting;
-} Count;
-
 jbpf_hash_map(counts, uint32_t, Count, 16);
 
 SEC("jbpf_generic")

@@ -59,4 +59,14 @@ _Static_assert(offsetof(struct hook_library_job_taken_ctx, left) == 24, "offset 
 /* The units of work that an owner may have queued. */
 __attribute__((unused)) static uint64_t (*allowance)(uint32_t owner) = (void *)61;
 
+typedef struct Count {
+    uint64_t jobs;
+    uint64_t cost;
+    uint64_t most_waiting;
+} Count;
+_Static_assert(sizeof(Count) == 24, "size of Count");
+_Static_assert(offsetof(Count, jobs) == 0, "offset of Count.jobs");
+_Static_assert(offsetof(Count, cost) == 8, "offset of Count.cost");
+_Static_assert(offsetof(Count, most_waiting) == 16, "offset of Count.most_waiting");
+
 #endif

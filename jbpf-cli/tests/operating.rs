@@ -73,6 +73,12 @@ fn every_command_of_the_operators_guide_does_what_it_says() {
     for (application, expected) in &mut applications {
         application.prints(expected);
     }
+    // What the document's codelets were compiled with is what this application says now.
+    let header = root.join("codelets/first_example/hooks.h");
+    assert_eq!(
+        machine.run("jbpf header"),
+        std::fs::read_to_string(header).unwrap()
+    );
     if std::env::var_os("JBPF_BLESS").is_some() {
         std::fs::write(path, printed).unwrap();
     } else {

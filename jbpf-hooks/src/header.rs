@@ -9,8 +9,11 @@
 //! * A helper of the application is a function of its own name.
 //! * Sizes and offsets are asserted, so that a compiler that disagrees with Rust says so.
 //!
+//! Data that no hook and no helper shows, such as the records of channels, comes last.
+//!
 //! Names that C reserves get a `_` at their end; fields without names are `_0`, `_1`, ... Two different structs of
-//! one name make the header an `#error` that names both.
+//! one name make the header an `#error` that names both, or are left out with a comment that says so when hooks and
+//! helpers need neither.
 //!
 //! The built-in hooks of the runtime are left out: `jbpf_defs.h` and `jbpf_perf_ext.h` describe them. So are replaced built-in
 //! helpers, which codelets call by the names in `jbpf_helper.h`.
@@ -23,12 +26,12 @@ use c::{declaration, field_declaration, identifier, member, natural_alignment, p
 use crate::context::{ContextLayout, FIRST_FIELD_OFFSET, RegionLayout};
 use crate::helper::{APPLICATION_IDS, HelperArgument, HelperInfo, HelperReturn};
 use crate::hook::HookInfo;
-use crate::layout::{DataLayout, JbpfData, Type};
+use crate::layout::{DataInfo, DataLayout, JbpfData, Type};
 use crate::registry;
 
 mod c;
 
-/// The header of all hooks and helpers linked into the process. The same text from each build of the same
+/// The header of all hooks, helpers and data linked into the process. The same text from each build of the same
 /// declarations.
 #[must_use]
 pub fn codelet_header() -> String {
@@ -58,6 +61,8 @@ enum Declaration {
         hook: &'static HookInfo,
     },
     Helper(&'static HelperInfo),
+    /// Data of which a name would mean two things, and that nothing else here needs.
+    LeftOut(String),
     /// Two declarations claim one name.
     Conflict(String),
 }
@@ -69,12 +74,12 @@ impl CodeletHeader {
         Self::default()
     }
 
-    /// The header of all hooks and helpers linked into the process.
+    /// The header of all hooks, helpers and data linked into the process.
     #[must_use]
     pub fn linked() -> Self {
         let mut hooks: Vec<&HookInfo> = registry::hooks()
             .map(crate::Hook::info)
-            .filter(|hook| !is_built_in(hook))
+            .filter(|hook| !is_built_in(hook.module))
             .collect();
         hooks.sort_by_key(|hook| hook.name);
         let mut helpers: Vec<&HelperInfo> = registry::helpers().collect();
@@ -87,7 +92,61 @@ impl CodeletHeader {
         for helper in helpers {
             header = header.helper(helper);
         }
-        header
+        let data = registry::data().filter(|data| !is_built_in(data.module));
+        header.declared(data.collect())
+    }
+
+    /// Adds data that may show nowhere else, unless a name of it stands for something else as well.
+    fn declared(mut self, mut data: Vec<&'static DataInfo>) -> Self {
+        data.sort_by_key(|data| (data.layout.name, data.module));
+        let mut meanings: BTreeMap<String, Vec<&DataInfo>> = BTreeMap::new();
+        for data in &data {
+            let same = meanings.entry(identifier(data.layout.name)).or_default();
+            if same.iter().all(|other| other.layout != data.layout) {
+                same.push(data);
+            }
+        }
+        for data in data {
+            match self.ambiguity(data.layout, &meanings) {
+                None => self.add_struct(data.layout),
+                Some(sentence) => {
+                    let sentence = format!(
+                        "Left out: {}::{}, as {sentence}",
+                        data.module, data.layout.name
+                    );
+                    self.declarations.push(Declaration::LeftOut(sentence));
+                }
+            }
+        }
+        self
+    }
+
+    /// Which name in a struct would stand for something else, too.
+    fn ambiguity(
+        &self,
+        layout: &'static DataLayout,
+        meanings: &BTreeMap<String, Vec<&DataInfo>>,
+    ) -> Option<String> {
+        if self.holds(layout) {
+            return None;
+        }
+        let name = identifier(layout.name);
+        if let Some(named) = self.names.get(&name) {
+            return Some(format!("{named} is named {name} already"));
+        }
+        if let Some([one, other, ..]) = meanings.get(&name).map(Vec::as_slice) {
+            let (one, other) = (one.module, other.module);
+            return Some(format!("{one} and {other} have each a {name} of their own"));
+        }
+        let mut structs = layout
+            .fields
+            .iter()
+            .filter_map(|field| struct_in(&field.ty));
+        structs.find_map(|layout| self.ambiguity(layout, meanings))
+    }
+
+    fn holds(&self, layout: &'static DataLayout) -> bool {
+        self.names.get(&identifier(layout.name)) == Some(&Named::Data(layout))
     }
 
     /// Adds a struct that no hook shows, such as the records of an input channel.
@@ -138,10 +197,8 @@ impl CodeletHeader {
     }
 
     fn add_type(&mut self, ty: &Type) {
-        match ty {
-            Type::Scalar(_) => {}
-            Type::Array { element, .. } => self.add_type(element),
-            Type::Struct(layout) => self.add_struct(layout),
+        if let Some(layout) = struct_in(ty) {
+            self.add_struct(layout);
         }
     }
 
@@ -173,9 +230,18 @@ impl CodeletHeader {
     }
 }
 
-/// Hooks of the runtime itself.
-fn is_built_in(hook: &HookInfo) -> bool {
-    hook.module.split("::").next() == Some("jbpf_core")
+/// The struct that a type consists of.
+fn struct_in(ty: &Type) -> Option<&'static DataLayout> {
+    match ty {
+        Type::Scalar(_) => None,
+        Type::Array { element, .. } => struct_in(element),
+        Type::Struct(layout) => Some(layout),
+    }
+}
+
+/// What the runtime itself declares.
+fn is_built_in(module: &str) -> bool {
+    module.split("::").next() == Some("jbpf_core")
 }
 
 impl fmt::Display for Named {
@@ -210,6 +276,7 @@ impl fmt::Display for CodeletHeader {
                 Declaration::Data(layout) => write_struct(f, layout)?,
                 Declaration::Context { name, hook } => write_context(f, name, hook)?,
                 Declaration::Helper(helper) => write_helper(f, helper)?,
+                Declaration::LeftOut(sentence) => write_comment(f, "", sentence)?,
                 Declaration::Conflict(sentence) => writeln!(f, "#error \"{sentence}\"")?,
             }
         }

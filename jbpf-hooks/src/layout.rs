@@ -45,6 +45,15 @@ pub struct DataLayout {
     pub docs: &'static str,
 }
 
+/// A declared [`JbpfData`] type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataInfo {
+    /// What it is made of.
+    pub layout: &'static DataLayout,
+    /// The module that declares it.
+    pub module: &'static str,
+}
+
 /// One field of a [`DataLayout`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {

@@ -22,7 +22,7 @@
 //! * [`hook`] and [`reclaim`]: the call itself, and how it outlives the unloading of what it runs.
 //! * [`context`], [`region`], [`layout`]: what codelets see of a call, described at compile time.
 //! * [`helper`]: functions of the application that codelets call.
-//! * [`registry`]: all hooks and helpers of the process.
+//! * [`registry`]: all hooks, helpers and data of the process.
 //! * [`header`] and [`json`]: the descriptions as a C header, and records as text.
 
 extern crate self as jbpf_hooks;
@@ -64,8 +64,8 @@ pub mod __private {
         HelperArgument, HelperInfo, HelperResult, HelperValue, Registers, run,
     };
     pub use crate::hook::{Hook, HookInfo, HookKind};
-    pub use crate::layout::{DataLayout, Field, FieldType, JbpfData, Scalar, Type};
+    pub use crate::layout::{DataInfo, DataLayout, Field, FieldType, JbpfData, Scalar, Type};
     pub use crate::region::{Bounds, ContextRegion, RegionTarget, WritableTarget};
-    pub use crate::registry::{JBPF_HELPERS_V1, JBPF_HOOKS_V1};
+    pub use crate::registry::{JBPF_DATA_V1, JBPF_HELPERS_V1, JBPF_HOOKS_V1};
     pub use crate::rules;
 }

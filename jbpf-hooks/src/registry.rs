@@ -1,12 +1,13 @@
-//! All hooks and helpers linked into the process.
+//! All hooks, helpers and data linked into the process.
 //!
-//! Each `#[jbpf_hook]` and `#[jbpf_helper]` adds one entry to a slice that the linker puts together. Hooks in shared
-//! objects loaded at run time (`dlopen`) are not in it.
+//! Each `#[jbpf_hook]`, `#[jbpf_helper]` and `#[jbpf_data]` adds one entry to a slice that the linker puts together. Those
+//! in shared objects loaded at run time (`dlopen`) are not in it.
 
 use core::fmt;
 
 use crate::helper::HelperInfo;
 use crate::hook::Hook;
+use crate::layout::DataInfo;
 
 /// Every hook of the process. The macros' expansions name it; use [`hooks`].
 #[linkme::distributed_slice]
@@ -15,6 +16,10 @@ pub static JBPF_HOOKS_V1: [&'static Hook];
 /// Every helper of the process. The macros' expansions name it; use [`helpers`].
 #[linkme::distributed_slice]
 pub static JBPF_HELPERS_V1: [&'static HelperInfo];
+
+/// Every data type of the process. The macros' expansions name it; use [`data`].
+#[linkme::distributed_slice]
+pub static JBPF_DATA_V1: [&'static DataInfo];
 
 /// Every hook of the process, in no particular order.
 pub fn hooks() -> impl ExactSizeIterator<Item = &'static Hook> + Clone {
@@ -36,6 +41,12 @@ pub fn helpers() -> impl ExactSizeIterator<Item = &'static HelperInfo> + Clone {
 #[must_use]
 pub fn helper(id: u32) -> Option<&'static HelperInfo> {
     helpers().find(|helper| helper.id == id)
+}
+
+/// Every type that the application lets codelets see, in no particular order: what hooks show, and what only
+/// channels and maps hold.
+pub fn data() -> impl ExactSizeIterator<Item = &'static DataInfo> + Clone {
+    JBPF_DATA_V1.static_slice().iter().copied()
 }
 
 /// Two declarations that claim the same name or id.

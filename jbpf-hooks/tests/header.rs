@@ -69,6 +69,36 @@ struct Response {
     seq_no: i32,
 }
 
+#[jbpf_data]
+struct Part(u8);
+
+#[jbpf_data]
+struct Whole {
+    parts: [[Part; 2]; 2],
+}
+
+mod one {
+    #[jbpf_hooks::jbpf_data]
+    pub struct Twice {
+        pub answer: u32,
+    }
+
+    #[jbpf_hooks::jbpf_data]
+    struct Around {
+        twice: [Twice; 2],
+    }
+
+    #[jbpf_hooks::jbpf_data]
+    struct Halves(u8);
+}
+
+mod other {
+    #[jbpf_hooks::jbpf_data]
+    pub struct Twice {
+        pub answer: [u8; 3],
+    }
+}
+
 /// Puts a flow into another class.
 #[jbpf_helper(id = 40)]
 fn set_priority(flow: &Halves, mac: &[u8; 6], state: &mut Aligned, priority: i16) -> u64 {
@@ -89,10 +119,6 @@ fn level() -> i32 {
 #[jbpf_helper(id = 7)]
 fn simulated_time() -> u64 {
     0
-}
-
-fn header() -> String {
-    CodeletHeader::linked().data::<Response>().to_string()
 }
 
 #[test]
@@ -166,29 +192,43 @@ fn helpers_of_the_application_are_functions_and_replaced_ones_are_left_out() {
 }
 
 #[test]
-fn structs_that_no_hook_shows_are_added_by_their_type() {
-    assert!(!codelet_header().contains("Response"));
-    assert!(header().contains("typedef struct Response {\n    int32_t seq_no;\n} Response;"));
+fn structs_that_no_hook_shows_come_last() {
+    let header = codelet_header();
+    let response = "typedef struct Response {\n    int32_t seq_no;\n} Response;";
+    assert!(header.contains(response), "{header}");
+    assert!(header.find("(*set_priority)") < header.find(response));
+    assert!(header.find("typedef struct Part {") < header.find("typedef struct Whole {"));
+    assert_eq!(header.matches("typedef struct Part {").count(), 1);
     let twice = CodeletHeader::new().data::<Response>().data::<Response>();
     assert_eq!(twice.to_string().matches("typedef").count(), 1);
 }
 
+/// What only channels and maps hold has no say in what codelets of hooks include.
+#[test]
+fn structs_of_a_name_with_two_meanings_are_left_out_and_the_header_says_so() {
+    let header = codelet_header();
+    for line in [
+        "/* Left out: header::one::Twice, as header::one and header::other have each a Twice of their own */",
+        "/* Left out: header::other::Twice, as header::one and header::other have each a Twice of their own */",
+        "/* Left out: header::one::Around, as header::one and header::other have each a Twice of their own */",
+        "/* Left out: header::one::Halves, as the struct Halves (8 bytes, 2 fields) is named Halves already */",
+    ] {
+        assert!(header.contains(line), "{line} in {header}");
+    }
+    assert!(!header.contains("struct Twice") && !header.contains("struct Around"));
+    assert!(!header.contains("#error"), "{header}");
+}
+
 #[test]
 fn two_structs_of_one_name_are_an_error_that_names_both() {
-    mod other {
-        #[jbpf_hooks::jbpf_data]
-        pub struct Response {
-            pub answer: [u8; 3],
-        }
-    }
     let header = CodeletHeader::new()
-        .data::<Response>()
-        .data::<other::Response>()
+        .data::<one::Twice>()
+        .data::<other::Twice>()
         .to_string();
     assert!(
         header.contains(
-            "#error \"the struct Response (4 bytes, 1 fields) and the struct Response (3 bytes, 1 fields) would both \
-             be named Response in C\""
+            "#error \"the struct Twice (4 bytes, 1 fields) and the struct Twice (3 bytes, 1 fields) would both \
+             be named Twice in C\""
         ),
         "{header}"
     );
@@ -203,7 +243,7 @@ fn c_compilers_agree_with_every_size_and_offset() {
             (void)set_priority(&e->halves[1], (const uint8_t *)e->name, 0, level());
             audit(0, e, sizeof *e, halves, tick->number);
         }\n";
-    let source = format!("{}{use_all}", header());
+    let source = format!("{}{use_all}", codelet_header());
     let mut compiled = 0;
     for command in [
         "clang -target bpf -O2 -Wall -Wextra -Werror -fsyntax-only -xc -",

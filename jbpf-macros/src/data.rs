@@ -185,6 +185,15 @@ impl Struct {
                     #private::Type::Struct(&<Self as #private::JbpfData>::LAYOUT);
             }
 
+            const _: () = {
+                #[#private::linkme::distributed_slice(#private::JBPF_DATA_V1)]
+                #[linkme(crate = #private::linkme)]
+                static __JBPF_ENTRY: &#private::DataInfo = &#private::DataInfo {
+                    layout: &<#ident as #private::JbpfData>::LAYOUT,
+                    module: #private::core::module_path!(),
+                };
+            };
+
             #assertions
         }
     }
