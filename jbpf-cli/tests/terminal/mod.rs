@@ -1,6 +1,8 @@
 //! A terminal in which the command is run.
 #![allow(dead_code, reason = "each test takes of it what it needs")]
 
+pub mod pty;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

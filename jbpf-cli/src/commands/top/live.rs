@@ -17,6 +17,9 @@ use crate::output::Failure;
 /// How often it is looked whether a signal says to end.
 const SIGNALS_EVERY: Duration = Duration::from_millis(100);
 
+/// How long the application may take for a look. Keys wait as long, and the terminal sends no signal for them.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What is on the screen.
 struct Table<'a> {
     application: &'a str,
@@ -52,6 +55,7 @@ pub(super) fn run(
         interval,
         typing: false,
     };
+    operator.set_patience(PATIENCE)?;
     let mut screen = Screen::new()?;
     let mut next = Instant::now() + interval;
     screen.draw(&table.lines())?;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Stdout, Write as _};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::{Hide, MoveTo, MoveToNextLine, Show};
 use crossterm::style::{Attribute, Print, SetAttribute};
@@ -10,6 +11,9 @@ use crossterm::terminal::{
     LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
 };
 use crossterm::{execute, queue};
+
+/// Whether the terminal has to be given back.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal's other screen, without echo and cursor. Dropping it brings the first one back.
 pub(super) struct Screen {
@@ -26,6 +30,7 @@ impl Screen {
     pub(super) fn new() -> io::Result<Self> {
         restore_before_panics();
         enable_raw_mode()?;
+        TAKEN.store(true, Ordering::SeqCst);
         let mut screen = Self { to: io::stdout() };
         execute!(screen.to, EnterAlternateScreen, Hide)?;
         Ok(screen)
@@ -33,7 +38,7 @@ impl Screen {
 
     /// Draws as many lines as fit, in one go.
     pub(super) fn draw(&mut self, lines: &[Line]) -> io::Result<()> {
-        let (width, height) = size()?;
+        let (width, height) = known(size()?);
         queue!(self.to, BeginSynchronizedUpdate, MoveTo(0, 0))?;
         for (row, line) in lines.iter().take(height.into()).enumerate() {
             if row > 0 {
@@ -63,7 +68,19 @@ impl Drop for Screen {
     }
 }
 
+/// Terminals that do not know their size, as those of containers and scripts, say that it is nothing.
+fn known(size: (u16, u16)) -> (u16, u16) {
+    match size {
+        (0, _) | (_, 0) => (80, 24),
+        size => size,
+    }
+}
+
+/// Once: leaving a screen puts the cursor where it was, over what has been written since.
 fn restore() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     // Nobody is left to tell when the terminal itself is gone.
     let _ = execute!(io::stdout(), Show, LeaveAlternateScreen);
     let _ = disable_raw_mode();
@@ -79,4 +96,38 @@ fn restore_before_panics() {
             before(panic);
         }));
     });
+}
+
+#[cfg(test)]
+#[path = "../../../tests/terminal/pty.rs"]
+mod pty;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Says to this test, run once more, that it is the program on the terminal.
+    const ON_TERMINAL: &str = "JBPF_TEST_ON_TERMINAL";
+
+    #[test]
+    fn a_panic_leaves_the_terminal_as_it_was_and_is_read_on_it() {
+        if std::env::var_os(ON_TERMINAL).is_some() {
+            let mut screen = Screen::new().unwrap();
+            screen.draw(&[]).unwrap();
+            panic!("the table is lost");
+        }
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        program
+            .args(["--exact", "--nocapture", "--test-threads=1"])
+            .arg(concat!(
+                "commands::top::screen::tests::",
+                "a_panic_leaves_the_terminal_as_it_was_and_is_read_on_it"
+            ))
+            .env(ON_TERMINAL, "");
+        let mut program = pty::Pty::start(program, (80, 24));
+        program.wait_for(pty::OTHER_SCREEN);
+        let said = program.ends_and_restores(Some(101));
+        assert!(said.contains("the table is lost"), "{said}");
+    }
 }
