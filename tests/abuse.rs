@@ -337,7 +337,8 @@ fn two_hundred_clients_are_served_or_told() {
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!((served, told), (64, 136));
+        // On a machine that is busy for seconds meanwhile, silent ones make room for others.
+        assert!(served >= 64 && served + told == 200, "{served}, {told}");
         drop(clients);
         // The server sees them go in its own time.
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -349,6 +350,58 @@ fn two_hundred_clients_are_served_or_told() {
             assert!(Instant::now() < deadline, "there is room again");
         }
     });
+}
+
+/// As many as there can be, and then an operator comes.
+#[test]
+fn watchers_and_collectors_leave_places_to_operators() {
+    let application = Application::with(RuntimeBuilder::shared_channels);
+    application.runtime().load(&first_example()).unwrap();
+    let requests = [
+        format!(r#"{{"version":1,"id":1,"tail":{{"stream_id":"{OUTPUT}"}}}}"#),
+        format!(r#"{{"version":1,"id":1,"open_output":{{"stream_id":"{OUTPUT}","tap":true}}}}"#),
+    ];
+    flat(&application, 2, |application| {
+        let mut clients: Vec<Raw> = Vec::new();
+        for number in 0..64 {
+            let mut client = application.connect();
+            let answer = client.ask(&requests[number % 2]);
+            let code = &answer["error"]["code"];
+            if number < 48 {
+                assert!(code.is_null(), "{answer}");
+                clients.push(client);
+            } else {
+                assert_eq!(code, "too-many-watchers");
+                assert_eq!(client.ask(HELLO)["hello"]["name"], "served");
+            }
+        }
+        // Those that watch may watch more, and each that goes makes room.
+        let more = clients[0].ask(&requests[0]);
+        assert!(more["error"].is_null(), "{more}");
+        drop(clients);
+        settle(application);
+        let again = application.connect().ask(&requests[0]);
+        assert!(again["error"].is_null(), "{again}");
+    });
+}
+
+#[test]
+fn a_line_names_so_many_hooks_and_no_more() {
+    let application = Application::start();
+    let mut raw = application.connect();
+    for request in ["statistics", "measure"] {
+        let mut ask = |count: usize| {
+            let names = vec![r#""example""#; count].join(",");
+            raw.ask(&format!(
+                r#"{{"version":1,"id":3,"{request}":{{"hooks":[{names}]}}}}"#
+            ))
+        };
+        let answer = ask(1024);
+        assert!(answer["error"].is_null(), "{answer}");
+        for count in [1025, 100_000] {
+            assert_eq!(ask(count)["error"]["code"], "too-many-entries");
+        }
+    }
 }
 
 #[test]

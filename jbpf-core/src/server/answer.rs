@@ -26,6 +26,9 @@ use crate::stream::Direction;
 const PAGE_ELEMENTS: u32 = 4096;
 const PAGE_BYTES: usize = 512 << 10;
 
+/// The most hooks that a request names.
+const MAX_HOOK_NAMES: usize = 1024;
+
 pub(super) fn hello(shared: &Shared, since: Instant) -> Reply {
     let sets = shared.sets();
     Reply::Hello(Hello {
@@ -86,7 +89,22 @@ fn hook_report<'a>(
     }
 }
 
+/// Each name is looked for among all hooks, and a line has room for a hundred thousand of them.
+pub(super) fn check_names(names: Option<&[String]>) -> Result<(), ErrorReport> {
+    let given = names.map_or(0, <[String]>::len);
+    if given <= MAX_HOOK_NAMES {
+        return Ok(());
+    }
+    let message = format!(
+        "{given} names of hooks are given, and {MAX_HOOK_NAMES} may be; without names, all hooks are meant"
+    );
+    Err(ErrorReport::new("too-many-entries", message))
+}
+
 pub(super) fn statistics(shared: &Shared, body: &StatisticsBody) -> Reply {
+    if let Err(error) = check_names(body.hooks.as_deref()) {
+        return Reply::Error(error);
+    }
     let mut hooks = shared.statistics().hooks;
     if let Some(wanted) = &body.hooks {
         for name in wanted {

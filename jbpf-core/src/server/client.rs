@@ -143,8 +143,14 @@ impl Client {
     }
 
     /// Whether it has something open, for which it need not ask anything.
-    fn stays(&self) -> bool {
+    pub(super) fn stays(&self) -> bool {
         !self.tails.is_empty() || !self.session.is_empty()
+    }
+
+    /// Since when it has been silent, if nothing is lost by letting it go.
+    pub(super) fn silent_since(&self) -> Option<Instant> {
+        let idle = !self.busy && !self.stays() && !self.unread && self.output.is_empty();
+        idle.then_some(self.heard)
     }
 
     /// When its time is over unless something happens; `None` while it may idle.
@@ -415,6 +421,14 @@ fn send_descriptors(
         return Err(Errno::INVAL);
     }
     sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags)
+}
+
+impl Client {
+    /// Says to it why it cannot stay.
+    pub(super) fn send_away(&self, error: &ErrorReport) {
+        // Who does not even take that is gone as well.
+        let _ = turn_away(&self.stream, error);
+    }
 }
 
 /// Says to somebody who cannot stay why, as far as its socket takes it.

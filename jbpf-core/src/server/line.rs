@@ -13,6 +13,19 @@ pub(super) enum Question {
     Collector(CollectorRequest),
 }
 
+impl Question {
+    /// Whether the client has to stay for what it asks.
+    pub(super) fn wants_to_stay(&self) -> bool {
+        matches!(
+            self,
+            Self::Operator(Request::Tail { .. })
+                | Self::Collector(
+                    CollectorRequest::OpenOutput { .. } | CollectorRequest::OpenInput { .. }
+                )
+        )
+    }
+}
+
 /// A line that asks nothing that can be answered; with its id, as far as it has one.
 #[derive(Debug)]
 pub(super) struct Nonsense {

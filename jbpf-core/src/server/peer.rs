@@ -1,6 +1,31 @@
-//! Who may operate the application.
+//! Who may operate the application, and how much room that leaves to others.
 
 use std::os::unix::net::UnixStream;
+
+/// Clients at a time.
+const PLACES: usize = 64;
+
+/// Of those, the places that listed users cannot take.
+const OWN_PLACES: usize = 16;
+
+/// What a user is to the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its own user, or root.
+    Own,
+    /// One that it lists.
+    Listed,
+}
+
+impl Standing {
+    /// How many clients there may be, with one more of these.
+    pub(super) const fn places(self) -> usize {
+        match self {
+            Self::Own => PLACES,
+            Self::Listed => PLACES - OWN_PLACES,
+        }
+    }
+}
 
 /// Users that may connect: the application's own, root, and those that it lists.
 #[derive(Debug, Clone)]
@@ -17,16 +42,19 @@ impl Admission {
         }
     }
 
-    /// Whether the process that connected may stay.
-    pub(super) fn admits(&self, peer: &UnixStream) -> bool {
+    /// What the user is whose process connected, if it may stay.
+    pub(super) fn standing(&self, peer: &UnixStream) -> Option<Standing> {
         // Credentials are those of the moment of connecting; without them nobody stays.
-        rustix::net::sockopt::socket_peercred(peer)
-            .is_ok_and(|credentials| self.admits_user(credentials.uid.as_raw()))
+        let credentials = rustix::net::sockopt::socket_peercred(peer).ok()?;
+        self.standing_of(credentials.uid.as_raw())
     }
 
-    fn admits_user(&self, user: u32) -> bool {
+    fn standing_of(&self, user: u32) -> Option<Standing> {
         const ROOT: u32 = 0;
-        user == self.own || user == ROOT || self.listed.contains(&user)
+        if user == self.own || user == ROOT {
+            return Some(Standing::Own);
+        }
+        self.listed.contains(&user).then_some(Standing::Listed)
     }
 }
 
@@ -40,13 +68,17 @@ mod tests {
             own: 1000,
             listed: vec![1002],
         };
-        let admitted = [0, 1000, 1001, 1002, u32::MAX].map(|user| admission.admits_user(user));
-        assert_eq!(admitted, [true, true, false, true, false]);
+        let standings = [0, 1000, 1001, 1002, u32::MAX].map(|user| admission.standing_of(user));
+        let (own, listed) = (Some(Standing::Own), Some(Standing::Listed));
+        assert_eq!(standings, [own, own, None, listed, None]);
     }
 
     #[test]
     fn who_connects_from_this_process_is_admitted() {
         let (near, _far) = UnixStream::pair().unwrap();
-        assert!(Admission::new(Vec::new()).admits(&near));
+        assert_eq!(
+            Admission::new(Vec::new()).standing(&near),
+            Some(Standing::Own)
+        );
     }
 }

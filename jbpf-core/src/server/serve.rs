@@ -17,13 +17,16 @@ use super::change::{Asker, Change, Changes, Outcome};
 use super::client::{Client, turn_away};
 use super::line::{self, Question};
 use super::path::Endpoint;
-use super::peer::Admission;
+use super::peer::{Admission, Standing};
 use super::protocol::{ErrorReport, Reply, Request};
 use super::{Signals, answer};
 use crate::runtime::Shared;
 
-/// Clients at a time.
-pub(super) const MAX_CLIENTS: usize = 64;
+/// Clients at a time that watch or have opened something: they may stay for ever, and others want to be let in.
+const MAX_STAYING: usize = 48;
+
+/// How long a client keeps its place in silence while others want it.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// Lines answered to one client before others have their turn.
 const LINES_A_TURN: usize = 16;
@@ -178,7 +181,7 @@ impl Service {
 
     fn accept(&mut self) {
         // One turn lets in as many as there can be; more are told so in the next.
-        for _ in 0..MAX_CLIENTS {
+        for _ in 0..Standing::Own.places() {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
             match accept_with(self.endpoint.listener.as_fd(), flags) {
                 Ok(socket) => self.admit(UnixStream::from(socket)),
@@ -193,21 +196,45 @@ impl Service {
     }
 
     fn admit(&mut self, stream: UnixStream) {
-        if !self.admission.admits(&stream) {
-            return;
+        if let Some(standing) = self.admission.standing(&stream) {
+            self.seat(stream, standing, Instant::now());
         }
-        if self.clients.len() >= MAX_CLIENTS {
+    }
+
+    /// Gives somebody a place, or says that there is none.
+    fn seat(&mut self, stream: UnixStream, standing: Standing, now: Instant) {
+        let places = standing.places();
+        if self.clients.len() >= places {
             self.drop_vanished();
         }
-        if self.clients.len() >= MAX_CLIENTS {
-            let message = format!("{MAX_CLIENTS} clients are connected already; try again later");
+        if self.clients.len() == places {
+            self.drop_most_silent(now);
+        }
+        if self.clients.len() >= places {
+            let connected = self.clients.len();
+            let message = format!("{connected} clients are connected already; try again later");
             // Who does not even take that is gone as well.
             let _ = turn_away(&stream, &ErrorReport::new("too-many-clients", message));
             return;
         }
         self.accepted += 1;
-        let client = Client::new(stream, Instant::now());
+        let client = Client::new(stream, now);
         self.clients.insert(self.accepted, client);
+    }
+
+    /// Makes room for somebody where a client has had its place for nothing long enough.
+    fn drop_most_silent(&mut self, now: Instant) {
+        let silent = self.clients.iter().filter_map(|(number, client)| {
+            let since = client.silent_since()?;
+            let enough = now.saturating_duration_since(since) >= SILENCE;
+            enough.then_some((since, *number))
+        });
+        if let Some((_, number)) = silent.min()
+            && let Some(client) = self.clients.remove(&number)
+        {
+            let message = "others wait for a place, and this connection was silent; connect again";
+            client.send_away(&ErrorReport::new("too-many-clients", message));
+        }
     }
 
     /// Makes room for others where clients have hung up.
@@ -233,12 +260,19 @@ impl Service {
     fn answer(&mut self, shared: &Arc<Shared>) {
         let now = Instant::now();
         let (changes, since) = (&mut self.changes, self.since);
+        let mut staying = self.clients.values().filter(|it| it.stays()).count();
         for (number, client) in &mut self.clients {
             for _ in 0..LINES_A_TURN {
                 let Some(line) = client.next_line(now) else {
                     break;
                 };
+                let stayed = client.stays();
                 match line::read(&line) {
+                    Ok((id, question))
+                        if question.wants_to_stay() && !stayed && staying >= MAX_STAYING =>
+                    {
+                        client.reply(id, &Reply::Error(too_many_stay()));
+                    }
                     Err(nonsense) => client.reply(nonsense.id, &Reply::Error(nonsense.error)),
                     Ok((id, Question::Collector(request))) => {
                         let answer = client.session.answer(shared.as_ref(), &request);
@@ -251,6 +285,9 @@ impl Service {
                         };
                         operate(client, asker, request, shared, changes, since);
                     }
+                }
+                if client.stays() && !stayed {
+                    staying += 1;
                 }
             }
         }
@@ -266,6 +303,14 @@ impl Service {
             }
         }
     }
+}
+
+fn too_many_stay() -> ErrorReport {
+    let message = format!(
+        "{MAX_STAYING} clients watch or have opened channels already, and the other places are for those who ask; one \
+         client may watch and open many"
+    );
+    ErrorReport::new("too-many-watchers", message)
 }
 
 fn operate(
@@ -284,7 +329,10 @@ fn operate(
         Request::Load(body) => return change(client, Change::Load(body)),
         Request::Replace(body) => return change(client, Change::Replace(body)),
         Request::Unload { codeletset } => return change(client, Change::Unload(codeletset)),
-        Request::Measure(body) => return change(client, Change::Measure(body)),
+        Request::Measure(body) => match answer::check_names(body.hooks.as_deref()) {
+            Ok(()) => return change(client, Change::Measure(body)),
+            Err(error) => Reply::Error(error),
+        },
         Request::Statistics(body) => answer::statistics(shared, &body),
         Request::Hello {} => answer::hello(shared, since),
         Request::Hooks {} => answer::hooks(shared),
@@ -300,4 +348,75 @@ fn operate(
         Request::Send { stream_id, record } => answer::send(shared, stream_id, &record),
     };
     client.reply(asker.request, &reply);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(folder: &std::path::Path) -> Service {
+        let bell = Arc::new(jbpf_channel::Doorbell::new().unwrap());
+        let signals = Signals {
+            bell: Arc::clone(&bell),
+            stop: std::sync::atomic::AtomicBool::new(false),
+        };
+        Service::new(
+            Endpoint::new(&folder.join("app.sock"), false).unwrap(),
+            Arc::new(signals),
+            Weak::new(),
+            Admission::new(Vec::new()),
+            Changes::new(None, bell),
+        )
+    }
+
+    /// Lets so many in, and keeps their ends.
+    fn seat(
+        service: &mut Service,
+        count: usize,
+        standing: Standing,
+        now: Instant,
+    ) -> Vec<UnixStream> {
+        let seat = |_| {
+            let (near, far) = UnixStream::pair().unwrap();
+            service.seat(near, standing, now);
+            far
+        };
+        (0..count).map(seat).collect()
+    }
+
+    #[test]
+    fn the_most_silent_makes_room_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = service(folder.path());
+        let begin = Instant::now();
+        let later = |seconds| begin.checked_add(Duration::from_secs(seconds)).unwrap();
+        let mut clients = seat(&mut service, 64, Standing::Own, later(0));
+        clients.extend(seat(&mut service, 1, Standing::Own, later(4)));
+        assert!((1..=64).eq(service.clients.keys().copied()), "too early");
+        for (number, client) in &mut service.clients {
+            client.busy = *number != 2;
+        }
+        clients.extend(seat(&mut service, 2, Standing::Own, later(5)));
+        assert_eq!(service.clients.len(), 64);
+        assert!(!service.clients.contains_key(&2) && service.clients.contains_key(&65));
+        drop(clients);
+    }
+
+    #[test]
+    fn listed_users_leave_places_to_the_own_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = service(folder.path());
+        let now = Instant::now();
+        let listed = seat(&mut service, 100, Standing::Listed, now);
+        assert_eq!(service.clients.len(), 48);
+        let own = seat(&mut service, 100, Standing::Own, now);
+        assert_eq!(service.clients.len(), 64);
+        let much_later = now.checked_add(Duration::from_secs(20)).unwrap();
+        let more = seat(&mut service, 1, Standing::Listed, much_later);
+        assert!(
+            (1..=64).eq(service.clients.keys().copied()),
+            "in nobody's place"
+        );
+        drop((listed, own, more));
+    }
 }
