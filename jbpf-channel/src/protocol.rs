@@ -64,6 +64,13 @@ pub enum CollectorRequest {
         /// The channel.
         stream_id: StreamId,
     },
+    /// Of a tap, to have the host stand in for an absent reader: to release what the tap has passed of the older half.
+    StandIn {
+        /// The number from the answer that granted the tap.
+        attachment: u64,
+        /// The number of the record that the tap has come to.
+        next: u64,
+    },
     /// To give back what was opened.
     Close {
         /// The number from the answer that granted it.
@@ -90,6 +97,13 @@ pub enum CollectorReply {
         /// Its numbers.
         #[serde(flatten)]
         grant: InputGrant,
+    },
+    /// What is released now; unless the channel has a reader, all that was asked for.
+    StandingIn {
+        /// The tap.
+        attachment: u64,
+        /// The number of the first record that is not released.
+        delivered: u64,
     },
     /// It is given back.
     Closed {

@@ -82,6 +82,23 @@ impl Source {
         }
     }
 
+    /// For a tap that has come to `next`.
+    fn needs_stand_in(&self, next: u64) -> bool {
+        match self {
+            Self::Local(ring) => ring.needs_stand_in(next),
+            Self::Remote(ring) => ring.needs_stand_in(next),
+        }
+    }
+
+    /// For a tap that has come to `next`.
+    #[inline]
+    fn stand_in(&self, next: u64) {
+        match self {
+            Self::Local(ring) => ring.stand_in(next),
+            Self::Remote(ring) => ring.stand_in(next),
+        }
+    }
+
     fn wait_until(&self, deadline: Option<Instant>, ready: impl Fn() -> bool) -> bool {
         match self {
             Self::Local(ring) => ring.wait_until(deadline, ready),
@@ -265,9 +282,7 @@ impl RawReceiver {
         let next = self.next.get();
         words.published(next).is_some()
             || (self.role == Role::Tap && !words.still_holds(next))
-            || self
-                .stood_in_for()
-                .is_some_and(|ring| ring.needs_stand_in(next))
+            || (self.role == Role::Tap && self.source.needs_stand_in(next))
             || self.is_closed()
     }
 
@@ -387,20 +402,13 @@ impl RawReceiver {
     #[inline]
     fn release(&self) {
         let next = self.next.get();
-        if let Some(ring) = self.stood_in_for() {
-            ring.stand_in(next);
-        } else if self.role == Role::Primary && next != self.released.get() {
-            self.released.set(next);
-            self.view.words().release(next);
-        }
-    }
-
-    /// The ring whose reader a tap may have to stand in for. Of a ring of another process it cannot.
-    #[inline]
-    fn stood_in_for(&self) -> Option<&OutputRing> {
-        match (&self.source, self.role) {
-            (Source::Local(ring), Role::Tap) => Some(ring),
-            _ => None,
+        match self.role {
+            Role::Tap => self.source.stand_in(next),
+            Role::Primary if next != self.released.get() => {
+                self.released.set(next);
+                self.view.words().release(next);
+            }
+            Role::Primary => {}
         }
     }
 }

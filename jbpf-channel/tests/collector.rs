@@ -17,7 +17,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jbpf_channel::protocol::{
     CollectorReply, CollectorRequest, Envelope, VERSION, receive_with_descriptors,
@@ -516,6 +516,73 @@ fn taps_of_other_processes_watch_and_take_nothing() {
     assert_eq!(seen + tap.lost(), 100);
     ring.close();
     assert_eq!(tap.recv(), Err(RecvError::Closed));
+}
+
+#[test]
+fn a_tap_of_another_process_keeps_a_channel_going_that_nobody_reads() {
+    let (host, ring) = Host::output(16, 8);
+    // Full before anybody watches.
+    while send(&ring, 0).is_ok() {}
+    let tap: Receiver<u64> = host.collector().tap(OUT).unwrap();
+    assert_eq!(tap.try_recv(), None);
+    for value in 0..1000 {
+        send(&ring, value).unwrap();
+        assert_eq!(tap.recv(), Ok(value));
+    }
+    assert_eq!((tap.lost(), ring.dropped()), (0, 1));
+
+    // A reader that comes finds the newer half, and from then on releases alone.
+    let receiver: Receiver<u64> = ring.primary().unwrap().typed().unwrap();
+    assert!(ring.sent() - ring.delivered() >= 8, "{}", ring.delivered());
+    let delivered = ring.delivered();
+    while send(&ring, 1000).is_ok() {}
+    while tap.try_recv().is_some() {}
+    assert_eq!(ring.delivered(), delivered);
+    drop(receiver);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while send(&ring, 1001).is_err() {
+        assert!(Instant::now() < deadline, "nobody stands in");
+        assert_eq!(tap.try_recv(), None);
+    }
+    assert_eq!(tap.recv(), Ok(1001));
+}
+
+/// By hand: numbers of a tap that cannot be true release no more than the older half.
+#[test]
+fn a_tap_that_lies_about_what_it_has_passed_releases_the_older_half_at_most() {
+    let ring = shared_output(16, 8);
+    let book = Book {
+        outputs: HashMap::from([(OUT, ring.clone())]),
+        ..Book::default()
+    };
+    let mut session = Session::new();
+    let mut ask = |request| session.answer(&book, &request).reply;
+    let open = CollectorRequest::OpenOutput {
+        stream_id: OUT,
+        tap: true,
+    };
+    let CollectorReply::Output { attachment, .. } = ask(open) else {
+        panic!("no tap");
+    };
+    while send(&ring, 0).is_ok() {}
+    for (next, released) in [(0, 0), (3, 3), (u64::MAX, 8), (5, 8)] {
+        let reply = ask(CollectorRequest::StandIn { attachment, next });
+        let expected = CollectorReply::StandingIn {
+            attachment,
+            delivered: released,
+        };
+        assert_eq!(reply, expected);
+    }
+    for attachment in [attachment + 1, u64::MAX] {
+        let reply = ask(CollectorRequest::StandIn {
+            attachment,
+            next: 9,
+        });
+        assert!(
+            matches!(&reply, CollectorReply::Error { code, .. } if code == "channel-not-open"),
+            "{reply:?}"
+        );
+    }
 }
 
 #[test]

@@ -5,17 +5,17 @@
 
 #![expect(unsafe_code, reason = "forms views of received memory")]
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rustix::io::Errno;
 
 use super::{CollectorError, Connection};
 use crate::ChannelError;
-use crate::protocol::{InputGrant, OutputGrant};
+use crate::protocol::{CollectorReply, CollectorRequest, InputGrant, OutputGrant};
 use crate::record::RecordType;
 use crate::ring::input::InputView;
 use crate::ring::layout::{Control, InputGeometry, OutputGeometry};
@@ -30,6 +30,9 @@ const HOST_CHECK: Duration = Duration::from_millis(250);
 /// How long a sleeping tap waits between two looks: nobody wakes it.
 const TAP_INTERVAL: Duration = Duration::from_millis(1);
 
+/// How long a tap leaves the host alone that did not stand in for a reader: there is one.
+const READER_CHECK: Duration = Duration::from_millis(100);
+
 /// An output ring of another process.
 #[derive(Debug)]
 pub(crate) struct RemoteOutput {
@@ -39,6 +42,10 @@ pub(crate) struct RemoteOutput {
     tap: bool,
     fences: bool,
     host_gone: AtomicBool,
+    /// The first record that the host has not released, as far as it was heard.
+    delivered: AtomicU64,
+    /// When the host was last asked to stand in, and did not.
+    refused: Mutex<Option<Instant>>,
     connection: Arc<Connection>,
     attachment: u64,
     /// What the view points into.
@@ -88,6 +95,8 @@ impl RemoteOutput {
             tap: grant.tap,
             fences: grant.fences,
             host_gone: AtomicBool::new(false),
+            delivered: AtomicU64::new(0),
+            refused: Mutex::default(),
             connection: connection.clone(),
             attachment,
             _data: data,
@@ -118,6 +127,50 @@ impl RemoteOutput {
         } else {
             self.view.control().cursor.0.load(Ordering::Acquire)
         }
+    }
+
+    /// Whether nobody may have read what a tap that has come to `next` has passed, so that the ring would fill.
+    pub(crate) fn needs_stand_in(&self, next: u64) -> bool {
+        self.tap
+            && !self.is_host_gone()
+            && self.passed_half(next) > self.released()
+            && self
+                .last_refusal()
+                .is_none_or(|refused| refused.elapsed() >= READER_CHECK)
+    }
+
+    /// Has the host release what a tap that has come to `next` has passed of the ring's older half, while nobody reads the
+    /// ring.
+    pub(crate) fn stand_in(&self, next: u64) {
+        if !self.needs_stand_in(next) {
+            return;
+        }
+        let attachment = self.attachment;
+        let asked = CollectorRequest::StandIn { attachment, next };
+        let wanted = self.passed_half(next);
+        if let Ok((CollectorReply::StandingIn { delivered, .. }, _)) = self.connection.ask(asked) {
+            self.delivered.fetch_max(delivered, Ordering::Relaxed);
+        }
+        let refused = (self.released() < wanted).then(Instant::now);
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+    }
+
+    /// How far the older half goes, as far as it is passed.
+    fn passed_half(&self, next: u64) -> u64 {
+        let head = self.view.header().traffic.head.load(Ordering::Acquire);
+        let half = u64::from(self.view.geometry.capacity / 2);
+        head.saturating_sub(half).min(next)
+    }
+
+    /// The first record that is not released, or a later one that was not when anybody looked. Only looks: a tap cannot write.
+    fn released(&self) -> u64 {
+        let limit = self.view.header().traffic.limit.load(Ordering::Acquire);
+        let believed = limit.saturating_sub(u64::from(self.view.geometry.capacity));
+        believed.max(self.delivered.load(Ordering::Relaxed))
+    }
+
+    fn last_refusal(&self) -> Option<Instant> {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn is_host_gone(&self) -> bool {

@@ -15,7 +15,7 @@
 //! against further seals. What a collector may write, the host checks at each use. When it goes, whatever the reason, the host
 //! puts other pages in the place of those that the collector may still hold, and the next one attaches.
 //!
-//! What a hostile collector can do: lose records of the channel that it reads, send garbage records to the input channels
+//! What a hostile collector can do: lose records of the channel that it reads, or watches while nobody reads it, send garbage records to the input channels
 //! that it opened, and cost the producers of the channel that it reads a `futex` call a record, by pretending to sleep.
 //!
 //! `memory` makes, seals and checks the files; `output` and `input` lend out a ring of the host; `session`

@@ -17,7 +17,8 @@ pub struct SharedOutput {
     ring: Arc<OutputRing>,
 }
 
-/// What another process needs to watch an output ring. The host is not concerned with it any more.
+/// What another process needs to watch an output ring. The host hears of it only when nobody reads the ring: see
+/// [`CollectorRequest::StandIn`](crate::protocol::CollectorRequest::StandIn).
 #[derive(Debug)]
 pub struct SharedTap {
     /// What the collector is told.

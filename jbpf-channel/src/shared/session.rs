@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::{SharedInput, SharedOutput};
 use crate::protocol::{CollectorReply, CollectorRequest};
@@ -32,9 +32,14 @@ pub struct Session {
 /// Held until it is closed.
 #[derive(Debug)]
 enum Attachment {
-    Output { _lent: SharedOutput },
-    Input { _lent: SharedInput },
-    Tap,
+    Output {
+        _lent: SharedOutput,
+    },
+    Input {
+        _lent: SharedInput,
+    },
+    /// The ring goes when its codelet does, whoever watches.
+    Tap(Weak<OutputRing>),
 }
 
 /// A reply, and the descriptors to send with its first byte.
@@ -86,7 +91,7 @@ impl Session {
                     let shared = ring.share_tap()?;
                     return Ok(Answer {
                         reply: CollectorReply::Output {
-                            attachment: self.keep(Attachment::Tap),
+                            attachment: self.keep(Attachment::Tap(Arc::downgrade(&ring))),
                             grant: shared.grant,
                         },
                         descriptors: shared.descriptors,
@@ -111,6 +116,28 @@ impl Session {
                     descriptors,
                 })
             }
+            CollectorRequest::StandIn { attachment, next } => {
+                let reply = match self.tap(attachment) {
+                    Some(ring) => {
+                        ring.stand_in(next);
+                        let delivered = ring.delivered();
+                        CollectorReply::StandingIn {
+                            attachment,
+                            delivered,
+                        }
+                    }
+                    None => CollectorReply::Error {
+                        code: "channel-not-open".to_owned(),
+                        message: format!(
+                            "attachment {attachment} is no tap of a channel that is there"
+                        ),
+                    },
+                };
+                Ok(Answer {
+                    reply,
+                    descriptors: Vec::new(),
+                })
+            }
             CollectorRequest::Close { attachment } => {
                 self.open.remove(&attachment);
                 Ok(Answer {
@@ -118,6 +145,13 @@ impl Session {
                     descriptors: Vec::new(),
                 })
             }
+        }
+    }
+
+    fn tap(&self, attachment: u64) -> Option<Arc<OutputRing>> {
+        match self.open.get(&attachment)? {
+            Attachment::Tap(ring) => ring.upgrade(),
+            _ => None,
         }
     }
 

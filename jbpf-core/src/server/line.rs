@@ -37,7 +37,7 @@ pub(super) struct Nonsense {
 const ENVELOPE: [&str; 2] = ["version", "id"];
 
 /// Requests that collectors make, defined by their own crate.
-const OF_COLLECTORS: [&str; 3] = ["open_output", "open_input", "close"];
+const OF_COLLECTORS: [&str; 4] = ["open_output", "open_input", "stand_in", "close"];
 
 pub(super) fn read(line: &[u8]) -> Result<(u64, Question), Nonsense> {
     let nonsense = |id, code, message: String| Nonsense {

@@ -8,7 +8,7 @@
 //! < {"version":1,"id":1,"unloaded":{"codeletset":"example_codeletset"}}
 //! ```
 //!
-//! `open_output`, `open_input` and `close` are the collectors', see [`jbpf_channel::protocol`].
+//! `open_output`, `open_input`, `stand_in` and `close` are the collectors', see [`jbpf_channel::protocol`].
 //! `docs/protocol.md` describes every message.
 
 use std::io;
@@ -84,7 +84,7 @@ pub enum Request {
 
 impl Request {
     /// The field names of all requests, those of collectors included.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 19] = [
         "hello",
         "hooks",
         "helpers",
@@ -102,6 +102,7 @@ impl Request {
         "send",
         "open_output",
         "open_input",
+        "stand_in",
         "close",
     ];
 }
@@ -862,7 +863,7 @@ mod tests {
                 .err()
                 .map(|error| error.to_string())
                 .unwrap_or_default();
-            let collectors = ["open_output", "open_input", "close"].contains(&name);
+            let collectors = ["open_output", "open_input", "stand_in", "close"].contains(&name);
             assert_eq!(
                 error.contains("unknown variant"),
                 collectors,
