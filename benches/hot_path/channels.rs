@@ -11,7 +11,7 @@ use crate::load_with;
 
 /// What `codelets/bench/send.c` sends.
 #[jbpf_data]
-struct Record {
+pub struct Record {
     number: u64,
     words: [u64; 3],
 }
@@ -20,9 +20,9 @@ struct Record {
 fn channel(count: &mut Count) {}
 
 /// Records that the ring holds, as in `codelets/bench/send.c`.
-const CAPACITY: u64 = 65_536;
+pub const CAPACITY: u64 = 65_536;
 
-const STREAM: StreamId = StreamId([7; 16]);
+pub const STREAM: StreamId = StreamId([7; 16]);
 
 /// Numbers of received records must rise, and what is missing must have been counted as dropped.
 struct Reconciled {

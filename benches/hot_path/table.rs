@@ -50,6 +50,8 @@ const ROWS: &[Row] = &[
     Row("threads/armed/2", Aim::Scales("threads/armed/1", 1.9)),
     Row("threads/hash_hit/1", Aim::None),
     Row("threads/hash_hit/2", Aim::Scales("threads/hash_hit/1", 1.9)),
+    Row("threads/send_32/1", Aim::None),
+    Row("threads/send_32/2", Aim::None),
     Row("threads/array_same_key/1", Aim::None),
     Row("threads/array_same_key/2", Aim::None),
     Row("peer/dyn_trait_call", Aim::None),

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jbpf::{Runtime, jbpf_hook};
 
+use crate::channels::{CAPACITY, Record, STREAM};
 use crate::hooks::Count;
-use crate::load;
 use crate::maps::{KEYS, Keyed};
+use crate::{load, load_with};
 
 #[jbpf_hook]
 fn threads_armed(count: &mut Count) {}
@@ -92,6 +93,32 @@ pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
                 })
             });
         });
+        runtime.unload(set.id()).unwrap();
+
+        let set = load_with(runtime, "send", "threads_armed", |codelet| {
+            codelet.output("records", STREAM)
+        });
+        let records = runtime.output::<Record>(STREAM).unwrap();
+        group.bench_function(BenchmarkId::new("send_32", threads), |bencher| {
+            // In runs that fit, with the draining between them untimed.
+            bencher.iter_custom(|calls| {
+                let mut time = Duration::ZERO;
+                let mut left = calls;
+                while left > 0 {
+                    let run = left.min(CAPACITY / threads);
+                    time += timed(threads, run, |_, calls| {
+                        let mut count = Count { value: 0 };
+                        for _ in 0..calls {
+                            threads_armed(black_box(&mut count));
+                        }
+                    });
+                    assert_eq!(records.try_iter().count() as u64, run * threads);
+                    left -= run;
+                }
+                time
+            });
+        });
+        drop(records);
         runtime.unload(set.id()).unwrap();
     }
     group.finish();

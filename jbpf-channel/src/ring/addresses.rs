@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
-use super::layout::{SLOT_DROPPED, SLOT_RESERVED, SLOT_SPARE, SLOT_STRIDE};
+use super::layout::{SLOT_DROPPED, SLOT_EXPECTED, SLOT_RESERVED, SLOT_SPARE, SLOT_STRIDE};
 use super::output::OutputRing;
 
 /// Where machine code finds what it needs to do the usual cases of an [`OutputRing`]'s methods by itself.
@@ -25,18 +25,19 @@ use super::output::OutputRing;
 ///
 /// # Claiming a place
 ///
-/// 1. Load `head` (relaxed), then `limit` (acquire). Unless `head < limit` the ring may be full: see below.
-/// 2. Load (acquire) the entry, the u64 at `entries + (head & (capacity - 1)) * 8`. Its upper half is
-///    the low half of `head - capacity + 1` *(else the method)*; its lower half is the number of a buffer.
-/// 3. Compare `head` with what was loaded and swap in one more, atomically *(else the method, which
+/// 1. Load the u64 at `slot_expected` of the line: the record's `number`, if nobody else sends. Load `limit`
+///    (acquire). Unless `number < limit` the ring may be full: see below.
+/// 2. Load (acquire) the entry, the u64 at `entries + (number & (capacity - 1)) * 8`. Its upper half is
+///    the low half of `number - capacity + 1` *(else the method)*; its lower half is the number of a buffer.
+/// 3. Compare `head` with `number` and swap in one more, atomically *(else the method, which
 ///    starts anew)*. The place, and the buffer, are this thread's from now on; **there is no way back from here: it
-///    must publish, soon, since the reader waits for it.**
+///    must publish, soon, since the reader waits for it.** Store `number + 1` at `slot_expected`.
 /// 4. A release fence: `head` moves before any byte of the buffer does. Taps rely on it. (The compare-and-swap of
 ///    x86-64 is a full one, and its stores stay in order.)
 ///
 /// # A full ring
 ///
-/// With `head >= limit`, load `cursor` (acquire). When it is `limit - capacity`, the reader has released nothing since,
+/// With `number >= limit`, load `cursor` (acquire). When it is `limit - capacity`, the reader has released nothing since,
 /// and the record is dropped: the u64 at `slot_dropped` of the line is raised by one, if it was not 0, and that is
 /// all *(else the method)*. The first drop of a slot must be counted by the method, which also notes that the slot
 /// has one.
@@ -54,7 +55,7 @@ use super::output::OutputRing;
 ///
 /// # Publishing
 ///
-/// Store (release) `(head + 1) << 32 | number` to the entry, with the `head` of the claim. After that, in the order
+/// Store (release) `(number + 1) << 32 | buffer` to the entry, with the numbers of the claim. After that, in the order
 /// of the program, load `attention` (relaxed): no fence stands between, since a reader that goes to sleep
 /// puts one into this thread from outside (`wake` tells how). When it is not 0, call
 /// [`OutputRing::notify`].
@@ -83,6 +84,8 @@ pub struct OutputAddresses {
     pub slot_reserved: usize,
     /// Offset of the count of dropped records in a line.
     pub slot_dropped: usize,
+    /// Offset of the number that the thread's next record is expected to have in a line.
+    pub slot_expected: usize,
     /// Buffer 0.
     pub buffers_at: *mut u8,
     /// Bytes from one buffer to the next.
@@ -111,6 +114,7 @@ impl OutputRing {
             slot_spare: SLOT_SPARE,
             slot_reserved: SLOT_RESERVED,
             slot_dropped: SLOT_DROPPED,
+            slot_expected: SLOT_EXPECTED,
             buffers_at: view.buffers_address().as_ptr(),
             buffer_stride: view.geometry.stride(),
             record_size: view.geometry.record_size,

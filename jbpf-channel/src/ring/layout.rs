@@ -3,7 +3,7 @@
 //! The same in one process and across two; the offsets are part of the protocol between processes.
 
 use core::mem::{offset_of, size_of};
-use core::sync::atomic::{AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The most places a ring may have.
 pub(crate) const MAX_CAPACITY: u32 = 1 << 28;
@@ -55,6 +55,27 @@ pub(crate) struct ThreadSlot {
     pub(crate) reserved: AtomicU32,
     /// Records that this thread dropped.
     pub(crate) dropped: AtomicU64,
+    /// Where this thread begins to claim: the number that comes after its last record, as long as it finds nobody else's
+    /// records between its own; else that record's number, which is taken.
+    ///
+    /// Never above `head`. A processor that looks at `head` shortly after its own locked instruction on it waits for it to end;
+    /// this word is at hand.
+    pub(crate) expected: AtomicU64,
+    /// The number that comes after this thread's last record that [`OutputRing`](super::output::OutputRing)'s methods claimed.
+    pub(crate) following: AtomicU64,
+}
+
+impl ThreadSlot {
+    /// Notes that this thread has claimed `number`.
+    #[inline]
+    pub(crate) fn claimed(&self, number: u64) {
+        let alone = number == self.expected.load(Ordering::Relaxed)
+            || number == self.following.load(Ordering::Relaxed);
+        let following = number.wrapping_add(1);
+        self.following.store(following, Ordering::Relaxed);
+        self.expected
+            .store(if alone { following } else { number }, Ordering::Relaxed);
+    }
 }
 
 /// What the primary reader writes; a peer in another process, too. On pages of its own.
@@ -197,6 +218,8 @@ pub(crate) const SLOT_SPARE: usize = offset_of!(ThreadSlot, spare);
 pub(crate) const SLOT_RESERVED: usize = offset_of!(ThreadSlot, reserved);
 /// Where the count of drops lies in a slot.
 pub(crate) const SLOT_DROPPED: usize = offset_of!(ThreadSlot, dropped);
+/// Where the number at which the thread begins to claim lies in a slot.
+pub(crate) const SLOT_EXPECTED: usize = offset_of!(ThreadSlot, expected);
 
 #[cfg(test)]
 mod tests {
@@ -207,7 +230,30 @@ mod tests {
         assert_eq!(offset_of!(OutputHeader, losses), 128);
         assert_eq!(offset_of!(Control, sleeping), 128);
         assert_eq!((SLOT_STRIDE, SLOT_SPARE, SLOT_RESERVED), (64, 0, 4));
-        assert_eq!(SLOT_DROPPED, 8);
+        assert_eq!((SLOT_DROPPED, SLOT_EXPECTED), (8, 16));
+    }
+
+    #[test]
+    fn a_thread_expects_the_next_number_while_nobody_sends_between_its_records() {
+        let zero = || AtomicU64::new(0);
+        let slot = ThreadSlot {
+            spare: AtomicU32::new(0),
+            reserved: AtomicU32::new(0),
+            dropped: zero(),
+            expected: zero(),
+            following: zero(),
+        };
+        let expected_after = |number| {
+            slot.claimed(number);
+            slot.expected.load(Ordering::Relaxed)
+        };
+        assert_eq!([0, 1].map(expected_after), [1, 2]);
+        let between = [3, 5, 9];
+        assert_eq!(between.map(expected_after), between, "taken numbers");
+        assert_eq!([10, 11].map(expected_after), [11, 12]);
+        // Machine code claims by itself what it expects.
+        slot.expected.store(20, Ordering::Relaxed);
+        assert_eq!([22, 24].map(expected_after), [22, 24]);
     }
 
     #[test]

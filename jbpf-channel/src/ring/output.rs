@@ -14,8 +14,8 @@ use std::time::Instant;
 use jbpf_hooks::reclaim::HookCall;
 
 use super::copy::{shared_to_shared, zero_shared};
-use super::layout::{MAX_CAPACITY, MAX_RECORD_SIZE, OutputGeometry, SLOT_STRIDE};
-use super::protocol::output::OutputWords;
+use super::layout::{MAX_CAPACITY, MAX_RECORD_SIZE, OutputGeometry, SLOT_STRIDE, ThreadSlot};
+use super::protocol::output::{Claim, OutputWords};
 use super::reader::OutputView;
 use super::region::{Access, PageOptions, Region, page_size};
 use crate::record::{Disagreement, RecordType};
@@ -277,7 +277,7 @@ impl OutputRing {
             return Err(SendError::TooLong);
         }
         let words = self.view.words();
-        let Some(claim) = words.claim() else {
+        let Some(claim) = self.claim(self.view.slot(slot)) else {
             self.count_drop(slot);
             return Err(SendError::Full);
         };
@@ -367,17 +367,27 @@ impl OutputRing {
             return Err(SendError::NotReserved);
         }
         line.reserved.store(0, Ordering::Relaxed);
-        let words = self.view.words();
-        let Some(claim) = words.claim() else {
+        let Some(claim) = self.claim(Some(line)) else {
             self.count_drop(slot);
             return Err(SendError::Full);
         };
         let first = self.first_spare(slot);
         let spare = line.spare.load(Ordering::Relaxed) ^ first;
         line.spare.store(claim.buffer ^ first, Ordering::Relaxed);
-        words.publish(claim.number, spare);
+        self.view.words().publish(claim.number, spare);
         self.notify();
         Ok(())
+    }
+
+    #[inline]
+    fn claim(&self, line: Option<&ThreadSlot>) -> Option<Claim> {
+        let words = self.view.words();
+        let Some(line) = line else {
+            return words.claim(words.head.load(Ordering::Relaxed));
+        };
+        let claim = words.claim(line.expected.load(Ordering::Relaxed))?;
+        line.claimed(claim.number);
+        Some(claim)
     }
 
     #[inline]

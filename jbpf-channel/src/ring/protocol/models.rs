@@ -65,7 +65,8 @@ impl Output {
 
     /// Copies into the claimed buffer, like `OutputRing::send`.
     fn send(&self, value: u64) -> bool {
-        let Some(claim) = self.words().claim() else {
+        let head = self.head.load(Ordering::Relaxed);
+        let Some(claim) = self.words().claim(head) else {
             return false;
         };
         self.fill(claim.buffer, value);
@@ -73,10 +74,10 @@ impl Output {
         true
     }
 
-    /// Fills a spare and exchanges it, like `OutputRing::commit`.
+    /// Fills a spare and exchanges it, like `OutputRing::commit`; expects the first number of all, which others may have taken.
     fn commit(&self, spare: &mut u32, value: u64) -> bool {
         self.fill(*spare, value);
-        let Some(claim) = self.words().claim() else {
+        let Some(claim) = self.words().claim(0) else {
             return false;
         };
         self.words().publish(claim.number, *spare);

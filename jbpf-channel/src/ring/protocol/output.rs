@@ -86,10 +86,11 @@ impl<'a> OutputWords<'a> {
 
     /// Claims the next number, or `None` when the ring is full.
     ///
-    /// Lock-free: a turn of the loop that does not end it was lost to a producer that went ahead.
+    /// Lock-free: a turn of the loop that does not end it was lost to a producer that went ahead. `expected` is a value that
+    /// `head` has, or had once.
     #[inline]
-    pub(crate) fn claim(&self) -> Option<Claim> {
-        let mut head = self.head.load(Ordering::Relaxed);
+    pub(crate) fn claim(&self, expected: u64) -> Option<Claim> {
+        let mut head = expected;
         loop {
             // Acquire: whoever raised the limit saw the reader done with the buffers below it.
             if head >= self.limit.load(Ordering::Acquire) && !self.raise_limit(head) {
@@ -98,8 +99,8 @@ impl<'a> OutputWords<'a> {
             let word = self.at(head)?.load(Ordering::Acquire);
             let previous = head.wrapping_sub(self.capacity());
             let Some(buffer) = Self::buffer_of(word, previous) else {
-                // Claimed since by another producer; or else a cursor vouched for a record that
-                // its producer has not finished, and until it has the ring is full.
+                // Claimed by another producer; or else a cursor vouched for a record that its producer has not
+                // finished, and until it has the ring is full.
                 let now = self.head.load(Ordering::Relaxed);
                 if now == head {
                     return None;

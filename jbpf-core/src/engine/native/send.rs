@@ -65,7 +65,8 @@ impl Body<'_, '_> {
         let [full, slow] = [(); 2].map(|()| self.fb.create_block());
         self.fb.set_cold_block(slow);
 
-        let claim = self.claim(&ring, full, slow);
+        let (line, _) = self.line(&ring, slow);
+        let claim = self.claim(&ring, line, full, slow);
         let buffers = self.address(address_of(ring.buffers_at.cast_const()));
         let stride = i64::try_from(ring.buffer_stride).unwrap_or(i64::MAX);
         let offset = self.fb.ins().imul_imm_s(claim.buffer, stride);
@@ -77,7 +78,7 @@ impl Body<'_, '_> {
 
         self.fb.seal_block(full);
         self.fb.switch_to_block(full);
-        self.drop_when_full(&ring, claim.limit, slow, done);
+        self.drop_when_full(&ring, &claim, line, slow, done);
 
         self.fb.seal_block(slow);
         self.fb.switch_to_block(slow);
@@ -122,7 +123,7 @@ impl Body<'_, '_> {
         self.fb.ins().brif(own, reserved, &[], slow, &[]);
         self.fb.seal_block(reserved);
         self.fb.switch_to_block(reserved);
-        let claim = self.claim(&ring, slow, slow);
+        let claim = self.claim(&ring, line, slow, slow);
         let none = self.fb.ins().iconst(types::I32, 0);
         self.fb
             .ins()
@@ -166,39 +167,40 @@ impl Body<'_, '_> {
         self.fb.ins().iadd_imm_u(slot, i64::from(ring.capacity))
     }
 
-    /// Claims the next place: control goes on in the current block with it, to `full` when the limit is met, to
-    /// `slow` when somebody else was faster.
-    fn claim(&mut self, ring: &OutputAddresses, full: Block, slow: Block) -> Claim {
+    /// Claims the next place for the thread of `line`: control goes on in the current block with it, to `full` when the limit
+    /// is met, to `slow` when somebody else was faster.
+    fn claim(&mut self, ring: &OutputAddresses, line: Value, full: Block, slow: Block) -> Claim {
         let flags = MemFlagsData::trusted();
         let [room, free, claimed] = [(); 3].map(|()| self.fb.create_block());
 
-        let head_at = self.address(address_of(ring.head));
-        let head = self.fb.ins().load(types::I64, flags, head_at, 0);
+        let expected_at = offset(ring.slot_expected);
+        let number = self.fb.ins().load(types::I64, flags, line, expected_at);
         let limit_at = self.address(address_of(ring.limit));
         let limit = self.fb.ins().atomic_load(types::I64, flags, limit_at);
-        let below = self.fb.ins().icmp(IntCC::UnsignedLessThan, head, limit);
+        let below = self.fb.ins().icmp(IntCC::UnsignedLessThan, number, limit);
         self.fb.ins().brif(below, room, &[], full, &[]);
 
         self.fb.seal_block(room);
         self.fb.switch_to_block(room);
         let capacity = i64::from(ring.capacity);
-        let position = self.fb.ins().band_imm_u(head, capacity - 1);
-        let offset = self.fb.ins().ishl_imm_u(position, 3);
+        let position = self.fb.ins().band_imm_u(number, capacity - 1);
+        let from_first = self.fb.ins().ishl_imm_u(position, 3);
         let entries = self.address(address_of(ring.entries));
-        let entry = self.fb.ins().iadd(entries, offset);
+        let entry = self.fb.ins().iadd(entries, from_first);
         let word = self.fb.ins().atomic_load(types::I64, flags, entry);
         let round = self.fb.ins().ushr_imm_u(word, 32);
         let round = self.fb.ins().ireduce(types::I32, round);
-        let before = self.fb.ins().iadd_imm_s(head, 1 - capacity);
+        let before = self.fb.ins().iadd_imm_s(number, 1 - capacity);
         let before = self.fb.ins().ireduce(types::I32, before);
         let published = self.fb.ins().icmp(IntCC::Equal, round, before);
         self.fb.ins().brif(published, free, &[], slow, &[]);
 
         self.fb.seal_block(free);
         self.fb.switch_to_block(free);
-        let next = self.fb.ins().iadd_imm_s(head, 1);
-        let found = self.fb.ins().atomic_cas(flags, head_at, head, next);
-        let first = self.fb.ins().icmp(IntCC::Equal, found, head);
+        let next = self.fb.ins().iadd_imm_s(number, 1);
+        let head_at = self.address(address_of(ring.head));
+        let found = self.fb.ins().atomic_cas(flags, head_at, number, next);
+        let first = self.fb.ins().icmp(IntCC::Equal, found, number);
         self.fb.ins().brif(first, claimed, &[], slow, &[]);
 
         self.fb.seal_block(claimed);
@@ -206,10 +208,11 @@ impl Body<'_, '_> {
         if !STORES_IN_ORDER {
             self.fb.ins().fence();
         }
+        self.fb.ins().store(flags, next, line, expected_at);
         let buffer = self.fb.ins().ireduce(types::I32, word);
         let buffer = self.fb.ins().uextend(types::I64, buffer);
         Claim {
-            number: head,
+            number,
             buffer,
             entry,
             limit,
@@ -255,19 +258,25 @@ impl Body<'_, '_> {
         self.fb.ins().jump(done, &[BlockArg::Value(sent)]);
     }
 
-    /// Where `limit` is met: counts a drop, and goes on at `done` with -1, when the reader has released nothing since.
-    fn drop_when_full(&mut self, ring: &OutputAddresses, limit: Value, slow: Block, done: Block) {
+    /// Where the limit is met: counts a drop, and goes on at `done` with -1, when the reader has released nothing since.
+    fn drop_when_full(
+        &mut self,
+        ring: &OutputAddresses,
+        claim: &Claim,
+        line: Value,
+        slow: Block,
+        done: Block,
+    ) {
         let flags = MemFlagsData::trusted();
         let [full, counted] = [(); 2].map(|()| self.fb.create_block());
         let cursor = self.address(address_of(ring.cursor));
         let cursor = self.fb.ins().atomic_load(types::I64, flags, cursor);
         let end = self.fb.ins().iadd_imm_s(cursor, i64::from(ring.capacity));
-        let same = self.fb.ins().icmp(IntCC::Equal, end, limit);
+        let same = self.fb.ins().icmp(IntCC::Equal, end, claim.limit);
         self.fb.ins().brif(same, full, &[], slow, &[]);
 
         self.fb.seal_block(full);
         self.fb.switch_to_block(full);
-        let (line, _) = self.line(ring, slow);
         let dropped_at = offset(ring.slot_dropped);
         let before = self.fb.ins().load(types::I64, flags, line, dropped_at);
         self.fb.ins().brif(before, counted, &[], slow, &[]);
