@@ -20,6 +20,7 @@ use zerocopy::FromBytes;
 use crate::collector::remote::RemoteOutput;
 use crate::record::{Disagreement, RecordType};
 use crate::ring::reader::OutputView;
+use crate::shared::memory::MemoryFile;
 use crate::wake::Doorbell;
 use crate::{ChannelError, OutputRing, RecvError};
 
@@ -79,6 +80,15 @@ impl Source {
                     .and_then(|known| known.disagreement(&record_type))
                     .map_or(Ok(()), Err)
             }
+        }
+    }
+
+    /// Whether this process was forked from the one that opened it: then it shares the ring's words with its parent,
+    /// who goes on.
+    fn is_inherited(&self) -> bool {
+        match self {
+            Self::Local(ring) => ring.data_file().is_some_and(MemoryFile::is_inherited),
+            Self::Remote(ring) => ring.is_inherited(),
         }
     }
 
@@ -415,6 +425,9 @@ impl RawReceiver {
 
 impl Drop for RawReceiver {
     fn drop(&mut self) {
+        if self.source.is_inherited() {
+            return;
+        }
         self.release();
         if let (Source::Local(ring), Role::Primary) = (&self.source, self.role) {
             ring.end_primary();

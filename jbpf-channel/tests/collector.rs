@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,6 +34,12 @@ use rustix::fs::{FallocateFlags, fallocate, ftruncate};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use zerocopy::IntoBytes;
+
+unsafe extern "C" {
+    safe fn fork() -> i32;
+    fn waitpid(process: i32, status: *mut i32, options: i32) -> i32;
+    safe fn _exit(status: i32) -> !;
+}
 
 const OUT: StreamId = StreamId([1; 16]);
 const IN: StreamId = StreamId([2; 16]);
@@ -1075,4 +1081,70 @@ fn opening_and_closing_leaves_nothing_behind() {
             .recv_timeout(Duration::ZERO),
         Err(RecvError::Timeout)
     );
+}
+
+/// Runs `child` in a forked process, to its end; whether it returned true.
+fn in_a_forked_child(child: impl FnOnce() -> bool) -> bool {
+    let process = fork();
+    assert!(process >= 0);
+    if process == 0 {
+        _exit(i32::from(!child()));
+    }
+    let mut status = -1;
+    assert_eq!(unsafe { waitpid(process, &raw mut status, 0) }, process);
+    status == 0
+}
+
+#[test]
+fn what_a_forked_child_of_a_collector_drops_stays_its_parents() {
+    let (host, ring) = Host::output(16, 8);
+    let collector = host.collector();
+    let receiver: Receiver<u64> = collector.output(OUT).unwrap();
+    let mut given = Some(receiver);
+    // The copy of the child is dropped in the child.
+    assert!(in_a_forked_child(|| {
+        drop(given.take());
+        let refused = collector.tap::<u64>(OUT).unwrap_err();
+        matches!(refused, CollectorError::Connection(_))
+    }));
+    let receiver = given.unwrap();
+    // The host has heard all that the child said, if anything.
+    let tap: Receiver<u64> = collector.tap(OUT).unwrap();
+    assert!(ring.is_read(), "the channel was given back");
+    send(&ring, 7).unwrap();
+    assert_eq!((receiver.recv(), tap.recv()), (Ok(7), Ok(7)));
+}
+
+#[test]
+fn a_forked_child_of_the_host_takes_no_wake_ups_away() {
+    let ring = shared_output(16, 8);
+    let receiver = ring.primary().unwrap();
+    let mut given = Some(receiver);
+    let name = Arc::new(AtomicI32::new(0));
+    let (told, tap) = (name.clone(), ring.tap());
+    let sleeper = thread::spawn(move || {
+        let thread = rustix::thread::gettid().as_raw_pid();
+        told.store(thread, Ordering::Release);
+        tap.recv(&mut [0; 8], None)
+    });
+    let wait_until = |what: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !what() {
+            assert!(Instant::now() < deadline, "in vain");
+            thread::yield_now();
+        }
+    };
+    wait_until(&|| {
+        let thread = name.load(Ordering::Acquire);
+        let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+        // What it sleeps on is the ring.
+        thread != 0 && stat.is_ok_and(|stat| stat.contains(") S "))
+    });
+    assert!(in_a_forked_child(|| {
+        drop(given.take());
+        true
+    }));
+    send(&ring, 7).unwrap();
+    wait_until(&|| sleeper.is_finished());
+    assert_eq!(sleeper.join().unwrap(), Ok(0));
 }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, getpid};
 use rustix::time::Timespec;
 
 use super::CollectorError;
@@ -24,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Connection {
     socket: UnixStream,
+    /// The process that the host talks to, and that what it opened belongs to. A forked child shares the socket.
+    owner: Pid,
     talk: Mutex<Talk>,
 }
 
@@ -43,6 +46,7 @@ impl Connection {
         socket.set_write_timeout(Some(PATIENCE))?;
         Ok(Self {
             socket,
+            owner: getpid(),
             talk: Mutex::default(),
         })
     }
@@ -52,6 +56,10 @@ impl Connection {
         &self,
         request: CollectorRequest,
     ) -> Result<(CollectorReply, Vec<OwnedFd>), CollectorError> {
+        if self.is_inherited() {
+            let message = "this process was forked from the one that is connected; connect anew";
+            return Err(CollectorError::Connection(io::Error::other(message)));
+        }
         let mut talk = self.talk.lock().unwrap_or_else(PoisonError::into_inner);
         let id = self
             .say(&mut talk, request)
@@ -80,11 +88,19 @@ impl Connection {
         }
     }
 
-    /// Gives something back, without waiting for the answer.
+    /// Gives something back, without waiting for the answer. What a forked child drops is its parent's still.
     pub(crate) fn close(&self, attachment: u64) {
+        if self.is_inherited() {
+            return;
+        }
         let mut talk = self.talk.lock().unwrap_or_else(PoisonError::into_inner);
         // A host that does not listen any more has taken it back already.
         let _ = self.say(&mut talk, CollectorRequest::Close { attachment });
+    }
+
+    /// Whether this process was forked from the one that connected.
+    pub(crate) fn is_inherited(&self) -> bool {
+        getpid() != self.owner
     }
 
     fn say(&self, talk: &mut Talk, body: CollectorRequest) -> io::Result<u64> {

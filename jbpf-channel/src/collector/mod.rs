@@ -64,6 +64,10 @@ pub enum CollectorError {
 /// A connection to an application, through which channels are opened.
 ///
 /// Receivers and senders keep the connection; the collector itself may be dropped before them.
+///
+/// All of them belong to the process that connected. A forked child shares its parent's place in each ring: it must not
+/// receive or send, and what it drops stays its parent's. The host takes channels back when the last process that holds
+/// the connection is gone; descriptors close when the child executes something else.
 #[derive(Debug, Clone)]
 pub struct Collector {
     connection: Arc<Connection>,

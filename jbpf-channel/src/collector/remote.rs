@@ -173,6 +173,10 @@ impl RemoteOutput {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.connection.is_inherited()
+    }
+
     pub(crate) fn is_host_gone(&self) -> bool {
         self.host_gone.load(Ordering::Acquire)
     }

@@ -7,6 +7,7 @@ use rustix::fs::{
     ftruncate, memfd_create,
 };
 use rustix::io::{Errno, Result};
+use rustix::process::{Pid, getpid};
 
 use crate::ring::region::whole_pages;
 
@@ -17,7 +18,10 @@ fn fixed() -> SealFlags {
 
 /// A memory file of this process's making.
 #[derive(Debug)]
-pub(crate) struct MemoryFile(OwnedFd);
+pub(crate) struct MemoryFile {
+    file: OwnedFd,
+    maker: Pid,
+}
 
 impl MemoryFile {
     /// Makes one of `len` zeros, rounded up to pages, all of them allocated: no later access lacks memory.
@@ -26,33 +30,39 @@ impl MemoryFile {
         let len = whole_pages(len) as u64;
         ftruncate(&file, len)?;
         fallocate(&file, FallocateFlags::empty(), 0, len)?;
-        Ok(Self(file))
+        let maker = getpid();
+        Ok(Self { file, maker })
     }
 
     /// Fixes its size. Whoever gets the descriptor may write.
     pub(crate) fn seal(&self) -> Result<()> {
-        fcntl_add_seals(&self.0, fixed())
+        fcntl_add_seals(&self.file, fixed())
     }
 
     /// Fixes its size, and lets nobody write but through the mappings that exist.
     pub(crate) fn seal_against_writing(&self) -> Result<()> {
-        fcntl_add_seals(&self.0, fixed() | SealFlags::FUTURE_WRITE)
+        fcntl_add_seals(&self.file, fixed() | SealFlags::FUTURE_WRITE)
     }
 
     /// A second descriptor, to be sent away.
     pub(crate) fn duplicate(&self) -> std::io::Result<OwnedFd> {
-        self.0.try_clone()
+        self.file.try_clone()
     }
 
     /// The descriptor itself, to be sent away.
     pub(crate) fn into_descriptor(self) -> OwnedFd {
-        self.0
+        self.file
+    }
+
+    /// Whether this process was forked from the one that made it, and shares the memory.
+    pub(crate) fn is_inherited(&self) -> bool {
+        getpid() != self.maker
     }
 }
 
 impl AsFd for MemoryFile {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.file.as_fd()
     }
 }
 
