@@ -72,7 +72,7 @@ pub(crate) enum Failure {
     },
 
     #[error(
-        "`{}` calls `{helper}`, a function of the application, which can be called in the application alone",
+        "`{}` calls `{helper}`, a function of the application that exists in its process alone; `jbpf verify` checks the call here, and `jbpf load` runs it there",
         path.display()
     )]
     ApplicationHelper { path: PathBuf, helper: String },

@@ -1,11 +1,13 @@
 //! The headers that codelets include, as they were when this command was built.
+//!
+//! `embedded` leads to them and to what else of `codelets` is in the command: a package has what lies in its own folder.
 
 use std::io;
 use std::path::Path;
 
 macro_rules! headers {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../codelets/include/", $name)))),*]
+        &[$(($name, include_str!(concat!("../embedded/include/", $name)))),*]
     };
 }
 
@@ -33,6 +35,34 @@ pub(crate) fn unpack(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever builds the command from its package alone finds all of it.
+    #[test]
+    fn what_is_embedded_is_packaged() {
+        let list = std::process::Command::new(env!("CARGO"))
+            .args(["package", "--list", "--allow-dirty", "--offline"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        let list = String::from_utf8(list.stdout).unwrap();
+        let packaged: Vec<_> = list.lines().collect();
+        let headers = HEADERS
+            .iter()
+            .map(|(name, _)| format!("embedded/include/{name}"));
+        let project = ["slow_requests.c", "slow_requests.o", "hooks.h", "load.yaml"];
+        let project = project.map(|name| format!("embedded/new_project/{name}"));
+        for name in headers.chain(project) {
+            assert!(packaged.contains(&name.as_str()), "{name}: {list}");
+        }
+        for source in packaged.iter().filter(|name| name.starts_with("src/")) {
+            let path = format!("{}/{source}", env!("CARGO_MANIFEST_DIR"));
+            let up = "../".repeat(source.matches('/').count() + 1);
+            for line in std::fs::read_to_string(path).unwrap().lines() {
+                let outside = line.contains("include_") && line.contains(&up);
+                assert!(!outside, "{source} includes from elsewhere: {line}");
+            }
+        }
+    }
 
     #[test]
     fn every_header_is_here() {

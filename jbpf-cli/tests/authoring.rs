@@ -154,7 +154,7 @@ fn codelets_are_built_for_its_hooks(terminal: &Terminal<'_>, folder: &Path) {
     let object = source.replace("ran.c", "ran.o");
     let said = terminal.complains(2, &format!("run {object} --app authored"));
     assert!(
-        said.ends_with("ran.o` calls `doubled`, a function of the application, which can be called in the application alone\n"),
+        said.ends_with("ran.o` calls `doubled`, a function of the application that exists in its process alone; `jbpf verify` checks the call here, and `jbpf load` runs it there\n"),
         "{said}"
     );
 

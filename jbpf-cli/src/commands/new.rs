@@ -43,19 +43,19 @@ const FILES: [(&str, &[u8]); 6] = [
     ("src/main.rs", include_bytes!("../../template/main.rs")),
     (
         "codelets/slow_requests.c",
-        include_bytes!("../../../codelets/new_project/slow_requests.c"),
+        include_bytes!("../../embedded/new_project/slow_requests.c"),
     ),
     (
         "codelets/slow_requests.o",
-        include_bytes!("../../../codelets/new_project/slow_requests.o"),
+        include_bytes!("../../embedded/new_project/slow_requests.o"),
     ),
     (
         "codelets/hooks.h",
-        include_bytes!("../../../codelets/new_project/hooks.h"),
+        include_bytes!("../../embedded/new_project/hooks.h"),
     ),
     (
         "codelets/load.yaml",
-        include_bytes!("../../../codelets/new_project/load.yaml"),
+        include_bytes!("../../embedded/new_project/load.yaml"),
     ),
 ];
 
