@@ -97,6 +97,21 @@ pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
         });
         assert_eq!(count.value, calls);
     });
+    let measuring = runtime.measure("armed").unwrap();
+    group.bench_function("measured", |bencher| {
+        let counted = || {
+            let statistics = runtime.statistics();
+            let hook = statistics.hook("armed").unwrap();
+            hook.measured.as_ref().unwrap().calls
+        };
+        let (mut count, mut calls, before) = (Count { value: 0 }, 0, counted());
+        bencher.iter(|| {
+            calls += 1;
+            armed(black_box(&mut count));
+        });
+        assert_eq!((count.value, counted() - before), (calls, calls));
+    });
+    drop(measuring);
     runtime.unload(set.id()).unwrap();
 
     let set = runtime.load(&counting("four", 0..4, "armed_x4")).unwrap();

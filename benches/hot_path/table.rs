@@ -30,6 +30,7 @@ const ROWS: &[Row] = &[
     Row("peer/tracing_disabled", Aim::None),
     Row("hook/native_fn_pointer", Aim::None),
     Row("hook/armed", Aim::Times("hook/native_fn_pointer", 2.5)),
+    Row("hook/measured", Aim::None),
     Row("hook/native_x4", Aim::None),
     Row("hook/armed_x4", Aim::Times("hook/armed", 1.5)),
     Row("hook/control", Aim::None),
