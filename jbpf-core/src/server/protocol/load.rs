@@ -1,0 +1,218 @@
+//! Load requests as they travel.
+
+use std::io;
+
+use jbpf_channel::StreamId;
+use serde::{Deserialize, Serialize};
+
+use super::Bytes;
+use crate::request::{
+    ChannelRequest, CodeletBuilder, CodeletRequest, LoadRequest, ObjectSource, RequestError,
+};
+
+/// A load request, resolved: no YAML, no variables, no relative paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadBody {
+    /// The id of the codeletset.
+    pub codeletset: String,
+    /// Its codelets.
+    pub codelets: Vec<CodeletBody>,
+}
+
+/// A codelet of a [`LoadBody`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodeletBody {
+    /// Its name, unique in the codeletset.
+    pub name: String,
+    /// Its object.
+    pub object: ObjectBody,
+    /// The hook that it attaches to.
+    pub hook: String,
+    /// The higher runs first; 1 when absent.
+    #[serde(default = "default_priority")]
+    pub priority: u32,
+    /// What `runtime_limit_exceeded` compares with, in ns; 0: no limit.
+    #[serde(default)]
+    pub runtime_threshold_ns: u64,
+    /// Its input channels.
+    #[serde(default)]
+    pub inputs: Vec<ChannelBody>,
+    /// Its output channels.
+    #[serde(default)]
+    pub outputs: Vec<ChannelBody>,
+    /// Maps that it shares with other codelets of the set.
+    #[serde(default)]
+    pub linked_maps: Vec<LinkedMapBody>,
+}
+
+/// Where an object comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectBody {
+    /// The object itself.
+    Bytes(Bytes),
+    /// A path in the application's codelet store.
+    Stored(String),
+}
+
+/// A channel of a [`CodeletBody`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelBody {
+    /// The map's name in the object.
+    pub map: String,
+    /// Its id; derived from the names when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_id: Option<StreamId>,
+}
+
+/// A shared map of a [`CodeletBody`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkedMapBody {
+    /// The map's name in this codelet's object.
+    pub map: String,
+    /// The other codelet.
+    pub linked_codelet: String,
+    /// The map's name there.
+    pub linked_map: String,
+}
+
+const fn default_priority() -> u32 {
+    1
+}
+
+impl LoadBody {
+    /// A request as it travels: objects are read, so that the application needs no access to the
+    /// operator's files.
+    ///
+    /// # Errors
+    /// The path of an object that cannot be read, and why.
+    pub fn from_request(request: &LoadRequest) -> Result<Self, UnreadableObject> {
+        let codelets = request
+            .codelets()
+            .iter()
+            .map(CodeletBody::from_request)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            codeletset: request.codeletset_id().to_owned(),
+            codelets,
+        })
+    }
+
+    /// The request, with the objects that `stored` opens. All rules for requests are checked.
+    pub(in crate::server) fn into_request<E: From<RequestError>>(
+        self,
+        mut stored: impl FnMut(&str) -> Result<Vec<u8>, E>,
+    ) -> Result<LoadRequest, E> {
+        let mut request = LoadRequest::builder(self.codeletset);
+        for codelet in self.codelets {
+            let object = match codelet.object {
+                ObjectBody::Bytes(Bytes(bytes)) => bytes,
+                ObjectBody::Stored(path) => stored(&path)?,
+            };
+            let mut built = CodeletBuilder::from_bytes(codelet.name, object, codelet.hook)
+                .priority(codelet.priority)
+                .runtime_threshold_ns(codelet.runtime_threshold_ns);
+            for ChannelBody { map, stream_id } in codelet.inputs {
+                built = match stream_id {
+                    Some(stream_id) => built.input(map, stream_id),
+                    None => built.input_derived(map),
+                };
+            }
+            for ChannelBody { map, stream_id } in codelet.outputs {
+                built = match stream_id {
+                    Some(stream_id) => built.output(map, stream_id),
+                    None => built.output_derived(map),
+                };
+            }
+            for link in codelet.linked_maps {
+                built = built.linked_map(link.map, link.linked_codelet, link.linked_map);
+            }
+            request = request.codelet(built);
+        }
+        Ok(request.build()?)
+    }
+}
+
+/// An object that the operator cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the object `{}` of codelet `{codelet}`: {source}", path.display())]
+pub struct UnreadableObject {
+    /// The codelet.
+    pub codelet: String,
+    /// The object's path.
+    pub path: std::path::PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl CodeletBody {
+    fn from_request(codelet: &CodeletRequest) -> Result<Self, UnreadableObject> {
+        let bytes = match &codelet.object {
+            ObjectSource::Bytes(bytes) => bytes.to_vec(),
+            ObjectSource::Path(path) => std::fs::read(path).map_err(|source| UnreadableObject {
+                codelet: codelet.name.clone(),
+                path: path.clone(),
+                source,
+            })?,
+        };
+        let channels = |channels: &[ChannelRequest]| {
+            let body = |channel: &ChannelRequest| ChannelBody {
+                map: channel.map.clone(),
+                stream_id: channel.stream_id,
+            };
+            channels.iter().map(body).collect()
+        };
+        Ok(Self {
+            name: codelet.name.clone(),
+            object: ObjectBody::Bytes(Bytes(bytes)),
+            hook: codelet.hook.clone(),
+            priority: codelet.priority,
+            runtime_threshold_ns: codelet.runtime_threshold_ns,
+            inputs: channels(&codelet.inputs),
+            outputs: channels(&codelet.outputs),
+            linked_maps: codelet
+                .linked_maps
+                .iter()
+                .map(|link| LinkedMapBody {
+                    map: link.map.clone(),
+                    linked_codelet: link.linked_codelet.clone(),
+                    linked_map: link.linked_map.clone(),
+                })
+                .collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_request_survives_the_way() {
+        let request = LoadRequest::builder("set")
+            .codelet(
+                CodeletBuilder::from_bytes("first", vec![1, 2, 3], "hook")
+                    .priority(9)
+                    .runtime_threshold_ns(5)
+                    .input("in", StreamId([3; 16]))
+                    .output_derived("out")
+                    .linked_map("mine", "second", "theirs"),
+            )
+            .codelet(CodeletBuilder::from_bytes("second", vec![4], "hook"))
+            .build()
+            .unwrap();
+        let line = serde_json::to_vec(&LoadBody::from_request(&request).unwrap()).unwrap();
+        let body: LoadBody = serde_json::from_slice(&line).unwrap();
+        let arrived = body.into_request(|_| {
+            Err(RequestError::Empty {
+                subject: crate::request::Subject::Codeletset(String::new()),
+                field: "stored",
+            })
+        });
+        assert_eq!(arrived.unwrap(), request);
+    }
+}

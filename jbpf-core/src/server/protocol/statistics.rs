@@ -1,0 +1,153 @@
+//! What was counted and measured, as it travels.
+
+use std::time::Duration;
+
+use jbpf_channel::StreamId;
+use serde::{Deserialize, Serialize};
+
+use crate::stats::{ChannelStatistics, CodeletStatistics, HookStatistics, Measured, Times};
+use crate::stream::Direction;
+
+/// What is known of a hook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookStatisticsReport {
+    /// Its name.
+    pub hook: String,
+    /// What was measured; absent while it is not measured, and before it has a codelet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredReport>,
+    /// Calls that ran no codelet, because they were nested too deep.
+    pub skipped: u64,
+    /// Its codelets in the order in which they run.
+    pub codelets: Vec<CodeletStatisticsReport>,
+}
+
+/// What is known of a codelet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeletStatisticsReport {
+    /// The codeletset.
+    pub codeletset: String,
+    /// The codelet.
+    pub codelet: String,
+    /// What was measured; absent while its hook is not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredReport>,
+    /// Its channels.
+    pub channels: Vec<ChannelStatisticsReport>,
+}
+
+/// What went through a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelStatisticsReport {
+    /// Its id.
+    pub stream_id: StreamId,
+    /// Which way.
+    pub direction: Direction,
+    /// The map's name in the codelet's object.
+    pub map: String,
+    /// Records sent.
+    pub sent: u64,
+    /// Records that found no place.
+    pub dropped: u64,
+    /// Records that the reader has taken.
+    pub received: u64,
+}
+
+/// Calls and times since measuring began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasuredReport {
+    /// For how long it has been measured, in ns.
+    pub elapsed_ns: u64,
+    /// Calls; each is counted.
+    pub calls: u64,
+    /// Calls that were timed: what follows is estimated from them.
+    pub samples: u64,
+    /// Time of all calls together, in ns.
+    pub total_ns: u64,
+    /// The shortest call that was timed, in ns.
+    pub min_ns: u64,
+    /// The longest call that was timed, in ns.
+    pub max_ns: u64,
+    /// The median in ns; absent before a call was timed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50_ns: Option<u64>,
+    /// The time that 99 of 100 calls do not exceed, in ns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_ns: Option<u64>,
+    /// Calls by the logarithm of their time in ns, without the zeros at the end.
+    pub histogram: Vec<u64>,
+}
+
+impl From<HookStatistics> for HookStatisticsReport {
+    fn from(hook: HookStatistics) -> Self {
+        Self {
+            hook: hook.hook.to_owned(),
+            measured: hook.measured.map(Into::into),
+            skipped: hook.skipped,
+            codelets: hook.codelets.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<CodeletStatistics> for CodeletStatisticsReport {
+    fn from(codelet: CodeletStatistics) -> Self {
+        Self {
+            codeletset: codelet.codeletset,
+            codelet: codelet.codelet,
+            measured: codelet.measured.map(Into::into),
+            channels: codelet.channels.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<ChannelStatistics> for ChannelStatisticsReport {
+    fn from(channel: ChannelStatistics) -> Self {
+        Self {
+            stream_id: channel.stream_id,
+            direction: channel.direction,
+            map: channel.map,
+            sent: channel.sent,
+            dropped: channel.dropped,
+            received: channel.received,
+        }
+    }
+}
+
+impl From<Measured> for MeasuredReport {
+    fn from(measured: Measured) -> Self {
+        let times = &measured.times;
+        let bins = times.histogram.iter().rposition(|count| *count > 0);
+        let bins = bins.map_or(0, |last| last + 1);
+        Self {
+            elapsed_ns: u64::try_from(measured.elapsed.as_nanos()).unwrap_or(u64::MAX),
+            calls: measured.calls,
+            samples: times.samples,
+            total_ns: times.total_ns,
+            min_ns: times.min_ns,
+            max_ns: times.max_ns,
+            p50_ns: times.quantile_ns(0.5),
+            p99_ns: times.quantile_ns(0.99),
+            histogram: times.histogram.iter().take(bins).copied().collect(),
+        }
+    }
+}
+
+impl From<&MeasuredReport> for Measured {
+    fn from(report: &MeasuredReport) -> Self {
+        let mut times = Times {
+            samples: report.samples,
+            total_ns: report.total_ns,
+            min_ns: report.min_ns,
+            max_ns: report.max_ns,
+            ..Times::default()
+        };
+        for (bin, count) in times.histogram.iter_mut().zip(&report.histogram) {
+            *bin = *count;
+        }
+        Self {
+            elapsed: Duration::from_nanos(report.elapsed_ns),
+            calls: report.calls,
+            times,
+        }
+    }
+}
