@@ -1,6 +1,6 @@
 //! Where proven states are kept, and found again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
@@ -40,6 +40,7 @@ impl Hasher for Mix {
 }
 
 pub(crate) type MixMap<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
+pub(crate) type MixSet<K> = HashSet<K, BuildHasherDefault<Mix>>;
 
 /// Where states that may cover each other are looked for: those of one place in the program, the
 /// same active calls, and the same iteration of every loop around.
@@ -113,14 +114,14 @@ const BUCKET: usize = 64;
 const RECENT: usize = 8;
 
 impl Archive {
-    /// A proven state that covers this one.
-    pub(crate) fn covering(&self, state: &State, key: u64) -> Option<Rc<Proven>> {
+    /// A proven state that covers this one. Counts what was looked at.
+    pub(crate) fn covering(&self, state: &State, key: u64, looked: &mut u64) -> Option<Rc<Proven>> {
         let bucket = self.bucket(key).iter().rev();
         let recent = self.recent.get(&place(state).finish());
         let recent = recent.into_iter().flatten().rev();
         bucket
             .chain(recent.filter(|proven| proven.key != key))
-            .find(|proven| proven.covers(state))
+            .find(|proven| proven.covers(state, looked))
             .cloned()
     }
 

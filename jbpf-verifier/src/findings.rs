@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::flow::Flow;
 use crate::insn::Insn;
 use crate::program::{BranchOutcome, Fact, MemorySpace, StackBytes, VerifiedFunction};
+use crate::stack::FRAME_SIZE;
 
 /// Facts of instructions and functions, growing.
 #[derive(Debug)]
@@ -20,8 +21,9 @@ pub(crate) struct Findings {
 struct FrameUse {
     /// The lowest byte touched, as bytes below the frame pointer.
     depth: u32,
-    /// Bytes that helpers are handed before the codelet wrote them, as 512 flags from the lowest.
-    zeroed: BTreeSet<(i32, i32)>,
+    /// Bytes that helpers are handed before the codelet wrote them: a flag for each, the lowest byte's
+    /// first.
+    zeroed: [u64; FRAME_SIZE as usize / 64],
 }
 
 impl Findings {
@@ -84,7 +86,12 @@ impl Findings {
     /// A helper is handed these bytes of a function's frame, which may not have been written.
     pub(crate) fn zeroed(&mut self, function: usize, start: i32, end: i32) {
         if let Some(frame) = self.functions.get_mut(function) {
-            frame.zeroed.insert((start, end));
+            for byte in start.max(-FRAME_SIZE)..end.min(0) {
+                let flag = (byte + FRAME_SIZE) as usize;
+                if let Some(flags) = frame.zeroed.get_mut(flag / 64) {
+                    *flags |= 1 << (flag % 64);
+                }
+            }
         }
     }
 
@@ -100,7 +107,7 @@ impl Findings {
                 start: function.start,
                 end: function.end,
                 stack_size: frame.depth.next_multiple_of(8),
-                zero_on_entry: merged(&frame.zeroed),
+                zero_on_entry: ranges(&frame.zeroed),
             })
             .collect()
     }
@@ -142,18 +149,18 @@ impl Findings {
     }
 }
 
-/// Ranges in order, those that touch made one.
-fn merged(ranges: &BTreeSet<(i32, i32)>) -> Vec<StackBytes> {
-    let mut merged: Vec<(i32, i32)> = Vec::new();
-    for &(start, end) in ranges {
-        match merged.last_mut() {
-            Some(last) if start <= last.1 => last.1 = last.1.max(end),
-            _ => merged.push((start, end)),
+/// The ranges of bytes that are flagged, in order.
+fn ranges(flags: &[u64]) -> Vec<StackBytes> {
+    let mut ranges: Vec<StackBytes> = Vec::new();
+    let bytes = flags
+        .iter()
+        .flat_map(|flags| (0..64).map(move |flag| flags >> flag & 1 == 1));
+    let flagged = (-FRAME_SIZE..0).zip(bytes).filter(|(_, flagged)| *flagged);
+    for (offset, _) in flagged {
+        match ranges.last_mut() {
+            Some(last) if last.offset + last.len as i32 == offset => last.len += 1,
+            _ => ranges.push(StackBytes { offset, len: 1 }),
         }
     }
-    let bytes = merged.into_iter().map(|(start, end)| StackBytes {
-        offset: start,
-        len: (end - start).unsigned_abs(),
-    });
-    bytes.collect()
+    ranges
 }

@@ -123,8 +123,12 @@ impl Number {
     pub(crate) fn narrowed(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::Range(a), Self::Range(b)) => {
-                let both = a.intersect(b);
-                both.map_or_else(|| other.clone(), Self::from)
+                // Copies of a number share what is known of it where they can.
+                match a.intersect(b) {
+                    Some(both) if both == **a => self.clone(),
+                    Some(both) if both != **b => Self::from(both),
+                    _ => other.clone(),
+                }
             }
             (Self::Constant(_), _) => self.clone(),
             (_, Self::Constant(_)) => other.clone(),

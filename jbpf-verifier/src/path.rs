@@ -121,11 +121,16 @@ impl Label {
     };
 }
 
+/// What passing a need on by a checkpoint without stack cells counts as.
+const FRAME_LOOKS: u64 = 8;
+
 /// The checkpoints of the current path.
 #[derive(Debug, Default)]
 pub(crate) struct Path {
     open: Vec<Open>,
     segments: u32,
+    /// Values that were looked at.
+    looked: u64,
 }
 
 impl Path {
@@ -161,7 +166,7 @@ impl Path {
     }
 
     /// The state as seen from an earlier checkpoint, the one at `to`.
-    pub(crate) fn rebased(&self, state: &State, to: usize) -> State {
+    pub(crate) fn rebased(&mut self, state: &State, to: usize) -> State {
         let mut rebased = state.clone();
         let above = self.open.get(to + 1..).unwrap_or_default();
         let Some(base) = self.open.get(to).filter(|_| !above.is_empty()) else {
@@ -169,11 +174,18 @@ impl Path {
         };
         let costs = above.iter().map(|open| open.state.cost);
         rebased.cost = costs.fold(state.cost, u64::saturating_add);
-        rebased.rebase(base.segment, |places| {
-            let opens = above.iter().rev();
-            opens.fold(places, |places, open| made_of(&open.state, places))
-        });
+        let mut ancestry = Ancestry::itself();
+        for open in above {
+            ancestry = ancestry.followed_by(&open.state, &mut self.looked);
+        }
+        self.looked += state.cells() as u64;
+        rebased.rebase(base.segment, |places| ancestry.of(places));
         rebased
+    }
+
+    /// How many values were looked at since this was asked last.
+    pub(crate) fn take_looked(&mut self) -> u64 {
+        std::mem::take(&mut self.looked)
     }
 
     /// Notes that a path behind the checkpoint at `open` is not followed to its end for now.
@@ -217,6 +229,7 @@ impl Path {
                 return;
             }
             open.needs |= new;
+            self.looked += FRAME_LOOKS + open.state.cells() as u64;
             needs = passed_on(&open.state, new);
         }
     }
@@ -229,36 +242,62 @@ fn begin_segment(state: &mut State, segment: u32) {
     state.branches = 0;
 }
 
-/// What the values at some places of a checkpoint were made of, in terms of the one before it.
-fn made_of(state: &State, places: Places) -> Places {
-    let mut made = Places::NONE;
-    let mut covered = Places::NONE;
-    let mut add = |value: &Value, own: Places| {
-        if places.meets(own) {
-            made |= value.source.places(state.segment, own);
-        }
-    };
-    for (depth, frame) in state.frames() {
-        for reg in Reg::WRITABLE {
-            add(&frame.registers[reg], Places::register(depth, reg));
-        }
-        for cell in frame.stack.cells() {
-            let own = Places::stack(depth, cell.start, cell.end);
-            add(&cell.value, own);
-            if cell.start % 8 == 0 && cell.end % 8 == 0 {
-                covered |= own;
+/// What the value in each place of a checkpoint was made of, in terms of an earlier one.
+struct Ancestry([Places; Places::COUNT]);
+
+impl Ancestry {
+    /// Every value is what stands in its place.
+    fn itself() -> Self {
+        Self(std::array::from_fn(|place| Places::bit(place as u32)))
+    }
+
+    /// The places that values in `places` were made of.
+    fn of(&self, places: Places) -> Places {
+        let each = places.numbers().filter_map(|place| self.0.get(place));
+        each.fold(Places::NONE, |all, made| all | *made)
+    }
+
+    /// The ancestry of the values at a later checkpoint, which says what they were made of since the one
+    /// that this is of.
+    fn followed_by(&self, state: &State, looked: &mut u64) -> Self {
+        let mut made = [Places::NONE; Places::COUNT];
+        let mut add = |source: Places, own: Places| {
+            for place in own.numbers() {
+                if let Some(made) = made.get_mut(place) {
+                    *made |= source;
+                }
             }
+        };
+        let mut unwritten = Places::NONE;
+        for (depth, frame) in state.frames() {
+            let mut covered = Places::NONE;
+            for reg in Reg::WRITABLE {
+                let own = Places::register(depth, reg);
+                add(frame.registers[reg].source.places(state.segment, own), own);
+            }
+            for cell in frame.stack.cells() {
+                let own = Places::stack(depth, cell.start, cell.end);
+                add(cell.value.source.places(state.segment, own), own);
+                if cell.start % 8 == 0 && cell.end % 8 == 0 {
+                    covered |= own;
+                }
+            }
+            unwritten |= Places::stack(depth, -FRAME_SIZE, 0).without(covered);
         }
+        // What was not written is what was there.
+        for place in unwritten.numbers() {
+            let own = Places::bit(place as u32);
+            add(own, own);
+        }
+        add(state.range_places(0), Places::REGION);
+        let ranges = state.facts.ranges_source;
+        add(ranges.places(state.segment, Places::RANGES), Places::RANGES);
+        *looked += state.cells() as u64 + Places::COUNT as u64;
+        Self(made.map(|places| {
+            *looked += places.numbers().count() as u64 / 4;
+            self.of(places)
+        }))
     }
-    made |= places.without(covered).stack_only();
-    if places.meets(Places::REGION) {
-        made |= state.range_places(0);
-    }
-    if places.meets(Places::RANGES) {
-        let source = state.facts.ranges_source;
-        made |= source.places(state.segment, Places::RANGES);
-    }
-    made
 }
 
 /// What needs at a state are in terms of the checkpoint before it.

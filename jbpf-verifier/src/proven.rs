@@ -59,15 +59,13 @@ impl Proven {
         }
     }
 
-    /// Whether the proof holds for a state as well.
-    pub(crate) fn covers(&self, state: &State) -> bool {
+    /// Whether the proof holds for a state as well. Counts what was looked at.
+    pub(crate) fn covers(&self, state: &State, looked: &mut u64) -> bool {
+        *looked += 1;
         if self.at != state.at || !calls(state).eq(self.calls.iter().copied()) {
             return false;
         }
-        let mut images = Images::default();
-        self.requirements
-            .iter()
-            .all(|requirement| requirement.is_met(state, &mut images))
+        all_met(&self.requirements, state, looked)
     }
 
     /// Notes at the current path, which ends here, what the proof rests on.
@@ -191,6 +189,15 @@ pub(crate) fn requirements(state: &State, needs: Needs) -> Vec<Requirement> {
         });
     }
     requirements
+}
+
+/// Whether a state meets all requirements. Counts those that were looked at.
+pub(crate) fn all_met(requirements: &[Requirement], state: &State, looked: &mut u64) -> bool {
+    let mut images = Images::default();
+    requirements.iter().all(|requirement| {
+        *looked += 1;
+        requirement.is_met(state, &mut images)
+    })
 }
 
 impl Requirement {

@@ -3,6 +3,7 @@
 use std::ops::{Index, IndexMut};
 use std::rc::Rc;
 
+use crate::archive::MixSet;
 use crate::insn::Reg;
 use crate::number::Number;
 use crate::scalar::{JumpCond, Scalar, Width};
@@ -178,6 +179,12 @@ impl State {
             return Some(Rc::make_mut(&mut self.active));
         }
         self.callers.get_mut(depth).map(Rc::make_mut)
+    }
+
+    /// Pieces of all stacks: what walks through a state takes time by their number.
+    pub(crate) fn cells(&self) -> usize {
+        let cells = self.frames().map(|(_, frame)| frame.stack.cells().len());
+        cells.sum()
     }
 
     /// Every frame with its index, outermost first.
@@ -410,16 +417,16 @@ impl State {
         if self.facts.ranges.is_empty() && self.facts.remainders.is_empty() {
             return;
         }
-        let mut used = Vec::new();
+        let mut used = MixSet::default();
         for (_, frame) in self.frames() {
             let registers = Reg::WRITABLE.iter().map(|reg| &frame.registers[*reg].kind);
             let cells = frame.stack.cells().iter().map(|cell| &cell.value.kind);
             for kind in registers.chain(cells) {
                 match kind {
-                    Kind::Number(num) => used.push(num.link.id),
-                    Kind::Pointer(pointer) => used.push(pointer.variable_id),
-                    _ => {}
-                }
+                    Kind::Number(num) => used.insert(num.link.id),
+                    Kind::Pointer(pointer) => used.insert(pointer.variable_id),
+                    _ => continue,
+                };
             }
         }
         let facts = Rc::make_mut(&mut self.facts);

@@ -360,7 +360,10 @@ impl Places {
     /// The ranges that are known behind variable offsets into the region.
     pub(crate) const RANGES: Self = Self::bit(127);
 
-    const fn bit(number: u32) -> Self {
+    /// How many places are told apart.
+    pub(crate) const COUNT: usize = 128;
+    /// The place of a number below [`Self::COUNT`].
+    pub(crate) const fn bit(number: u32) -> Self {
         let number = number % 128;
         if number < 64 {
             Self([1 << number, 0])
@@ -383,6 +386,20 @@ impl Places {
         (first..=last).fold(Self::NONE, |places, slot| {
             places | Self::bit(20 + (frame as u32 * 64 + slot as u32) % 106)
         })
+    }
+
+    /// The numbers of the places, ascending.
+    pub(crate) fn numbers(self) -> impl Iterator<Item = usize> {
+        let [low, high] = self.0;
+        let of = |mut bits: u64, first: usize| {
+            std::iter::from_fn(move || {
+                let place = bits.trailing_zeros() as usize;
+                // Clears the lowest one.
+                bits &= bits.checked_sub(1)?;
+                Some(first + place)
+            })
+        };
+        of(low, 0).chain(of(high, 64))
     }
 
     /// Those that are registers.

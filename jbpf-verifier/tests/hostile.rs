@@ -172,6 +172,89 @@ fn a_loop_whose_states_look_alike_is_too_complex() {
     assert_eq!(code, Code::TooComplex);
 }
 
+/// What the verifier says of a program in assembly.
+fn answer(text: &str) -> Result<VerifiedProgram, Box<Rejection>> {
+    let example = assemble(text);
+    jbpf_verifier::verify(
+        &Arc::new(example.program),
+        &Arc::new(example.context),
+        &Arc::new(example.helpers),
+    )
+}
+
+#[test]
+fn states_of_many_cells_count_for_what_they_take() {
+    // The frames of seven functions are filled with copies of one number, byte by byte. What each comparison
+    // teaches of it is told to all of them.
+    let mut text = "ldxw r1, [r1+24]\nand r1, 255\ncall f1\nmov r0, 0\nexit\n".to_owned();
+    for function in 1..8 {
+        text.push_str(&format!("f{function}:\nmov r6, r1\nmov r7, r6\n"));
+        for byte in 1..=512 {
+            text.push_str(&format!("stxb [r10-{byte}], r6\n"));
+        }
+        if function < 7 {
+            text.push_str(&format!("mov r1, r6\ncall f{}\nexit\n", function + 1));
+        }
+    }
+    for number in 0..200 {
+        text.push_str(&format!(
+            "jne r6, {number}, n{number}\nmov r0, 1\nexit\nn{number}:\n"
+        ));
+    }
+    text.push_str("mov r0, 0\nexit\n");
+    let verified = answer(&text).unwrap();
+    let summary = verified.summary();
+    assert!(summary.worst_case_instructions < 4_000);
+    assert!(summary.processed > 80_000, "{}", summary.processed);
+}
+
+#[test]
+fn reads_of_whole_tables_count_for_their_entries() {
+    let mut text = ".rodata table".to_owned();
+    (0..2048).for_each(|byte| text.push_str(&format!(" {:02x}", byte % 251)));
+    text.push_str("\nldxdw r6, [r1+16]\nand r6, 2040\nlddw r7, section table\nadd r7, r6\n");
+    text.push_str("mov r9, 0\nagain:\n");
+    text.push_str(&"ldxdw r0, [r7+0]\n".repeat(100));
+    text.push_str("add r9, 1\njlt r9, 9000, again\nmov r0, 0\nexit\n");
+    assert_eq!(answer(&text).unwrap_err().code, Code::TooComplex);
+}
+
+#[test]
+fn formats_count_for_their_length() {
+    let text = format!(
+        ".rodata text{} 00
+             mov r9, 0
+         again:
+             lddw r1, section text
+             mov r2, 100001
+             call printf
+             add r9, 1
+             jlt r9, 5000, again
+             mov r0, 0
+             exit",
+        " 41".repeat(100_000)
+    );
+    assert_eq!(answer(&text).unwrap_err().code, Code::TooComplex);
+}
+
+#[test]
+fn a_nest_of_loops_deeper_than_any_is_refused() {
+    let nest = |depth: usize| {
+        let mut text = "mov r9, r1\nmov r0, 0\n".to_owned();
+        (0..depth).for_each(|i| text.push_str(&format!("h{i}:\nmov r8, {i}\n")));
+        for i in (0..depth).rev() {
+            let leave =
+                format!("ldxw r6, [r9+24]\njne r6, 7, x{i}\nmov r6, 0\njne r6, 0, h{i}\nx{i}:\n");
+            text.push_str(&leave);
+        }
+        text + "exit\n"
+    };
+    answer(&nest(60)).unwrap();
+    let rejection = answer(&nest(5_000)).unwrap_err();
+    assert_eq!(rejection.code, Code::TooComplex);
+    assert!(rejection.message.contains("nested"), "{rejection}");
+}
+
 #[test]
 fn a_small_budget_is_kept() {
     let example = assemble("mov r0, 0\nagain:\nadd r0, 1\njlt r0, 100, again\nexit");

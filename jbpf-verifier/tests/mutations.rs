@@ -180,8 +180,8 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "what merged values were made of is what they were at the last checkpoint",
-        before: "opens.fold(places, |places, open| made_of(&open.state, places))",
-        after: "opens.fold(places, |places, _| places)",
+        before: "rebased.rebase(base.segment, |places| ancestry.of(places));",
+        after: "rebased.rebase(base.segment, |places| places);",
     },
     Mutation {
         name: "merged numbers are those of one path",

@@ -7,10 +7,11 @@ use super::merging::instance;
 use super::{Explorer, Work, bytes};
 use crate::archive::{fingerprint, key};
 use crate::fault::Fault;
+use crate::flow::DEEPEST_NEST;
 use crate::insn::Reg;
 use crate::join::{Bounds, join};
 use crate::path::{Label, Needs, Open};
-use crate::proven::{Images, requirements};
+use crate::proven::{all_met, requirements};
 use crate::report::Code;
 use crate::state::{Frame, Iteration, State};
 use crate::value::{Kind, Value};
@@ -39,13 +40,14 @@ impl Explorer<'_> {
     pub(super) fn arrive(&mut self, state: &mut State) -> Result<Arrival, Box<Fault>> {
         let at = state.at;
         let is_head = self.subject.flow.is_loop_head(at);
-        self.count_loops(state, is_head);
+        self.count_loops(state, is_head)?;
         self.drop_dead(state);
         if self.limits.exhaustive {
             return Ok(Arrival::Go);
         }
         let key = key(state);
-        if let Some(proven) = self.archive.covering(state, key) {
+        if let Some(proven) = self.archive.covering(state, key, &mut self.looked) {
+            self.looked += proven.requirements.len() as u64;
             proven.pass_needs(state, &mut self.path);
             self.path.reach_end(state.cost.saturating_add(proven.tail));
             return Ok(Arrival::Covered);
@@ -58,6 +60,8 @@ impl Explorer<'_> {
         if !pays {
             return Ok(Arrival::Go);
         }
+        // Unused facts, fingerprints, a copy.
+        self.looked += 4 * state.cells() as u64;
         state.forget_unused();
         self.check_progress(state)?;
         if is_head {
@@ -116,7 +120,7 @@ impl Explorer<'_> {
     }
 
     /// Counts the iteration, when the state is at the head of a loop.
-    fn count_loops(&self, state: &mut State, is_head: bool) {
+    fn count_loops(&self, state: &mut State, is_head: bool) -> Result<(), Box<Fault>> {
         let (at, depth) = (state.at, state.depth() as u8);
         let flow = &self.subject.flow;
         let left = |l: &Iteration| l.frame == depth && !flow.loop_holds(l.head as usize, at);
@@ -127,7 +131,7 @@ impl Explorer<'_> {
             }
         }
         if !is_head {
-            return;
+            return Ok(());
         }
         let loops = Rc::make_mut(&mut state.loops);
         let known = loops
@@ -140,12 +144,22 @@ impl Explorer<'_> {
                     last.count += 1;
                 }
             }
+            None if loops.len() >= DEEPEST_NEST => {
+                return Err(Fault::new(
+                    Code::TooComplex,
+                    format!(
+                        "more than {DEEPEST_NEST} loops are nested here, those of callers included"
+                    ),
+                )
+                .hint("move inner loops into functions that are called one after the other"));
+            }
             None => loops.push(Iteration {
                 frame: depth,
                 head: at as u32,
                 count: 0,
             }),
         }
+        Ok(())
     }
 
     /// Drops registers that are not read any more, so that states differ in what matters.
@@ -169,18 +183,18 @@ impl Explorer<'_> {
     }
 
     /// Refuses a path that came back to where it was, with nothing changed.
-    pub(super) fn check_progress(&self, state: &State) -> Result<(), Box<Fault>> {
+    pub(super) fn check_progress(&mut self, state: &State) -> Result<(), Box<Fault>> {
         let fingerprint = fingerprint(state);
         if !self.fingerprints.contains_key(&fingerprint) {
             return Ok(());
         }
         let alike = |open: &&Open| open.fingerprint == fingerprint && open.state.at == state.at;
         let alike = self.path.open().iter().rev().filter(alike);
+        let looked = &mut self.looked;
         let repeated = alike.take(COMPARED).any(|open| {
-            let mut images = Images::default();
-            requirements(&open.state, Needs::EVERYTHING)
-                .iter()
-                .all(|requirement| requirement.is_met(state, &mut images))
+            let requirements = requirements(&open.state, Needs::EVERYTHING);
+            *looked += requirements.len() as u64;
+            all_met(&requirements, state, looked)
         });
         if !repeated {
             return Ok(());
@@ -205,6 +219,8 @@ impl Explorer<'_> {
         }
         let newest = bucket.len().saturating_sub(JOINED);
         let newest = bucket.get(newest..).unwrap_or_default();
+        let requirements = newest.iter().map(|proven| proven.requirements.len() as u64);
+        self.looked += requirements.sum::<u64>();
         let bounds = self
             .bounds
             .get_or_insert_with(|| Bounds::of(&self.subject.insns));

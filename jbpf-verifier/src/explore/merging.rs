@@ -9,7 +9,7 @@
 
 use std::hash::Hasher;
 
-use super::{Explorer, Work, bytes};
+use super::{Explorer, STATE_BYTES, Work, bytes};
 use crate::archive::{Mix, key};
 use crate::fault::Fault;
 use crate::hull::hull;
@@ -47,6 +47,13 @@ pub(super) fn instance(state: &State) -> u64 {
     hash.finish()
 }
 
+impl Gathering {
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        STATE_BYTES + self.next.as_deref().map_or(0, bytes)
+    }
+}
+
 impl Explorer<'_> {
     /// Whether a state, at the head of a loop, is left waiting for the next iteration.
     pub(super) fn gather(&mut self, state: &State) -> bool {
@@ -66,6 +73,7 @@ impl Explorer<'_> {
         let Some(Work::Gather(gathering)) = waiting else {
             return false;
         };
+        self.looked += 2 * state.cells() as u64;
         let rebased = self.path.rebased(state, gathering.open);
         let next = match &gathering.next {
             None => rebased,
@@ -77,7 +85,9 @@ impl Explorer<'_> {
                 None => return false,
             },
         };
+        let before = gathering.bytes();
         gathering.next = Some(Box::new(next));
+        self.bytes = self.bytes + gathering.bytes() - before;
         let open = gathering.open;
         self.path.leave_open(open);
         true
@@ -153,9 +163,11 @@ impl Explorer<'_> {
         };
         let mut state = *next;
         self.trail.truncate(gathering.trail);
+        self.looked += 4 * state.cells() as u64;
         state.forget_unused();
         let key = key(&state);
-        if let Some(proven) = self.archive.covering(&state, key) {
+        if let Some(proven) = self.archive.covering(&state, key, &mut self.looked) {
+            self.looked += proven.requirements.len() as u64;
             proven.pass_needs(&state, &mut self.path);
             self.path.reach_end(state.cost.saturating_add(proven.tail));
             return Ok(None);

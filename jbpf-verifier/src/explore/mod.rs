@@ -31,7 +31,9 @@ use crate::value::{Ids, Kind, Pointer, Space};
 /// What verification may spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Instructions processed, over all paths; sizes that helpers are given count as well.
+    /// Instructions processed, over all paths. Sizes that helpers are given count as well, and so does what
+    /// the verifier has to look at beyond the instruction: stacks of many pieces, or long comparisons with
+    /// states that are proven.
     pub instructions: u64,
     /// Bytes that states may take, roughly.
     pub memory: usize,
@@ -59,15 +61,22 @@ pub(crate) enum Manner<'r> {
     Recorded(&'r mut Record),
 }
 
-/// Bytes that a waiting or open state takes, roughly, besides its stack cells and what it knows of
-/// the region.
+/// Bytes that a waiting or open state takes, roughly: with its first frame, for each frame of a caller, and
+/// for each cell of a stack.
 const STATE_BYTES: usize = 1400;
-const CELL_BYTES: usize = 112;
+const FRAME_BYTES: usize = 1200;
+const CELL_BYTES: usize = 128;
+
+/// Values, of stacks for the most part, that the verifier may look at for one instruction.
+const LOOKS: u64 = 256;
+/// How many beyond those count as an instruction.
+const LOOKS_OF_AN_INSTRUCTION: u64 = 16;
 
 /// A step of the current path worth telling.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TrailStep {
-    pub(crate) insn: u32,
+    /// Programs are short enough; paths are long.
+    pub(crate) insn: u16,
     pub(crate) what: Turn,
 }
 
@@ -139,7 +148,7 @@ impl Work {
     fn bytes(&self) -> usize {
         match self {
             Self::Way { bytes, .. } | Self::Close { bytes } | Self::Joined { bytes, .. } => *bytes,
-            Self::Gather(_) => STATE_BYTES,
+            Self::Gather(gathering) => gathering.bytes(),
         }
     }
 }
@@ -162,6 +171,8 @@ pub(crate) struct Explorer<'a> {
     hot: MixMap<usize, ()>,
     failed_joins: MixMap<usize, u32>,
     processed: u64,
+    /// Values looked at since an instruction was counted last.
+    looked: u64,
     /// When the innermost joined exploration is given up.
     deadline: u64,
     bytes: usize,
@@ -187,6 +198,7 @@ impl<'a> Explorer<'a> {
             hot: MixMap::default(),
             failed_joins: MixMap::default(),
             processed: 0,
+            looked: 0,
             deadline: limits.instructions,
             bytes: 0,
             merged: 0,
@@ -275,10 +287,12 @@ impl<'a> Explorer<'a> {
                 findings: &mut self.findings,
                 ids: &mut self.ids,
                 extra_cost: 0,
+                looked: 0,
                 at,
             };
             let outcome = step.run().map_err(|fault| (fault, at))?;
-            self.processed = self.processed.saturating_add(step.extra_cost);
+            let (extra_cost, looked) = (step.extra_cost, step.looked);
+            self.count(extra_cost, looked);
             match outcome {
                 Outcome::End => {
                     self.path.reach_end(state.cost);
@@ -290,11 +304,18 @@ impl<'a> Explorer<'a> {
         }
     }
 
+    /// Counts what an instruction took beyond itself, and what came before it.
+    fn count(&mut self, extra_cost: u64, looked: u64) {
+        let looked = looked + std::mem::take(&mut self.looked) + self.path.take_looked();
+        let beyond = looked.saturating_sub(LOOKS) / LOOKS_OF_AN_INSTRUCTION;
+        self.processed = self.processed.saturating_add(extra_cost + beyond);
+    }
+
     fn too_complex(&self) -> Box<Fault> {
         Fault::new(
             Code::TooComplex,
             format!(
-                "the verifier looked at {} instructions and is not done: there are too many paths, or a loop that does not end soon enough",
+                "the verifier did the work of {} instructions and is not done: there are too many paths, or a loop that does not end soon enough",
                 self.limits.instructions
             ),
         )
@@ -315,14 +336,14 @@ impl<'a> Explorer<'a> {
             }
         };
         self.trail.push(TrailStep {
-            insn: at as u32,
+            insn: at as u16,
             what,
         });
     }
 
     fn fork(&mut self, at: usize, state: &State, other: Box<State>) -> Result<(), Box<Fault>> {
         let turn = |state: &State| TrailStep {
-            insn: at as u32,
+            insn: at as u16,
             what: if state.at == at + 1 {
                 Turn::NotTaken
             } else {
@@ -343,10 +364,16 @@ impl<'a> Explorer<'a> {
     fn push_work(&mut self, work: Work) -> Result<(), Box<Fault>> {
         self.bytes += work.bytes();
         self.work.push(work);
-        if self.bytes + self.archive.bytes() > self.limits.memory {
+        self.make_room()
+    }
+
+    /// Forgets proofs when memory runs short, and gives up when that is not enough.
+    fn make_room(&mut self) -> Result<(), Box<Fault>> {
+        let waiting = self.bytes + self.trail.capacity() * size_of::<TrailStep>();
+        if waiting + self.archive.bytes() > self.limits.memory {
             self.archive.clear();
         }
-        if self.bytes > self.limits.memory {
+        if waiting > self.limits.memory {
             return Err(Fault::new(
                 Code::OutOfMemory,
                 format!(
@@ -404,6 +431,7 @@ impl<'a> Explorer<'a> {
         if matches!(self.manner, Manner::Recorded(_)) {
             open.needs = Needs::EVERYTHING;
         }
+        self.looked += open.state.cells() as u64;
         let place = place_key(&open.state);
         self.archive.add(Proven::new(&open), place);
     }
@@ -471,9 +499,7 @@ impl<'a> Explorer<'a> {
 
 /// About how many bytes a state takes that waits.
 fn bytes(state: &State) -> usize {
-    let cells: usize = state
-        .frames()
-        .map(|(_, frame)| frame.stack.cells().len())
-        .sum();
-    STATE_BYTES + cells * CELL_BYTES + state.facts.bytes()
+    let callers = state.callers.len() * FRAME_BYTES;
+    let loops = size_of_val(state.loops.as_slice());
+    STATE_BYTES + callers + state.cells() * CELL_BYTES + state.facts.bytes() + loops
 }

@@ -9,8 +9,8 @@ use crate::insn::Insn;
 
 const NONE: u32 = u32::MAX;
 
-/// How far up the nest of loops a question is followed.
-const DEEPEST: usize = 64;
+/// How far up the nest of loops a question is followed: paths go no deeper.
+pub(crate) const DEEPEST_NEST: usize = 64;
 
 /// The nest of loops of all functions.
 #[derive(Debug, Default)]
@@ -76,7 +76,7 @@ impl Loops {
     /// Whether a slot is in the loop of this head.
     pub(super) fn holds(&self, head: usize, at: usize) -> bool {
         let mut slot = at;
-        for _ in 0..DEEPEST {
+        for _ in 0..=DEEPEST_NEST {
             if slot == head {
                 return true;
             }

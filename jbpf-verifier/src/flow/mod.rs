@@ -6,6 +6,7 @@
 
 mod loops;
 
+pub(crate) use loops::DEEPEST_NEST;
 use loops::Loops;
 
 use crate::insn::{GateError, Insn, Reg};

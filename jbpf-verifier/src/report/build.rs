@@ -133,7 +133,7 @@ impl Places<'_> {
 
     fn path(&self, trail: &[TrailStep], subject: &Subject) -> Vec<PathStep> {
         let tell = |step: &TrailStep| {
-            let at = step.insn as usize;
+            let at = usize::from(step.insn);
             self.step(at, self.turn(at, step.what, subject))
         };
         let skipped = trail.len().saturating_sub(2 * PATH_ENDS);
@@ -142,7 +142,9 @@ impl Places<'_> {
         }
         let first = trail.iter().take(PATH_ENDS);
         let last = trail.iter().skip(PATH_ENDS + skipped);
-        let at = trail.get(PATH_ENDS).map_or(0, |step| step.insn as usize);
+        let at = trail
+            .get(PATH_ENDS)
+            .map_or(0, |step| usize::from(step.insn));
         let gap = self.step(at, format!("... {skipped} more steps ..."));
         first.map(tell).chain([gap]).chain(last.map(tell)).collect()
     }

@@ -20,7 +20,7 @@ pub use ops::{AluOp, JumpCond, Width};
 pub use tnum::Tnum;
 
 use pair::Pair;
-use word::Word;
+use word::{Spans, Word};
 
 /// The set of numbers that a register or a stack slot may hold: known bits, and unsigned and signed
 /// ranges of all 64 bits and of the low 32.
@@ -104,6 +104,22 @@ impl Scalar {
     #[must_use]
     pub fn any_of_bits(bits: u32) -> Self {
         Self::from_tnum(Tnum::UNKNOWN.truncate(bits.clamp(1, 64)))
+    }
+
+    /// The smallest that covers these numbers; `None` when there are none.
+    #[must_use]
+    pub fn covering(numbers: impl IntoIterator<Item = u64>) -> Option<Self> {
+        let (mut ones, mut zeros) = (u64::MAX, u64::MAX);
+        let (mut full, mut low) = (Spans::<64>::EMPTY, Spans::<32>::EMPTY);
+        for number in numbers {
+            ones &= number;
+            zeros &= !number;
+            full.add(number, number);
+            let half = number & Word::<32>::MAX;
+            low.add(half, half);
+        }
+        let full = Word::new(Tnum::new(ones, !(ones | zeros)), full)?;
+        Pair::new(full, Word::new(Word::<32>::UNKNOWN.tnum(), low)?).map(Self::pack)
     }
 
     /// The number, when there is only one.

@@ -399,6 +399,7 @@ impl Step<'_> {
     /// enough, and its low half otherwise.
     fn shifted_back(&mut self, op: AluOp, whole: Link, number: Number) -> (Num, Places) {
         let is_low = op == AluOp::Rsh;
+        self.walk(1);
         let (known, places) = match self.state.linked(whole) {
             Some((known, places)) => (Some(known), places),
             None => (None, Places::NONE),

@@ -86,6 +86,8 @@ impl Step<'_> {
     fn undecided(&mut self, jump: &Jump, taken: Lesson, not_taken: Lesson) -> Outcome {
         self.findings.branch(self.at, BranchOutcome::Both);
         self.state.branches += 1;
+        // Either way, what is learnt of each operand is told to its copies.
+        self.walk(4);
         let mut other = Box::new(self.state.clone());
         other.at = jump.target;
         taken(&mut other);

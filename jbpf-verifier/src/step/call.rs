@@ -76,6 +76,7 @@ impl Step<'_> {
                 self.or_null(Space::OutputBuffer { map })
             }
             (ReturnKind::SentOutput, Some(map)) => {
+                self.walk(1);
                 self.state.release(map);
                 let range = Scalar::signed_range(i32::MIN.into(), 0);
                 Kind::number(range.unwrap_or(Scalar::unknown()).into())
@@ -300,6 +301,7 @@ impl Step<'_> {
         };
         let depth = usize::from(frame);
         let (start, end) = stack_range(&pointer, size);
+        self.walk_frame(depth);
         let made = Made {
             places: self.state.places(reg),
             segment: self.state.segment,
@@ -323,6 +325,7 @@ impl Step<'_> {
                 if let Some(frame) = self.state.frame(depth) {
                     for (from, to) in frame.stack.gaps(start, end) {
                         self.findings.zeroed(frame.function, from, to);
+                        self.looked += frame.stack.cells().len() as u64;
                     }
                     let places = frame.stack.places(depth, made.segment, start, end);
                     self.path.need(Need::Shape, places);
@@ -367,6 +370,7 @@ impl Step<'_> {
                 let depth = usize::from(frame);
                 let (start, end) = stack_range(pointer, size);
                 let frame = self.state.frame(depth)?;
+                self.looked += 4 * size;
                 let bytes = (start..end)
                     .map(|at| {
                         let num = frame.stack.number(at, 1).ok()?;
@@ -382,6 +386,7 @@ impl Step<'_> {
                 let section = def.section.as_ref().filter(|section| section.read_only)?;
                 let start = usize::try_from(offset).ok()?;
                 let end = start.checked_add(usize::try_from(size).ok()?)?;
+                self.looked += size;
                 section.contents.get(start..end).map(<[u8]>::to_vec)
             }
             _ => None,

@@ -76,6 +76,7 @@ impl Step<'_> {
         };
         let places = frame.stack.places(depth, segment, start, end);
         if pointer.fixed_offset().is_none() {
+            self.walk_frame(depth);
             self.check_initialised(depth, start, end)?;
             let number = Number::of_size(size);
             let number = if signed {
@@ -117,7 +118,7 @@ impl Step<'_> {
 
     /// What read-only data holds at a pointer, when that is few enough bytes to look at.
     fn constant_data(
-        &self,
+        &mut self,
         map: usize,
         pointer: &Pointer,
         size: u8,
@@ -127,38 +128,33 @@ impl Step<'_> {
         let section = def.section.as_ref().filter(|section| section.read_only)?;
         let variable = pointer.variable.scalar();
         let stride = 1_u64 << variable.tnum().trailing_zeros().min(12);
-        let span = variable.umax() - variable.umin();
-        if span / stride > TABLE {
+        let entries = (variable.umax() - variable.umin()) / stride;
+        if entries > TABLE {
             return None;
         }
-        let mut joined: Option<Scalar> = None;
-        let mut at = variable.umin();
-        loop {
-            if variable.contains(at) {
-                let first = usize::try_from(pointer.offset.checked_add_unsigned(at)?).ok()?;
-                let bytes = section
-                    .contents
-                    .get(first..first.checked_add(size.into())?)?;
-                let value = bytes
-                    .iter()
-                    .rev()
-                    .fold(0, |value, byte| value << 8 | u64::from(*byte));
-                let value = Scalar::constant(value);
-                let value = if signed {
-                    value.sign_extend(u32::from(size) * 8)
-                } else {
-                    value
-                };
-                joined = Some(joined.map_or(value, |joined| joined.join(&value)));
-            }
-            match at
-                .checked_add(stride)
-                .filter(|next| *next <= variable.umax())
-            {
-                Some(next) => at = next,
-                None => return joined.map(Number::from),
-            }
-        }
+        self.looked += 4 * entries;
+        let offsets = (0..=entries).filter_map(|entry| variable.umin().checked_add(entry * stride));
+        let entry = |offset: u64| {
+            let first = usize::try_from(pointer.offset.checked_add_unsigned(offset)?).ok()?;
+            let bytes = section
+                .contents
+                .get(first..first.checked_add(size.into())?)?;
+            let value = bytes
+                .iter()
+                .rev()
+                .fold(0, |value, byte| value << 8 | u64::from(*byte));
+            let unused = 64 - u32::from(size) * 8;
+            Some(if signed {
+                ((value << unused) as i64 >> unused) as u64
+            } else {
+                value
+            })
+        };
+        let values = offsets
+            .filter(|offset| variable.contains(*offset))
+            .map(entry);
+        let values = values.collect::<Option<Vec<_>>>()?;
+        Scalar::covering(values).map(Number::from)
     }
 
     pub(super) fn store(
@@ -226,6 +222,7 @@ impl Step<'_> {
         places: Places,
     ) -> Checked<()> {
         let (start, end) = stack_range(pointer, size.into());
+        self.walk_frame(depth);
         let is_pointer = matches!(value.kind, Kind::Pointer(_));
         if let Kind::Pointer(stored) = &value.kind {
             if pointer.fixed_offset().is_none() || size != 8 || start % 8 != 0 {
@@ -308,6 +305,7 @@ impl Step<'_> {
         if let Space::Stack { frame } = pointer.space {
             let depth = usize::from(frame);
             let (start, end) = stack_range(&pointer, size.into());
+            self.walk_frame(depth);
             self.check_initialised(depth, start, end)?;
             let made = Made {
                 places: self.state.places(src),

@@ -98,6 +98,8 @@ pub(crate) struct Step<'s> {
     pub(crate) ids: &'s mut Ids,
     /// Instructions that helpers added by the sizes that they were given.
     pub(crate) extra_cost: u64,
+    /// Values looked at besides the operands.
+    pub(crate) looked: u64,
     pub(crate) at: usize,
 }
 
@@ -172,6 +174,17 @@ impl Step<'_> {
             Insn::Exit => return self.exit(),
         }
         Ok(Outcome::Continue)
+    }
+
+    /// Counts a walk through all that the state holds.
+    fn walk(&mut self, times: u64) {
+        self.looked += times * self.state.cells() as u64;
+    }
+
+    /// Counts a walk through a frame's stack.
+    fn walk_frame(&mut self, depth: usize) {
+        let frame = self.state.frame(depth);
+        self.looked += frame.map_or(0, |frame| frame.stack.cells().len() as u64);
     }
 
     fn set_new(&mut self, dst: Reg, kind: Kind) {

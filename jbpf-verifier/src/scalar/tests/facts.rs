@@ -259,3 +259,40 @@ fn reports_say_the_shortest_thing() {
         "{low_known}"
     );
 }
+
+#[test]
+fn numbers_one_by_one_are_covered_as_tightly_as_joined() {
+    const ENDS: [u64; 8] = [
+        0,
+        1,
+        0x7fff_ffff,
+        0x8000_0000,
+        1 << 32,
+        i64::MAX as u64,
+        1 << 63,
+        u64::MAX,
+    ];
+    assert_eq!(Scalar::covering([]), None);
+    for sample in 0..1_u64 << (2 * ENDS.len()) {
+        // Of each end: not at all, itself, or moved a little either way.
+        let picked = ENDS.iter().enumerate().filter_map(|(at, end)| {
+            let how = sample >> (2 * at) & 3;
+            (how > 0).then(|| end.wrapping_add(5 * how).wrapping_sub(10))
+        });
+        let numbers: Vec<u64> = picked.collect();
+        let joined = numbers
+            .iter()
+            .map(|number| Scalar::constant(*number))
+            .reduce(|all, one| all.join(&one));
+        let covering = Scalar::covering(numbers.iter().copied());
+        assert_eq!(covering.is_some(), joined.is_some());
+        let (Some(covering), Some(joined)) = (covering, joined) else {
+            continue;
+        };
+        assert!(numbers.iter().all(|number| covering.contains(*number)));
+        assert!(
+            covering.is_subset_of(&joined),
+            "{covering:?} of {numbers:x?}"
+        );
+    }
+}
