@@ -142,6 +142,23 @@ fn make_private_folder(folder: &Path) -> Result<(), SocketError> {
 
 /// The locked file, or `None` when another process holds it.
 fn lock(path: &Path) -> Result<Option<File>, Error> {
+    loop {
+        let Some(file) = lock_what_is_there(path)? else {
+            return Ok(None);
+        };
+        // Whoever held it may have removed it after it was opened here: then the next one locks another file.
+        let here = file.metadata()?;
+        match std::fs::symlink_metadata(path) {
+            Ok(there) if (there.dev(), there.ino()) == (here.dev(), here.ino()) => {
+                return Ok(Some(file));
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+}
+
+fn lock_what_is_there(path: &Path) -> Result<Option<File>, Error> {
     let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
     let file = OpenOptions::new()
         .write(true)
@@ -270,6 +287,31 @@ mod tests {
             Err(SocketError::Live { .. })
         ));
         drop(hanging);
+    }
+
+    #[test]
+    fn of_those_that_come_and_go_one_has_the_lock_at_a_time() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+
+        let folder = folder();
+        let path = folder.path().join("app.lock");
+        let (holding, held) = (AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..5000 {
+                        if let Some(file) = lock(&path).unwrap() {
+                            assert_eq!(holding.fetch_add(1, Ordering::SeqCst), 0);
+                            held.fetch_add(1, Ordering::SeqCst);
+                            holding.fetch_sub(1, Ordering::SeqCst);
+                            std::fs::remove_file(&path).unwrap();
+                            drop(file);
+                        }
+                    }
+                });
+            }
+        });
+        assert!(held.load(Ordering::SeqCst) > 0);
     }
 
     #[test]
