@@ -15,7 +15,8 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -158,13 +159,45 @@ pub struct InputGrant {
 /// `/tmp/jbpf-<uid>/<name>.sock`.
 #[must_use]
 pub fn socket_path(name: &str) -> PathBuf {
-    let folder = std::env::var_os("XDG_RUNTIME_DIR")
-        .filter(|folder| !folder.is_empty())
-        .map_or_else(
-            || PathBuf::from(format!("/tmp/jbpf-{}", rustix::process::getuid().as_raw())),
-            |folder| PathBuf::from(folder).join("jbpf"),
-        );
+    let folder = runtime_folder().map_or_else(
+        || PathBuf::from(format!("/tmp/jbpf-{}", rustix::process::getuid().as_raw())),
+        |folder| folder.join("jbpf"),
+    );
     folder.join(format!("{name}.sock"))
+}
+
+fn runtime_folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("XDG_RUNTIME_DIR")?;
+    (!folder.is_empty()).then(|| PathBuf::from(folder))
+}
+
+/// Checks that the socket of [`socket_path`] is of this user's making, if it is there. The folder in `/tmp` has a name that
+/// anybody can guess and make first, and listen in; `XDG_RUNTIME_DIR` is trusted by whoever sets it.
+///
+/// # Errors
+///
+/// The folder is somebody else's, or open to others, or cannot be looked at.
+pub fn check_folder(socket: &Path) -> io::Result<()> {
+    match socket.parent() {
+        Some(folder) if runtime_folder().is_none() => check_private(folder),
+        _ => Ok(()),
+    }
+}
+
+fn check_private(folder: &Path) -> io::Result<()> {
+    let found = match std::fs::symlink_metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    let own = found.uid() == rustix::process::geteuid().as_raw();
+    if own && found.is_dir() && found.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` is not a folder of this user alone (mode 0700): anybody may listen there",
+        folder.display()
+    );
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
 }
 
 /// Writes `message` as a line, newline included.
@@ -274,6 +307,32 @@ mod tests {
             serde_json::from_slice::<Envelope<CollectorReply>>(&line).unwrap(),
             reply
         );
+    }
+
+    #[test]
+    fn sockets_are_looked_for_in_folders_of_this_user_alone() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+        let folder = std::env::temp_dir().join(format!("jbpf-folder-test-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("own")).unwrap();
+        let own = folder.join("own");
+        let set = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&own, mode).unwrap();
+        };
+        set(0o700);
+        check_private(&own).unwrap();
+        check_private(&folder.join("none")).unwrap();
+        symlink(&own, folder.join("link")).unwrap();
+        check_private(&folder.join("link")).unwrap_err();
+        for mode in [0o777, 0o710, 0o701] {
+            set(mode);
+            let refused = check_private(&own).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+        }
+        // The system's own folder is root's, and open to others in any case.
+        check_private(Path::new("/tmp")).unwrap_err();
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

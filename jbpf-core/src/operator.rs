@@ -80,9 +80,11 @@ pub struct Application {
 /// The sockets of this user's applications, ordered by name.
 ///
 /// # Errors
-/// The default folder exists and cannot be read.
+/// The default folder exists and cannot be read, or is not this user's alone.
 pub fn applications() -> io::Result<Vec<Application>> {
-    let entries = match std::fs::read_dir(default_folder()) {
+    let folder = default_folder();
+    jbpf_channel::protocol::check_folder(&folder.join("any"))?;
+    let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };

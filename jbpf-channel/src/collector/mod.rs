@@ -14,7 +14,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 pub(crate) use self::connection::Connection;
 use self::remote::{RemoteInput, RemoteOutput};
-use crate::protocol::{CollectorReply, CollectorRequest, socket_path};
+use crate::protocol::{CollectorReply, CollectorRequest, check_folder, socket_path};
 use crate::{ChannelError, RawReceiver, RawSender, Receiver, Sender, StreamId};
 
 /// Why a collector could not connect, or not open a channel.
@@ -82,7 +82,13 @@ impl Collector {
     pub fn connect(app: impl AsRef<Path>) -> Result<Self, CollectorError> {
         let app = app.as_ref();
         let path = match app.to_str() {
-            Some(name) if !name.contains('/') => socket_path(name),
+            Some(name) if !name.contains('/') => {
+                let path = socket_path(name);
+                if let Err(source) = check_folder(&path) {
+                    return Err(CollectorError::Connect { path, source });
+                }
+                path
+            }
             _ => app.to_owned(),
         };
         let connection =
