@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jbpf::codeletset::CalledHelper;
 use jbpf::{CodeletBytes, MapRef, StreamId, jbpf_helper, registry};
 
 use super::{
@@ -197,6 +198,17 @@ fn a_panic_is_contained_and_counted_and_the_codelet_goes_on() {
             assert_eq!(answer.flow, super::FLOW, "nothing is copied back");
         }
         assert_eq!(registry::helper(38).unwrap().panics() - before, 3);
+        let info = application.get("fails").unwrap().info();
+        let fails = CalledHelper {
+            id: 38,
+            name: "fails",
+            panics: before + 3,
+        };
+        assert!(
+            info.codelets[0].helpers.contains(&fails),
+            "{:?}",
+            info.codelets[0].helpers
+        );
     });
     std::panic::set_hook(quiet);
 }

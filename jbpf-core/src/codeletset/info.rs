@@ -1,6 +1,7 @@
 //! What is loaded, as values that can be kept and printed.
 
 use jbpf_channel::StreamId;
+use jbpf_hooks::registry;
 use jbpf_verifier::types::MapDef;
 
 use super::{Channel, LoadedCodelet, LoadedSet};
@@ -32,6 +33,19 @@ pub struct CodeletInfo {
     pub maps: Vec<MapInfo>,
     /// Its channels.
     pub channels: Vec<ChannelInfo>,
+    /// The application's helpers that it calls.
+    pub helpers: Vec<CalledHelper>,
+}
+
+/// A helper of the application, called by a loaded codelet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalledHelper {
+    /// Its number.
+    pub id: u32,
+    /// Its name.
+    pub name: &'static str,
+    /// How many of its calls panicked, by whatever codelet, since the process began. The codelet was given 0.
+    pub panics: u64,
 }
 
 /// A map of a loaded codelet.
@@ -93,6 +107,19 @@ fn codelet_info(codelet: &LoadedCodelet, channels: &[Channel]) -> CodeletInfo {
                 direction: channel.direction,
                 map: channel.map.name.clone(),
                 record_size: channel.map.map.def().value_size,
+            })
+            .collect(),
+        helpers: codelet
+            .bound
+            .program()
+            .summary()
+            .helpers
+            .iter()
+            .filter_map(|id| registry::helper(*id))
+            .map(|helper| CalledHelper {
+                id: helper.id,
+                name: helper.name,
+                panics: helper.panics(),
             })
             .collect(),
     }

@@ -20,7 +20,7 @@ use crate::map::{Map, Storage};
 use crate::stats::ChannelStatistics;
 use crate::stream::Direction;
 
-pub use info::{ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
+pub use info::{CalledHelper, ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
 pub(crate) use prepare::{World, prepare};
 
 /// A codeletset that is loaded, or about to be.

@@ -8,7 +8,7 @@ use jbpf_verifier::types::{ContextDef, HelperTable, MapDef, MapKind};
 use serde::{Deserialize, Serialize};
 
 use super::{Bytes, HookStatisticsReport, MeasureBody};
-use crate::codeletset::{ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
+use crate::codeletset::{CalledHelper, ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
 use crate::stream::Direction;
 
 /// What the application answers.
@@ -166,6 +166,20 @@ pub struct CodeletReport {
     pub maps: Vec<MapReport>,
     /// Its channels.
     pub channels: Vec<ChannelReport>,
+    /// The application's helpers that it calls.
+    #[serde(default)]
+    pub helpers: Vec<CalledHelperReport>,
+}
+
+/// A helper of the application, called by a codelet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalledHelperReport {
+    /// Its number.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// How many of its calls panicked, by whatever codelet, since the process began.
+    pub panics: u64,
 }
 
 /// A map of a codelet.
@@ -305,6 +319,17 @@ impl From<CodeletInfo> for CodeletReport {
             worst_case_instructions: info.worst_case_instructions,
             maps: info.maps.into_iter().map(Into::into).collect(),
             channels: info.channels.into_iter().map(Into::into).collect(),
+            helpers: info.helpers.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<CalledHelper> for CalledHelperReport {
+    fn from(helper: CalledHelper) -> Self {
+        Self {
+            id: helper.id,
+            name: helper.name.to_owned(),
+            panics: helper.panics,
         }
     }
 }
