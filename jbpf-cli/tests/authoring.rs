@@ -40,15 +40,19 @@ fn admit(packet: &Packet) -> u64 {
 /// Doubles a number.
 #[jbpf_helper(id = 40)]
 fn doubled(number: u64) -> u64 {
-    number * 2
+    number.checked_mul(2).expect("a number that can be doubled")
+}
+
+fn packet(seq_no: i32) -> Packet {
+    Packet {
+        seq_no,
+        value: 2,
+        name: [0; 32],
+    }
 }
 
 fn fire() {
-    let packet = Packet {
-        seq_no: 1,
-        value: 2,
-        name: [0; 32],
-    };
+    let packet = packet(1);
     example(&packet, 0);
     slot(&packet);
     admit(&packet);
@@ -157,6 +161,21 @@ fn codelets_are_built_for_its_hooks(terminal: &Terminal<'_>, folder: &Path) {
         said.ends_with("ran.o` calls `doubled`, a function of the application that exists in its process alone; `jbpf verify` checks the call here, and `jbpf load` runs it there\n"),
         "{said}"
     );
+
+    let request = folder.join("ran.yaml");
+    let text = format!(
+        "codeletset_id: ran\ncodelet_descriptor:\n  - codelet_name: ran\n    codelet_path: {object}\n    hook_name: slot\n    priority: 1\n"
+    );
+    std::fs::write(&request, text).unwrap();
+    let said = terminal.prints(&format!("load {}", request.display()));
+    assert!(said.contains("    calls doubled (40)\n"), "{said}");
+    for (seq_no, times) in [(-1, "once"), (-2, "2 times")] {
+        slot(&packet(seq_no));
+        let said = terminal.prints("show ran");
+        let expected = format!("    calls doubled (40), which has panicked {times}\n");
+        assert!(said.contains(&expected), "{said}");
+    }
+    terminal.prints("unload ran");
 
     let said = terminal.complains(1, &format!("build {source}"));
     assert!(

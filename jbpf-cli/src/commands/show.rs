@@ -59,5 +59,16 @@ fn print(codelet: &CodeletReport, output: &mut Output) -> Result<(), Failure> {
             channel.record_size
         ))?;
     }
+    for helper in &codelet.helpers {
+        let panics = match helper.panics {
+            0 => String::new(),
+            1 => ", which has panicked once".to_owned(),
+            more => format!(", which has panicked {more} times"),
+        };
+        output.line(format_args!(
+            "    calls {} ({}){panics}",
+            helper.name, helper.id
+        ))?;
+    }
     Ok(())
 }
