@@ -16,11 +16,15 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, recvmsg, sendmsg,
+    socket_with,
 };
 use serde::{Deserialize, Serialize};
 
@@ -198,6 +202,21 @@ fn check_private(folder: &Path) -> io::Result<()> {
         folder.display()
     );
     Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+}
+
+/// Connects to the socket at `path`, and waits for `patience` at most while whoever listens accepts nobody; the standard
+/// library's way of connecting waits for ever.
+///
+/// # Errors
+///
+/// What the system answers; [`io::ErrorKind::WouldBlock`] when the time is over.
+pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let flags = SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(patience))?;
+    let address = SocketAddrUnix::new(path)?;
+    rustix::io::retry_on_intr(|| rustix::net::connect(&socket, &address))?;
+    Ok(UnixStream::from(socket))
 }
 
 /// Writes `message` as a line, newline included.

@@ -1,11 +1,12 @@
 //! The application that a command is for: how it is named, found and asked.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use jbpf_channel::StreamId;
-use jbpf_core::operator::{Operator, OperatorError, applications};
+use jbpf_core::operator::{self, Operator, OperatorError, applications};
 use jbpf_core::server::protocol::{Hello, StreamReport};
 use jbpf_core::stream::Direction;
 use serde::Serialize;
@@ -49,9 +50,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// hangs, is warned of.
 pub(crate) fn running() -> Result<Vec<Running>, Failure> {
     let found = applications().map_err(Failure::Applications)?;
-    let running = found.into_iter().filter_map(|application| {
-        let operator = Operator::connect(&application.socket).ok()?;
-        match greet(operator) {
+    let running = found
+        .into_iter()
+        .filter_map(|application| match greet(&application) {
+            Err(OperatorError::Connect { source, .. })
+                if source.kind() != ErrorKind::WouldBlock =>
+            {
+                None
+            }
             Ok((hello, operator)) => Some(Running {
                 hello,
                 socket: application.socket,
@@ -61,14 +67,13 @@ pub(crate) fn running() -> Result<Vec<Running>, Failure> {
                 output::warn(&format!("`{}`: {error}", application.name));
                 None
             }
-        }
-    });
+        });
     Ok(running.collect())
 }
 
 /// Who it is, if it says so before long.
-fn greet(mut operator: Operator) -> Result<(Hello, Operator), OperatorError> {
-    operator.set_patience(PATIENCE)?;
+fn greet(application: &operator::Application) -> Result<(Hello, Operator), OperatorError> {
+    let mut operator = Operator::connect_within(&application.socket, PATIENCE)?;
     let hello = operator.hello()?;
     operator.set_patience(Operator::PATIENCE)?;
     Ok((hello, operator))

@@ -14,6 +14,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use jbpf::operator::Operator;
 use jbpf::{Runtime, jbpf_data, jbpf_hook};
 use serde_json::Value;
 use terminal::{Terminal, codelets};
@@ -89,6 +90,18 @@ fn the_application_is_found(terminal: &Terminal<'_>) {
         "{said}"
     );
     assert_eq!(String::from_utf8(ps.stdout).unwrap().lines().count(), 2);
+    // And so does one with which nobody can even connect any more.
+    let path = terminal.0.join("jbpf/hanging.sock");
+    let mut waiting = Vec::new();
+    while let Ok(operator) = Operator::connect_within(&path, Duration::from_millis(1)) {
+        waiting.push(operator);
+    }
+    let said = String::from_utf8(terminal.run("ps").stderr).unwrap();
+    assert!(
+        said.starts_with("warning: `hanging`: no connection to `"),
+        "{said}"
+    );
+    drop(waiting);
     // What it leaves behind bothers nobody.
     drop(hanging.unwrap());
     let ps = terminal.prints("ps");

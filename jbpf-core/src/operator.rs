@@ -162,17 +162,31 @@ impl Operator {
     /// # Errors
     /// Nobody listens there, or not for this user.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, OperatorError> {
+        Self::connect_within(path, Self::PATIENCE)
+    }
+
+    /// Connects to the socket at `path`, and lets the application take so long for that, and for each answer. One that hangs
+    /// accepts nobody: those who come wait, until too many do.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect); `patience` is zero.
+    pub fn connect_within(
+        path: impl AsRef<Path>,
+        patience: Duration,
+    ) -> Result<Self, OperatorError> {
         let path = path.as_ref();
-        let stream = UnixStream::connect(path).map_err(|source| OperatorError::Connect {
-            path: path.to_owned(),
-            source,
+        let stream = jbpf_channel::protocol::connect(path, patience).map_err(|source| {
+            OperatorError::Connect {
+                path: path.to_owned(),
+                source,
+            }
         })?;
         let operator = Self {
             stream,
             bytes: Vec::new(),
             last_id: 0,
         };
-        operator.set_patience(Self::PATIENCE)?;
+        operator.set_patience(patience)?;
         Ok(operator)
     }
 

@@ -14,8 +14,8 @@ use rustix::time::Timespec;
 
 use super::CollectorError;
 use crate::protocol::{
-    CollectorReply, CollectorRequest, Envelope, MAX_LINE, VERSION, receive_with_descriptors,
-    send_with_descriptors, to_line,
+    CollectorReply, CollectorRequest, Envelope, MAX_LINE, VERSION, connect,
+    receive_with_descriptors, send_with_descriptors, to_line,
 };
 
 /// How long the host may take for a line.
@@ -41,7 +41,7 @@ struct Talk {
 
 impl Connection {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let socket = UnixStream::connect(path)?;
+        let socket = connect(path, PATIENCE)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         Ok(Self {
