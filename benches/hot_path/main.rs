@@ -20,6 +20,7 @@ mod channels;
 mod footprint;
 mod hooks;
 mod maps;
+mod measured;
 mod peers;
 mod table;
 mod threads;

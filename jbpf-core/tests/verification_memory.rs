@@ -1,0 +1,38 @@
+//! What verification takes of the heap at its peak. Alone in its process, where an allocator counts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+#[path = "../../jbpf-verifier/tests/assembly/mod.rs"]
+mod assembly;
+#[path = "../../benches/verify/generated.rs"]
+#[expect(dead_code, reason = "those that take time take little room")]
+mod generated;
+#[path = "../../benches/verify/heap.rs"]
+mod heap;
+#[path = "second_opinion/programs.rs"]
+mod programs;
+
+use std::sync::Arc;
+
+/// Bytes that no verification may take.
+const MOST: usize = 16 << 20;
+
+#[test]
+fn verification_takes_little_memory_whatever_the_program() {
+    let first_example = programs::of_object("first_example/example_codelet.o");
+    let of_size = [generated::thousand_instructions()];
+    let cases = first_example.into_iter().chain(of_size);
+    for case in cases.chain(generated::that_take_room()) {
+        let program = Arc::new(case.program);
+        let (context, helpers) = (Arc::new(case.context), Arc::new(case.helpers));
+        let peak = heap::peak(|| jbpf_verifier::verify(&program, &context, &helpers));
+        println!("{}: {} KiB", case.name, peak >> 10);
+        assert!(peak > 0 && peak < MOST, "{}: {peak} bytes", case.name);
+    }
+}
