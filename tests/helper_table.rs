@@ -8,10 +8,10 @@
 )]
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jbpf::request::CodeletBuilder;
-use jbpf::{Engine, LoadRequest, Runtime, StreamId, jbpf_data, jbpf_hook};
+use jbpf::{Engine, LoadRequest, Runtime, StreamId, jbpf_data, jbpf_helper, jbpf_hook};
 
 /// As in `codelets/helpers/call.h`.
 #[jbpf_data]
@@ -35,6 +35,18 @@ fn helper_table(call: &mut [Call], ctx_id: u32) -> u64 {
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Record {
     words: [u64; 2],
+}
+
+const THRESHOLD_NS: u64 = 5_000_000;
+
+/// Lets more time pass than the threshold, and fires the hook inside of the call that is under way.
+#[jbpf_helper(id = 32)]
+fn outlast() {
+    let began = Instant::now();
+    while began.elapsed() <= Duration::from_nanos(2 * THRESHOLD_NS) {
+        std::hint::spin_loop();
+    }
+    call(13, Call::default());
 }
 
 const COPIED: StreamId = StreamId([1; 16]);
@@ -368,6 +380,15 @@ fn helpers_13_and_14_compare_with_the_threshold_of_the_request() {
             let exceeded = call(14, Call::default()).result;
             assert_eq!(exceeded, expected, "{threshold_ns} ns");
         }
+    }
+}
+
+#[test]
+fn helper_13_starts_no_clock_but_that_of_its_own_call() {
+    for engine in ENGINES {
+        let _loaded = loaded(engine, "nested", THRESHOLD_NS);
+        let outer = call(32, Call::default());
+        assert_eq!(outer.result, 1, "what the inner call marked is its own");
     }
 }
 

@@ -7,19 +7,17 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jbpf_hooks::reclaim::{SCRATCH_WORDS, ThreadRecord};
+use jbpf_hooks::reclaim::{MAX_NESTING, SCRATCH_WORDS, ThreadRecord};
 
 use super::hash::hashlittle;
 use crate::clock;
 use crate::engine::CodeletEnvironment;
 
-/// The scratch word of a [`ThreadRecord`] with the tick of the last `mark_runtime_init`; 0: none.
-pub const RUNTIME_START_WORD: usize = 0;
+/// The scratch words of a [`ThreadRecord`] before this one hold, by nesting depth, the tick of the last
+/// `mark_runtime_init`; 0: none. This one has the state of its random generator; 0: not seeded.
+pub const RANDOM_WORD: usize = MAX_NESTING as usize;
 
-/// The scratch word of a [`ThreadRecord`] with the state of its random generator; 0: not seeded.
-pub const RANDOM_WORD: usize = 1;
-
-const _: () = assert!(RUNTIME_START_WORD < SCRATCH_WORDS && RANDOM_WORD < SCRATCH_WORDS);
+const _: () = assert!(RANDOM_WORD < SCRATCH_WORDS);
 
 /// 7: ns since 1970-01-01 UTC.
 pub(super) extern "C" fn time_get_ns() -> u64 {
@@ -45,14 +43,22 @@ pub(super) unsafe extern "C" fn hash(bytes: *const u8, size: u64) -> u64 {
     u64::from(unsafe { hashlittle(bytes, size) })
 }
 
+/// Where the clock's start is for the call that a thread is in. A codelet that a helper of the application runs by firing
+/// a hook has another one than the codelet that called the helper, which goes on afterwards.
+fn runtime_start(thread: &ThreadRecord) -> Option<&AtomicU64> {
+    let (starts, _) = thread.scratch().split_at(RANDOM_WORD);
+    starts.get(thread.call().depth().saturating_sub(1) as usize)
+}
+
 /// 13: starts this thread's clock.
 ///
 /// # Safety
 /// `thread` is the record of the calling thread.
 pub(super) unsafe extern "C" fn mark_runtime_init(thread: *const ThreadRecord) -> u64 {
     // SAFETY: the caller's word.
-    let start = unsafe { &(*thread).scratch()[RUNTIME_START_WORD] };
-    start.store(clock::ticks().max(1), Ordering::Relaxed);
+    if let Some(start) = runtime_start(unsafe { &*thread }) {
+        start.store(clock::ticks().max(1), Ordering::Relaxed);
+    }
     0
 }
 
@@ -71,7 +77,8 @@ pub(super) unsafe extern "C" fn runtime_limit_exceeded(
         return 0;
     }
     // SAFETY: the caller's word.
-    let start = unsafe { &(*thread).scratch()[RUNTIME_START_WORD] }.load(Ordering::Relaxed);
+    let start = runtime_start(unsafe { &*thread });
+    let start = start.map_or(0, |start| start.load(Ordering::Relaxed));
     if start == 0 {
         return 0;
     }

@@ -11,8 +11,8 @@ const FENCES: u64 = 0x80;
 const LEFT: u64 = 0x100;
 const _: () = assert!(MAX_NESTING <= DEPTH);
 
-/// 64-bit words of [`ThreadRecord::scratch`].
-pub const SCRATCH_WORDS: usize = 6;
+/// 64-bit words of [`ThreadRecord::scratch`]: one for each nesting depth, and two more.
+pub const SCRATCH_WORDS: usize = MAX_NESTING as usize + 2;
 
 /// One thread's mark. At a fixed address for the life of the process; after its thread exits it
 /// passes to the next new thread, with its [`slot`](ThreadRecord::slot) number.
@@ -160,10 +160,16 @@ impl HookCall {
         self.0
     }
 
+    /// How many calls the thread is in, this one included: 1 to [`MAX_NESTING`].
+    #[must_use]
+    pub const fn depth(self) -> u32 {
+        self.0 & DEPTH as u32
+    }
+
     /// Whether it was made, perhaps indirectly, by a codelet of `other`, which goes on after it.
     #[must_use]
     pub const fn is_inside_of(self, other: Self) -> bool {
-        let (depth, outer) = (self.0 & DEPTH as u32, other.0 & DEPTH as u32);
+        let (depth, outer) = (self.depth(), other.depth());
         self.0 / LEFT as u32 == other.0 / LEFT as u32 && outer != 0 && outer < depth
     }
 }
