@@ -8,6 +8,12 @@
 )]
 #![allow(unsafe_code, reason = "forks")]
 
+/// All processes are number 1, as each may be in a PID namespace of its own.
+#[unsafe(no_mangle)]
+extern "C" fn getpid() -> i32 {
+    1
+}
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -94,6 +100,11 @@ fn wait(process: i32) -> i32 {
 
 #[test]
 fn a_forked_child_runs_no_codelets_and_leaves_its_parents_alone() {
+    assert_eq!(
+        std::process::id(),
+        1,
+        "children are not known by their numbers"
+    );
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("app.sock");
     let builder = Runtime::builder().name("forks").socket(&socket);
@@ -124,6 +135,16 @@ fn a_forked_child_runs_no_codelets_and_leaves_its_parents_alone() {
         unsafe { libc::_exit(status) };
     }
     assert_eq!(wait(process), 0);
+
+    // SAFETY: what `fork` does, without what the C library does in the child: so that does nothing but ask, and ends.
+    let process = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    if process == 0 {
+        let unload = runtime.unload("set");
+        let forked = matches!(unload, Err(UnloadError::Place(WrongPlace::Forked)));
+        // SAFETY: as above.
+        unsafe { libc::_exit(i32::from(!forked)) };
+    }
+    assert_eq!(wait(i32::try_from(process).unwrap()), 0);
 
     assert_eq!(fire(), 1, "the parent's hooks are as they were");
     let statistics = runtime.statistics();

@@ -16,7 +16,7 @@ mod threads;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use jbpf_channel::{Doorbell, Receiver, Sender, StreamId};
@@ -57,8 +57,8 @@ pub const MAX_CODELETS: usize = 4096;
 /// The thread that frees what a thread inside a codelet cannot wait for.
 const RETIRE_THREAD: &str = "retire";
 
-/// Process id of the owner of the one runtime; 0: there is none.
-static OWNER: AtomicU32 = AtomicU32::new(0);
+/// The process that has the one runtime, see [`reclaim::process`]; 0: there is none.
+static OWNER: AtomicU64 = AtomicU64::new(0);
 
 /// The runtime of this process: loads codelets, unloads them, opens their channels.
 ///
@@ -82,7 +82,8 @@ pub(crate) struct Shared {
     engine: Engine,
     world: World,
     threads: Threads,
-    owner: u32,
+    /// The process that it is the runtime of.
+    owner: u64,
     /// Held while something is loaded or unloaded.
     attachments: Mutex<Attachments>,
     /// Written for moments only.
@@ -110,7 +111,7 @@ impl Runtime {
             return Err(BuildError::Forked);
         }
         fork::disarm_children()?;
-        let owner = std::process::id();
+        let owner = reclaim::process();
         let previous = OWNER.load(Ordering::Acquire);
         // A child that was forked before anything was attached may have its own: the parent's is not its.
         if previous == owner
@@ -636,7 +637,7 @@ impl Shared {
 
     /// Code and maps of a forked child are copies that nobody waits for.
     fn is_forked(&self) -> bool {
-        self.owner != std::process::id()
+        self.owner != reclaim::process()
     }
 
     fn shut_down(self: &Arc<Self>) {

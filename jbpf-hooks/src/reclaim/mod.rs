@@ -41,16 +41,18 @@
 mod atomics;
 mod barrier;
 mod domain;
+mod process;
 mod record;
 mod thread;
 mod wait;
 
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::{fmt, io};
 
 pub(crate) use self::atomics::{AtomicPtr as ModelledPtr, AtomicU64 as ModelledU64};
 pub use self::barrier::Fences;
 use self::domain::Domain;
+pub use self::process::process;
 pub(crate) use self::record::Section;
 pub use self::record::{HookCall, SCRATCH_WORDS, ThreadRecord};
 pub(crate) use self::thread::{current, occupy};
@@ -64,7 +66,7 @@ static DOMAIN: Domain = Domain::new();
 loom::lazy_static! { static ref DOMAIN: Domain = Domain::new(); }
 
 /// The process that decided on the fences; 0 before.
-static HOME: AtomicU32 = AtomicU32::new(0);
+static HOME: AtomicU64 = AtomicU64::new(0);
 
 /// The runtime's observer of new slots, an `fn(u32)`.
 static OBSERVER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
@@ -181,7 +183,7 @@ pub(crate) fn prepare_process() {
 }
 
 /// Makes this process the one that makes the decisions if there is none; returns which one is.
-fn settle(process: u32) -> u32 {
+fn settle(process: u64) -> u64 {
     match HOME.compare_exchange(0, process, Ordering::Relaxed, Ordering::Relaxed) {
         Ok(_) => process,
         Err(home) => home,
@@ -192,16 +194,6 @@ fn settle(process: u32) -> u32 {
 fn is_forked_child() -> bool {
     let process = process();
     settle(process) != process
-}
-
-#[cfg(not(loom))]
-fn process() -> u32 {
-    std::process::id()
-}
-
-#[cfg(loom)]
-fn process() -> u32 {
-    1
 }
 
 /// Whether the process was forked from one in which codelets had been attached: none can be attached here.
