@@ -8,93 +8,21 @@
     clippy::panic
 )]
 
-use std::ops::ControlFlow;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jbpf_core::map::{
-    ApplicationKind, ApplicationMap, Map, MapError, MapOptions, MapView, ShowElement, Status,
-};
+use jbpf_core::map::{ApplicationKind, Map, MapError, MapOptions, MapView, Status};
 use jbpf_hooks::helper::MapRef;
 use jbpf_verifier::types::{MapDef, MapKind};
 
-/// The last value of each key modulo the number of entries.
-struct LastSeen {
-    /// Key plus one (0: none) and value.
-    places: Box<[(AtomicU64, AtomicU64)]>,
-}
-
-impl LastSeen {
-    fn create(def: &MapDef) -> Result<Box<dyn ApplicationMap>, String> {
-        if (def.key_size, def.value_size) != (4, 8) {
-            return Err("it takes keys of 4 bytes and values of 8".to_owned());
-        }
-        assert_ne!(def.max_entries, 13, "bad luck");
-        Ok(Box::new(Self {
-            places: (0..def.max_entries).map(|_| Default::default()).collect(),
-        }))
-    }
-
-    fn place(&self, key: &[u8]) -> (u64, &(AtomicU64, AtomicU64)) {
-        let key = u32::from_ne_bytes(key.try_into().unwrap());
-        assert_ne!(key, 666, "a bug of the application's");
-        let place = &self.places[key as usize % self.places.len()];
-        (u64::from(key) + 1, place)
-    }
-}
-
-// SAFETY: values are `AtomicU64`s in a box that lives as long as the map, and nobody has a reference to them
-// other than as atomics; `contains` compares with their addresses.
-unsafe impl ApplicationMap for LastSeen {
-    fn lookup(&self, key: &[u8], _slot: u32) -> *mut u8 {
-        let (key, (owner, value)) = self.place(key);
-        if owner.load(Ordering::Acquire) == key {
-            value.as_ptr().cast()
-        } else {
-            ptr::null_mut()
-        }
-    }
-
-    fn update(&self, key: &[u8], value: &[u8], _slot: u32) -> Status {
-        let (key, (owner, place)) = self.place(key);
-        place.store(
-            u64::from_ne_bytes(value.try_into().unwrap()),
-            Ordering::Relaxed,
-        );
-        owner.store(key, Ordering::Release);
-        Status::Success
-    }
-
-    fn for_each(&self, _slot: u32, show: &mut ShowElement<'_>) -> Result<(), Status> {
-        for (owner, value) in &self.places {
-            let Some(key) = owner.load(Ordering::Acquire).checked_sub(1) else {
-                continue;
-            };
-            let key = u32::try_from(key).unwrap().to_ne_bytes();
-            let value = value.load(Ordering::Relaxed).to_ne_bytes();
-            if show(&key, &value) == ControlFlow::Break(()) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn contains(&self, addr: usize, len: usize, _slot: u32) -> bool {
-        self.places.iter().any(|(_, value)| {
-            let start = value.as_ptr().addr();
-            addr >= start && addr + len <= start + 8
-        })
-    }
-
-    fn memory(&self) -> usize {
-        size_of_val(&*self.places)
-    }
-}
+#[path = "support/last_seen.rs"]
+mod last_seen;
+use last_seen::last_seen;
 
 fn options() -> MapOptions {
     MapOptions {
-        kinds: vec![ApplicationKind::new(20, LastSeen::create).unwrap()],
+        kinds: vec![last_seen()],
         ..MapOptions::default()
     }
 }
@@ -218,9 +146,7 @@ fn a_map_that_cannot_be_made_is_an_error_with_the_reason() {
 
 #[test]
 fn numbers_of_built_in_kinds_cannot_be_taken() {
-    assert!(ApplicationKind::new(15, LastSeen::create).is_none());
-    assert_eq!(
-        ApplicationKind::new(16, LastSeen::create).unwrap().number(),
-        16
-    );
+    let none = |_: &MapDef| Err("never made".to_owned());
+    assert!(ApplicationKind::new(15, none).is_none());
+    assert_eq!(ApplicationKind::new(16, none).unwrap().number(), 16);
 }

@@ -1,20 +1,24 @@
 //! The runtime of a process: what is loaded, and how it comes and goes.
 //!
-//! `attachment` knows which codelets run at which hook, `publish` hands code to hooks and frees it,
-//! `measuring` knows who wants which hooks measured, `output` serves callbacks, `maintenance` calls the
-//! built-in hooks, `threads` starts all of these, `fork` keeps children from running codelets. Loads and unloads take turns; reading what is loaded never waits for one.
+//! `admission` says which codeletsets may come, `codeletset` is what the application holds of one, `attachment`
+//! knows which codelets run at which hook, `publish` hands code to hooks and frees it, `measuring` knows who wants
+//! which hooks measured and `statistics` what came of it, `output` serves callbacks, `maintenance` calls the built-in
+//! hooks, `threads` starts all of these, `fork` keeps children from running codelets. Loads and unloads take turns;
+//! reading what is loaded never waits for one.
 
+mod admission;
 mod attachment;
 mod builder;
+mod codeletset;
 mod fork;
 mod maintenance;
 mod measuring;
 mod output;
 mod publish;
+mod statistics;
 mod threads;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
@@ -27,22 +31,20 @@ use jbpf_verifier::types::HelperTable;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::builtin_hooks;
-use crate::codeletset::{Channel, CodeletsetInfo, LoadedCodelet, LoadedSet, World, prepare};
+use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, World, prepare};
 use crate::engine::Engine;
-use crate::error::{
-    BuildError, LoadError, OpenError, OpenMapError, UnloadError, WrongPlace, nearest,
-};
-use crate::map::{MapKey, MapValue, MapView};
-use crate::request::{LoadRequest, Subject};
+use crate::error::{BuildError, LoadError, OpenError, UnloadError, WrongPlace, nearest};
+use crate::request::LoadRequest;
 use crate::server::protocol::StreamReport;
 use crate::server::{ServeError, Server, ServerOptions};
-use crate::stats::{CodeletStatistics, HookStatistics, Statistics};
+use crate::stats::Statistics;
 use crate::stream::Direction;
 use attachment::{Attachments, Change, CompileError};
 use maintenance::{Maintenance, Needed, Periods};
 use measuring::{Board, Demand};
 
 pub use builder::RuntimeBuilder;
+pub use codeletset::Codeletset;
 pub use measuring::{MeasureError, Measuring};
 pub(crate) use measuring::{MeasuredHook, Wanted};
 pub use output::{OutputError, OutputRecord};
@@ -68,12 +70,6 @@ static OWNER: AtomicU64 = AtomicU64::new(0);
 pub struct Runtime {
     shared: Arc<Shared>,
     server: Option<Server>,
-}
-
-/// A loaded codeletset. Dropping it unloads nothing.
-#[derive(Clone)]
-pub struct Codeletset {
-    set: Arc<LoadedSet>,
 }
 
 #[derive(Debug)]
@@ -293,57 +289,6 @@ impl Runtime {
     }
 }
 
-impl Codeletset {
-    /// Its id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.set.id
-    }
-
-    /// A map of one of its codelets, with keys and values as the types that stand for the codelet's.
-    /// Where codelets have different maps of one name, `codelet/map` says which.
-    ///
-    /// # Errors
-    /// There is no such map, there are several, or the types have other sizes than its keys and values.
-    pub fn map<K: MapKey, V: MapValue>(&self, name: &str) -> Result<MapView<K, V>, OpenMapError> {
-        let (codelet, map) = name
-            .split_once('/')
-            .map_or((None, name), |(codelet, map)| (Some(codelet), map));
-        let codelets = self
-            .set
-            .codelets
-            .iter()
-            .filter(|own| codelet.is_none_or(|wanted| own.name == wanted));
-        let mut found = codelets.filter_map(|own| own.map(map));
-        let first = found.next().ok_or_else(|| OpenMapError::Unknown {
-            codeletset: self.set.id.clone(),
-            map: name.to_owned(),
-            nearest: nearest(map, self.set.map_names()),
-        })?;
-        if found.any(|other| !Arc::ptr_eq(first, other)) {
-            return Err(OpenMapError::Ambiguous {
-                codeletset: self.set.id.clone(),
-                map: name.to_owned(),
-            });
-        }
-        Ok(MapView::new(Arc::clone(first))?)
-    }
-
-    /// Its codelets, maps and channels.
-    #[must_use]
-    pub fn info(&self) -> CodeletsetInfo {
-        CodeletsetInfo::from(self.set.as_ref())
-    }
-}
-
-impl fmt::Debug for Codeletset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Codeletset")
-            .field("id", &self.set.id)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Drop for Runtime {
     fn drop(&mut self) {
         // First, so that nobody loads what nobody would unload.
@@ -391,11 +336,11 @@ impl Shared {
             return Err(LoadError::Gone);
         }
         let id = request.codeletset_id();
-        let leaving = self.leaving(id, replace)?;
-        self.check_limits(request, leaving.as_deref())?;
+        let leaving = admission::leaving(&self.sets(), id, replace)?;
+        admission::check_limits(&self.sets(), request, leaving.as_deref())?;
         let coming = prepare(request, &self.world, leaving.as_deref())?;
-        self.check_streams(&coming, leaving.as_deref())?;
-        check_control_hooks(&attachments, &coming, leaving.as_deref())?;
+        admission::check_streams(&self.sets(), &coming, leaving.as_deref())?;
+        admission::check_control_hooks(&attachments, &coming, leaving.as_deref())?;
 
         let change = attachments
             .compile(leaving.as_deref(), Some(&coming), self.engine)
@@ -482,133 +427,6 @@ impl Shared {
             },
         )?;
         drop(attachments.publish(change));
-        Ok(())
-    }
-
-    pub(crate) fn statistics(&self) -> Statistics {
-        let sets: Vec<Arc<LoadedSet>> = self.sets().values().cloned().collect();
-        let mut hooks: Vec<HookStatistics> = registry::hooks()
-            .map(|hook| self.hook_statistics(hook, &sets))
-            .collect();
-        hooks.sort_by_key(|hook| hook.hook);
-        Statistics { hooks }
-    }
-
-    fn hook_statistics(&self, hook: &'static Hook, sets: &[Arc<LoadedSet>]) -> HookStatistics {
-        let measured = self.board.get(hook);
-        if let Some(measured) = &measured {
-            measured.stats.look_closely();
-        }
-        let mut codelets = attached(hook, sets);
-        codelets.sort_by_key(|(_, codelet)| std::cmp::Reverse(codelet.priority));
-        HookStatistics {
-            hook: hook.info().name,
-            measured: measured.as_ref().map(|measured| measured.measured()),
-            skipped: hook.skipped(),
-            codelets: codelets
-                .into_iter()
-                .map(|(set, codelet)| CodeletStatistics {
-                    codeletset: set.id.clone(),
-                    codelet: codelet.name.clone(),
-                    measured: measured
-                        .as_ref()
-                        .and_then(|measured| measured.measured_of(&codelet.bound)),
-                    channels: set
-                        .channels
-                        .iter()
-                        .filter(|channel| channel.codelet == codelet.name)
-                        .map(Channel::statistics)
-                        .collect(),
-                })
-                .collect(),
-        }
-    }
-
-    fn leaving(&self, id: &str, replace: bool) -> Result<Option<Arc<LoadedSet>>, LoadError> {
-        let loaded = self.sets().get(id).cloned();
-        match (loaded, replace) {
-            (Some(set), true) => Ok(Some(set)),
-            (None, false) => Ok(None),
-            (Some(_), false) => Err(LoadError::AlreadyLoaded { id: id.to_owned() }),
-            (None, true) => Err(LoadError::NotLoaded {
-                id: id.to_owned(),
-                nearest: nearest(id, self.sets().keys().map(String::as_str)),
-            }),
-        }
-    }
-
-    fn check_limits(
-        &self,
-        request: &LoadRequest,
-        leaving: Option<&LoadedSet>,
-    ) -> Result<(), LoadError> {
-        let sets = self.sets();
-        let staying = || {
-            sets.values()
-                .filter(|set| leaving.is_none_or(|leaving| leaving.id != set.id))
-        };
-        let codelets =
-            staying().map(|set| set.codelets.len()).sum::<usize>() + request.codelets().len();
-        let limits = [
-            ("codeletsets", staying().count() + 1, MAX_CODELETSETS),
-            ("codelets", codelets, MAX_CODELETS),
-        ];
-        for (what, count, max) in limits {
-            if count > max {
-                let subject = Subject::Codeletset(request.codeletset_id().to_owned());
-                return Err(LoadError::Limit {
-                    subject,
-                    what,
-                    count,
-                    max,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn check_streams(
-        &self,
-        coming: &LoadedSet,
-        leaving: Option<&LoadedSet>,
-    ) -> Result<(), LoadError> {
-        let sets = self.sets();
-        let staying = sets
-            .values()
-            .filter(|set| leaving.is_none_or(|leaving| leaving.id != set.id));
-        let taken: Vec<(&str, &Channel)> = staying
-            .flat_map(|set| {
-                set.channels
-                    .iter()
-                    .map(|channel| (set.id.as_str(), channel))
-            })
-            .collect();
-        for (index, channel) in coming.channels.iter().enumerate() {
-            let siblings = coming
-                .channels
-                .iter()
-                .take(index)
-                .map(|channel| (coming.id.as_str(), channel));
-            let user = taken.iter().copied().chain(siblings).find(|(_, other)| {
-                other.stream_id == channel.stream_id && other.direction == channel.direction
-            });
-            if let Some((codeletset, other)) = user {
-                let codelet = channel.codelet.clone();
-                return Err(LoadError::StreamIdInUse {
-                    subject: Subject::Codelet {
-                        codeletset: coming.id.clone(),
-                        codelet,
-                    },
-                    stream_id: channel.stream_id,
-                    direction: channel.direction,
-                    map: channel.map.name.clone(),
-                    user: format!(
-                        "codeletset `{codeletset}`, codelet `{}`, map `{}`",
-                        other.codelet, other.map.name
-                    ),
-                });
-            }
-        }
         Ok(())
     }
 
@@ -703,58 +521,12 @@ fn needed_after(attachments: &Attachments, change: &Change) -> Needed {
     }
 }
 
-/// The codelets of a hook, in the order of their sets.
-fn attached<'a>(
-    hook: &'static Hook,
-    sets: &'a [Arc<LoadedSet>],
-) -> Vec<(&'a LoadedSet, &'a LoadedCodelet)> {
-    sets.iter()
-        .flat_map(|set| set.codelets.iter().map(move |codelet| (&**set, codelet)))
-        .filter(|(_, codelet)| std::ptr::eq(codelet.hook, hook))
-        .collect()
-}
-
 /// A hook that is to be measured.
 pub(crate) fn find_hook(name: &str) -> Result<&'static Hook, MeasureError> {
     registry::hook(name).ok_or_else(|| MeasureError::UnknownHook {
         hook: name.to_owned(),
         nearest: nearest(name, registry::hooks().map(|hook| hook.info().name)),
     })
-}
-
-fn check_control_hooks(
-    attachments: &Attachments,
-    coming: &LoadedSet,
-    leaving: Option<&LoadedSet>,
-) -> Result<(), LoadError> {
-    use jbpf_hooks::hook::HookKind;
-
-    for (index, codelet) in coming.codelets.iter().enumerate() {
-        if codelet.hook.info().kind != HookKind::Control {
-            continue;
-        }
-        let loaded = attachments
-            .occupant(codelet.hook, leaving.map(|set| set.id.as_str()))
-            .map(|attached| (attached.codeletset.as_str(), attached.codelet.as_str()));
-        let sibling = coming
-            .codelets
-            .iter()
-            .take(index)
-            .find(|other| std::ptr::eq(other.hook, codelet.hook))
-            .map(|other| (coming.id.as_str(), other.name.as_str()));
-        if let Some((codeletset, occupant)) = loaded.or(sibling) {
-            let subject = Subject::Codelet {
-                codeletset: coming.id.clone(),
-                codelet: codelet.name.clone(),
-            };
-            return Err(LoadError::ControlHookTaken {
-                subject,
-                hook: codelet.hook.info().name.to_owned(),
-                occupant: format!("codeletset `{codeletset}`, codelet `{occupant}`"),
-            });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,62 @@
+//! What is known of hooks, codelets and channels at a moment, put together without holding anybody up.
+
+use std::sync::Arc;
+
+use jbpf_hooks::hook::Hook;
+use jbpf_hooks::registry;
+
+use super::Shared;
+use crate::codeletset::{Channel, LoadedCodelet, LoadedSet};
+use crate::stats::{CodeletStatistics, HookStatistics, Statistics};
+
+impl Shared {
+    pub(crate) fn statistics(&self) -> Statistics {
+        let sets: Vec<Arc<LoadedSet>> = self.sets().values().cloned().collect();
+        let mut hooks: Vec<HookStatistics> = registry::hooks()
+            .map(|hook| self.hook_statistics(hook, &sets))
+            .collect();
+        hooks.sort_by_key(|hook| hook.hook);
+        Statistics { hooks }
+    }
+
+    fn hook_statistics(&self, hook: &'static Hook, sets: &[Arc<LoadedSet>]) -> HookStatistics {
+        let measured = self.board.get(hook);
+        if let Some(measured) = &measured {
+            measured.stats.look_closely();
+        }
+        let mut codelets = attached(hook, sets);
+        codelets.sort_by_key(|(_, codelet)| std::cmp::Reverse(codelet.priority));
+        HookStatistics {
+            hook: hook.info().name,
+            measured: measured.as_ref().map(|measured| measured.measured()),
+            skipped: hook.skipped(),
+            codelets: codelets
+                .into_iter()
+                .map(|(set, codelet)| CodeletStatistics {
+                    codeletset: set.id.clone(),
+                    codelet: codelet.name.clone(),
+                    measured: measured
+                        .as_ref()
+                        .and_then(|measured| measured.measured_of(&codelet.bound)),
+                    channels: set
+                        .channels
+                        .iter()
+                        .filter(|channel| channel.codelet == codelet.name)
+                        .map(Channel::statistics)
+                        .collect(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The codelets of a hook, in the order of their sets.
+fn attached<'a>(
+    hook: &'static Hook,
+    sets: &'a [Arc<LoadedSet>],
+) -> Vec<(&'a LoadedSet, &'a LoadedCodelet)> {
+    sets.iter()
+        .flat_map(|set| set.codelets.iter().map(move |codelet| (&**set, codelet)))
+        .filter(|(_, codelet)| std::ptr::eq(codelet.hook, hook))
+        .collect()
+}
