@@ -488,7 +488,7 @@ fn channels() -> Vec<Case> {
             "a record has at most a mebibyte",
             [on("loading", "c", "loading/long_record.o").output("records", STREAM)],
             format!(
-                "{IN_C}: map `records`: channel records: 2 records of 1048577 bytes are too many for one ring"
+                "{IN_C}: map `records`: channel records: a record of 1048577 bytes is too long; at most 1048576 bytes are allowed"
             ),
         ),
     ]

@@ -4,14 +4,14 @@ use std::io;
 
 use crate::StreamId;
 use crate::record::Disagreement;
+use crate::ring::layout::MAX_RECORD_SIZE;
 
 /// Why a channel could not be made or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
-    /// The ring would exceed what its words can number or the address space hold.
-    #[error(
-        "channel {channel}: {records} records of {record_size} bytes are too many for one ring"
-    )]
+    /// A record is longer than 1 MiB, or the ring would exceed what its words can number (2^28 places) or the address
+    /// space hold.
+    #[error("channel {channel}: {}", too_large(*.records, *.record_size))]
     TooLarge {
         /// The channel's name.
         channel: String,
@@ -162,4 +162,14 @@ pub enum RecvError {
     /// The sending side is gone, and all that it sent was received.
     #[error("the channel is closed and empty")]
     Closed,
+}
+
+fn too_large(records: u32, record_size: u32) -> String {
+    if record_size > MAX_RECORD_SIZE {
+        format!(
+            "a record of {record_size} bytes is too long; at most {MAX_RECORD_SIZE} bytes are allowed"
+        )
+    } else {
+        format!("{records} records of {record_size} bytes are too many for one ring")
+    }
 }
