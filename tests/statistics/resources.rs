@@ -1,8 +1,10 @@
 //! The runtime's own threads and memory: granted, or refused with a reason.
 
+#![expect(unsafe_code, reason = "has the kernel refuse a system call")]
+
 use std::time::Duration;
 
-use jbpf::{LoadError, Runtime, RuntimeBuilder, Scheduling};
+use jbpf::{LoadError, LoadRequest, Runtime, RuntimeBuilder, Scheduling};
 
 use super::{Turn, request, sending, threads, turn, wait_for};
 
@@ -146,4 +148,93 @@ fn memory_that_may_not_be_locked_is_refused() {
     turn.runtime
         .load(&request("set", "bench/count_array", "counted"))
         .unwrap();
+}
+
+/// A codelet with a map that fills a huge page.
+fn on_a_huge_page() -> LoadRequest {
+    request("set", "loading/huge_page_map", "counted")
+}
+
+const NO_HUGE_PAGES: &str = "codeletset `set`, codelet `codelet`: map `large`: 2097152 bytes could not be put on huge pages: ";
+
+#[test]
+fn a_process_with_huge_pages_disabled_is_told_so() {
+    use rustix::thread::disable_transparent_huge_pages;
+
+    let turn = Turn::with(RuntimeBuilder::huge_pages);
+    disable_transparent_huge_pages(true).unwrap();
+    let error = turn.runtime.load(&on_a_huge_page());
+    disable_transparent_huge_pages(false).unwrap();
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        format!(
+            "{NO_HUGE_PAGES}they are disabled for this process (PR_SET_THP_DISABLE); enable transparent huge pages or \
+             build the runtime without huge_pages"
+        )
+    );
+    assert!(turn.runtime.list().is_empty());
+    // Maps that fill no huge page are none of its business.
+    let small = request("small", "bench/count_array", "counted");
+    turn.runtime.load(&small).unwrap();
+}
+
+#[test]
+fn huge_pages_that_the_system_refuses_are_an_error_of_the_load() {
+    let turn = Turn::with(RuntimeBuilder::huge_pages);
+    let setting = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    let available = setting.is_ok_and(|setting| !setting.contains("[never]"));
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            forbid_advice(libc::MADV_HUGEPAGE);
+            turn.runtime.load(&on_a_huge_page())
+        });
+        let error = load.join().unwrap().unwrap_err().to_string();
+        let reason = if available { "Invalid argument" } else { "" };
+        let start = format!("{NO_HUGE_PAGES}{reason}");
+        assert!(error.starts_with(&start), "{error}");
+    });
+    assert!(turn.runtime.list().is_empty());
+    let allowed = turn.runtime.load(&on_a_huge_page());
+    assert_eq!(allowed.is_ok(), available, "{allowed:?}");
+}
+
+/// As on a kernel that knows no such advice, for the calling thread: without privileges, and for good.
+fn forbid_advice(advice: i32) {
+    use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
+
+    let filter = |code: u32, jt: u8, jf: u8, k: u32| sock_filter {
+        code: u16::try_from(code).unwrap(),
+        jt,
+        jf,
+        k,
+    };
+    // In `struct seccomp_data`: the call's number, and the low half of its third argument.
+    let (number, third) = (0, 32);
+    let madvise = u32::try_from(libc::SYS_madvise).unwrap();
+    let invalid = libc::SECCOMP_RET_ERRNO | u32::try_from(libc::EINVAL).unwrap();
+    let mut filters = [
+        filter(BPF_LD | BPF_W | BPF_ABS, 0, 0, number),
+        filter(BPF_JMP | BPF_JEQ | BPF_K, 0, 3, madvise),
+        filter(BPF_LD | BPF_W | BPF_ABS, 0, 0, third),
+        filter(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, advice.cast_unsigned()),
+        filter(BPF_RET | BPF_K, 0, 0, invalid),
+        filter(BPF_RET | BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog {
+        len: u16::try_from(filters.len()).unwrap(),
+        filter: filters.as_mut_ptr(),
+    };
+    // SAFETY: touches no memory; this thread starts no programs.
+    let refused = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    assert_eq!(refused, 0);
+    // SAFETY: the program is as long as it says, and is copied.
+    let refused = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            0,
+            &raw const program,
+        )
+    };
+    assert_eq!(refused, 0);
 }

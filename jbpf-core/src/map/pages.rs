@@ -143,7 +143,7 @@ pub enum PagesError {
         /// The system's reason.
         reason: String,
     },
-    /// `madvise(MADV_HUGEPAGE)` failed.
+    /// The system or the process has them turned off, or `madvise(MADV_HUGEPAGE)` failed.
     #[error(
         "{bytes} bytes could not be put on huge pages: {reason}; enable transparent huge pages or build the runtime without huge_pages"
     )]
@@ -261,6 +261,10 @@ mod system {
             reason: errno.to_string(),
         };
         let huge = options.huge_pages && len >= HUGE_PAGE;
+        if huge && let Some(reason) = without_huge_pages() {
+            let reason = reason.to_owned();
+            return Err(PagesError::NoHugePages { bytes: len, reason });
+        }
         let mut flags = MapFlags::PRIVATE;
         if !huge {
             flags |= MapFlags::POPULATE;
@@ -308,6 +312,17 @@ mod system {
             }
         }
         Ok(start)
+    }
+
+    /// Why advice to use huge pages would be taken and not followed.
+    fn without_huge_pages() -> Option<&'static str> {
+        if rustix::thread::transparent_huge_pages_are_disabled() == Ok(true) {
+            return Some("they are disabled for this process (PR_SET_THP_DISABLE)");
+        }
+        // Where there is no such file, the advice fails.
+        std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled")
+            .is_ok_and(|setting| setting.contains("[never]"))
+            .then_some("the system's setting is `never`")
     }
 
     pub(super) fn make_read_only(start: NonNull<u8>, len: usize) -> Result<(), PagesError> {
