@@ -9,6 +9,7 @@
 )]
 
 use std::fmt;
+use std::mem::{self, ManuallyDrop};
 use std::ops::ControlFlow;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
@@ -28,7 +29,7 @@ use super::status::Status;
 /// [`ThreadRecord::slot`](jbpf_hooks::reclaim::ThreadRecord::slot)), for kinds with a copy a thread; when the
 /// application itself uses the map it is 0.
 ///
-/// A panic is contained: the codelet sees null, or -1.
+/// A panic is contained: the codelet sees null, or -1. So is one when the map is dropped.
 ///
 /// # Safety
 /// The verifier lets codelets read and write the values that [`lookup`](Self::lookup) returns without any
@@ -124,7 +125,7 @@ impl fmt::Debug for ApplicationKind {
 
 /// A map of the application's, as codelets use it.
 pub struct ApplicationStorage {
-    map: Box<dyn ApplicationMap>,
+    map: ManuallyDrop<Box<dyn ApplicationMap>>,
     key_size: usize,
     value_size: usize,
     /// Held for its drop, which gives the bytes back.
@@ -139,9 +140,9 @@ impl ApplicationStorage {
             .iter()
             .find(|kind| kind.number == number)
             .ok_or_else(|| MapError::UnknownKind { map: map(), number })?;
-        let created = panic::catch_unwind(AssertUnwindSafe(|| (kind.create)(def)))
-            .unwrap_or_else(|_| Err("its constructor panicked".to_owned()))
-            .map_err(|reason| MapError::Application {
+        let panicked = Err("its constructor panicked".to_owned());
+        let created =
+            contained(panicked, || (kind.create)(def)).map_err(|reason| MapError::Application {
                 map: map(),
                 number,
                 reason,
@@ -150,7 +151,7 @@ impl ApplicationStorage {
         let charge = Charge::new(bytes, options)
             .map_err(|source| MapError::Memory { map: map(), source })?;
         Ok(Self {
-            map: created,
+            map: ManuallyDrop::new(created),
             key_size: def.key_size as usize,
             value_size: def.value_size as usize,
             _charge: charge,
@@ -160,7 +161,7 @@ impl ApplicationStorage {
     /// What the application made.
     #[must_use]
     pub fn map(&self) -> &dyn ApplicationMap {
-        &*self.map
+        &**self.map
     }
 
     /// # Safety
@@ -256,6 +257,14 @@ impl ApplicationStorage {
     }
 }
 
+impl Drop for ApplicationStorage {
+    /// A load or an unload is not left half done because the application's destructor panics.
+    fn drop(&mut self) {
+        // SAFETY: the field is used no more: `self` is being dropped.
+        contained((), || unsafe { ManuallyDrop::drop(&mut self.map) });
+    }
+}
+
 impl fmt::Debug for ApplicationStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApplicationStorage").finish_non_exhaustive()
@@ -264,5 +273,11 @@ impl fmt::Debug for ApplicationStorage {
 
 /// Runs the application's code; a panic must not unwind into machine code.
 fn contained<R>(otherwise: R, run: impl FnOnce() -> R) -> R {
-    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(otherwise)
+    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        // It is the application's: its destructor can panic as well.
+        if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            mem::forget(second);
+        }
+        otherwise
+    })
 }
