@@ -230,6 +230,47 @@ fn a_map_that_cannot_be_made_names_its_codelet() {
     std::panic::set_hook(quiet);
 }
 
+/// What panics when it is dropped, too.
+struct Explosive;
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        panic!("a bug");
+    }
+}
+
+// SAFETY: there are no values.
+unsafe impl ApplicationMap for Explosive {
+    fn lookup(&self, _key: &[u8], _slot: u32) -> *mut u8 {
+        std::panic::panic_any(Explosive)
+    }
+
+    fn update(&self, _key: &[u8], _value: &[u8], _slot: u32) -> Status {
+        std::panic::panic_any(Explosive)
+    }
+
+    fn contains(&self, _addr: usize, _len: usize, _slot: u32) -> bool {
+        false
+    }
+}
+
+#[test]
+fn whatever_panics_in_it_the_codelet_ends_and_is_unloaded() {
+    let quiet = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    for engine in [Engine::Native, Engine::Interpreter] {
+        let kind = ApplicationKind::new(20, |_| Ok(Box::new(Explosive))).unwrap();
+        let application = Application::start(|builder| builder.engine(engine).map_type(kind));
+        for _ in 0..2 {
+            application.load(&single("own_map", "ask")).unwrap();
+            assert_ne!(asked(5).0, u64::MAX, "{engine:?}");
+            application.unload("own_map").unwrap();
+            assert!(application.list().is_empty());
+        }
+    }
+    std::panic::set_hook(quiet);
+}
+
 #[test]
 fn its_memory_counts_against_the_budget() {
     let budget = MemoryBudget::new(64);

@@ -77,9 +77,11 @@ unsafe impl ApplicationMap for LastSeen {
     }
 
     fn delete(&self, key: &[u8], _slot: u32) -> Status {
+        if !self.deletes {
+            return Status::UNSUPPORTED;
+        }
         let (key, (owner, _)) = self.place(key);
         match owner.compare_exchange(key, 0, Ordering::AcqRel, Ordering::Relaxed) {
-            _ if !self.deletes => Status::UNSUPPORTED,
             Ok(_) => Status::Success,
             Err(_) => Status::Error,
         }
