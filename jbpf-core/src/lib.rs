@@ -4,6 +4,7 @@ pub mod builtin_hooks;
 pub mod builtins;
 pub mod clock;
 pub mod codeletset;
+mod containment;
 pub mod engine;
 pub mod error;
 pub mod map;

@@ -9,9 +9,9 @@
 )]
 
 use std::mem::MaybeUninit;
-use std::panic::{self, AssertUnwindSafe};
 
 use super::format::{BadFormat, FORMAT_SIZE, Message};
+use crate::containment::contain;
 use crate::engine::CodeletEnvironment;
 use crate::map::{Status, payload};
 
@@ -33,8 +33,7 @@ pub(super) unsafe extern "C" fn printf(
     codelet: *const CodeletEnvironment,
 ) -> u64 {
     // The subscriber is the application's; a panic in it must not unwind into machine code.
-    let wanted =
-        panic::catch_unwind(|| tracing::enabled!(target: PRINTF_TARGET, tracing::Level::DEBUG));
+    let wanted = contain(|| tracing::enabled!(target: PRINTF_TARGET, tracing::Level::DEBUG));
     if !wanted.unwrap_or_default() {
         return Status::Success.to_register();
     }
@@ -64,10 +63,7 @@ unsafe fn emit(
     let message = Message::new(unsafe { copied.assume_init_ref() }, &args)?;
     let text = String::from_utf8_lossy(without_line_ends(message.as_bytes()));
     // As above.
-    panic::catch_unwind(AssertUnwindSafe(|| {
-        tracing::debug!(target: PRINTF_TARGET, codelet, "{text}");
-    }))
-    .map_err(|_| BadFormat)
+    contain(|| tracing::debug!(target: PRINTF_TARGET, codelet, "{text}")).ok_or(BadFormat)
 }
 
 /// Without the line ends at its end: an event is a line of its own.

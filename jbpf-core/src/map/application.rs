@@ -9,9 +9,8 @@
 )]
 
 use std::fmt;
-use std::mem::{self, ManuallyDrop};
+use std::mem::ManuallyDrop;
 use std::ops::ControlFlow;
-use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::Arc;
 
@@ -21,6 +20,7 @@ use super::MapError;
 use super::pages::{Charge, MapOptions};
 use super::payload;
 use super::status::Status;
+use crate::containment::contain;
 
 /// Storage of the application's own behind a map.
 ///
@@ -273,11 +273,5 @@ impl fmt::Debug for ApplicationStorage {
 
 /// Runs the application's code; a panic must not unwind into machine code.
 fn contained<R>(otherwise: R, run: impl FnOnce() -> R) -> R {
-    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
-        // It is the application's: its destructor can panic as well.
-        if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            mem::forget(second);
-        }
-        otherwise
-    })
+    contain(run).unwrap_or(otherwise)
 }

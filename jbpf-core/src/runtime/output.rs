@@ -1,7 +1,6 @@
 //! Records served to a callback, by one thread that sleeps while none come.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -9,6 +8,7 @@ use std::thread::JoinHandle;
 use jbpf_channel::{Doorbell, OutputRing, RawReceiver, StreamId};
 
 use super::{Shared, Threads};
+use crate::containment::contain;
 use crate::stream::Direction;
 
 /// One record of an output channel, as the callback of
@@ -215,7 +215,7 @@ impl<F: FnMut(OutputRecord<'_>)> Service<F> {
                     number,
                     bytes: &self.record,
                 };
-                if catch_unwind(AssertUnwindSafe(|| (self.callback)(record))).is_err() {
+                if contain(|| (self.callback)(record)).is_none() {
                     self.signals.panics.fetch_add(1, Ordering::Relaxed);
                 }
             }
