@@ -3,6 +3,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jbpf::request::CodeletBuilder;
+use jbpf::{Codeletset, LoadError, LoadRequest, StreamId, jbpf_data};
+
 use super::{Application, Cell, Record, STREAM, fired, request, until, while_firing};
 
 const REPLACEMENTS: u32 = 100;
@@ -158,4 +161,97 @@ fn a_replacement_that_fails_leaves_the_loaded_version_running() {
     );
     let total: u64 = counts.iter().unwrap().map(|(_, count)| count).sum();
     assert_eq!((total, all.second), (all.first, 0));
+}
+
+/// Codelets that count calls by key, each in a map of its own or, as they are linked, in another one's.
+fn counting<const N: usize>(codelets: [(&str, Option<&str>); N]) -> LoadRequest {
+    let path = |name| {
+        format!(
+            "{}/codelets/under_fire/{name}.o",
+            env!("CARGO_MANIFEST_DIR")
+        )
+    };
+    let codelet = |(name, linked): (&str, Option<&str>)| {
+        let codelet = CodeletBuilder::from_path(name, path("array_1"), "fire");
+        match linked {
+            None => codelet,
+            Some(other) => codelet.linked_map("counts", other, "counts"),
+        }
+    };
+    codelets
+        .into_iter()
+        .fold(LoadRequest::builder("set"), |set, one| {
+            set.codelet(codelet(one))
+        })
+        .build()
+        .unwrap()
+}
+
+fn counted(set: &Codeletset, map: &str) -> u64 {
+    set.map::<u32, u64>(map).unwrap().get(&3).unwrap().unwrap()
+}
+
+#[test]
+fn maps_that_are_linked_no_more_are_each_its_own_and_the_first_keeps_the_contents() {
+    let application = Application::start();
+    application
+        .load(&counting([("a", None), ("b", Some("a")), ("c", Some("b"))]))
+        .unwrap();
+    fired(3);
+    let set = application
+        .replace(&counting([("a", None), ("b", None), ("c", None)]))
+        .unwrap();
+    let counts = |set| ["a/counts", "b/counts", "c/counts"].map(|map| counted(set, map));
+    assert_eq!(counts(&set), [3, 0, 0]);
+    fired(3);
+    assert_eq!(counts(&set), [4, 1, 1]);
+}
+
+#[test]
+fn a_map_that_is_linked_to_a_new_codelets_keeps_its_contents() {
+    let application = Application::start();
+    application.load(&counting([("b", None)])).unwrap();
+    fired(3);
+    let set = application
+        .replace(&counting([("a", None), ("b", Some("a"))]))
+        .unwrap();
+    assert_eq!(counted(&set, "counts"), 1);
+    fired(3);
+    assert_eq!(counted(&set, "counts"), 3);
+}
+
+/// As long as a record of the codelet, and another thing.
+#[jbpf_data]
+struct Anything {
+    words: [u64; 3],
+}
+
+#[test]
+fn a_replacement_that_fails_does_not_say_what_the_records_of_a_kept_channel_are() {
+    let application = Application::start();
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/codelets/under_fire/output_1.o"
+    );
+    let object = std::fs::read(path).unwrap();
+    // Without BTF nobody knows what the records are.
+    let mut silent = object.clone();
+    for at in 0..silent.len() - 5 {
+        if silent[at..].starts_with(b".BTF") {
+            silent[at..at + 4].copy_from_slice(b".btf");
+        }
+    }
+    let taken = StreamId([8; 16]);
+    let codelet = |name: &str, object: &[u8], stream| {
+        CodeletBuilder::from_bytes(name, object.to_vec(), "fire").output("records", stream)
+    };
+    let kept = |object| LoadRequest::builder("set").codelet(codelet("codelet", object, STREAM));
+    let beside = LoadRequest::builder("beside").codelet(codelet("other", &object, taken));
+    application.load(&beside.build().unwrap()).unwrap();
+    application.load(&kept(&silent).build().unwrap()).unwrap();
+    // Refused for what it finds when all maps are made.
+    let request = kept(&object).codelet(codelet("other", &object, taken));
+    let error = application.replace(&request.build().unwrap()).unwrap_err();
+    assert!(matches!(error, LoadError::StreamIdInUse { .. }), "{error}");
+    drop(application.output::<Anything>(STREAM).unwrap());
 }

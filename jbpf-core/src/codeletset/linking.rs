@@ -58,6 +58,12 @@ impl Links {
             .unwrap_or(place)
     }
 
+    /// All places that share the map of `owner`, in the order of the codelets.
+    pub(super) fn sharing(&self, owner: MapPlace) -> impl Iterator<Item = MapPlace> {
+        let places = self.places.iter().copied();
+        places.filter(move |place| self.owner(*place) == owner)
+    }
+
     fn follow(
         &mut self,
         index: usize,

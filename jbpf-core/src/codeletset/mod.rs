@@ -16,7 +16,9 @@ use jbpf_channel::{InputRing, OutputRing, StreamId};
 use jbpf_hooks::hook::Hook;
 
 use crate::engine::BoundCodelet;
+use crate::error::LoadError;
 use crate::map::{Map, Storage};
+use crate::request::Subject;
 use crate::stats::ChannelStatistics;
 use crate::stream::Direction;
 
@@ -89,8 +91,14 @@ impl Channel {
         }
     }
 
+    /// What its records are, if that is known.
+    fn record_type(&self) -> Option<&RecordType> {
+        let output = self.output_ring().and_then(|ring| ring.record_type());
+        output.or_else(|| self.input_ring()?.record_type())
+    }
+
     /// Says what the records are.
-    pub(crate) fn declare(&self, record_type: &RecordType) -> Result<(), Disagreement> {
+    fn declare(&self, record_type: &RecordType) -> Result<(), Disagreement> {
         let record_type = record_type.clone();
         let output = self
             .output_ring()
@@ -110,6 +118,42 @@ impl Channel {
 }
 
 impl LoadedSet {
+    /// Tells channels what their records are. A channel that lives on through a replacement may know better, and would
+    /// remember it: the last thing that can fail.
+    pub(crate) fn declare_records(&self) -> Result<(), LoadError> {
+        let known = self
+            .channels
+            .iter()
+            .map(|channel| (channel, channel.record_type()));
+        for (channel, known) in known {
+            let (Some(known), Some(declared)) = (known, &channel.map.value_type) else {
+                continue;
+            };
+            known
+                .disagreement(declared)
+                .map_or(Ok(()), |found| Err(self.disagreement(channel, found)))?;
+        }
+        for channel in &self.channels {
+            if let Some(declared) = &channel.map.value_type {
+                channel
+                    .declare(declared)
+                    .map_err(|found| self.disagreement(channel, found))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn disagreement(&self, channel: &Channel, disagreement: Disagreement) -> LoadError {
+        LoadError::RecordLayout {
+            subject: Subject::Codelet {
+                codeletset: self.id.clone(),
+                codelet: channel.codelet.clone(),
+            },
+            map: channel.map.name.clone(),
+            disagreement: Box::new(disagreement),
+        }
+    }
+
     /// Tells everybody at its channels that nothing passes any more, except at those that `staying` goes on using. Somebody
     /// may hold on to the set itself for as long as they like.
     ///

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jbpf_channel::StreamId;
-use jbpf_verifier::types::{HelperTable, MapDef, MapKind};
+use jbpf_verifier::types::{HelperTable, MapKind};
 
 use super::linking::{Links, MapPlace};
 use super::program::VerifiedCodelet;
@@ -59,7 +59,6 @@ pub(crate) fn prepare(
     for (index, codelet) in codelets.iter().enumerate() {
         let named = maps.of_codelet(index, codelet)?;
         let channels = channels(codelet, &named, &maps.streams, index);
-        declare_records(codelet, &channels)?;
         set.channels.extend(channels);
         set.codelets.push(bind(codelet, named, world)?);
     }
@@ -218,7 +217,11 @@ impl Maps<'_> {
             .ok_or(LoadError::Internal(
                 "a map is linked to one that does not exist",
             ))?;
-        let map = match self.inherited(owner, def, place) {
+        let inherited = self
+            .links
+            .sharing(place)
+            .find_map(|place| self.inherited(place));
+        let map = match inherited {
             Some(map) => map,
             None => Map::new(def, &self.world.map_options)
                 .map(Arc::new)
@@ -231,15 +234,16 @@ impl Maps<'_> {
         Ok(map)
     }
 
-    /// The predecessor's map of the same codelet and name, if its definition and stream are the same.
-    fn inherited(
-        &self,
-        owner: &VerifiedCodelet<'_>,
-        def: &MapDef,
-        place: MapPlace,
-    ) -> Option<Arc<Map>> {
+    /// The predecessor's map of the same codelet and name, if its definition and stream are the same. Of maps that
+    /// were linked, and are not any more, the first keeps what they held.
+    fn inherited(&self, place: MapPlace) -> Option<Arc<Map>> {
         let predecessor = self.predecessor?;
-        let map = predecessor.codelet(&owner.request.name)?.map(&def.name)?;
+        let codelet = self.codelets.get(place.codelet)?;
+        let def = codelet.maps.get(place.map)?;
+        let map = predecessor.codelet(&codelet.request.name)?.map(&def.name)?;
+        if self.made.values().any(|made| Arc::ptr_eq(made, map)) {
+            return None;
+        }
         if !map.def().same_shape(def)
             || def
                 .section
@@ -284,23 +288,6 @@ fn channels(
             })
         })
         .collect()
-}
-
-/// Tells channels what their records are. A channel that lives on through a replacement may know better.
-fn declare_records(codelet: &VerifiedCodelet<'_>, channels: &[Channel]) -> Result<(), LoadError> {
-    for channel in channels {
-        let Some(record_type) = codelet.record_types.get(&channel.map.name) else {
-            continue;
-        };
-        channel
-            .declare(record_type)
-            .map_err(|disagreement| LoadError::RecordLayout {
-                subject: codelet.subject.clone(),
-                map: channel.map.name.clone(),
-                disagreement: Box::new(disagreement),
-            })?;
-    }
-    Ok(())
 }
 
 fn bind(

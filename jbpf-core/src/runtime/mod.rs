@@ -352,6 +352,7 @@ impl Shared {
         self.maintenance
             .prepare(needed)
             .map_err(LoadError::Thread)?;
+        coming.declare_records()?;
         let coming = Arc::new(coming);
         // Listed before it runs: whoever sees its first record finds its channels.
         self.sets_mut().insert(id.to_owned(), Arc::clone(&coming));
