@@ -1,4 +1,5 @@
-//! What an idle hook call compiles to: one load, one compare, one branch, arguments untouched.
+//! What an idle hook call compiles to: one load, one compare, one branch, arguments untouched; and with the feature
+//! `disabled`, nothing.
 //!
 //! The crates in `tests/asm` are compiled as a user's would be, optimised, and the code of their
 //! functions is compared with the listings beside them. `BLESS=1 cargo test --test idle_assembly`
@@ -15,8 +16,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 const CRATES: [&str; 2] = ["same_crate", "cross_crate"];
+
+/// By crate, the functions that call a monitoring hook and a control hook.
+const CALLS: [(&str, [&str; 2]); 2] = [
+    ("same_crate", ["monitoring_call", "control_call"]),
+    (
+        "cross_crate",
+        ["monitoring_call_across", "control_call_across"],
+    ),
+];
+
+/// The workspace and its target folder are one test's at a time.
+static TURN: Mutex<()> = Mutex::new(());
 
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -33,6 +47,7 @@ fn workspace() -> PathBuf {
         let hooks = here();
         let mut manifest = format!(
             "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[lib]\npath = \"{}\"\n\n\
+             [features]\ndisabled = [\"jbpf-hooks/disabled\"]\n\n\
              [dependencies]\njbpf-hooks = {{ path = \"{}\" }}\n",
             hooks
                 .join("tests/asm")
@@ -50,8 +65,8 @@ fn workspace() -> PathBuf {
     root
 }
 
-/// The assembly of a crate.
-fn assembly(root: &Path, name: &str) -> String {
+/// The assembly of a crate, with these of its features.
+fn assembly(root: &Path, name: &str, features: &str) -> String {
     let output = Command::new(env!("CARGO"))
         .args([
             "rustc",
@@ -61,6 +76,8 @@ fn assembly(root: &Path, name: &str) -> String {
             "--lib",
             "-p",
             name,
+            "--features",
+            features,
             "--",
         ])
         .args(["-C", "codegen-units=1", "--emit"])
@@ -180,16 +197,10 @@ fn check_idle(name: &str, function: &str) {
 
 #[test]
 fn an_idle_call_is_one_load_one_compare_one_branch() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let root = workspace();
-    let functions = [
-        ("same_crate", ["monitoring_call", "control_call"]),
-        (
-            "cross_crate",
-            ["monitoring_call_across", "control_call_across"],
-        ),
-    ];
-    for (name, functions) in functions {
-        let assembly = assembly(&root, name);
+    for (name, functions) in CALLS {
+        let assembly = assembly(&root, name, "");
         let mut listing = String::new();
         for wanted in functions {
             let code = function(&assembly, wanted);
@@ -202,5 +213,22 @@ fn an_idle_call_is_one_load_one_compare_one_branch() {
         }
         let kept = fs::read_to_string(&kept).expect("BLESS=1 writes the listings");
         assert_eq!(listing, kept, "{name}: BLESS=1 writes the listings anew");
+    }
+}
+
+#[test]
+fn a_disabled_call_is_the_body_alone() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let root = workspace();
+    for (name, [monitoring, control]) in CALLS {
+        let assembly = assembly(&root, name, "disabled");
+        assert_eq!(
+            function(&assembly, monitoring),
+            format!("{monitoring}:\n\tretq\n")
+        );
+        assert_eq!(
+            function(&assembly, control),
+            format!("{control}:\n\txorl\t%eax, %eax\n\tretq\n")
+        );
     }
 }
