@@ -186,3 +186,32 @@ fn output_callbacks_may_load_unload_and_drop_the_runtime() {
     assert!(runtime.lock().unwrap().is_none());
     drop(next_runtime());
 }
+
+/// What a panic carries here panics when it is dropped.
+struct Explosive;
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        std::panic::panic_any("again");
+    }
+}
+
+#[test]
+fn an_output_callback_that_panics_loses_its_record_alone() {
+    let turn = Turn::start();
+    let send = sending("set", "bench/send", "counted", "records");
+    turn.runtime.load(&send).unwrap();
+    let (said, hear) = mpsc::channel();
+    turn.runtime
+        .on_output(move |record| match record.number {
+            0 => std::panic::panic_any(Explosive),
+            1 => panic!("on purpose"),
+            number => said.send(number).unwrap(),
+        })
+        .unwrap();
+    fire(counted, 4);
+    let deadline = Duration::from_secs(30);
+    assert_eq!(hear.recv_timeout(deadline), Ok(2));
+    assert_eq!(hear.recv_timeout(deadline), Ok(3));
+    assert_eq!(turn.runtime.output_panics(), 2);
+}
