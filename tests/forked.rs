@@ -21,7 +21,7 @@ use jbpf::operator::Operator;
 use jbpf::request::CodeletBuilder;
 use jbpf::{
     BuildError, LoadError, LoadRequest, Measuring, Runtime, StreamId, UnloadError, WrongPlace,
-    jbpf_data, jbpf_hook,
+    jbpf_data, jbpf_helper, jbpf_hook,
 };
 
 #[jbpf_data]
@@ -31,6 +31,19 @@ struct Count {
 
 #[jbpf_hook]
 fn counted(count: &mut Count) {}
+
+/// Has its codelet fork.
+#[jbpf_hook(control)]
+fn forks() -> u64 {
+    404
+}
+
+/// What `fork` returns.
+#[jbpf_helper(id = 40)]
+fn fork_inside() -> i32 {
+    // SAFETY: the child returns through the codelet, asks, and exits.
+    unsafe { libc::fork() }
+}
 
 /// How many codelets ran.
 fn fire() -> u64 {
@@ -74,6 +87,21 @@ fn child(runtime: Runtime, measuring: Measuring) -> i32 {
         return 6;
     }
     0
+}
+
+/// What a child finds that began inside of a codelet; the number of the first thing that is wrong.
+fn child_of_a_codelet(runtime: &Runtime) -> i32 {
+    if jbpf::reclaim::inside_codelet() {
+        return 1;
+    }
+    if forks() != 404 || fire() != 0 {
+        return 2;
+    }
+    let unload = runtime.unload("set");
+    i32::from(!matches!(
+        unload,
+        Err(UnloadError::Place(WrongPlace::Forked))
+    ))
 }
 
 /// Waits for a child; its exit status.
@@ -145,6 +173,18 @@ fn a_forked_child_runs_no_codelets_and_leaves_its_parents_alone() {
         unsafe { libc::_exit(i32::from(!forked)) };
     }
     assert_eq!(wait(i32::try_from(process).unwrap()), 0);
+
+    runtime
+        .load(&request("forks", codelet("stress/asks", "forks")))
+        .unwrap();
+    let process = forks();
+    if process == 0 {
+        let status = child_of_a_codelet(&runtime);
+        // SAFETY: as above.
+        unsafe { libc::_exit(status) };
+    }
+    assert_eq!(wait(i32::try_from(process).unwrap()), 0);
+    runtime.unload("forks").unwrap();
 
     assert_eq!(fire(), 1, "the parent's hooks are as they were");
     let statistics = runtime.statistics();
