@@ -1,0 +1,317 @@
+//! Operators who load, replace, measure and unload the same codeletsets at once, while threads call the hooks, codelets call
+//! hooks again through a helper, and that helper fails, or tries to change what is loaded itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+use std::cell::Cell as Local;
+use std::panic::{panic_any, set_hook};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+
+use jbpf::map::{MapOptions, MemoryBudget};
+use jbpf::request::CodeletBuilder;
+use jbpf::{
+    Engine, LoadError, LoadRequest, MapView, Measuring, Receiver, Runtime, StreamId, UnloadError,
+    WrongPlace, jbpf_data, jbpf_helper, jbpf_hook, registry,
+};
+
+/// What the codelets of `codelets/stress` and `codelets/under_fire` are given: both count in its first words.
+#[jbpf_data]
+#[derive(Clone, Copy, Default)]
+struct Cell {
+    steady: u64,
+    passing: u64,
+    version: u64,
+    failed: u64,
+}
+
+#[jbpf_hook]
+fn crossed(cell: &mut Cell, ctx_id: u32) {}
+
+/// Where codelets run that call hooks again.
+#[jbpf_hook(control)]
+fn asking(cell: &mut Cell, ctx_id: u32) -> u64 {
+    7
+}
+
+#[jbpf_data]
+struct Record {
+    key: u64,
+    version: u64,
+    again: u64,
+}
+
+const STREAM: StreamId = StreamId([5; 16]);
+const OPERATORS: u64 = 4;
+const CALLERS: u64 = 4;
+const CHANGES: u64 = 40;
+
+/// What the helper finds.
+static RUNTIME: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
+static NESTED: AtomicU64 = AtomicU64::new(0);
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static TURN: Local<u64> = const { Local::new(0) };
+    /// Calls hooks once more when the thread ends.
+    static LAST: LastCall = const { LastCall };
+}
+
+struct LastCall;
+
+impl Drop for LastCall {
+    fn drop(&mut self) {
+        crossed(&mut Cell::default(), 1);
+        asking(&mut Cell::default(), 1);
+    }
+}
+
+/// What a panic carries here panics, too.
+struct Explosive;
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        panic_any(Self);
+    }
+}
+
+/// Calls both hooks again, so that calls nest as deep as they may; at times tries to change what is loaded, or panics.
+#[jbpf_helper(id = 40)]
+fn ask() -> u64 {
+    NESTED.fetch_add(1, Ordering::Relaxed);
+    let turn = TURN.get();
+    TURN.set(turn + 1);
+    if turn % 16 == 5 {
+        let runtime = RUNTIME.lock().unwrap().clone();
+        let runtime = runtime.as_ref().unwrap();
+        let unload = runtime.unload("passing");
+        assert!(matches!(
+            unload,
+            Err(UnloadError::Place(WrongPlace::InsideCodelet))
+        ));
+        let load = runtime.load(&requests()[0]);
+        assert!(matches!(
+            load,
+            Err(LoadError::Place(WrongPlace::InsideCodelet))
+        ));
+        REFUSED.fetch_add(1, Ordering::Relaxed);
+        assert!(!runtime.list().is_empty() && !runtime.statistics().hooks.is_empty());
+    }
+    if turn % 8 == 3 {
+        panic_any(Explosive);
+    }
+    let mut cell = Cell::default();
+    crossed(&mut cell, 0);
+    asking(&mut cell, 0);
+    cell.steady
+}
+
+fn codelet(name: &str, object: &str, hook: &str) -> CodeletBuilder {
+    let path = format!("{}/codelets/{object}.o", env!("CARGO_MANIFEST_DIR"));
+    CodeletBuilder::from_path(name, path, hook)
+}
+
+fn set<const N: usize>(id: &str, codelets: [CodeletBuilder; N]) -> LoadRequest {
+    codelets
+        .into_iter()
+        .fold(LoadRequest::builder(id), |set, codelet| {
+            set.codelet(codelet)
+        })
+        .build()
+        .unwrap()
+}
+
+/// Sets and versions of them; some take each other's hook or channel, one needs more memory than there is.
+fn requests() -> &'static [LoadRequest] {
+    static REQUESTS: OnceLock<Vec<LoadRequest>> = OnceLock::new();
+    REQUESTS.get_or_init(|| {
+        let passing = || codelet("passing", "stress/passing", "crossed");
+        let counts = |name: &str| codelet(name, "under_fire/array_1", "crossed");
+        let records = || codelet("r", "under_fire/output_1", "crossed").output("records", STREAM);
+        vec![
+            set("passing", [passing()]),
+            set("passing", [passing(), counts("b")]),
+            set(
+                "passing",
+                [counts("b"), counts("c").linked_map("counts", "b", "counts")],
+            ),
+            set(
+                "linked",
+                [counts("b").linked_map("counts", "c", "counts"), counts("c")],
+            ),
+            set("linked", [counts("b"), counts("c"), records()]),
+            set("records", [records()]),
+            set(
+                "records",
+                [
+                    codelet("r", "under_fire/thread_hash_1", "crossed"),
+                    passing(),
+                ],
+            ),
+            set("asks", [codelet("a", "stress/asks", "asking")]),
+            set(
+                "asks too",
+                [codelet("a", "stress/asks", "asking"), passing()],
+            ),
+            set(
+                "asks too",
+                [passing(), codelet("large", "loading/large_map", "crossed")],
+            ),
+        ]
+    })
+}
+
+/// The errors that operators get in each other's way; no others are expected.
+fn expected(error: &LoadError) -> bool {
+    matches!(
+        error,
+        LoadError::AlreadyLoaded { .. }
+            | LoadError::NotLoaded { .. }
+            | LoadError::ControlHookTaken { .. }
+            | LoadError::StreamIdInUse { .. }
+            | LoadError::Map { .. }
+    )
+}
+
+/// What operators keep for a while: each outlives what it came from at times.
+#[derive(Default)]
+struct Kept {
+    receivers: Vec<Receiver<Record>>,
+    views: Vec<MapView<u32, u64>>,
+    measuring: Vec<Measuring>,
+}
+
+fn operate(runtime: &Runtime, mut seed: u64) {
+    let mut kept = Kept::default();
+    let mut draw = |below: usize| {
+        // SplitMix64's step and the end of its mixing.
+        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let word = (seed ^ seed >> 31).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (word >> 33) as usize % below
+    };
+    for _ in 0..CHANGES {
+        let request = &requests()[draw(requests().len())];
+        match draw(8) {
+            0 | 1 => {
+                let loaded = runtime.load(request);
+                assert!(loaded.as_ref().err().is_none_or(expected), "{loaded:?}");
+                let view = loaded.ok().and_then(|set| set.map("counts").ok());
+                kept.views.extend(view);
+            }
+            2 | 3 => {
+                let replaced = runtime.replace(request);
+                assert!(replaced.as_ref().err().is_none_or(expected), "{replaced:?}");
+            }
+            4 => {
+                let unloaded = runtime.unload(request.codeletset_id());
+                let gone = matches!(unloaded, Err(UnloadError::NotLoaded { .. }));
+                assert!(gone || unloaded.is_ok(), "{unloaded:?}");
+            }
+            5 => kept.receivers.extend(runtime.output(STREAM).ok()),
+            6 => kept.measuring.push(runtime.measure_all().unwrap()),
+            _ => {
+                for receiver in &kept.receivers {
+                    for record in receiver.try_iter() {
+                        assert_eq!((record.version, record.again), (1, record.key));
+                    }
+                }
+                for view in &kept.views {
+                    assert!(view.sum(&0).is_ok());
+                }
+                assert!(!runtime.statistics().hooks.is_empty());
+                kept = Kept::default();
+            }
+        }
+    }
+}
+
+fn call(over: &AtomicBool) {
+    LAST.with(|_| ());
+    while !over.load(Ordering::Acquire) {
+        // Threads come and go as well.
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                LAST.with(|_| ());
+                for _ in 0..64 {
+                    let mut cell = Cell::default();
+                    crossed(&mut cell, 0);
+                    assert!(cell.steady >= 1, "the codelet that stays has run");
+                    let answer = asking(&mut cell, 0);
+                    assert!(matches!(answer, 0..=8), "{answer}");
+                }
+            });
+        });
+    }
+}
+
+/// Says so when it goes, on unwinding too.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+fn crossfire(engine: Engine) {
+    let budget = MemoryBudget::new(900 << 10);
+    let options = MapOptions {
+        budget: Some(Arc::clone(&budget)),
+        ..MapOptions::default()
+    };
+    let builder = Runtime::builder().name("crossfire").engine(engine);
+    let runtime = Arc::new(builder.map_options(options).build().unwrap());
+    *RUNTIME.lock().unwrap() = Some(Arc::clone(&runtime));
+    let steady = codelet("steady", "stress/steady", "crossed");
+    runtime.load(&set("steady", [steady])).unwrap();
+    let at_rest = budget.used();
+
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..CALLERS {
+            scope.spawn(|| call(&over));
+        }
+        let _over = Over(&over);
+        thread::scope(|scope| {
+            for operator in 0..OPERATORS {
+                let runtime = &runtime;
+                scope.spawn(move || operate(runtime, operator));
+            }
+        });
+    });
+
+    for set in runtime.list() {
+        runtime.unload(&set.id).unwrap();
+    }
+    assert!(
+        ["crossed", "asking"].map(|hook| registry::hook(hook).unwrap().is_armed()) == [false; 2]
+    );
+    assert!(
+        budget.used() <= at_rest,
+        "{} of {at_rest} bytes are left",
+        budget.used()
+    );
+    *RUNTIME.lock().unwrap() = None;
+    Arc::into_inner(runtime).expect("nobody else holds the runtime");
+    assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn operators_in_each_others_way_lose_nothing_and_leave_nothing() {
+    set_hook(Box::new(|info| {
+        if !info.payload().is::<Explosive>() {
+            eprintln!("{info}");
+        }
+    }));
+    for engine in [Engine::Native, Engine::Interpreter] {
+        crossfire(engine);
+        assert!(NESTED.swap(0, Ordering::Relaxed) > 0);
+        assert!(REFUSED.swap(0, Ordering::Relaxed) > 0);
+    }
+}
