@@ -17,6 +17,17 @@
 //! example(&packet, 7);
 //! ```
 //!
+//! # Where hooks may be called
+//!
+//! Any thread may call any hook at any time, also from a destructor while it exits, and from a helper that a codelet
+//! called: such calls nest up to [`MAX_NESTING`](reclaim::MAX_NESTING) deep, what lies deeper is skipped and counted. Two
+//! places are not supported:
+//!
+//! * *Signal handlers.* A codelet's maps take short locks, and a thread's first call takes memory: a handler that
+//!   interrupts either would wait for itself. Have it set a flag, and call the hook where the flag is looked at.
+//! * *Shared objects that are loaded at run time* (`dlopen`). Hooks and helpers are collected when the program is linked;
+//!   those in there run their bodies, and nobody finds them by name.
+//!
 //! # What is in here
 //!
 //! * [`hook`] and [`reclaim`]: the call itself, and how it outlives the unloading of what it runs.
