@@ -208,6 +208,17 @@ fn maps_that_are_linked_no_more_are_each_its_own_and_the_first_keeps_the_content
 }
 
 #[test]
+fn a_map_is_found_by_its_codelet_whatever_that_is_called() {
+    let application = Application::start();
+    let set = application
+        .load(&counting([("b", None), ("a/b", None), ("c", Some("a/b"))]))
+        .unwrap();
+    fired(3);
+    let counts = ["b/counts", "a/b/counts", "c/counts"];
+    assert_eq!(counts.map(|map| counted(&set, map)), [1, 2, 2]);
+}
+
+#[test]
 fn a_map_that_is_linked_to_a_new_codelets_keeps_its_contents() {
     let application = Application::start();
     application.load(&counting([("b", None)])).unwrap();

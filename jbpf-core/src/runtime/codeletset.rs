@@ -27,7 +27,7 @@ impl Codeletset {
     /// There is no such map, there are several, or the types have other sizes than its keys and values.
     pub fn map<K: MapKey, V: MapValue>(&self, name: &str) -> Result<MapView<K, V>, OpenMapError> {
         let (codelet, map) = name
-            .split_once('/')
+            .rsplit_once('/')
             .map_or((None, name), |(codelet, map)| (Some(codelet), map));
         let codelets = self
             .set
