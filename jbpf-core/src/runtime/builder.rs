@@ -70,16 +70,16 @@ impl RuntimeBuilder {
         self
     }
 
-    /// How the memory of maps and channels is obtained.
+    /// How the memory of maps and channels is obtained. Adds to what this builder was told before: a budget takes the
+    /// place of another one, and nothing else is taken back.
     pub fn map_options(mut self, options: MapOptions) -> Self {
-        let shared_channels = self.map_options.shared_channels || options.shared_channels;
-        let mut kinds = std::mem::take(&mut self.map_options.kinds);
-        kinds.extend(options.kinds);
-        self.map_options = MapOptions {
-            shared_channels,
-            kinds,
-            ..options
-        };
+        let own = &mut self.map_options;
+        own.huge_pages |= options.huge_pages;
+        own.lock_memory |= options.lock_memory;
+        own.shared_channels |= options.shared_channels;
+        own.budget = options.budget.or(own.budget.take());
+        own.kinds.extend(options.kinds);
+        own.doorbells.extend(options.doorbells);
         self
     }
 
@@ -256,5 +256,29 @@ fn check_name(name: &str) -> Result<(), BuildError> {
         Ok(())
     } else {
         Err(BuildError::Name(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_take_nothing_back_whatever_their_order() {
+        let told = RuntimeBuilder::default()
+            .memory_budget(5)
+            .huge_pages()
+            .lock_memory()
+            .shared_channels()
+            .map_options(MapOptions::default());
+        let options = &told.map_options;
+        assert!(options.huge_pages && options.lock_memory && options.shared_channels);
+        assert_eq!(options.budget.as_ref().unwrap().limit(), 5);
+        let other = MapOptions {
+            budget: Some(MemoryBudget::new(6)),
+            ..MapOptions::default()
+        };
+        let told = told.map_options(other).map_options;
+        assert_eq!(told.budget.unwrap().limit(), 6);
     }
 }
