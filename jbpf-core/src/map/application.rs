@@ -43,7 +43,7 @@ use crate::containment::contain;
 /// * *Truth.* [`contains`](Self::contains) says yes for these bytes, and for no others.
 ///
 /// The methods are called by many threads at once, inside of hooks: they do not block, and do not load or unload
-/// codeletsets.
+/// codeletsets. Nor do the constructor and the destructor, which run in the middle of a load or an unload.
 pub unsafe trait ApplicationMap: Send + Sync {
     /// The address of a key's value; null when there is none.
     fn lookup(&self, key: &[u8], slot: u32) -> *mut u8;
