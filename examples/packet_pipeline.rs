@@ -277,6 +277,8 @@ impl Port {
             };
             if lane == MAIN_LANE {
                 self.free_ns = leaves_ns + packet.bytes * NS_PER_BYTE;
+            } else {
+                self.counted.diverted += 1;
             }
         }
     }
@@ -336,6 +338,8 @@ struct Totals {
     queues: BTreeMap<u32, Queue>,
     waits: [u64; BINS],
     late: LateByFlow,
+    /// Packets that were sent to the slow lane, which the late ones should be.
+    diverted: u64,
     /// Records of late packets that found their channel full.
     lost: u64,
 }
@@ -358,6 +362,7 @@ impl Totals {
         self.flows.extend(other.flows);
         self.queues.extend(other.queues);
         self.late.extend(other.late);
+        self.diverted += other.diverted;
         for (count, more) in self.waits.iter_mut().zip(other.waits) {
             *count += more;
         }
@@ -368,6 +373,14 @@ impl Totals {
         compare("flow", &self.flows, &reported.flows, flow_name, &mut found);
         let port = |number: &u32| number.to_string();
         compare("port", &self.queues, &reported.queues, port, &mut found);
+        let all = |late: &LateByFlow| late.values().map(|flow| flow.packets).sum::<u64>();
+        if self.diverted != all(&self.late) {
+            found.push(format!(
+                "late packets: {} diverted, {} counted",
+                self.diverted,
+                all(&self.late)
+            ));
+        }
         if reported.lost == 0 {
             compare(
                 "late packets of",
@@ -377,7 +390,6 @@ impl Totals {
                 &mut found,
             );
         } else {
-            let all = |late: &LateByFlow| late.values().map(|flow| flow.packets).sum::<u64>();
             let (counted, received) = (all(&self.late), all(&reported.late));
             if received + reported.lost != counted {
                 found.push(format!(

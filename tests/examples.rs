@@ -130,6 +130,31 @@ fn the_packet_pipeline_says_so_when_packets_are_hidden_from_codelets() {
 }
 
 #[test]
+fn the_packet_pipeline_says_so_when_a_codelet_does_the_wrong_thing() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/packet_pipeline");
+    let request = std::fs::read_to_string(format!("{folder}/load.yaml")).unwrap();
+    let wrong = request
+        .replace("divert_late.o", "divert_nothing.o")
+        .replace("codelet_path: ", &format!("codelet_path: {folder}/"));
+    assert!(wrong.contains("/divert_nothing.o"), "{wrong}");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), wrong).unwrap();
+    let request = file.path().to_str().unwrap();
+    let (printed, agrees) = run(
+        "packet_pipeline",
+        &["--packets", "2000", "--request", request],
+    );
+    assert!(!agrees);
+    let (_, differences) = printed
+        .split_once("\nThe totals differ from what the application counted itself:\n")
+        .expect(&printed);
+    assert!(
+        differences.starts_with("  late packets: 0 diverted, ") && differences.lines().count() == 1,
+        "{differences}"
+    );
+}
+
+#[test]
 fn the_packet_pipeline_reconciles_what_finds_its_channel_full() {
     // Everything is late, and eight ports fill the channel faster than one reader empties it.
     let all = ["--packets", "20000", "--ports", "8", "--deadline-us", "1"];
