@@ -8,10 +8,11 @@
     missing_docs
 )]
 
+use std::any::Any;
 use std::cell::Cell as Local;
 use std::panic::{panic_any, set_hook};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use jbpf::map::{MapOptions, MemoryBudget};
@@ -302,8 +303,73 @@ fn crossfire(engine: Engine) {
     assert_eq!(budget.used(), 0);
 }
 
+/// Hooks and the one runtime are one test's at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+#[jbpf_data]
+struct Command {
+    number: u64,
+    again: u64,
+}
+
+/// The permutation of this number.
+fn order<const N: usize>(mut number: usize) -> [usize; N] {
+    let mut left: Vec<usize> = (0..N).collect();
+    std::array::from_fn(|at| {
+        let choice = left.remove(number % left.len());
+        number /= N - at;
+        choice
+    })
+}
+
+#[test]
+fn what_comes_from_a_runtime_may_be_dropped_in_any_order() {
+    const PARTS: usize = 6;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let commands = StreamId([6; 16]);
+    let request = set(
+        "set",
+        [
+            codelet("r", "under_fire/output_1", "crossed").output("records", STREAM),
+            codelet("i", "under_fire/input", "crossed").input("commands", commands),
+            codelet("b", "under_fire/array_1", "crossed"),
+        ],
+    );
+    let mut seen = std::collections::BTreeSet::new();
+    for number in 0..(1..=PARTS).product() {
+        let budget = MemoryBudget::new(usize::MAX);
+        let options = MapOptions {
+            budget: Some(Arc::clone(&budget)),
+            ..MapOptions::default()
+        };
+        let builder = Runtime::builder().name("parts").engine(Engine::Interpreter);
+        let runtime = builder.map_options(options).build().unwrap();
+        let set = runtime.load(&request).unwrap();
+        let mut parts: [Option<Box<dyn Any>>; PARTS] = [
+            Some(Box::new(runtime.output::<Record>(STREAM).unwrap())),
+            Some(Box::new(runtime.input::<Command>(commands).unwrap())),
+            Some(Box::new(set.map::<u32, u64>("counts").unwrap())),
+            Some(Box::new(runtime.measure("crossed").unwrap())),
+            Some(Box::new(set)),
+            Some(Box::new(runtime)),
+        ];
+        let order = order::<PARTS>(number);
+        for part in order {
+            drop(parts[part].take());
+            let mut cell = Cell::default();
+            crossed(&mut cell, 0);
+            let loaded = parts[PARTS - 1].is_some();
+            assert_eq!(cell.passing != 0, loaded, "{order:?}");
+        }
+        assert_eq!(budget.used(), 0, "{order:?}");
+        seen.insert(order);
+    }
+    assert_eq!(seen.len(), 720);
+}
+
 #[test]
 fn operators_in_each_others_way_lose_nothing_and_leave_nothing() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     set_hook(Box::new(|info| {
         if !info.payload().is::<Explosive>() {
             eprintln!("{info}");
