@@ -16,6 +16,9 @@ use crate::surroundings::Place;
 /// Offset of the first field in a context, `meta_data`.
 pub(crate) const FIELDS: usize = 16;
 
+/// Bytes of a region that are made when none are given.
+const MOST_ZEROS: u64 = 64 << 20;
+
 /// What a codelet is run on.
 #[derive(Args)]
 pub(crate) struct Stimulus {
@@ -103,8 +106,9 @@ impl Stimulus {
             return from_json(text.as_bytes(), layout);
         }
         let Some(path) = &self.data else {
-            let size = usize::try_from(context.region.known_size);
-            return Ok(vec![0; size.unwrap_or(0)]);
+            // Larger ones are refused for what is missing.
+            let size = context.region.known_size.min(MOST_ZEROS);
+            return Ok(vec![0; usize::try_from(size).unwrap_or(0)]);
         };
         let bytes = read(path)?;
         if path
@@ -135,7 +139,7 @@ impl Stimulus {
             let value = number_of(number, field.size).ok_or_else(|| Failure::NoNumber {
                 field: name.to_owned(),
                 given: number.to_owned(),
-                bits: field.size * 8,
+                bits: field.size.saturating_mul(8),
             })?;
             let at = (field.offset as usize).saturating_sub(FIELDS);
             let place = bytes.iter_mut().skip(at).take(field.size as usize);
@@ -209,7 +213,25 @@ fn number_of(text: &str, size: u32) -> Option<[u8; 16]> {
         Some(digits) => i128::from_str_radix(digits, 16).ok()?,
         None => text.parse().ok()?,
     };
-    let bits = (size * 8).min(64);
+    let bits = size.saturating_mul(8).min(64);
+    if bits == 0 {
+        return None;
+    }
     let fits = (-(1_i128 << (bits - 1))..1_i128 << bits).contains(&value);
     fits.then(|| value.to_le_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_fit_or_do_not_whatever_size_an_application_tells() {
+        assert_eq!(number_of("255", 1).unwrap()[..2], [255, 0]);
+        assert_eq!(number_of("-128", 1).unwrap()[0], 128);
+        for (text, size) in [("256", 1), ("-129", 1), ("0", 0), ("0x", 8), ("", u32::MAX)] {
+            assert_eq!(number_of(text, size), None, "{text} in {size}");
+        }
+        assert!(number_of("0xffffffffffffffff", u32::MAX).is_some());
+    }
 }

@@ -93,10 +93,11 @@ impl Rows {
         let before = std::mem::take(&mut self.seen);
         self.rows.clear();
         for hook in hooks.into_iter().filter(|hook| !hook.codelets.is_empty()) {
-            let mut dropped = 0;
+            let mut dropped = 0_u64;
             for codelet in &hook.codelets {
-                let own = codelet.channels.iter().map(|channel| channel.dropped).sum();
-                dropped += own;
+                let of_channels = codelet.channels.iter().map(|channel| channel.dropped);
+                let own = of_channels.fold(0, u64::saturating_add);
+                dropped = dropped.saturating_add(own);
                 let name = format!("{}/{}", codelet.codeletset, codelet.codelet);
                 let key = (hook.hook.clone(), Some(name));
                 self.add(key, codelet.measured.as_ref(), own, &before, seconds);
@@ -282,6 +283,30 @@ mod tests {
                 measured: measured(seconds, calls),
                 channels: Vec::new(),
             }],
+        }
+    }
+
+    /// Whatever an application says.
+    #[test]
+    fn numbers_that_cannot_be_true_are_shown_all_the_same() {
+        use jbpf_core::server::protocol::ChannelStatisticsReport;
+        use jbpf_core::stream::Direction;
+
+        let channel = ChannelStatisticsReport {
+            stream_id: jbpf_channel::StreamId([1; 16]),
+            direction: Direction::Output,
+            map: "out".to_owned(),
+            sent: u64::MAX,
+            dropped: u64::MAX,
+            received: u64::MAX,
+        };
+        let mut rows = Rows::default();
+        for (seconds, calls) in [(2, u64::MAX / 200), (1, 0), (0, 7)] {
+            let mut hook = hook("hook", seconds, calls);
+            hook.codelets[0].channels = vec![channel.clone(), channel.clone()];
+            hook.codelets.push(hook.codelets[0].clone());
+            rows.update(vec![hook.clone(), hook]);
+            assert!(!rows.shown(&view(Column::Calls, false, "")).is_empty());
         }
     }
 

@@ -256,7 +256,7 @@ fn scalar(ty: &FieldType) -> Type {
         _ => Type::Uint64,
     };
     match ty {
-        FieldType::Number { kind, size } => number(*kind, size * 8),
+        FieldType::Number { kind, size } => number(*kind, size.saturating_mul(8)),
         FieldType::Bits { kind, width, .. } => number(*kind, *width),
         FieldType::Array { element, .. } if is_char(element) => Type::String,
         _ => Type::Bytes,
@@ -306,5 +306,18 @@ impl fmt::Display for Schema {
             f.write_str("}\n")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_sizes_that_none_has_are_bytes() {
+        for size in [16, 1 << 29, u32::MAX] {
+            let kind = NumberKind::Unsigned;
+            assert_eq!(scalar(&FieldType::Number { kind, size }), Type::Bytes);
+        }
     }
 }
