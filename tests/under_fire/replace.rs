@@ -136,10 +136,64 @@ fn a_channel_that_is_kept_stays_open() {
     assert!(records.raw().is_closed());
 }
 
+/// Versions that fail one step further each, and what each says.
+fn failing() -> Vec<(LoadRequest, &'static str)> {
+    let path = |object| format!("{}/codelets/{object}.o", env!("CARGO_MANIFEST_DIR"));
+    let named = |name, object| CodeletBuilder::from_path(name, path(object), "fire");
+    let good = || named("codelet", "under_fire/array_2");
+    let of = |codelets: Vec<CodeletBuilder>| {
+        let set = LoadRequest::builder("set");
+        let set = codelets.into_iter().fold(set, |set, one| set.codelet(one));
+        set.build().unwrap()
+    };
+    let nowhere = CodeletBuilder::from_path("other", path("under_fire/array_2"), "nowhere");
+    let counts = |name, object| named(name, object).linked_map("counts", "codelet", "counts");
+    vec![
+        (of(vec![good(), nowhere]), "no hook `nowhere`"),
+        (
+            of(vec![good(), named("other", "under_fire/absent")]),
+            "cannot read the object",
+        ),
+        (
+            of(vec![good(), named("other", "loading/no_program")]),
+            "the object holds no program",
+        ),
+        (
+            of(vec![good(), named("other", "tests/v3/null_dereference")]),
+            "rejected for hook `fire`",
+        ),
+        (
+            of(vec![good(), counts("other", "under_fire/hash_1")]),
+            "they must have the same type and sizes",
+        ),
+        (
+            of(vec![good(), named("other", "under_fire/output_1")]),
+            "the codelet uses the channel `records`, which `out_io_channel` does not list",
+        ),
+        (
+            of(vec![good(), named("other", "loading/no_entries")]),
+            "max_entries",
+        ),
+        (
+            of(vec![
+                good(),
+                named("other", "under_fire/input").input("commands", STREAM),
+            ]),
+            "is in use by codeletset `beside`",
+        ),
+    ]
+}
+
 #[test]
-fn a_replacement_that_fails_leaves_the_loaded_version_running() {
+fn a_replacement_that_fails_at_any_step_leaves_the_loaded_version_running() {
     let application = Application::start();
+    // Takes nothing, as nothing is sent.
+    let beside = format!("{}/codelets/under_fire/input.o", env!("CARGO_MANIFEST_DIR"));
+    let beside = CodeletBuilder::from_path("input", beside, "fire").input("commands", STREAM);
+    let beside = LoadRequest::builder("beside").codelet(beside);
+    application.load(&beside.build().unwrap()).unwrap();
     application.load(&request("array_1", None)).unwrap();
+    let before = application.list();
     let counts = application
         .get("set")
         .unwrap()
@@ -147,14 +201,12 @@ fn a_replacement_that_fails_leaves_the_loaded_version_running() {
         .unwrap();
     let all = while_firing(
         || {
-            for _ in 0..20 {
-                // Its channel is not listed.
-                let error = application.replace(&request("output_1", None)).unwrap_err();
-                assert_eq!(
-                    error.to_string(),
-                    "codeletset `set`, codelet `codelet`: the codelet uses the channel `records`, which \
-                     `out_io_channel` does not list"
-                );
+            for (request, reason) in failing() {
+                for _ in 0..3 {
+                    let error = application.replace(&request).unwrap_err().to_string();
+                    assert!(error.contains(reason), "{error}");
+                    assert_eq!(application.list(), before, "{error}");
+                }
             }
         },
         ran_one,
