@@ -368,6 +368,45 @@ fn what_comes_from_a_runtime_may_be_dropped_in_any_order() {
 }
 
 #[test]
+fn a_replacement_takes_memory_for_what_is_new_alone_and_a_linked_map_takes_it_once() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let counts = |name: &str| codelet(name, "under_fire/array_1", "crossed");
+    let linked = |name: &str| counts(name).linked_map("counts", "a", "counts");
+    const PAGE: usize = 4096;
+    let budget = MemoryBudget::new(2 * PAGE);
+    let options = MapOptions {
+        budget: Some(Arc::clone(&budget)),
+        ..MapOptions::default()
+    };
+    let builder = Runtime::builder().name("memory").map_options(options);
+    let runtime = builder.build().unwrap();
+    let three = set("set", [counts("a"), linked("b"), linked("c")]);
+    runtime.load(&three).unwrap();
+    assert_eq!(budget.used(), PAGE);
+    for _ in 0..3 {
+        runtime.replace(&three).unwrap();
+        assert_eq!(budget.used(), PAGE);
+    }
+    let apart = set("set", [counts("a"), counts("b"), counts("c")]);
+    let error = runtime.replace(&apart).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "codeletset `set`, codelet `c`: map `counts`: 4096 bytes are needed and 0 of the memory budget of 8192 bytes are left"
+    );
+    assert_eq!(budget.used(), PAGE);
+    let two = set("set", [counts("a"), linked("b"), counts("c")]);
+    let view = runtime.replace(&two).unwrap().map::<u32, u64>("c/counts");
+    assert_eq!(budget.used(), 2 * PAGE);
+    // Who looks at a map keeps it.
+    runtime.replace(&three).unwrap();
+    assert_eq!(budget.used(), 2 * PAGE);
+    drop(view);
+    assert_eq!(budget.used(), PAGE);
+    runtime.unload("set").unwrap();
+    assert_eq!(budget.used(), 0);
+}
+
+#[test]
 fn operators_in_each_others_way_lose_nothing_and_leave_nothing() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     set_hook(Box::new(|info| {
