@@ -78,11 +78,12 @@ impl EntryRecords {
             type_of(types.key, key)
         };
         fields.push(field("key", THREAD, key_type));
-        fields.push(field("value", THREAD + key, type_of(types.value, value)));
+        let value_at = THREAD.saturating_add(key);
+        fields.push(field("value", value_at, type_of(types.value, value)));
         Self {
             layout: RecordType {
                 name: format!("{}_entry", page.map.name),
-                size: THREAD + key + value,
+                size: value_at.saturating_add(value),
                 fields,
             },
         }

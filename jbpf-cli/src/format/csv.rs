@@ -63,7 +63,8 @@ fn take_fields(
             (Some(outer), name) => format!("{outer}.{name}"),
             (None, name) => name.to_owned(),
         };
-        take_apart(&name, start + field.offset, &field.ty, columns);
+        let at = start.saturating_add(field.offset);
+        take_apart(&name, at, &field.ty, columns);
     }
 }
 
@@ -131,6 +132,36 @@ mod tests {
 
     fn sample() -> Vec<u8> {
         encode(&layout(), &serde_json::from_str(TEXT).unwrap()).unwrap()
+    }
+
+    /// Whatever an application says.
+    #[test]
+    fn fields_beyond_the_end_of_all_numbers_are_no_panic() {
+        let part = RecordType {
+            name: "part".to_owned(),
+            size: u32::MAX,
+            fields: vec![RecordField {
+                name: "at_the_end".to_owned(),
+                offset: u32::MAX,
+                ty: FieldType::Opaque { size: u32::MAX },
+            }],
+        };
+        let whole = RecordType {
+            name: "whole".to_owned(),
+            size: u32::MAX,
+            fields: vec![RecordField {
+                name: "part".to_owned(),
+                offset: u32::MAX,
+                ty: FieldType::Struct(part),
+            }],
+        };
+        let columns = Columns::of(&whole);
+        assert_eq!(columns.0.fields[0].offset, u32::MAX);
+        let refused = record::encode(&whole, &Value::Object(Map::new())).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "`whole` has 4294967295 bytes, and a record 67108864 at most"
+        );
     }
 
     #[test]

@@ -17,8 +17,16 @@ impl NotARecord {
     }
 }
 
+/// The most bytes of a record; what an application says may be more.
+const LARGEST: u32 = 64 << 20;
+
 /// The record that `value` describes. Fields that it leaves out are zero.
 pub(crate) fn encode(layout: &RecordType, value: &Value) -> Result<Vec<u8>, NotARecord> {
+    if layout.size > LARGEST {
+        let (name, size) = (&layout.name, layout.size);
+        let sentence = format!("`{name}` has {size} bytes, and a record {LARGEST} at most");
+        return Err(NotARecord(sentence));
+    }
     let mut bytes = vec![0; layout.size as usize];
     encode_into(&mut bytes, layout, value, &layout.name)?;
     Ok(bytes)
