@@ -32,6 +32,7 @@ mod prevail_platform;
 mod program;
 mod programs;
 mod telling;
+mod unrolling;
 
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;

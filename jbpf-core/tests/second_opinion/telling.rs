@@ -55,7 +55,7 @@ pub fn is_sum(insn: &RawInsn) -> bool {
     insn.opcode == 0x0f
 }
 
-fn is_local_call(insn: &RawInsn) -> bool {
+pub fn is_local_call(insn: &RawInsn) -> bool {
     insn.opcode == 0x85 && insn.src == 1
 }
 
