@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jbpf::{LoadError, LoadRequest, Runtime, RuntimeBuilder, Scheduling};
 
-use super::{Turn, request, sending, threads, turn, wait_for};
+use super::{Turn, answer, asked, request, sending, threads, turn, wait_for};
 
 fn refused(configure: impl FnOnce(RuntimeBuilder) -> RuntimeBuilder) -> String {
     let _turn = turn();
@@ -59,6 +59,31 @@ fn threads_are_named_placed_and_scheduled_as_asked() {
     }
     drop(turn);
     assert_eq!(threads("radio-"), 0);
+}
+
+#[test]
+fn the_thread_that_ends_what_was_dropped_inside_a_codelet_is_placed_and_scheduled_too() {
+    let processor = first_allowed();
+    let turn = Turn::with(|builder| {
+        let builder = builder.thread_prefix("tower").thread_affinity([processor]);
+        builder.thread_scheduling(Scheduling::Idle)
+    });
+    let asks = request("asks", "stress/asks", "asked");
+    turn.runtime.load(&asks).unwrap();
+    let mut measuring = Some(turn.runtime.measure("asked").unwrap());
+    let (said, hear) = std::sync::mpsc::channel();
+    answer(move || {
+        drop(measuring.take());
+        // It waits for this call to end, once it has begun.
+        let asked_for = (processor.to_string(), libc::SCHED_IDLE.to_string());
+        wait_for("the thread in its place", || {
+            (state("tower-retire", "Cpus_allowed_list:") == asked_for).then_some(())
+        });
+        said.send(()).unwrap();
+    });
+    asked();
+    hear.try_recv().unwrap();
+    answer(|| {});
 }
 
 /// The first processor that this process may use.

@@ -80,9 +80,8 @@ impl Drop for Measuring {
             return;
         }
         let wanted = self.wanted.clone();
-        let spawned = std::thread::Builder::new()
-            .name(shared.threads.name(RETIRE_THREAD))
-            .spawn(move || shared.stop_measuring(&wanted));
+        let threads = shared.threads.clone();
+        let spawned = threads.spawn_anyhow(RETIRE_THREAD, move || shared.stop_measuring(&wanted));
         if let Err(error) = spawned {
             tracing::warn!(target: "jbpf", %error, "hooks stay measured: the system has no thread to end it");
         }

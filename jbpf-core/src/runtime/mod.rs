@@ -474,12 +474,10 @@ impl Shared {
             Err(TryLockError::WouldBlock) => None,
         };
         let shared = Arc::clone(self);
-        let spawned = std::thread::Builder::new()
-            .name(self.threads.name(RETIRE_THREAD))
-            .spawn(move || {
-                drop(retired);
-                shared.finish();
-            });
+        let spawned = self.threads.spawn_anyhow(RETIRE_THREAD, move || {
+            drop(retired);
+            shared.finish();
+        });
         if let Err(error) = spawned {
             tracing::error!(target: "jbpf", %error, "the runtime stays: the system has no thread to end it");
         }

@@ -108,6 +108,23 @@ impl Threads {
         })
     }
 
+    /// As [`spawn`](Self::spawn), for what has to be done whatever the system refuses by now; waits for nothing.
+    pub(crate) fn spawn_anyhow(
+        &self,
+        role: &str,
+        run: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let own = self.clone();
+        let builder = std::thread::Builder::new().name(self.name(role));
+        builder.spawn(move || {
+            if let Err(error) = own.apply() {
+                tracing::warn!(target: "jbpf", %error, "a thread runs as its parent does");
+            }
+            run();
+        })?;
+        Ok(())
+    }
+
     /// The thread begins with itself: nothing runs that is not scheduled as it should be.
     fn start(
         &self,
