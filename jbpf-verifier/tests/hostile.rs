@@ -238,6 +238,36 @@ fn formats_count_for_their_length() {
 }
 
 #[test]
+fn iterations_of_a_short_body_are_merged_from_the_first_on() {
+    // Where the ways through the body meet comes farther behind a checkpoint than the loop's head does.
+    let scan = "
+            ldxdw r2, [r1]
+            ldxdw r3, [r1+8]
+            mov r4, r2
+            add r4, 255
+            mov r0, 0
+            jgt r4, r3, out
+        again:
+            ldxb r5, [r2+0]
+            jne r5, 7, on
+            add r0, 1
+        on:
+            add r2, 1
+            jlt r2, r4, again
+        out:
+            and r0, 255
+            mov r1, r10
+            sub r1, r0
+            stb [r1-1], 0
+            mov r0, 0
+            exit
+        ";
+    let verified = answer(scan).unwrap();
+    let processed = verified.summary().processed;
+    assert!(processed < 30_000, "{processed}");
+}
+
+#[test]
 fn a_nest_of_loops_deeper_than_any_is_refused() {
     let nest = |depth: usize| {
         let mut text = "mov r9, r1\nmov r0, 0\n".to_owned();

@@ -55,8 +55,11 @@ impl Explorer<'_> {
         if is_head && self.gather(state) {
             return Ok(Arrival::Covered);
         }
-        let pays =
-            self.is_far(state) && (is_head || state.branches >= 2 && !self.is_merging(state));
+        let pays = if is_head {
+            self.is_far(state) || self.is_first_head(state)
+        } else {
+            self.is_far(state) && state.branches >= 2 && !self.is_merging(state)
+        };
         if !pays {
             return Ok(Arrival::Go);
         }
@@ -79,6 +82,15 @@ impl Explorer<'_> {
     pub(super) fn is_far(&self, state: &State) -> bool {
         let open = self.path.open().len() as u32;
         state.steps >= 8 + open / 32 && self.bytes <= self.limits.memory / 2
+    }
+
+    /// Whether the last checkpoint was at no loop's head. Iterations are merged from a checkpoint at the head
+    /// on, which others on the way must not keep from being one.
+    fn is_first_head(&self, state: &State) -> bool {
+        let last = self.path.open().last();
+        state.steps > 0
+            && self.bytes <= self.limits.memory / 2
+            && last.is_some_and(|open| !self.subject.flow.is_loop_head(open.state.at))
     }
 
     /// Passes a checkpoint at the head of a loop; merges its iterations when their paths multiply.

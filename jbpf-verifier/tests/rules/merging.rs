@@ -45,7 +45,8 @@ fn program(before: &str, way: &str, after: &str) -> String {
 fn merged(before: &str, way: &str, after: &str) {
     let summary = accepted(&program(before, way, after)).summary().clone();
     assert!(summary.merged > 0, "{summary:?}");
-    assert!(summary.processed < 30_000, "{summary:?}");
+    // There are 8^20 ways.
+    assert!(summary.processed < 50_000, "{summary:?}");
 }
 
 /// A way that is open in one iteration, of those that are merged: what it left behind, beside what others did,

@@ -12,8 +12,6 @@ use crossterm::terminal::{
 };
 use crossterm::{execute, queue};
 
-use crate::visible::shown;
-
 /// Whether the terminal has to be given back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -46,8 +44,7 @@ impl Screen {
             if row > 0 {
                 queue!(self.to, MoveToNextLine(1))?;
             }
-            let text = shown(line.text.as_bytes());
-            let text: String = text.chars().take(width.into()).collect();
+            let text: String = line.text.chars().take(width.into()).collect();
             queue!(
                 self.to,
                 SetAttribute(line.style),
