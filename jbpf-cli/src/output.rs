@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 pub(crate) use crate::failure::Failure;
+use crate::visible::{shown, shown_with_styles};
 
 /// How a command ended, as its exit status says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,18 +44,29 @@ pub(crate) fn nearest<'a>(
 
 /// Prints an error to standard error.
 pub(crate) fn complain(failure: impl std::fmt::Display) {
-    // When not even that can be written, the exit status is all there is left to say it with.
-    let _ = writeln!(io::stderr().lock(), "error: {failure}");
+    say(&format!("error: {failure}\n"));
 }
 
 /// Prints a warning to standard error.
 pub(crate) fn warn(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "warning: {text}");
+    say(&format!("warning: {text}\n"));
 }
 
-/// Standard output.
+/// Sentences quote what applications and objects say.
+fn say(text: &str) {
+    let mut to = io::stderr().lock();
+    // When not even that can be written, the exit status is all there is left to say it with.
+    let _ = if to.is_terminal() {
+        to.write_all(shown(text.as_bytes()).as_bytes())
+    } else {
+        to.write_all(text.as_bytes())
+    };
+}
+
+/// Standard output. Programs get every byte; on a terminal, nothing is obeyed that a record or a name holds.
 pub(crate) struct Output {
     to: BufWriter<Stdout>,
+    terminal: bool,
     /// Whether ANSI colors may be used: on a terminal, unless `NO_COLOR` is set to anything.
     pub(crate) color: bool,
 }
@@ -63,25 +75,39 @@ impl Output {
     pub(crate) fn stdout() -> Self {
         let stdout = io::stdout();
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let terminal = stdout.is_terminal();
         Self {
-            color: stdout.is_terminal() && !refused,
+            terminal,
+            color: terminal && !refused,
             to: BufWriter::new(stdout),
         }
     }
 
     /// Prints a line, or several.
     pub(crate) fn line(&mut self, text: impl std::fmt::Display) -> Result<(), Failure> {
+        if self.terminal {
+            let text = text.to_string();
+            return Ok(writeln!(self.to, "{}", shown_with_styles(&text))?);
+        }
         Ok(writeln!(self.to, "{text}")?)
     }
 
     /// Prints one JSON value on a line of its own.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        serde_json::to_writer(&mut self.to, value).map_err(io::Error::from)?;
+        if self.terminal {
+            // JSON escapes some control characters, and not all.
+            self.bytes(&serde_json::to_vec(value).map_err(io::Error::from)?)?;
+        } else {
+            serde_json::to_writer(&mut self.to, value).map_err(io::Error::from)?;
+        }
         self.line("")
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes as they are; on a terminal, as text.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.terminal {
+            return Ok(self.to.write_all(shown(bytes).as_bytes())?);
+        }
         Ok(self.to.write_all(bytes)?)
     }
 

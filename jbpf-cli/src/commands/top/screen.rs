@@ -12,6 +12,8 @@ use crossterm::terminal::{
 };
 use crossterm::{execute, queue};
 
+use crate::visible::shown;
+
 /// Whether the terminal has to be given back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -44,7 +46,8 @@ impl Screen {
             if row > 0 {
                 queue!(self.to, MoveToNextLine(1))?;
             }
-            let text: String = line.text.chars().take(width.into()).collect();
+            let text = shown(line.text.as_bytes());
+            let text: String = text.chars().take(width.into()).collect();
             queue!(
                 self.to,
                 SetAttribute(line.style),

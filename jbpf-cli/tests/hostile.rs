@@ -1,0 +1,207 @@
+//! What a hostile application or codelet says: a terminal shows it, and obeys none of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+mod terminal;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use jbpf::StreamId;
+use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
+use jbpf_core::server::protocol::{
+    Bytes, CodeletStatisticsReport, Envelope, ErrorReport, Hello, HookStatisticsReport,
+    MeasureBody, RecordEvent, Reply, StreamReport, VERSION, to_line,
+};
+use jbpf_core::stream::Direction;
+use terminal::Terminal;
+use terminal::pty::Pty;
+
+/// Sets the title, clears the screen, hides what follows, goes back to the start of the line, and is answered by terminals
+/// as if keys had been pressed; with one character, too.
+const OBEYED: &str = "\u{1b}]0;title\u{7}\u{1b}[2J\u{1b}[8m\r\u{1b}[6n\u{7f}\u{9b}6n";
+
+/// The end of what each text says.
+const END: &str = "the end";
+
+fn hostile() -> String {
+    format!("{OBEYED}{END}")
+}
+
+fn stream() -> StreamReport {
+    let text = FieldType::Array {
+        element: Box::new(FieldType::Number {
+            kind: NumberKind::Char,
+            size: 1,
+        }),
+        len: 64,
+    };
+    StreamReport {
+        stream_id: StreamId([1; 16]),
+        direction: Direction::Output,
+        codeletset: hostile(),
+        codelet: hostile(),
+        map: hostile(),
+        record_size: 64,
+        capacity: 1,
+        sent: 1,
+        dropped: 0,
+        received: 0,
+        read: true,
+        record_type: Some(RecordType {
+            name: "said".to_owned(),
+            size: 64,
+            fields: vec![RecordField {
+                name: "text".to_owned(),
+                offset: 0,
+                ty: text,
+            }],
+        }),
+    }
+}
+
+fn record() -> Reply {
+    let mut bytes = hostile().into_bytes();
+    bytes.resize(64, 0);
+    Reply::Record(RecordEvent {
+        number: 0,
+        lost: 0,
+        bytes: Bytes(bytes),
+    })
+}
+
+fn refusal() -> Reply {
+    Reply::Error(ErrorReport {
+        code: "hostile".to_owned(),
+        message: hostile(),
+        rejection: None,
+    })
+}
+
+/// An application that gives one client these answers, one a question; a record comes without one.
+fn application(socket: &Path, answers: Vec<Reply>) -> JoinHandle<()> {
+    let listener = UnixListener::bind(socket).unwrap();
+    std::thread::spawn(move || {
+        let (client, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(&client).lines();
+        let mut id = 0;
+        for body in answers {
+            if !matches!(body, Reply::Record(_)) {
+                lines.next().unwrap().unwrap();
+                id += 1;
+            }
+            let version = VERSION;
+            let line = to_line(&Envelope { version, id, body }).unwrap();
+            (&client).write_all(&line).unwrap();
+        }
+        lines.count();
+    })
+}
+
+/// What the command shows on a terminal, up to the end of the first text.
+fn shows(command: &str, answers: Vec<Reply>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("hostile.sock");
+    let application = application(&socket, answers);
+    let command = format!("{command} --socket {}", socket.display());
+    let mut pty = Pty::start(Terminal(folder.path()).command(&command), (200, 24));
+    let shown = pty.wait_for(END);
+    drop(pty);
+    application.join().unwrap();
+    shown
+}
+
+#[test]
+fn nothing_that_an_application_says_is_obeyed() {
+    let watched = || {
+        vec![
+            Reply::Streams(vec![stream()]),
+            Reply::Tail(stream()),
+            record(),
+        ]
+    };
+    let id = "01010101010101010101010101010101";
+    for (command, answers) in [
+        (format!("tail {id} --format csv"), watched()),
+        (format!("tail {id} --format json"), watched()),
+        (format!("tail {id} --format protobuf"), watched()),
+        (format!("tail {id} --json"), watched()),
+        (format!("tail {id} --raw"), watched()),
+        ("streams".to_owned(), vec![Reply::Streams(vec![stream()])]),
+        (
+            "streams --json".to_owned(),
+            vec![Reply::Streams(vec![stream()])],
+        ),
+        ("list".to_owned(), vec![refusal()]),
+    ] {
+        let shown = shows(&command, answers);
+        let mut controls = shown.replace("\r\n", "\n");
+        for style in ["\u{1b}[2m", "\u{1b}[0m"] {
+            controls = controls.replace(style, "");
+        }
+        assert!(
+            controls.chars().all(|c| !c.is_control() || c == '\n'),
+            "{command}: {shown:?}"
+        );
+        assert!(shown.contains("[2J"), "{command}: {shown:?}");
+    }
+}
+
+/// The live table moves the cursor itself: what is left out is what the name says.
+#[test]
+fn the_live_table_obeys_no_names() {
+    let statistics = Reply::Statistics(vec![HookStatisticsReport {
+        hook: hostile(),
+        measured: None,
+        skipped: 0,
+        codelets: vec![CodeletStatisticsReport {
+            codeletset: hostile(),
+            codelet: hostile(),
+            measured: None,
+            channels: Vec::new(),
+        }],
+    }]);
+    let hello = Reply::Hello(Hello {
+        name: hostile(),
+        pid: 1,
+        jbpf: String::new(),
+        executable: None,
+        uptime_s: 0,
+        codeletsets: 1,
+        codelets: 1,
+    });
+    let measuring = Reply::Measuring(MeasureBody::default());
+    let answers = vec![hello, measuring, statistics];
+    let shown = shows("top", answers);
+    for obeyed in ["\u{1b}]0;", "\u{1b}[2J", "\u{1b}[6n", "\u{9b}"] {
+        assert!(!shown.contains(obeyed), "{shown:?}");
+    }
+    assert!(shown.contains("[2J"), "{shown:?}");
+}
+
+/// Programs that read the output get what was said.
+#[test]
+fn what_is_no_terminal_gets_every_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("hostile.sock");
+    let answers = vec![
+        Reply::Streams(vec![stream()]),
+        Reply::Tail(stream()),
+        record(),
+    ];
+    let application = application(&socket, answers);
+    let command = format!(
+        "tail 01010101010101010101010101010101 --count 1 --format csv --socket {}",
+        socket.display()
+    );
+    let printed = Terminal(folder.path()).prints(&command);
+    assert_eq!(printed, format!("text\n\"{}\"\n", hostile()));
+    application.join().unwrap();
+}
