@@ -122,6 +122,38 @@ fn sending_takes_no_more_code_where_records_are_long() {
     }
 }
 
+/// Whoever calls a hook has the stack that the application gave it: what a codelet takes of it must not be a copy for each of its
+/// helpers.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn many_sends_take_no_more_stack_than_one() {
+    let stack_of = |sends: usize| {
+        let mut text: String = (1..=16)
+            .map(|word| format!("stdw [r10-{}], {word}\n", 8 * word))
+            .collect();
+        for _ in 0..sends {
+            text.push_str("mov r2, r10\nadd r2, -128\n");
+            text.push_str(&send(128));
+        }
+        text.push_str("exit");
+        let out = channel("out", MapKind::RingBuf, 128, 1);
+        let codelet = bind_to("send", assemble(&text), ContextDef::generic(), &[out]);
+        let listing = list_dispatch(HookKind::Control, &[codelet], None).unwrap();
+        let slots = listing
+            .functions
+            .iter()
+            .flat_map(|function| function.ir.lines());
+        let sizes = slots.filter_map(|line| {
+            let (_, slot) = line.split_once("explicit_slot ")?;
+            slot.split(',').next()?.parse::<u32>().ok()
+        });
+        sizes.sum::<u32>()
+    };
+    let one = stack_of(1);
+    assert!(one >= 128, "the helper is handed a copy: {one}");
+    assert_eq!(stack_of(16), one);
+}
+
 #[test]
 fn a_record_longer_than_the_channels_is_refused_and_counted() {
     for engine in ENGINES {

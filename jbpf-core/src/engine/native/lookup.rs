@@ -1,9 +1,7 @@
 //! Lookups in arrays, inlined: the map's memory is at a constant address.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{
-    BlockArg, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
-};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Value, types};
 use jbpf_verifier::program::MemorySpace;
 
 use super::known::{Known, Lookup, Stored};
@@ -144,9 +142,7 @@ impl Body<'_, '_> {
         self.fb.switch_to_block(slow);
         // The key is written once more, for the helper alone: so the frame's address does not leave the
         // codelet, and the codelet's own store of it may be dropped.
-        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3);
-        let slot = self.fb.create_sized_stack_slot(slot);
-        let key = self.fb.ins().stack_addr(types::I64, slot, 0);
+        let key = self.imports.copy_for_helper(self.fb, 8);
         self.fb.ins().store(MemFlagsData::trusted(), index, key, 0);
         self.define(2, key);
         let from_helper = self.helper_result(target);

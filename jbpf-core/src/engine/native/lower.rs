@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Block, BlockArg, FuncRef, Inst, InstBuilder, MemFlagsData,
-    SigRef, Value, types,
+    SigRef, StackSlot, StackSlotData, StackSlotKind, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, Variable};
 use jbpf_verifier::program::{BranchOutcome, Fact, VerifiedFunction};
@@ -28,6 +28,8 @@ pub(super) struct Imports {
     /// Signatures of functions of so many u64 registers that return one.
     signatures: [Option<SigRef>; 9],
     pub(super) regions: AliasRegions,
+    /// What helpers are handed copies in.
+    copies: Option<StackSlot>,
 }
 
 /// Memory that cannot overlap: Cranelift forwards stores to loads and drops repeated loads inside one.
@@ -56,6 +58,7 @@ impl Imports {
                 context: region(1, "context"),
                 data: region(2, "data"),
             },
+            copies: None,
         }
     }
 
@@ -70,6 +73,18 @@ impl Imports {
             *slot = Some(reference);
         }
         reference
+    }
+
+    /// The address of `bytes` bytes, 8-aligned, to copy into what the next helper is to read. All calls of the
+    /// Cranelift function share them: one for each would add up to more stack than small threads have.
+    pub(super) fn copy_for_helper(&mut self, fb: &mut FunctionBuilder<'_>, bytes: u32) -> Value {
+        let slot = *self.copies.get_or_insert_with(|| {
+            fb.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 1, 3))
+        });
+        if let Some(data) = fb.func.sized_stack_slots.get_mut(slot) {
+            data.size = data.size.max(bytes);
+        }
+        fb.ins().stack_addr(types::I64, slot, 0)
     }
 }
 

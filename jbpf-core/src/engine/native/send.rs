@@ -3,9 +3,7 @@
 //! thread's first drop) is the helper's, and so is waking who sleeps.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{
-    Block, BlockArg, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Type, Value, types,
-};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
 use jbpf_channel::OutputAddresses;
 use jbpf_verifier::program::MemorySpace;
 
@@ -88,9 +86,7 @@ impl Body<'_, '_> {
         {
             // Written for the helper alone: so the frame's address does not leave the codelet, and its own
             // stores may be dropped.
-            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, size.max(1), 3);
-            let slot = self.fb.create_sized_stack_slot(slot);
-            let copy = self.fb.ins().stack_addr(types::I64, slot, 0);
+            let copy = self.imports.copy_for_helper(self.fb, size);
             self.copy(copy, &pieces, copy);
             self.define(2, copy);
         }
