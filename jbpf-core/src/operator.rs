@@ -68,6 +68,9 @@ pub enum OperatorError {
     Refused(Box<ErrorReport>),
 }
 
+/// The most pages of an answer, each as long as a line may be: an application that always has one more is not heard for ever.
+const MAX_PAGES: usize = 256;
+
 /// A socket in the default folder; whether somebody serves it, connecting tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
@@ -203,12 +206,8 @@ impl Operator {
     questions! {
         /// Who the application is.
         hello() -> Hello { Request::Hello {} => Reply::Hello(hello) => hello }
-        /// Its hooks, ordered by name.
-        hooks() -> Vec<HookReport> { Request::Hooks {} => Reply::Hooks(hooks) => hooks }
         /// The helpers that codelets may call.
         helpers() -> HelperTable { Request::Helpers {} => Reply::Helpers(helpers) => helpers }
-        /// The C header that codelets include.
-        header() -> String { Request::Header {} => Reply::Header { text } => text }
         /// What is loaded, ordered by id.
         list() -> Vec<CodeletsetReport> { Request::List {} => Reply::List(sets) => sets }
         /// One of what is loaded.
@@ -231,14 +230,84 @@ impl Operator {
         measure(hooks: Option<&[&str]>) -> () {
             Request::Measure(MeasureBody { hooks: owned(hooks) }) => Reply::Measuring(_) => ()
         }
-        /// What is known of all hooks or of these, ordered by name.
-        statistics(hooks: Option<&[&str]>) -> Vec<HookStatisticsReport> {
-            Request::Statistics(StatisticsBody { hooks: owned(hooks) }) => Reply::Statistics(hooks) => hooks
-        }
         /// Puts a record into an input channel.
         send(stream_id: StreamId, record: &[u8]) -> () {
             Request::Send { stream_id, record: Bytes(record.to_vec()) } => Reply::Sent {} => ()
         }
+    }
+
+    /// Its hooks, ordered by name, however many there are.
+    ///
+    /// # Errors
+    /// The application refuses, or does not answer.
+    pub fn hooks(&mut self) -> Result<Vec<HookReport>, OperatorError> {
+        let mut hooks = Vec::new();
+        let request = |skip| Request::Hooks { skip };
+        self.ask_in_pages(request, |reply| match reply {
+            Reply::Hooks(page) => Ok(append(&mut hooks, page)),
+            other => Err(nonsense(&other)),
+        })?;
+        Ok(hooks)
+    }
+
+    /// What is known of all hooks or of these, ordered by name.
+    ///
+    /// # Errors
+    /// The application refuses, or does not answer.
+    pub fn statistics(
+        &mut self,
+        hooks: Option<&[&str]>,
+    ) -> Result<Vec<HookStatisticsReport>, OperatorError> {
+        let mut known = Vec::new();
+        let hooks = owned(hooks);
+        let request = |skip| {
+            let hooks = hooks.clone();
+            Request::Statistics(StatisticsBody { hooks, skip })
+        };
+        self.ask_in_pages(request, |reply| match reply {
+            Reply::Statistics(page) => Ok(append(&mut known, page)),
+            other => Err(nonsense(&other)),
+        })?;
+        Ok(known)
+    }
+
+    /// The C header that codelets include.
+    ///
+    /// # Errors
+    /// The application refuses, or does not answer.
+    pub fn header(&mut self) -> Result<String, OperatorError> {
+        let mut header = String::new();
+        let request = |skip| Request::Header { skip };
+        self.ask_in_pages(request, |reply| match reply {
+            Reply::Header { text } => {
+                header.push_str(&text);
+                Ok(text.len())
+            }
+            other => Err(nonsense(&other)),
+        })?;
+        Ok(header)
+    }
+
+    /// Asks for all, and, when that is too long for a line, page by page, up to the empty one. `take` says how much a page
+    /// has.
+    fn ask_in_pages(
+        &mut self,
+        request: impl Fn(Option<u64>) -> Request,
+        mut take: impl FnMut(Reply) -> Result<usize, OperatorError>,
+    ) -> Result<(), OperatorError> {
+        match self.ask(&request(None)) {
+            Err(OperatorError::Refused(report)) if report.code == "answer-too-long" => {}
+            answer => return take(answer?).map(|_| ()),
+        }
+        let mut skip = 0;
+        for _ in 0..MAX_PAGES {
+            match take(self.ask(&request(Some(skip)))?)? {
+                0 => return Ok(()),
+                taken => skip += taken as u64,
+            }
+        }
+        let message = format!("it has more than {MAX_PAGES} pages");
+        Err(OperatorError::Answer(message))
     }
 
     /// Watches an output channel with this connection.
@@ -353,6 +422,12 @@ impl Tail {
             Err(error) => Err(error),
         }
     }
+}
+
+fn append<T>(all: &mut Vec<T>, page: Vec<T>) -> usize {
+    let taken = page.len();
+    all.extend(page);
+    taken
 }
 
 fn owned(names: Option<&[&str]>) -> Option<Vec<String>> {

@@ -12,6 +12,7 @@ use jbpf_hooks::hook::Hook;
 use jbpf_hooks::layout::Type;
 use jbpf_hooks::{header, registry};
 use jbpf_verifier::types::ContextDef;
+use serde::Serialize;
 
 use super::protocol::{
     AttachedReport, Bytes, CodeletsetReport, Element, ErrorReport, Hello, HookReport, MapBody,
@@ -44,15 +45,32 @@ pub(super) fn hello(shared: &Shared, since: Instant) -> Reply {
     })
 }
 
-pub(super) fn hooks(shared: &Shared) -> Reply {
+pub(super) fn hooks(shared: &Shared, skip: Option<u64>) -> Reply {
     let sets = shared.sets();
     let report = |hook| {
         let measured = shared.board().get(hook);
         hook_report(hook, sets.values().map(AsRef::as_ref), measured.as_deref())
     };
-    let mut hooks: Vec<HookReport> = registry::hooks().map(report).collect();
-    hooks.sort_by(|a, b| a.name.cmp(&b.name));
-    Reply::Hooks(hooks)
+    let mut hooks: Vec<_> = registry::hooks().collect();
+    hooks.sort_by_key(|hook| hook.info().name);
+    Reply::Hooks(page(hooks.into_iter().map(report), skip))
+}
+
+/// All, or after so many as many as go into a line. Hooks stay what they are while the process runs: pages fit together.
+fn page<T: Serialize>(all: impl Iterator<Item = T>, skip: Option<u64>) -> Vec<T> {
+    let Some(skip) = skip else {
+        return all.collect();
+    };
+    let mut bytes = 0;
+    let mut page = Vec::new();
+    for one in all.skip(usize::try_from(skip).unwrap_or(usize::MAX)) {
+        bytes += serde_json::to_vec(&one).map_or(0, |json| json.len() + 1);
+        if bytes > PAGE_BYTES && !page.is_empty() {
+            break;
+        }
+        page.push(one);
+    }
+    page
 }
 
 fn hook_report<'a>(
@@ -114,7 +132,7 @@ pub(super) fn statistics(shared: &Shared, body: &StatisticsBody) -> Reply {
         }
         hooks.retain(|hook| wanted.iter().any(|wanted| wanted == hook.hook));
     }
-    Reply::Statistics(hooks.into_iter().map(Into::into).collect())
+    Reply::Statistics(page(hooks.into_iter().map(Into::into), body.skip))
 }
 
 fn region_type(region: &RegionLayout) -> Option<RecordType> {
@@ -131,10 +149,15 @@ fn region_type(region: &RegionLayout) -> Option<RecordType> {
     }
 }
 
-pub(super) fn header() -> Reply {
-    Reply::Header {
-        text: header::codelet_header(),
+pub(super) fn header(skip: Option<u64>) -> Reply {
+    let mut text = header::codelet_header();
+    if let Some(skip) = skip {
+        let start = text.floor_char_boundary(usize::try_from(skip).unwrap_or(usize::MAX));
+        text.drain(..start);
+        // JSON escapes ends of lines and quotes.
+        text.truncate(text.floor_char_boundary(PAGE_BYTES / 2));
     }
+    Reply::Header { text }
 }
 
 pub(super) fn list(shared: &Shared) -> Reply {

@@ -12,11 +12,20 @@ pub enum Request {
     /// Who is there?
     Hello {},
     /// The hooks, their contexts, and what is attached to them.
-    Hooks {},
+    Hooks {
+        /// Hooks to leave out, from the first on: then the answer is a page, as many as fit into a line, and empty after the
+        /// last. All are in one line when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        skip: Option<u64>,
+    },
     /// The helpers that codelets may call.
     Helpers {},
     /// The C header that codelets for this application include.
-    Header {},
+    Header {
+        /// Bytes of it to leave out: then the answer is a page, likewise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        skip: Option<u64>,
+    },
     /// What is loaded.
     List {},
     /// One of what is loaded.
@@ -96,6 +105,9 @@ pub struct StatisticsBody {
     /// These; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hooks: Option<Vec<String>>,
+    /// Hooks to leave out, from the first on: then the answer is a page, as that to [`Request::Hooks`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip: Option<u64>,
 }
 
 /// Which part of a map.
