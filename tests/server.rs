@@ -13,10 +13,11 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use jbpf::operator::{OperatorError, TailEvent};
+use jbpf::request::CodeletBuilder;
 use jbpf::server::protocol::{ErrorReport, HookReport, HookRole, LoadBody, MapBody, ObjectBody};
 use jbpf::stream::Direction;
-use jbpf::{BuildError, Runtime, StreamId};
-use served::{Application, INPUT, OUTPUT, Packet, fire, first_example, single};
+use jbpf::{BuildError, LoadRequest, Runtime, StreamId};
+use served::{Application, INPUT, OUTPUT, Packet, codelets, fire, first_example, single};
 use zerocopy::FromBytes as _;
 
 fn refused<T: std::fmt::Debug>(result: Result<T, OperatorError>) -> ErrorReport {
@@ -331,6 +332,56 @@ fn maps_are_read_by_pages() {
     assert_eq!(report.code, "unknown-map");
     part.map = "outmap".to_owned();
     assert_eq!(refused(operator.map(&part)).code, "map");
+}
+
+/// The most memory that this process has had since the last time, in KiB.
+fn most_memory_since() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    line.unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn a_value_that_no_answer_holds_is_refused_before_it_is_copied() {
+    const VALUE_SIZE: u32 = 64 << 20;
+    let definition = |value_size: u32| [1, 4, value_size, 1].map(u32::to_le_bytes).concat();
+    let mut object = std::fs::read(codelets("first_example/example_codelet.o")).unwrap();
+    let small = definition(4);
+    let at = object.windows(16).position(|bytes| bytes == small).unwrap();
+    object[at..at + 16].copy_from_slice(&definition(VALUE_SIZE));
+    let codelet = CodeletBuilder::from_bytes("only", object, "example");
+    let codelet = codelet.input("inmap", INPUT);
+    let codelet = codelet.output("outmap", OUTPUT);
+    let request = LoadRequest::builder("large").codelet(codelet).build();
+
+    let application = Application::start();
+    let mut operator = application.operator();
+    let loaded = operator.load(&request.unwrap()).unwrap();
+    let maps = loaded.codelets[0].maps.iter();
+    let large = maps.clone().find(|map| map.value_size == VALUE_SIZE);
+    let part = MapBody {
+        codeletset: "large".to_owned(),
+        codelet: "only".to_owned(),
+        map: large.unwrap().name.clone(),
+        skip: 0,
+        limit: None,
+    };
+    most_memory_since();
+    let before = most_memory_since();
+    let report = refused(operator.map(&part));
+    assert_eq!(report.code, "answer-too-long");
+    assert_eq!(
+        report.message,
+        "an element of map `counter` has 67108868 bytes, and 786432 fit into an answer"
+    );
+    let more = most_memory_since() - before;
+    assert!(more < u64::from(VALUE_SIZE) / 1024 / 2, "{more} KiB");
 }
 
 #[test]

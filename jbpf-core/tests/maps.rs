@@ -10,6 +10,7 @@
 )]
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jbpf_core::map::{
@@ -405,6 +406,21 @@ fn copies_of_threads_are_seen_one_by_one_and_as_sums() {
         assert_eq!(view.sum(&1).unwrap(), 0);
         let sums: HashMap<u32, u64> = view.sums().unwrap().filter(|(_, n)| *n != 0).collect();
         assert_eq!(sums, HashMap::from([(2, 10)]));
+        let after = |skip| {
+            let mut elements = Vec::new();
+            let shown = map.for_each_after(skip, |slot, key, value| {
+                elements.push((slot, key.to_vec(), value.to_vec()));
+                ControlFlow::Continue(())
+            });
+            shown.unwrap();
+            elements
+        };
+        let all = after(0);
+        assert!(all.len() >= 4);
+        for skip in 0..=all.len() + 1 {
+            assert_eq!(after(skip as u64), all[skip.min(all.len())..], "{skip}");
+        }
+        assert!(after(u64::MAX).is_empty());
         view.clear().unwrap();
         assert_eq!(view.sum(&2).unwrap(), 0);
     }

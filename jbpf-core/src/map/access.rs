@@ -195,16 +195,24 @@ impl Contents<'_> {
     }
 
     /// Shows copies of all elements; an element that is there all the while is shown once.
+    /// The first `skip` of them are left out, and taken off it.
     fn elements(
         self,
         key_size: usize,
+        skip: &mut u64,
         show: &mut impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Status> {
         match self {
             Self::Array { base, layout, .. } => {
+                let first = u32::try_from(*skip)
+                    .map_or(layout.entries(), |skip| skip.min(layout.entries()));
+                *skip -= u64::from(first);
+                if first == layout.entries() {
+                    return Ok(ControlFlow::Continue(()));
+                }
                 let mut key = vec![0; key_size.max(4)];
                 let mut value = vec![0; layout.value_size()];
-                for index in 0..layout.entries() {
+                for index in first..layout.entries() {
                     for (byte, of_index) in key.iter_mut().zip(index.to_le_bytes()) {
                         *byte = of_index;
                     }
@@ -223,6 +231,10 @@ impl Contents<'_> {
                     let elements = table.elements(chain)?;
                     let size = key_size + table.layout().value_size();
                     for element in elements.chunks_exact(size) {
+                        if *skip > 0 {
+                            *skip -= 1;
+                            continue;
+                        }
                         let (key, value) = element.split_at(key_size);
                         if show(key, value).is_break() {
                             return Ok(ControlFlow::Break(()));
@@ -233,6 +245,10 @@ impl Contents<'_> {
             Self::Application { own, slot } => {
                 let mut flow = ControlFlow::Continue(());
                 own.for_each(slot, &mut |key, value| {
+                    if *skip > 0 {
+                        *skip -= 1;
+                        return flow;
+                    }
                     flow = show(key, value);
                     flow
                 })?;
@@ -249,7 +265,7 @@ impl Contents<'_> {
             Self::Application { .. } => {
                 let mut elements = 0;
                 // What cannot be shown has no elements to be seen.
-                let _ = self.elements(key_size, &mut |_, _| {
+                let _ = self.elements(key_size, &mut 0, &mut |_, _| {
                     elements += 1;
                     ControlFlow::Continue(())
                 });
@@ -374,12 +390,27 @@ impl Map {
     /// A bucket stayed locked, or the map is a channel.
     pub fn for_each(
         &self,
+        show: impl FnMut(u32, &[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), AccessError> {
+        self.for_each_after(0, show)
+    }
+
+    /// Shows copies of all elements but the first `skip`, as [`for_each`](Self::for_each). Elements of arrays that are
+    /// left out take no time.
+    ///
+    /// # Errors
+    /// A bucket stayed locked, or the map is a channel.
+    pub fn for_each_after(
+        &self,
+        mut skip: u64,
         mut show: impl FnMut(u32, &[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), AccessError> {
         self.check_holds_values("read")?;
         for (slot, copy) in self.copies() {
             let shown = copy
-                .elements(self.key_size(), &mut |key, value| show(slot, key, value))
+                .elements(self.key_size(), &mut skip, &mut |key, value| {
+                    show(slot, key, value)
+                })
                 .map_err(|status| self.refused(status, &[]))?;
             if shown.is_break() {
                 break;

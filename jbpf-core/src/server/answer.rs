@@ -15,8 +15,8 @@ use jbpf_verifier::types::ContextDef;
 use serde::Serialize;
 
 use super::protocol::{
-    AttachedReport, Bytes, CodeletsetReport, Element, ErrorReport, Hello, HookReport, MapBody,
-    MapPage, MapReport, Reply, StatisticsBody, StreamReport,
+    AttachedReport, Bytes, CodeletsetReport, Element, ErrorReport, Hello, HookReport, MAX_LINE,
+    MapBody, MapPage, MapReport, Reply, StatisticsBody, StreamReport,
 };
 use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, NamedMap};
 use crate::error::{OpenError, UnloadError, nearest};
@@ -26,6 +26,9 @@ use crate::stream::Direction;
 /// The most elements of a page, and bytes of them, which base64 makes a third more.
 const PAGE_ELEMENTS: u32 = 4096;
 const PAGE_BYTES: usize = 512 << 10;
+
+/// The most bytes of one element: in base64, they fill a line.
+const ELEMENT_BYTES: u64 = MAX_LINE as u64 / 4 * 3;
 
 /// The most hooks that a request names.
 const MAX_HOOK_NAMES: usize = 1024;
@@ -217,6 +220,9 @@ pub(super) fn map(shared: &Shared, body: &MapBody) -> Reply {
         Ok(named) => named,
         Err(error) => return Reply::Error(error),
     };
+    if let Err(error) = check_element(&named) {
+        return Reply::Error(error);
+    }
     let mut page = MapPage {
         map: MapReport::new(named.name, named.map.def()),
         key_type: named.key_type,
@@ -225,12 +231,8 @@ pub(super) fn map(shared: &Shared, body: &MapBody) -> Reply {
         more: false,
     };
     let limit = body.limit.unwrap_or(PAGE_ELEMENTS).min(PAGE_ELEMENTS) as usize;
-    let (mut skip, mut bytes) = (body.skip, 0);
-    let shown = named.map.for_each(|thread, key, value| {
-        if skip > 0 {
-            skip -= 1;
-            return ControlFlow::Continue(());
-        }
+    let mut bytes = 0;
+    let shown = named.map.for_each_after(body.skip, |thread, key, value| {
         bytes += key.len() + value.len();
         let first = page.elements.is_empty();
         if page.elements.len() >= limit || (bytes > PAGE_BYTES && !first) {
@@ -248,6 +250,20 @@ pub(super) fn map(shared: &Shared, body: &MapBody) -> Reply {
         Ok(()) => Reply::Map(page),
         Err(error) => Reply::Error(ErrorReport::new("map", error.to_string())),
     }
+}
+
+/// A value may take a gigabyte, and its answer, which never leaves, several.
+fn check_element(named: &NamedMap) -> Result<(), ErrorReport> {
+    let def = named.map.def();
+    let bytes = u64::from(def.key_size) + u64::from(def.value_size);
+    if bytes <= ELEMENT_BYTES {
+        return Ok(());
+    }
+    let message = format!(
+        "an element of map `{}` has {bytes} bytes, and {ELEMENT_BYTES} fit into an answer",
+        named.name
+    );
+    Err(ErrorReport::new("answer-too-long", message))
 }
 
 fn named_map(shared: &Shared, body: &MapBody) -> Result<NamedMap, ErrorReport> {
