@@ -581,3 +581,37 @@ fn a_hook_changes_its_engine_while_it_is_attached() {
     drop(compiled);
     assert_eq!(fire(&HOOK, 20), (None, 20));
 }
+
+/// Computes thousands of numbers twice: an optimiser would keep all of them, on the stack of whoever calls the hook.
+#[test]
+fn a_large_codelet_runs_on_the_stack_of_a_small_thread() {
+    const TERMS: i32 = 4000;
+    let terms = |combine: &str| -> String {
+        let term = |at| format!("mul r3, {}\n{combine} r0, r3\n", 2 * at + 3);
+        (0..TERMS).map(term).collect()
+    };
+    let text = format!(
+        "ldxw r2, [r1+24]\nmov r0, 0\nmov r3, r2\n{}mov r3, r2\n{}exit",
+        terms("xor"),
+        terms("add")
+    );
+    let codelet = bind("twice", assemble(&text), ContextDef::generic(), &[]);
+    let hook = native(&codelet);
+    let fields = [7; 16];
+    let small = std::thread::Builder::new().stack_size(24 << 10);
+    let answer = std::thread::scope(|scope| {
+        let call = small.spawn_scoped(scope, || call(&hook, &[], &fields).0);
+        call.unwrap().join().unwrap()
+    });
+
+    let seed = u64::from(u32::from_ne_bytes([7; 4]));
+    let combine = |start, combine: fn(u64, u64) -> u64| {
+        let mut term = seed;
+        (0..TERMS as u64).fold(start, |sum, at| {
+            term = term.wrapping_mul(2 * at + 3);
+            combine(sum, term)
+        })
+    };
+    let wanted = combine(combine(0, |a, b| a ^ b), u64::wrapping_add);
+    assert_eq!(answer, wanted);
+}

@@ -35,29 +35,43 @@ pub(super) const DISPATCH_ARGUMENTS: usize = 3;
 /// Arguments of a codelet's inner function: r1 to r5, thread.
 const FUNCTION_ARGUMENTS: usize = 6;
 
+/// Codelets of more instructions are compiled as they stand. Optimised code keeps what it computes again later, in its
+/// stack frame when there is much of it: of a hostile codelet that would be a number for every few instructions.
+const OPTIMISED_INSTRUCTIONS: usize = 4096;
+
 /// The machine that this process runs on, with all its features.
 pub(super) fn host() -> Result<OwnedTargetIsa, EngineError> {
     static HOST: OnceLock<Result<OwnedTargetIsa, String>> = OnceLock::new();
-    HOST.get_or_init(|| {
-        let builder = cranelift_native::builder().map_err(str::to_owned)?;
-        finish(builder)
-    })
-    .clone()
-    .map_err(|reason| EngineError::NoBackend { reason })
+    HOST.get_or_init(|| this_machine("speed"))
+        .clone()
+        .map_err(|reason| EngineError::NoBackend { reason })
+}
+
+/// As [`host`], for a codelet of its own.
+fn host_of(codelet: &BoundCodelet) -> Result<OwnedTargetIsa, EngineError> {
+    if codelet.program().program().insns.len() <= OPTIMISED_INSTRUCTIONS {
+        return host();
+    }
+    this_machine("none").map_err(|reason| EngineError::NoBackend { reason })
+}
+
+fn this_machine(opt_level: &str) -> Result<OwnedTargetIsa, String> {
+    let builder = cranelift_native::builder().map_err(str::to_owned)?;
+    finish(builder, opt_level)
 }
 
 /// The same architecture without optional features: what is listed is then the same on every machine.
 pub(super) fn baseline() -> Result<OwnedTargetIsa, EngineError> {
     isa::lookup_by_name(std::env::consts::ARCH)
         .map_err(|error| error.to_string())
-        .and_then(finish)
+        .and_then(|builder| finish(builder, "speed"))
         .map_err(|reason| EngineError::NoBackend { reason })
 }
 
-fn finish(builder: isa::Builder) -> Result<OwnedTargetIsa, String> {
+fn finish(builder: isa::Builder, opt_level: &str) -> Result<OwnedTargetIsa, String> {
     let mut flags = settings::builder();
     let chosen = [
-        ("opt_level", "speed"),
+        ("opt_level", opt_level),
         ("is_pic", "false"),
         ("use_colocated_libcalls", "false"),
         // No one unwinds through codelets: helpers contain their panics.
@@ -360,7 +374,7 @@ pub(crate) struct CodeletCode(Code);
 impl CodeletCode {
     pub(crate) fn compile(codelet: &BoundCodelet) -> Result<Self, EngineError> {
         contained(codelet.name(), || {
-            let mut unit = Unit::new(host()?);
+            let mut unit = Unit::new(host_of(codelet)?);
             let entry = unit.codelet_function(codelet)?;
             unit.finish(codelet.name(), entry).map(Self)
         })
