@@ -1,11 +1,12 @@
 //! Many threads that send by machine code into one small ring, and a reader that accounts for every record.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use jbpf_channel::RawReceiver;
-use jbpf_core::engine::Engine;
+use jbpf_channel::{OutputRing, RawReceiver};
+use jbpf_core::engine::{CompiledHook, Engine};
 use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::types::{ContextDef, MapKind};
 
@@ -147,4 +148,159 @@ fn copied_records_of_many_threads_add_up() {
 #[test]
 fn reserved_records_of_many_threads_add_up() {
     reconcile(MapKind::Output, RESERVE);
+}
+
+/// A thread that sends its records by machine code, by way of the helper and without a slot, by turns; how many were
+/// taken.
+fn send_by_turns(
+    hooks: &[CompiledHook; 2],
+    ring: &OutputRing,
+    producer: u32,
+    numbers: Range<u64>,
+) -> u64 {
+    let mut fields = [0; 16];
+    fields[8..12].copy_from_slice(&producer.to_ne_bytes());
+    let producer = u64::from(producer);
+    let send = |number: u64| {
+        fields[..8].copy_from_slice(&number.to_ne_bytes());
+        let [native, interpreted] = hooks;
+        match number % 7 {
+            2 => call(interpreted, &[], &fields).0 == 0,
+            4 => {
+                let record = [producer, number, producer + number].map(u64::to_ne_bytes);
+                ring.send_bytes(record.as_flattened()).is_ok()
+            }
+            _ => call(native, &[], &fields).0 == 0,
+        }
+    };
+    numbers.map(send).filter(|sent| *sent).count() as u64
+}
+
+/// Threads come and go: each takes over a slot, with the number that its last owner expected there.
+fn reconcile_tiny(kind: MapKind, text: &str, capacity: u32) {
+    const GENERATIONS: u64 = 30;
+    const EACH: u64 = 40;
+    let out = channel("out", kind, 24, capacity);
+    let codelet = bind_to(
+        "send",
+        assemble(text),
+        ContextDef::generic(),
+        &[Arc::clone(&out)],
+    );
+    let hooks = [Engine::Native, Engine::Interpreter].map(|engine| {
+        engine
+            .compile(HookKind::Control, &[Arc::clone(&codelet)], None)
+            .unwrap()
+    });
+    let ring = output(&out).ring();
+    assert_eq!(ring.capacity(), capacity);
+    let receiver = ring.primary().unwrap();
+    let running = AtomicU64::new(u64::from(PRODUCERS));
+    let mut account = Account::new();
+    let sent: u64 = std::thread::scope(|scope| {
+        let producers: Vec<_> = (0..PRODUCERS)
+            .map(|producer| {
+                let (hooks, running) = (&hooks, &running);
+                scope.spawn(move || {
+                    let generation = |at: u64| {
+                        let numbers = at * EACH..(at + 1) * EACH;
+                        let one = || send_by_turns(hooks, ring, producer, numbers);
+                        std::thread::scope(|inner| inner.spawn(one).join().unwrap())
+                    };
+                    let sent: u64 = (0..GENERATIONS).map(generation).sum();
+                    running.fetch_sub(1, Ordering::Release);
+                    sent
+                })
+            })
+            .collect();
+        while running.load(Ordering::Acquire) > 0 {
+            account.read(&receiver);
+        }
+        producers.into_iter().map(|p| p.join().unwrap()).sum()
+    });
+    account.read(&receiver);
+    assert_eq!(account.received, sent, "{kind:?} of {capacity}");
+    assert_eq!((ring.sent(), ring.delivered()), (sent, sent));
+    assert_eq!(
+        sent + ring.dropped(),
+        u64::from(PRODUCERS) * GENERATIONS * EACH
+    );
+}
+
+#[test]
+fn records_of_threads_that_come_and_go_add_up_in_tiny_rings() {
+    for capacity in [1, 2, 4] {
+        reconcile_tiny(MapKind::RingBuf, COPY, capacity);
+        reconcile_tiny(MapKind::Output, RESERVE, capacity);
+    }
+}
+
+/// Entries hold the low halves of numbers, and a thread may expect a number of long ago.
+#[test]
+fn records_keep_their_order_across_two_to_the_32() {
+    for capacity in [1_u32, 2, 8] {
+        for (kind, text) in [(MapKind::RingBuf, COPY), (MapKind::Output, RESERVE)] {
+            let out = channel("out", kind, 24, capacity);
+            let codelet = bind_to(
+                "send",
+                assemble(text),
+                ContextDef::generic(),
+                &[Arc::clone(&out)],
+            );
+            let hook = Engine::Native
+                .compile(HookKind::Control, &[codelet], None)
+                .unwrap();
+            let ring = output(&out).ring();
+            let first = (1_u64 << 32) - 8;
+            start_at(ring, first);
+            let receiver = ring.primary().unwrap();
+            let mut fields = [0; 16];
+            for number in 0..24_u64 {
+                fields[..8].copy_from_slice(&number.to_ne_bytes());
+                assert_eq!(call(&hook, &[], &fields).0, 0, "{kind:?}");
+                if number % 3 == 0 {
+                    // What this thread expects is taken then.
+                    let record = [0, number, number].map(u64::to_ne_bytes);
+                    let taken = ring.send_bytes(record.as_flattened()).is_ok();
+                    assert_eq!(taken, capacity > 1);
+                }
+                let expected = if number % 3 == 0 && capacity > 1 {
+                    2
+                } else {
+                    1
+                };
+                let records: Vec<_> = receiver.try_iter().collect();
+                assert_eq!(records.len(), expected, "{kind:?} {number}");
+                for record in records {
+                    assert_eq!(record[8..16], number.to_ne_bytes());
+                }
+            }
+            assert_eq!(
+                ring.delivered(),
+                first + 24 + if capacity > 1 { 8 } else { 0 }
+            );
+        }
+    }
+}
+
+/// Puts an unused ring where it is after `first` records, a multiple of its capacity.
+fn start_at(ring: &OutputRing, first: u64) {
+    let words = ring.addresses();
+    let capacity = u64::from(words.capacity);
+    // SAFETY: there are so many entries, of a ring that is there.
+    let entries = unsafe { std::slice::from_raw_parts(words.entries, capacity as usize) };
+    for (entry, position) in entries.iter().zip(0..) {
+        // Entries say the number after their record's in the upper half.
+        let sent = first - capacity + position + 1;
+        entry.store(sent << 32 | position, Ordering::Relaxed);
+    }
+    let places = [
+        (words.cursor, first),
+        (words.limit, first + capacity),
+        (words.head, first),
+    ];
+    for (word, number) in places {
+        // SAFETY: a word of a ring, which is there.
+        unsafe { &*word }.store(number, Ordering::Relaxed);
+    }
 }
