@@ -582,6 +582,46 @@ fn a_hook_changes_its_engine_while_it_is_attached() {
     assert_eq!(fire(&HOOK, 20), (None, 20));
 }
 
+/// Functions of which each calls the next one, with frames of 512 bytes that they fill byte by byte, and read after a call of a
+/// helper.
+fn full_frames() -> String {
+    const FRAMES: usize = 6;
+    let bytes = |of: &dyn Fn(usize) -> String| (1..=512).map(of).collect::<String>();
+    let frame = |call: &str| {
+        format!(
+            "mov r6, r1\nstw [r10-4], 1\nmov r2, r10\nadd r2, -4\nmap r1, 0\n{}call 1\nmov r0, 0\n{}{call}exit\n",
+            bytes(&|at| format!("ldxb r7, [r6+{}]\nstxb [r10-{at}], r7\n", at % 64)),
+            bytes(&|at| format!("ldxb r7, [r10-{at}]\nadd r0, r7\n")),
+        )
+    };
+    // Behind the call comes `exit`, and then the next function.
+    let calling = "mov r7, r0\nmov r1, r6\nlocal 2\nadd r0, r7\n";
+    (1..=FRAMES)
+        .map(|depth| frame(if depth < FRAMES { calling } else { "" }))
+        .collect()
+}
+
+#[test]
+fn functions_that_call_each_other_run_on_the_stack_of_a_small_thread() {
+    let map = map("counts", MapKind::PerThreadArray, 8, 4);
+    let codelet = bind(
+        "frames",
+        assemble(&full_frames()),
+        ContextDef::memory(64),
+        &[map],
+    );
+    let region: Vec<u8> = (0..64).collect();
+    let wanted = run_interpreted(&codelet, &region, &[]).0;
+    let hook = native(&codelet);
+    assert_eq!(on_a_small_thread(|| call(&hook, &region, &[]).0), wanted);
+}
+
+/// Runs `f` on a thread with 24 KiB of stack.
+fn on_a_small_thread<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    let small = std::thread::Builder::new().stack_size(24 << 10);
+    std::thread::scope(|scope| small.spawn_scoped(scope, f).unwrap().join().unwrap())
+}
+
 /// Computes thousands of numbers twice: an optimiser would keep all of them, on the stack of whoever calls the hook.
 #[test]
 fn a_large_codelet_runs_on_the_stack_of_a_small_thread() {
@@ -598,11 +638,7 @@ fn a_large_codelet_runs_on_the_stack_of_a_small_thread() {
     let codelet = bind("twice", assemble(&text), ContextDef::generic(), &[]);
     let hook = native(&codelet);
     let fields = [7; 16];
-    let small = std::thread::Builder::new().stack_size(24 << 10);
-    let answer = std::thread::scope(|scope| {
-        let call = small.spawn_scoped(scope, || call(&hook, &[], &fields).0);
-        call.unwrap().join().unwrap()
-    });
+    let answer = on_a_small_thread(|| call(&hook, &[], &fields).0);
 
     let seed = u64::from(u32::from_ne_bytes([7; 4]));
     let combine = |start, combine: fn(u64, u64) -> u64| {

@@ -46,6 +46,10 @@ struct StackBytes {
     stored: Stored,
 }
 
+/// Stores that are remembered, the newest ones. What a store put somewhere is kept until it is forgotten, on the caller's stack if
+/// there is much of it: a byte of the frame would take eight more.
+const REMEMBERED_STORES: usize = 64;
+
 /// The facts at one point of the code.
 #[derive(Debug)]
 pub(super) struct KnownState {
@@ -96,6 +100,9 @@ impl KnownState {
         self.stack
             .retain(|held| held.offset + held.bytes <= offset || offset + bytes <= held.offset);
         if let Some(stored) = stored {
+            if self.stack.len() >= REMEMBERED_STORES {
+                self.stack.remove(0);
+            }
             self.stack.push(StackBytes {
                 offset,
                 bytes,
