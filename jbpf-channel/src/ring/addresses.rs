@@ -25,8 +25,8 @@ use super::output::OutputRing;
 ///
 /// # Claiming a place
 ///
-/// 1. Load the u64 at `slot_expected` of the line: the record's `number`, if nobody else sends. Load `limit`
-///    (acquire). Unless `number < limit` the ring may be full: see below.
+/// 1. Load the u64 at `slot_expected` of the line: the record's `number`, if nobody else sends; `u64::MAX` where somebody
+///    does. Load `limit` (acquire). Unless `number < limit` the ring may be full: see below.
 /// 2. Load (acquire) the entry, the u64 at `entries + (number & (capacity - 1)) * 8`. Its upper half is
 ///    the low half of `number - capacity + 1` *(else the method)*; its lower half is the number of a buffer.
 /// 3. Compare `head` with `number` and swap in one more, atomically *(else the method, which
@@ -37,7 +37,7 @@ use super::output::OutputRing;
 ///
 /// # A full ring
 ///
-/// With `number >= limit`, load `cursor` (acquire). When it is `limit - capacity`, the reader has released nothing since,
+/// With `number >= limit`, and `number` not `u64::MAX` *(else the method)*, load `cursor` (acquire). When it is `limit - capacity`, the reader has released nothing since,
 /// and the record is dropped: the u64 at `slot_dropped` of the line is raised by one, if it was not 0, and that is
 /// all *(else the method)*. The first drop of a slot must be counted by the method, which also notes that the slot
 /// has one.

@@ -55,17 +55,29 @@ pub(crate) struct ThreadSlot {
     pub(crate) reserved: AtomicU32,
     /// Records that this thread dropped.
     pub(crate) dropped: AtomicU64,
-    /// Where this thread begins to claim: the number that comes after its last record, as long as it finds nobody else's
-    /// records between its own; else that record's number, which is taken.
+    /// The number of this thread's next record, as long as it finds nobody else's records between its own; else
+    /// [`SHARED`](Self::SHARED).
     ///
-    /// Never above `head`. A processor that looks at `head` shortly after its own locked instruction on it waits for it to end;
-    /// this word is at hand.
+    /// A value that `head` has, or had once. A processor that looks at `head` shortly after its own locked instruction on it
+    /// waits for it to end; this word is at hand.
     pub(crate) expected: AtomicU64,
     /// The number that comes after this thread's last record that [`OutputRing`](super::output::OutputRing)'s methods claimed.
     pub(crate) following: AtomicU64,
 }
 
 impl ThreadSlot {
+    /// Stands for a number that only `head` can tell. At or above every limit.
+    pub(crate) const SHARED: u64 = u64::MAX;
+
+    /// Where this thread begins to claim.
+    #[inline]
+    pub(crate) fn expected(&self, head: &AtomicU64) -> u64 {
+        match self.expected.load(Ordering::Relaxed) {
+            Self::SHARED => head.load(Ordering::Relaxed),
+            number => number,
+        }
+    }
+
     /// Notes that this thread has claimed `number`.
     #[inline]
     pub(crate) fn claimed(&self, number: u64) {
@@ -73,8 +85,8 @@ impl ThreadSlot {
             || number == self.following.load(Ordering::Relaxed);
         let following = number.wrapping_add(1);
         self.following.store(following, Ordering::Relaxed);
-        self.expected
-            .store(if alone { following } else { number }, Ordering::Relaxed);
+        let expected = if alone { following } else { Self::SHARED };
+        self.expected.store(expected, Ordering::Relaxed);
     }
 }
 
@@ -248,12 +260,11 @@ mod tests {
             slot.expected.load(Ordering::Relaxed)
         };
         assert_eq!([0, 1].map(expected_after), [1, 2]);
-        let between = [3, 5, 9];
-        assert_eq!(between.map(expected_after), between, "taken numbers");
+        assert_eq!([3, 5, 9].map(expected_after), [ThreadSlot::SHARED; 3]);
         assert_eq!([10, 11].map(expected_after), [11, 12]);
         // Machine code claims by itself what it expects.
         slot.expected.store(20, Ordering::Relaxed);
-        assert_eq!([22, 24].map(expected_after), [22, 24]);
+        assert_eq!([22, 24].map(expected_after), [ThreadSlot::SHARED; 2]);
     }
 
     #[test]

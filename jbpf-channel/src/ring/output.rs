@@ -385,7 +385,7 @@ impl OutputRing {
         let Some(line) = line else {
             return words.claim(words.head.load(Ordering::Relaxed));
         };
-        let claim = words.claim(line.expected.load(Ordering::Relaxed))?;
+        let claim = words.claim(line.expected(words.head))?;
         line.claimed(claim.number);
         Some(claim)
     }

@@ -254,7 +254,8 @@ impl Body<'_, '_> {
         self.fb.ins().jump(done, &[BlockArg::Value(sent)]);
     }
 
-    /// Where the limit is met: counts a drop, and goes on at `done` with -1, when the reader has released nothing since.
+    /// Where the limit is met: counts a drop, and goes on at `done` with -1, when the reader has released nothing since. A number
+    /// that only `head` can tell, u64::MAX, meets every limit.
     fn drop_when_full(
         &mut self,
         ring: &OutputAddresses,
@@ -264,7 +265,15 @@ impl Body<'_, '_> {
         done: Block,
     ) {
         let flags = MemFlagsData::trusted();
-        let [full, counted] = [(); 2].map(|()| self.fb.create_block());
+        let [met, full, counted] = [(); 3].map(|()| self.fb.create_block());
+        let shared = self
+            .fb
+            .ins()
+            .icmp_imm_s(IntCC::SignedLessThan, claim.number, 0);
+        self.fb.ins().brif(shared, slow, &[], met, &[]);
+
+        self.fb.seal_block(met);
+        self.fb.switch_to_block(met);
         let cursor = self.address(address_of(ring.cursor));
         let cursor = self.fb.ins().atomic_load(types::I64, flags, cursor);
         let end = self.fb.ins().iadd_imm_s(cursor, i64::from(ring.capacity));
