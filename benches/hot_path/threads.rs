@@ -82,9 +82,9 @@ pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
         group.bench_function(BenchmarkId::new("hash_hit", threads), |bencher| {
             bencher.iter_custom(|calls| {
                 timed(threads, calls, |thread, calls| {
-                    // Each thread has keys of its own. Between them lie the slots of 128 others, 2 KiB: processors
-                    // fetch ahead of what a thread uses, and would take it out of the other one's cache.
-                    let own = KEYS / 2 - 64;
+                    // Each thread has keys of its own, and between their slots are as many others: processors fetch ahead
+                    // of what a thread uses, and would take it out of the other one's cache.
+                    let own = KEYS / 4;
                     let first = thread * (KEYS - own);
                     let mut keyed = Keyed { key: 0, result: 0 };
                     for call in 0..calls {
