@@ -215,6 +215,7 @@ fn reconcile_tiny(kind: MapKind, text: &str, capacity: u32) {
             .collect();
         while running.load(Ordering::Acquire) > 0 {
             account.read(&receiver);
+            std::thread::yield_now();
         }
         producers.into_iter().map(|p| p.join().unwrap()).sum()
     });
@@ -302,5 +303,86 @@ fn start_at(ring: &OutputRing, first: u64) {
     for (word, number) in places {
         // SAFETY: a word of a ring, which is there.
         unsafe { &*word }.store(number, Ordering::Relaxed);
+    }
+}
+
+/// A reader of another process can write what it likes into its cursor.
+fn lie(ring: &OutputRing, running: &AtomicU64) {
+    let words = ring.addresses();
+    // SAFETY: words of a ring that is there.
+    let [cursor, head, limit] =
+        [words.cursor, words.head, words.limit].map(|word| unsafe { &*word });
+    let mut turn = 0_u64;
+    while running.load(Ordering::Acquire) > 0 {
+        turn += 1;
+        let (head, limit) = (head.load(Ordering::Relaxed), limit.load(Ordering::Relaxed));
+        let lie = match turn % 8 {
+            // Records that are claimed, and perhaps not published.
+            0..4 => head,
+            4 => head + 1,
+            5 => limit,
+            6 => head.wrapping_sub(turn),
+            _ => turn.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        };
+        cursor.store(lie, Ordering::Release);
+        if turn.is_multiple_of(16) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Whatever the reader says, records go out whole, one to a number, and are sent or counted.
+fn reconcile_behind_a_liar(kind: MapKind, text: &str, capacity: u32) {
+    const EACH: u64 = 3_000;
+    let out = channel("out", kind, 24, capacity);
+    let codelet = bind_to(
+        "send",
+        assemble(text),
+        ContextDef::generic(),
+        &[Arc::clone(&out)],
+    );
+    let hooks = [Engine::Native, Engine::Interpreter].map(|engine| {
+        engine
+            .compile(HookKind::Control, &[Arc::clone(&codelet)], None)
+            .unwrap()
+    });
+    let ring = output(&out).ring();
+    let tap = ring.tap();
+    let running = AtomicU64::new(u64::from(PRODUCERS));
+    let mut account = Account::new();
+    let sent: u64 = std::thread::scope(|scope| {
+        let producers: Vec<_> = (0..PRODUCERS)
+            .map(|producer| {
+                let (hooks, running) = (&hooks, &running);
+                scope.spawn(move || {
+                    let sent = send_by_turns(hooks, ring, producer, 0..EACH);
+                    running.fetch_sub(1, Ordering::Release);
+                    sent
+                })
+            })
+            .collect();
+        scope.spawn(|| lie(ring, &running));
+        while running.load(Ordering::Acquire) > 0 {
+            account.read(&tap);
+            std::thread::yield_now();
+        }
+        producers.into_iter().map(|p| p.join().unwrap()).sum()
+    });
+    account.read(&tap);
+    assert_eq!(
+        account.received + tap.lost(),
+        sent,
+        "{kind:?} of {capacity}"
+    );
+    assert_eq!(ring.sent(), sent);
+    assert_eq!(sent + ring.dropped(), u64::from(PRODUCERS) * EACH);
+    assert!(sent > 0, "{kind:?} of {capacity}");
+}
+
+#[test]
+fn records_add_up_behind_a_reader_that_lies() {
+    for capacity in [1, 2, 8] {
+        reconcile_behind_a_liar(MapKind::RingBuf, COPY, capacity);
+        reconcile_behind_a_liar(MapKind::Output, RESERVE, capacity);
     }
 }
