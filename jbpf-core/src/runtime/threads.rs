@@ -1,10 +1,14 @@
 //! The runtime's own threads: what they are called, where they run, and before whom.
-#![expect(unsafe_code, reason = "tells the system how a thread is scheduled")]
+#![expect(
+    unsafe_code,
+    reason = "tells the system how a thread is scheduled, and asks it for the room that one takes"
+)]
 
 use std::io;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// Longest prefix of the names, in bytes: the system keeps 15 of a name, and `-output` takes seven.
@@ -114,6 +118,7 @@ impl Threads {
         role: &str,
         run: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
+        check_room()?;
         let own = self.clone();
         let builder = std::thread::Builder::new().name(self.name(role));
         builder.spawn(move || {
@@ -131,6 +136,7 @@ impl Threads {
         role: &str,
         run: impl FnOnce() + Send + 'static,
     ) -> Result<JoinHandle<()>, ThreadError> {
+        check_room()?;
         let builder = std::thread::Builder::new().name(self.name(role));
         if self.is_plain() {
             return Ok(builder.spawn(run)?);
@@ -167,6 +173,39 @@ impl Threads {
         }
         Ok(())
     }
+}
+
+/// Whether the process may map what a thread maps: its stack, and that of its signal handlers. The standard library makes the
+/// second one inside of the new thread, and ends the process when it cannot; here, that is an error before there is a
+/// thread. Whoever takes the last of it in between, on another thread, still can bring that about.
+fn check_room() -> io::Result<()> {
+    /// Of std's default stack, with as much for what comes with it.
+    const BYTES: usize = 4 << 20;
+    /// A multiple of the size of pages everywhere.
+    const STEP: usize = 64 << 10;
+
+    if cfg!(miri) {
+        return Ok(());
+    }
+    // SAFETY: a new anonymous mapping at an address of the system's choice touches nothing else.
+    let room = unsafe {
+        mmap_anonymous(
+            std::ptr::null_mut(),
+            BYTES,
+            ProtFlags::empty(),
+            MapFlags::PRIVATE,
+        )
+    }?;
+    // Two stacks with a guard page each are four mappings: so are these two parts, with what lies behind each.
+    let parts = [0, 2 * STEP].into_iter().try_for_each(|offset| {
+        // SAFETY: both parts lie in the mapping.
+        let part = unsafe { room.byte_add(offset) };
+        // SAFETY: as above, and nobody else knows of the mapping.
+        unsafe { mprotect(part, STEP, MprotectFlags::READ) }
+    });
+    // SAFETY: mapped above with this length, and not handed out.
+    let given_back = unsafe { munmap(room, BYTES) };
+    Ok(parts.and(given_back)?)
 }
 
 fn keep_to(processors: &[usize]) -> io::Result<()> {

@@ -1,0 +1,137 @@
+//! What operators ask for while the system has nothing left to give: it is refused, and the application goes on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+#![allow(unsafe_code, reason = "maps memory")]
+
+mod served;
+
+use std::collections::BTreeSet;
+use std::ptr;
+
+use jbpf::operator::OperatorError;
+use jbpf::{Receiver, RuntimeBuilder, Sender};
+use jbpf_channel::Collector;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use served::{Application, INPUT, OUTPUT, Packet, fire, first_example};
+
+const PAGE: usize = 4096;
+
+/// All mappings that the process may have, until it is dropped.
+struct AllMappings {
+    start: *mut libc::c_void,
+    len: usize,
+}
+
+impl AllMappings {
+    /// `None` where there may be so many that taking them would take too long.
+    fn take() -> Option<Self> {
+        let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?;
+        let limit: usize = limit
+            .trim()
+            .parse()
+            .ok()
+            .filter(|limit| *limit <= 1 << 19)?;
+        let len = 2 * limit * PAGE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new mapping, at an address of the system's choice.
+        let start = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
+        assert_ne!(start, libc::MAP_FAILED);
+        let all = Self { start, len };
+        for offset in (PAGE..len).step_by(2 * PAGE) {
+            // Every second page differs from its neighbours, and is a mapping of its own.
+            // SAFETY: a page of the mapping.
+            let page = unsafe { start.byte_add(offset) };
+            // SAFETY: the page belongs to nobody else.
+            if unsafe { libc::mprotect(page, PAGE, libc::PROT_READ) } != 0 {
+                return Some(all);
+            }
+        }
+        panic!("more mappings than the system's limit");
+    }
+}
+
+impl Drop for AllMappings {
+    fn drop(&mut self) {
+        // SAFETY: mapped with this length, and given back once.
+        let given_back = unsafe { libc::munmap(self.start, self.len) };
+        assert_eq!(given_back, 0);
+    }
+}
+
+#[test]
+fn without_mappings_an_operator_is_refused_and_the_application_goes_on() {
+    let application = Application::start();
+    let mut operator = application.operator();
+    let request = first_example();
+    // The system keeps the stack of a thread that has ended, for the next one.
+    operator.load(&request).unwrap();
+    fire(1..=3);
+
+    let Some(all) = AllMappings::take() else {
+        eprintln!("the system has too many mappings: what happens without is not tested");
+        return;
+    };
+    let replaced = operator.replace(&request);
+    let unloaded = operator.unload("example_codeletset");
+    fire(4..=6);
+    let listed = operator.list();
+    drop(all);
+    for refused in [replaced.map(|_| ()), unloaded] {
+        match refused {
+            Err(OperatorError::Refused(report)) => assert_eq!(report.code, "system", "{report:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(listed.unwrap().len(), 1);
+
+    operator.replace(&request).unwrap();
+    fire(7..=9);
+    operator.unload("example_codeletset").unwrap();
+}
+
+/// What `attempt` gives when the process may open so many descriptors more.
+fn with_room_for<T>(descriptors: usize, attempt: impl FnOnce() -> T) -> T {
+    let entries = std::fs::read_dir("/proc/self/fd").unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut used: BTreeSet<u64> = names.map(|name| name.parse().unwrap()).collect();
+    // The folder itself was open, and is not any more.
+    used.retain(|number| std::fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_ok());
+    let before = getrlimit(Resource::Nofile);
+    let free = (0..).filter(|number| !used.contains(number));
+    let mut limit = before;
+    limit.current = free.into_iter().nth(descriptors);
+    setrlimit(Resource::Nofile, limit).unwrap();
+    let result = attempt();
+    setrlimit(Resource::Nofile, before).unwrap();
+    result
+}
+
+#[test]
+fn what_a_collector_has_no_descriptors_for_is_there_for_its_next_attempt() {
+    let application = Application::with(RuntimeBuilder::shared_channels);
+    application.runtime().load(&first_example()).unwrap();
+    let collector = Collector::connect(application.socket()).unwrap();
+    let output = || -> Result<Receiver<Packet>, _> { collector.output(OUTPUT) };
+    let input = || -> Result<Sender<i32>, _> { collector.input(INPUT) };
+    // By then it has its place.
+    drop(output().unwrap());
+    let mut failed = (0, 0);
+    for (descriptors, number) in (0..8).zip(1..) {
+        failed.0 += u32::from(with_room_for(descriptors, output).is_err());
+        fire([number]);
+        let packets = output().unwrap();
+        let numbers: Vec<_> = packets.try_iter().map(|packet| packet.seq_no).collect();
+        assert_eq!(numbers, [number]);
+        failed.1 += u32::from(with_room_for(descriptors, input).is_err());
+        drop(input().unwrap());
+    }
+    assert!(failed.0 > 0 && failed.1 > 0, "{failed:?}");
+    // The one that failed last holds nothing.
+    with_room_for(8, output).unwrap();
+    with_room_for(8, input).unwrap();
+}
