@@ -20,8 +20,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jbpf_channel::protocol::{
-    CollectorReply, CollectorRequest, Envelope, VERSION, receive_with_descriptors,
-    send_with_descriptors, to_line,
+    CollectorReply, CollectorRequest, Envelope, InputGrant, OutputGrant, VERSION,
+    receive_with_descriptors, send_with_descriptors, to_line,
 };
 use jbpf_channel::record::RecordType;
 use jbpf_channel::shared::{Channels, Session};
@@ -1040,6 +1040,65 @@ impl Drop for StoreOnDrop<'_> {
 fn take_pair(ring: &InputRing) -> Option<[u64; 2]> {
     let mut record = [0_u64; 2];
     unsafe { ring.receive(record.as_mut_ptr().cast()) }.then_some(record)
+}
+
+/// A collector without descriptors to take it, for one; the next attempt finds the channel as it was.
+#[test]
+fn what_cannot_be_mapped_goes_back_to_the_host() {
+    let path = std::env::temp_dir().join(format!("jbpf-unmapped-{}.sock", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path).unwrap();
+    let host = std::thread::spawn(move || {
+        let (socket, _) = listener.accept().unwrap();
+        let lines = BufReader::new(&socket).lines();
+        let mut closed = Vec::new();
+        for line in lines.map_while(Result::ok) {
+            let asked: Envelope<CollectorRequest> = serde_json::from_str(&line).unwrap();
+            let attachment = asked.id;
+            let name = "out".to_owned();
+            let body = match asked.body {
+                CollectorRequest::OpenOutput { tap, .. } => CollectorReply::Output {
+                    attachment,
+                    grant: OutputGrant {
+                        name,
+                        record_type: None,
+                        capacity: 4,
+                        record_size: 8,
+                        slots: 1,
+                        // The second one in another role.
+                        tap: tap || attachment > 1,
+                        fences: false,
+                    },
+                },
+                CollectorRequest::OpenInput { .. } => CollectorReply::Input {
+                    attachment,
+                    grant: InputGrant {
+                        name,
+                        record_type: None,
+                        capacity: 4,
+                        record_size: 8,
+                    },
+                },
+                CollectorRequest::Close { attachment } => {
+                    closed.push(attachment);
+                    continue;
+                }
+                other => panic!("{other:?}"),
+            };
+            let (version, id) = (VERSION, asked.id);
+            let line = to_line(&Envelope { version, id, body }).unwrap();
+            (&socket).write_all(&line).unwrap();
+        }
+        closed
+    });
+    let collector = Collector::connect(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(collector.raw_output(OUT).is_err());
+    assert!(collector.raw_output(OUT).is_err());
+    assert!(collector.raw_input(IN).is_err());
+    drop(collector);
+    // Each close is a request as well, and counted.
+    assert_eq!(host.join().unwrap(), [1, 3, 5]);
 }
 
 #[test]

@@ -167,8 +167,8 @@ impl Collector {
         let CollectorReply::Input { attachment, grant } = reply else {
             return Err(nonsense(&reply));
         };
-        let remote = RemoteInput::map(&self.connection, attachment, &grant, &descriptors)?;
-        Ok(RawSender::remote(Arc::new(remote)))
+        let remote = RemoteInput::map(&self.connection, attachment, &grant, &descriptors);
+        Ok(RawSender::remote(Arc::new(self.kept(attachment, remote)?)))
     }
 
     fn open_output(
@@ -182,11 +182,22 @@ impl Collector {
         let CollectorReply::Output { attachment, grant } = reply else {
             return Err(nonsense(&reply));
         };
-        if grant.tap != tap {
-            return Err(CollectorError::Answer("it granted another role".to_owned()));
-        }
-        let remote = RemoteOutput::map(&self.connection, attachment, &grant, &descriptors)?;
-        Ok(Arc::new(remote))
+        let remote = if grant.tap == tap {
+            RemoteOutput::map(&self.connection, attachment, &grant, &descriptors)
+        } else {
+            Err(CollectorError::Answer("it granted another role".to_owned()))
+        };
+        Ok(Arc::new(self.kept(attachment, remote)?))
+    }
+
+    /// What the host has granted and could not be mapped here goes back: nobody else could have it, as long as this connection
+    /// is there.
+    fn kept<T>(
+        &self,
+        attachment: u64,
+        remote: Result<T, CollectorError>,
+    ) -> Result<T, CollectorError> {
+        remote.inspect_err(|_| self.connection.close(attachment))
     }
 }
 
