@@ -171,17 +171,19 @@ fn string_table<'data>(
     table.data(LE, data).map_err(malformed)
 }
 
-/// The string at an offset of a string table, without its terminator.
+/// The string at an offset of a string table, without its terminator. Errors and answers quote names, and terminals and logs
+/// obey control characters: no name has one.
 pub(super) fn string_at(table: &[u8], offset: u32) -> Option<&str> {
     let tail = table.get(offset as usize..)?;
     let len = tail.iter().take(MAX_NAME).position(|&byte| byte == 0)?;
-    std::str::from_utf8(tail.get(..len)?).ok()
+    let name = std::str::from_utf8(tail.get(..len)?).ok()?;
+    (!name.contains(char::is_control)).then_some(name)
 }
 
 fn name_at<'data>(table: &'data [u8], offset: u32, of: &str) -> Result<&'data str, ObjectError> {
     string_at(table, offset).ok_or_else(|| {
         ObjectError::Malformed(format!(
-            "a {of}'s name at byte {offset} of the string table is not text of at most {MAX_NAME} bytes"
+            "a {of}'s name at byte {offset} of the string table is not text of at most {MAX_NAME} bytes, without control characters"
         ))
     })
 }

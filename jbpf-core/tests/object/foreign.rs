@@ -125,6 +125,24 @@ fn long_names_do_not_cost_the_square_of_the_file() {
     assert!(matches!(error(&elf), ObjectError::Malformed(_)));
 }
 
+/// Errors quote names, and are shown on terminals.
+#[test]
+fn names_with_control_characters_are_refused() {
+    for control in ["\u{1b}[2J", "\r", "\n", "\u{7f}", "\u{9b}2J"] {
+        let name = format!("jbpf{control}");
+        let mut with_symbol = trivial();
+        with_symbol.symbol(&name, NOTYPE, false, 1, 0, 0);
+        let mut with_section = trivial();
+        with_section.section(&name, PROGBITS, ALLOC | EXEC, &EXIT);
+        for elf in [with_symbol, with_section] {
+            let error = error(&elf);
+            assert!(matches!(error, ObjectError::Malformed(_)), "{error:?}");
+            let said = error.to_string();
+            assert!(!said.contains(char::is_control), "{said:?}");
+        }
+    }
+}
+
 #[test]
 fn sentences_name_the_culprit() {
     let mut elf = Elf::new();

@@ -248,3 +248,16 @@ fn damaged_debug_information_is_left_out_with_a_warning() {
     assert!(object.record_types.is_empty());
     assert_eq!(object.warnings.len(), 1);
 }
+
+#[test]
+fn fields_have_no_names_that_terminals_obey() {
+    let object = codelet("first_example/example_codelet.o");
+    let fields = |bytes: &[u8]| {
+        let object = Object::parse(bytes).unwrap();
+        let names = object.record_types["outmap"].fields.iter();
+        names.map(|field| field.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(fields(&object), ["seq_no", "value", "name"]);
+    let hostile = renamed(&object, "seq_no", "s\u{1b}]0;o");
+    assert_eq!(fields(&hostile), ["", "value", "name"]);
+}
