@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use jbpf::operator::{OperatorError, TailEvent};
 use jbpf::request::CodeletBuilder;
-use jbpf::server::protocol::{ErrorReport, HookReport, HookRole, LoadBody, MapBody, ObjectBody};
+use jbpf::server::protocol::{
+    ErrorReport, HookReport, HookRole, LoadBody, MapBody, ObjectBody, Reply, Request,
+};
 use jbpf::stream::Direction;
 use jbpf::{BuildError, LoadRequest, Runtime, StreamId};
 use served::{Application, INPUT, OUTPUT, Packet, codelets, fire, first_example, single};
@@ -332,6 +334,27 @@ fn maps_are_read_by_pages() {
     assert_eq!(report.code, "unknown-map");
     part.map = "outmap".to_owned();
     assert_eq!(refused(operator.map(&part)).code, "map");
+}
+
+#[test]
+fn lists_are_told_from_where_one_wants() {
+    let application = Application::start();
+    let mut operator = application.operator();
+    operator.load(&first_example()).unwrap();
+    let (sets, streams) = (operator.list().unwrap(), operator.streams().unwrap());
+    assert_eq!((sets.len(), streams.len()), (1, 2));
+    for skip in 0..4 {
+        let skipped = Some(skip);
+        let skip = skip as usize;
+        assert_eq!(
+            operator.ask(&Request::List { skip: skipped }).unwrap(),
+            Reply::List(sets.iter().skip(skip).cloned().collect())
+        );
+        assert_eq!(
+            operator.ask(&Request::Streams { skip: skipped }).unwrap(),
+            Reply::Streams(streams.iter().skip(skip).cloned().collect())
+        );
+    }
 }
 
 /// The most memory that this process has had since the last time, in KiB.

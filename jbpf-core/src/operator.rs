@@ -156,6 +156,23 @@ macro_rules! questions {
     )*};
 }
 
+/// A method for a question whose answer is a list, however long it is. What is loaded or unloaded between two pages of it may be
+/// missing, or be there twice.
+macro_rules! lists {
+    ($($(#[$docs:meta])* $name:ident() -> $item:ty { Request::$request:ident => Reply::$reply:ident })*) => {$(
+        $(#[$docs])*
+        ///
+        /// # Errors
+        /// The application refuses, or does not answer.
+        pub fn $name(&mut self) -> Result<Vec<$item>, OperatorError> {
+            self.ask_for_list(|skip| Request::$request { skip }, |reply| match reply {
+                Reply::$reply(page) => Ok(page),
+                other => Err(nonsense(&other)),
+            })
+        }
+    )*};
+}
+
 impl Operator {
     /// How long an application may take for an answer, unless told otherwise; loads wait for each other.
     pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -208,12 +225,8 @@ impl Operator {
         hello() -> Hello { Request::Hello {} => Reply::Hello(hello) => hello }
         /// The helpers that codelets may call.
         helpers() -> HelperTable { Request::Helpers {} => Reply::Helpers(helpers) => helpers }
-        /// What is loaded, ordered by id.
-        list() -> Vec<CodeletsetReport> { Request::List {} => Reply::List(sets) => sets }
         /// One of what is loaded.
         show(id: &str) -> CodeletsetReport { Request::Show { codeletset: id.to_owned() } => Reply::Show(set) => set }
-        /// The channels of what is loaded.
-        streams() -> Vec<StreamReport> { Request::Streams {} => Reply::Streams(streams) => streams }
         /// A page of a map.
         map(part: &MapBody) -> MapPage { Request::Map(part.clone()) => Reply::Map(page) => page }
         /// Loads a codeletset; objects are read here.
@@ -236,18 +249,13 @@ impl Operator {
         }
     }
 
-    /// Its hooks, ordered by name, however many there are.
-    ///
-    /// # Errors
-    /// The application refuses, or does not answer.
-    pub fn hooks(&mut self) -> Result<Vec<HookReport>, OperatorError> {
-        let mut hooks = Vec::new();
-        let request = |skip| Request::Hooks { skip };
-        self.ask_in_pages(request, |reply| match reply {
-            Reply::Hooks(page) => Ok(append(&mut hooks, page)),
-            other => Err(nonsense(&other)),
-        })?;
-        Ok(hooks)
+    lists! {
+        /// Its hooks, ordered by name.
+        hooks() -> HookReport { Request::Hooks => Reply::Hooks }
+        /// What is loaded, ordered by id.
+        list() -> CodeletsetReport { Request::List => Reply::List }
+        /// The channels of what is loaded.
+        streams() -> StreamReport { Request::Streams => Reply::Streams }
     }
 
     /// What is known of all hooks or of these, ordered by name.
@@ -258,17 +266,15 @@ impl Operator {
         &mut self,
         hooks: Option<&[&str]>,
     ) -> Result<Vec<HookStatisticsReport>, OperatorError> {
-        let mut known = Vec::new();
         let hooks = owned(hooks);
         let request = |skip| {
             let hooks = hooks.clone();
             Request::Statistics(StatisticsBody { hooks, skip })
         };
-        self.ask_in_pages(request, |reply| match reply {
-            Reply::Statistics(page) => Ok(append(&mut known, page)),
+        self.ask_for_list(request, |reply| match reply {
+            Reply::Statistics(page) => Ok(page),
             other => Err(nonsense(&other)),
-        })?;
-        Ok(known)
+        })
     }
 
     /// The C header that codelets include.
@@ -286,6 +292,21 @@ impl Operator {
             other => Err(nonsense(&other)),
         })?;
         Ok(header)
+    }
+
+    fn ask_for_list<T>(
+        &mut self,
+        request: impl Fn(Option<u64>) -> Request,
+        page: impl Fn(Reply) -> Result<Vec<T>, OperatorError>,
+    ) -> Result<Vec<T>, OperatorError> {
+        let mut all = Vec::new();
+        self.ask_in_pages(request, |reply| {
+            let page = page(reply)?;
+            let taken = page.len();
+            all.extend(page);
+            Ok(taken)
+        })?;
+        Ok(all)
     }
 
     /// Asks for all, and, when that is too long for a line, page by page, up to the empty one. `take` says how much a page
@@ -422,12 +443,6 @@ impl Tail {
             Err(error) => Err(error),
         }
     }
-}
-
-fn append<T>(all: &mut Vec<T>, page: Vec<T>) -> usize {
-    let taken = page.len();
-    all.extend(page);
-    taken
 }
 
 fn owned(names: Option<&[&str]>) -> Option<Vec<String>> {

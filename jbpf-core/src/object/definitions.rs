@@ -20,6 +20,8 @@ const MAX_DATA: u64 = 4 << 20;
 const MAX_MAP_BYTES: u64 = 1 << 30;
 /// Bytes of a key.
 const MAX_KEY_SIZE: u32 = 4096;
+/// Bytes of a map's name, as in load requests. Answers name all maps of a codeletset.
+const MAX_NAME_LEN: usize = 255;
 
 /// Every map that instructions can refer to, and where its definition or contents are.
 #[derive(Debug)]
@@ -199,6 +201,12 @@ fn read_definition(name: &str, bytes: &[u8]) -> Result<MapDef, ObjectError> {
         map: name.to_owned(),
         problem,
     };
+    if name.len() > MAX_NAME_LEN {
+        let len = name.len();
+        return Err(bad(format!(
+            "its name has {len} bytes; the limit is {MAX_NAME_LEN}"
+        )));
+    }
     let kind = MapKind::from_number(number).ok_or_else(|| {
         bad(format!(
             "type {number} does not exist; types are 1 to 7, and from 16 those of the application"

@@ -16,6 +16,8 @@ const SECTION: &str = ".jbpf.types";
 const MAX_DEPTH: u32 = 16;
 /// Fields of all types of one object together.
 const MAX_FIELDS: u32 = 1 << 14;
+/// Bytes that a type may take as JSON: answers of a line's length tell of it beside other things. Names are what is long in it.
+const MAX_JSON: usize = 256 << 10;
 
 /// What the annotations of an object say.
 #[derive(Debug, Default)]
@@ -24,7 +26,7 @@ pub(super) struct Annotations {
     pub(super) keys: BTreeMap<String, RecordType>,
 }
 
-/// Collects the annotations that belong to one of these maps and have its size.
+/// Collects the annotations that belong to one of these maps, have its size, and can be told of.
 pub(super) fn annotations(btf: &Btf<'_>, maps: &[MapDef]) -> Annotations {
     let mut annotations = Annotations::default();
     let mut types = Types {
@@ -55,6 +57,7 @@ pub(super) fn annotations(btf: &Btf<'_>, maps: &[MapDef]) -> Annotations {
         let size = if is_key { def.key_size } else { def.value_size };
         if let Some(record) = types.annotated(variable)
             && record.size == size
+            && serde_json::to_vec(&record).is_ok_and(|json| json.len() <= MAX_JSON)
         {
             let place = if is_key {
                 &mut annotations.keys

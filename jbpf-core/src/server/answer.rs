@@ -59,7 +59,7 @@ pub(super) fn hooks(shared: &Shared, skip: Option<u64>) -> Reply {
     Reply::Hooks(page(hooks.into_iter().map(report), skip))
 }
 
-/// All, or after so many as many as go into a line. Hooks stay what they are while the process runs: pages fit together.
+/// All, or after so many as many as go into a line.
 fn page<T: Serialize>(all: impl Iterator<Item = T>, skip: Option<u64>) -> Vec<T> {
     let Some(skip) = skip else {
         return all.collect();
@@ -163,9 +163,9 @@ pub(super) fn header(skip: Option<u64>) -> Reply {
     Reply::Header { text }
 }
 
-pub(super) fn list(shared: &Shared) -> Reply {
-    let reports = shared.sets().values().map(|set| report(set)).collect();
-    Reply::List(reports)
+pub(super) fn list(shared: &Shared, skip: Option<u64>) -> Reply {
+    let sets = shared.sets();
+    Reply::List(page(sets.values().map(|set| report(set)), skip))
 }
 
 pub(super) fn show(shared: &Shared, id: &str) -> Reply {
@@ -188,6 +188,10 @@ pub(crate) fn streams(shared: &Shared) -> Vec<StreamReport> {
         channels.map(|channel| stream_report(set, channel))
     });
     reports.collect()
+}
+
+pub(super) fn all_streams(shared: &Shared, skip: Option<u64>) -> Reply {
+    Reply::Streams(page(streams(shared).into_iter(), skip))
 }
 
 fn stream_report(set: &LoadedSet, channel: &Channel) -> StreamReport {

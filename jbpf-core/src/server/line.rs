@@ -104,7 +104,10 @@ mod tests {
     #[test]
     fn requests_of_operators_and_collectors_are_told_apart() {
         let (id, question) = read(br#"{"version":1,"id":3,"list":{}}"#).unwrap();
-        assert!(matches!(question, Question::Operator(Request::List {})));
+        assert!(matches!(
+            question,
+            Question::Operator(Request::List { skip: None })
+        ));
         assert_eq!(id, 3);
         let (_, question) = read(br#"{"close":{"attachment":1},"id":0,"version":1}"#).unwrap();
         let close = CollectorRequest::Close { attachment: 1 };

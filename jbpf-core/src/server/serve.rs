@@ -338,9 +338,9 @@ fn operate(
         Request::Hooks { skip } => answer::hooks(shared, skip),
         Request::Helpers {} => Reply::Helpers(shared.helpers().clone()),
         Request::Header { skip } => answer::header(skip),
-        Request::List {} => answer::list(shared),
+        Request::List { skip } => answer::list(shared, skip),
         Request::Show { codeletset } => answer::show(shared, &codeletset),
-        Request::Streams {} => Reply::Streams(answer::streams(shared)),
+        Request::Streams { skip } => answer::all_streams(shared, skip),
         Request::Map(body) => answer::map(shared, &body),
         Request::Tail { stream_id } => answer::tap(shared, stream_id)
             .and_then(|(records, reply)| client.watch(asker.request, records).map(|()| reply))

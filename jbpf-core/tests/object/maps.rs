@@ -237,3 +237,59 @@ fn sections_that_are_no_data_cannot_be_addressed() {
     let (elf, _) = addressing("license", PROGBITS, ALLOC | WRITE, b"GPL\0", 0);
     assert!(error(&elf).to_string().contains("`license`"));
 }
+
+#[test]
+fn a_name_that_no_request_could_have_is_refused() {
+    let parse = |len: usize| {
+        let name = "m".repeat(len);
+        Object::parse(&with_maps(&[RINGBUF], &[(&name, 0)]).build())
+    };
+    assert!(parse(255).is_ok());
+    let error = parse(256).unwrap_err().to_string();
+    assert!(
+        error.ends_with("its name has 256 bytes; the limit is 255"),
+        "{error}"
+    );
+}
+
+/// Section `.BTF` that says of `outmap` that its records are a struct of this many bytes, all of one name.
+fn types_of_bytes(fields: u32, name: &str) -> Vec<u8> {
+    let mut strings = vec![0];
+    let mut intern = |name: &str| {
+        let at = strings.len() as u32;
+        strings.extend(name.bytes());
+        strings.push(0);
+        at
+    };
+    let (byte, variable) = (intern("u8"), intern("outmap__record"));
+    let (section, field) = (intern(".jbpf.types"), intern(name));
+    let (int, array, structure, var, datasec) = (1 << 24, 3 << 24, 4 << 24, 14 << 24, 15 << 24);
+    let mut words = vec![byte, int, 1, 8];
+    words.extend([0, structure | fields, fields]);
+    words.extend((0..fields).flat_map(|at| [field, 1, at * 8]));
+    words.extend([0, array, 0, 2, 1, 0]);
+    words.extend([variable, var, 3, 1]);
+    words.extend([section, datasec | 1, 0, 4, 0, 0]);
+    let types: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+    let lengths = [24, 0, types.len(), types.len(), strings.len()];
+    let mut bytes = vec![0x9f, 0xeb, 1, 0];
+    bytes.extend(lengths.iter().flat_map(|len| (*len as u32).to_le_bytes()));
+    bytes.extend(types);
+    bytes.extend(strings);
+    bytes
+}
+
+/// One codelet could keep an application from telling of any.
+#[test]
+fn a_layout_that_no_answer_could_hold_is_left_out() {
+    let layout = |fields: u32, name: &str| {
+        let mut elf = with_maps(&[[3, 0, fields, 4, 0, 0, 0, 0]], &[("outmap", 0)]);
+        elf.section(".BTF", PROGBITS, 0, &types_of_bytes(fields, name));
+        let mut object = Object::parse(&elf.build()).unwrap();
+        assert_eq!(object.warnings, Vec::<String>::new());
+        object.record_types.remove("outmap")
+    };
+    assert_eq!(layout(1000, "short").unwrap().fields.len(), 1000);
+    assert_eq!(layout(1000, &"x".repeat(1000)), None);
+    assert_eq!(layout(16_000, "short"), None);
+}

@@ -27,14 +27,22 @@ pub enum Request {
         skip: Option<u64>,
     },
     /// What is loaded.
-    List {},
+    List {
+        /// Codeletsets to leave out: then the answer is a page, likewise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        skip: Option<u64>,
+    },
     /// One of what is loaded.
     Show {
         /// The id.
         codeletset: String,
     },
     /// The channels of what is loaded.
-    Streams {},
+    Streams {
+        /// Channels to leave out: then the answer is a page, likewise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        skip: Option<u64>,
+    },
     /// To verify, compile and attach a codeletset.
     Load(LoadBody),
     /// To swap a loaded codeletset for another version.
