@@ -1,6 +1,7 @@
 //! What a codelet is run on off target: a data region, the context's fields, and records for its input channels.
 
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -18,6 +19,9 @@ pub(crate) const FIELDS: usize = 16;
 
 /// Bytes of a region that are made when none are given.
 const MOST_ZEROS: u64 = 64 << 20;
+
+/// Bytes of a file: an object has no more, and devices never end.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// What a codelet is run on.
 #[derive(Args)]
@@ -179,16 +183,29 @@ impl Stimulus {
 /// A file's bytes; those of standard input when it is named `-`.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        let all = std::io::stdin().lock().read_to_end(&mut bytes);
-        all.map(|_| bytes)
+        read_all(io::stdin().lock())
     } else {
-        std::fs::read(path)
+        read_file(path)
     };
     bytes.map_err(|source| Failure::Unreadable {
         path: path.to_owned(),
         source,
     })
+}
+
+/// A file's bytes; no more than anything here takes, of whatever it is.
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    read_all(File::open(path)?)
+}
+
+fn read_all(from: impl io::Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = from.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if read as u64 > MOST_BYTES {
+        let message = format!("it is larger than {MOST_BYTES} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
 }
 
 /// One record, or several in a row when the JSON is a list of them.

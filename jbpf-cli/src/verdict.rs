@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::listing;
 use crate::output::{self, Failure, Output, Status};
+use crate::stimulus;
 use crate::surroundings::{Place, Surroundings};
 
 /// How answers are printed.
@@ -23,7 +24,7 @@ pub(crate) struct Form {
 
 /// Reads an object; what is wrong with it and does no harm is said.
 pub(crate) fn read_object(path: &Path) -> Result<Object, Failure> {
-    let bytes = std::fs::read(path).map_err(|source| Failure::Unreadable {
+    let bytes = stimulus::read_file(path).map_err(|source| Failure::Unreadable {
         path: path.to_owned(),
         source,
     })?;

@@ -29,6 +29,21 @@ fn an_accepted_codelet_shows_what_it_may_cost_and_what_it_uses() {
 }
 
 #[test]
+fn a_file_that_no_object_can_be_is_not_read_to_its_end() {
+    for argument in ["verify", "run"] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len((64 << 20) + 1).unwrap();
+        let path = file.path().to_str().unwrap();
+        let run = jbpf(&[argument, path]);
+        assert_eq!(run.status, 2);
+        assert_eq!(
+            run.stderr,
+            format!("error: cannot read `{path}`: it is larger than 67108864 bytes\n")
+        );
+    }
+}
+
+#[test]
 fn a_rejected_codelet_shows_the_source_line_and_the_page_to_read() {
     let run = jbpf(&["verify", &codelet("tests/v3/histogram_beyond.o")]);
     assert_eq!((run.status, run.stderr.as_str()), (1, ""), "{}", run.stdout);

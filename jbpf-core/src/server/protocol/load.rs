@@ -1,11 +1,13 @@
 //! Load requests as they travel.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use jbpf_channel::StreamId;
 use serde::{Deserialize, Serialize};
 
-use super::Bytes;
+use super::{Bytes, MAX_LINE};
 use crate::request::{
     ChannelRequest, CodeletBuilder, CodeletRequest, LoadRequest, ObjectSource, RequestError,
 };
@@ -149,11 +151,21 @@ pub struct UnreadableObject {
     pub source: io::Error,
 }
 
+/// What a line may hold of a file, and a byte more: of a larger one, or a device that never ends, no more is needed to find the
+/// request too long.
+fn read_start(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MAX_LINE as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 impl CodeletBody {
     fn from_request(codelet: &CodeletRequest) -> Result<Self, UnreadableObject> {
         let bytes = match &codelet.object {
             ObjectSource::Bytes(bytes) => bytes.to_vec(),
-            ObjectSource::Path(path) => std::fs::read(path).map_err(|source| UnreadableObject {
+            ObjectSource::Path(path) => read_start(path).map_err(|source| UnreadableObject {
                 codelet: codelet.name.clone(),
                 path: path.clone(),
                 source,
@@ -214,5 +226,24 @@ mod tests {
             })
         });
         assert_eq!(arrived.unwrap(), request);
+    }
+
+    #[test]
+    fn of_a_file_that_is_too_large_for_a_line_no_more_is_read() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        io::Write::write_all(&mut file, &[7]).unwrap();
+        let read = |len: u64| {
+            file.as_file().set_len(len).unwrap();
+            let codelet = CodeletBuilder::from_path("first", file.path(), "hook");
+            let request = LoadRequest::builder("set").codelet(codelet).build();
+            let body = LoadBody::from_request(&request.unwrap()).unwrap();
+            match body.codelets.into_iter().next().unwrap().object {
+                ObjectBody::Bytes(bytes) => bytes.0.len(),
+                ObjectBody::Stored(path) => panic!("{path}"),
+            }
+        };
+        assert_eq!(read(3), 3);
+        assert_eq!(read(MAX_LINE as u64), MAX_LINE);
+        assert_eq!(read(1 << 28), MAX_LINE + 1);
     }
 }
