@@ -386,3 +386,39 @@ fn records_add_up_behind_a_reader_that_lies() {
         reconcile_behind_a_liar(MapKind::Output, RESERVE, capacity);
     }
 }
+
+#[test]
+fn a_place_whose_record_is_not_published_yet_is_not_claimed_again() {
+    for (kind, text) in [(MapKind::RingBuf, COPY), (MapKind::Output, RESERVE)] {
+        let out = channel("out", kind, 24, 4);
+        let codelet = bind_to(
+            "send",
+            assemble(text),
+            ContextDef::generic(),
+            &[Arc::clone(&out)],
+        );
+        let hook = Engine::Native
+            .compile(HookKind::Control, &[codelet], None)
+            .unwrap();
+        let ring = output(&out).ring();
+        let words = ring.addresses();
+        // SAFETY: words of a ring that is there.
+        let [cursor, head, entry] =
+            [words.cursor, words.head, words.entries].map(|word| unsafe { &*word });
+        // Another thread has claimed record 0 and is not done; the reader says that it has read it.
+        head.store(1, Ordering::Relaxed);
+        cursor.store(1, Ordering::Relaxed);
+        let send = || call(&hook, &[], &[0; 16]).0.cast_signed();
+        // The third is sent by machine code alone, and would be followed by record 4, in the place of record 0.
+        assert_eq!([(); 3].map(|()| send()), [0; 3], "{kind:?}");
+        assert_eq!(
+            [send(), send()].map(|answer| answer == 0),
+            [false; 2],
+            "{kind:?}"
+        );
+        assert_eq!((ring.sent(), ring.dropped()), (4, 2), "{kind:?}");
+        let buffer = entry.load(Ordering::Relaxed) as u32;
+        entry.store(1 << 32 | u64::from(buffer), Ordering::Release);
+        assert_eq!((send(), ring.sent()), (0, 5), "{kind:?}");
+    }
+}
