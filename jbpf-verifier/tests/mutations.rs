@@ -385,7 +385,8 @@ fn copy_folder(from: &Path, to: &Path) {
             continue;
         }
         let (from, to) = (entry.path(), to.join(&name));
-        if entry.file_type().expect("its type").is_dir() {
+        // Folders that are linked to are copied, too.
+        if from.is_dir() {
             copy_folder(&from, &to);
         } else {
             fs::copy(&from, &to).expect("a file can be copied");
