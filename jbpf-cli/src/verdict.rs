@@ -22,6 +22,10 @@ pub(crate) struct Form {
     pub(crate) asm: bool,
 }
 
+/// What a rejection may be due to: a stand-in has other fields and data than a hook, and none of the application's helpers.
+const WITHOUT_APPLICATION: &str =
+    "note: verified without an application; for the real hook and helpers add `--hook NAME` (and `--app NAME`)";
+
 /// Reads an object; what is wrong with it and does no harm is said.
 pub(crate) fn read_object(path: &Path) -> Result<Object, Failure> {
     let bytes = stimulus::read_file(path).map_err(|source| Failure::Unreadable {
@@ -223,6 +227,10 @@ impl Outcome<'_> {
                 let verdict = output.bad("rejected");
                 output.line(report)?;
                 output.line(format_args!("{verdict}: {program}"))?;
+                if self.hook.is_none() {
+                    let note = output.faint(WITHOUT_APPLICATION);
+                    output.line(note)?;
+                }
             }
             Verdict::Misplaced { error } => {
                 let verdict = output.bad("rejected");

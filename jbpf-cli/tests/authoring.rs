@@ -180,7 +180,7 @@ fn codelets_are_built_for_its_hooks(terminal: &Terminal<'_>, folder: &Path) {
     let said = terminal.complains(1, &format!("build {source}"));
     assert!(
         said.contains(
-            "ran.c` does not compile; with --app, that header comes from the running application"
+            "ran.c` does not compile; with --hook or --app, that header comes from the running application"
         ),
         "{said}"
     );

@@ -249,7 +249,9 @@ impl Build {
             return "; this compiler was built without the target bpf".to_owned();
         }
         if diagnostics.contains(&format!("'{}' file not found", self.header.display())) {
-            return "; with --app, that header comes from the running application".to_owned();
+            return "; with --hook or --app, that header comes from the running application; else put it beside the \
+                    source (`jbpf header` prints it)"
+                .to_owned();
         }
         String::new()
     }

@@ -188,7 +188,7 @@ fn what_a_compiler_cannot_do_is_said_in_other_words_than_its_own() {
         ),
         (
             "x.c:1:10: fatal error: \"hooks.h\" file not found",
-            "with --app, that header comes from the running application",
+            "with --hook or --app, that header comes from the running application; else put it beside the source (`jbpf header` prints it)",
         ),
     ] {
         let words = words.replace('"', "'\\''");

@@ -53,6 +53,8 @@ fn a_rejected_codelet_shows_the_source_line_and_the_page_to_read() {
         "histogram->bucket[bin]++;",
         "jbpf explain E0022",
         "rejected: ",
+        "\nnote: verified without an application; ",
+        "add `--hook NAME`",
     ] {
         assert!(
             run.stdout.contains(part),
