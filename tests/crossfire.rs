@@ -299,7 +299,7 @@ fn crossfire(engine: Engine) {
         budget.used()
     );
     *RUNTIME.lock().unwrap() = None;
-    Arc::into_inner(runtime).expect("nobody else holds the runtime");
+    drop(Arc::into_inner(runtime).expect("nobody else holds the runtime"));
     assert_eq!(budget.used(), 0);
 }
 

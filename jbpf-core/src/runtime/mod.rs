@@ -67,6 +67,7 @@ static OWNER: AtomicU64 = AtomicU64::new(0);
 /// There is one at a time, since hooks are statics. Dropping it unloads everything. Its methods may
 /// be called from any thread.
 #[derive(Debug)]
+#[must_use = "dropping it ends the runtime, and unloads everything"]
 pub struct Runtime {
     shared: Arc<Shared>,
     server: Option<Server>,
