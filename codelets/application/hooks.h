@@ -63,7 +63,7 @@ _Static_assert(offsetof(struct slot_done_ctx, verdict) == 32, "offset of struct 
  * Its type begins with the name of the other one.
  */
 struct slot_late_ctx {
-    uint64_t data; /* any number of Flow, writable: compare with data_end */
+    uint64_t data; /* any number of Flow, writable: compare with data_end, and bound loops by a constant */
     uint64_t data_end;
     uint64_t meta_data;
     uint64_t late_us;

@@ -20,7 +20,7 @@ _Static_assert(offsetof(Block, bytes) == 4, "offset of Block.bytes");
  * Called for every slot before it is sent.
  */
 struct slot_scheduled_ctx {
-    uint64_t data; /* any number of Block, read-only: compare with data_end */
+    uint64_t data; /* any number of Block, read-only: compare with data_end, and bound loops by a constant */
     uint64_t data_end;
     uint64_t meta_data;
     uint32_t number;

@@ -375,7 +375,7 @@ fn region(region: &RegionLayout) -> String {
             declaration("", ty).trim_end().replace(" [", "[")
         ),
         RegionLayout::Slice { element, .. } => format!(
-            "any number of {}, {rights}: compare with data_end",
+            "any number of {}, {rights}: compare with data_end, and bound loops by a constant",
             declaration("", element).trim_end().replace(" [", "[")
         ),
     }

@@ -163,9 +163,9 @@ fn structs_come_once_and_before_their_use() {
 fn regions_say_what_they_hold_and_what_may_be_done_with_them() {
     let header = codelet_header();
     for line in [
-        "uint64_t data; /* any number of Halves, writable: compare with data_end */",
+        "uint64_t data; /* any number of Halves, writable: compare with data_end, and bound loops by a constant */",
         "uint64_t data; /* uint8_t[6], read-only */",
-        "uint64_t data; /* any number of uint32_t[4], read-only: compare with data_end */",
+        "uint64_t data; /* any number of uint32_t[4], read-only: compare with data_end, and bound loops by a constant */",
         "uint64_t data; /* none: equals data_end */",
     ] {
         assert!(header.contains(line), "{line} in {header}");

@@ -44,6 +44,12 @@ fn verify(insns: Vec<RawInsn>) -> Result<VerifiedProgram, Box<Rejection>> {
     )
 }
 
+/// Whoever runs out of a budget has most likely forgotten to bound a loop.
+fn assert_bounding_is_advised(rejection: &Rejection) {
+    let hint = rejection.hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("add `i < N`"), "{hint}");
+}
+
 /// `mov r0, 0`, what `body` gives for each of as many slots as a program can have, and `exit`.
 fn filled(body: impl Fn(usize) -> RawInsn) -> Vec<RawInsn> {
     let start = [insn(0xb7, 0, 0, 0, 0), insn(0x61, 6, 1, 24, 0)];
@@ -108,7 +114,9 @@ fn what_waiting_states_know_of_the_region_takes_room() {
     }
     text.push_str("mov r0, 0\nexit\n");
     let program = assemble(&text).program;
-    assert_eq!(verify(program.insns).unwrap_err().code, Code::OutOfMemory);
+    let rejection = verify(program.insns).unwrap_err();
+    assert_eq!(rejection.code, Code::OutOfMemory);
+    assert_bounding_is_advised(&rejection);
 }
 
 #[test]
@@ -145,6 +153,7 @@ fn nested_loops_beyond_the_budget_are_too_complex() {
     )
     .unwrap_err();
     assert_eq!(rejection.code, Code::TooComplex);
+    assert_bounding_is_advised(&rejection);
 }
 
 #[test]

@@ -319,7 +319,7 @@ impl<'a> Explorer<'a> {
                 self.limits.instructions
             ),
         )
-        .hint("bound loops by small constants, or move the bodies of long loops into functions with simple results")
+        .hint("a loop without a bound is the usual cause: add `i < N`, with a small constant, to its condition; or move the bodies of long loops into functions with simple results")
     }
 
     fn note_turn(&mut self, at: usize, depth: usize, state: &State) {
@@ -381,7 +381,7 @@ impl<'a> Explorer<'a> {
                     self.limits.memory
                 ),
             )
-            .hint("split the codelet, or use fewer branches and smaller loops"));
+            .hint("a loop without a bound is the usual cause: add `i < N`, with a small constant, to its condition; or use fewer branches, or split the codelet"));
         }
         Ok(())
     }
