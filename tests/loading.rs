@@ -410,7 +410,11 @@ fn channels() -> Vec<Case> {
         format!("{IN_C}: `{field}` names the map `{map}`, which the object does not have{rest}")
     };
     let of_kind = |field: &str, map: &str, kind: &str| {
-        format!("{IN_C}: `{field}` names the map `{map}`, which is of kind {kind}")
+        let needed = match field {
+            "in_io_channel" => "input channels are of kind CONTROL_INPUT",
+            _ => "output channels are of kind RINGBUF or OUTPUT",
+        };
+        format!("{IN_C}: `{field}` names the map `{map}`, which is of kind {kind}; {needed}")
     };
     let not_listed = |map: &str, field: &str| {
         format!("{IN_C}: the codelet uses the channel `{map}`, which `{field}` does not list")
@@ -684,14 +688,16 @@ fn control() -> Vec<Case> {
             "it takes one",
             [deciding("c"), deciding("d")],
             format!(
-                "{IN_D}: the control hook `deciding` has a codelet already: `codeletset `set`, codelet `c``"
+                "{IN_D}: the control hook `deciding` has a codelet already: codeletset `set`, codelet `c`; \
+                 unload that codeletset, or replace it"
             ),
         ),
         refused(
             "whoever loads it",
             [deciding("c")],
             format!(
-                "{IN_C}: the control hook `deciding` has a codelet already: `codeletset `other`, codelet `c``"
+                "{IN_C}: the control hook `deciding` has a codelet already: codeletset `other`, codelet `c`; \
+                 unload that codeletset, or replace it"
             ),
         )
         .beside(deciding("c")),

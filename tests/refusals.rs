@@ -151,7 +151,8 @@ fn refused_at_each_step() {
         (
             "control hook",
             codelet("early_return", "refusing_too"),
-            "the control hook `refusing_too` has a codelet already: `codeletset `control`, codelet `early_return``"
+            "the control hook `refusing_too` has a codelet already: codeletset `control`, codelet \
+             `early_return`; unload that codeletset, or replace it"
                 .to_owned(),
         ),
     ];

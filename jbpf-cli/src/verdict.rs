@@ -23,8 +23,7 @@ pub(crate) struct Form {
 }
 
 /// What a rejection may be due to: a stand-in has other fields and data than a hook, and none of the application's helpers.
-const WITHOUT_APPLICATION: &str =
-    "note: verified without an application; for the real hook and helpers add `--hook NAME` (and `--app NAME`)";
+const WITHOUT_APPLICATION: &str = "note: verified without an application; for the real hook and helpers add `--hook NAME` (and `--app NAME`)";
 
 /// Reads an object; what is wrong with it and does no harm is said.
 pub(crate) fn read_object(path: &Path) -> Result<Object, Failure> {

@@ -146,13 +146,15 @@ pub enum LoadError {
         rejection: Box<Rejection>,
     },
     /// A control hook takes one codelet.
-    #[error("{subject}: the control hook `{hook}` has a codelet already: `{occupant}`")]
+    #[error(
+        "{subject}: the control hook `{hook}` has a codelet already: {occupant}; unload that codeletset, or replace it"
+    )]
     ControlHookTaken {
         /// Whose codelet.
         subject: Subject,
         /// The hook.
         hook: String,
-        /// Who is there: codeletset and codelet.
+        /// Who is there: codeletset and codelet, quoted.
         occupant: String,
     },
     /// An entry names no map of the object.
@@ -168,7 +170,11 @@ pub enum LoadError {
         nearest: Option<String>,
     },
     /// An entry names a map of the wrong kind.
-    #[error("{subject}: `{field}` names the map `{map}`, which is of kind {}", kind_name(*.kind))]
+    #[error(
+        "{subject}: `{field}` names the map `{map}`, which is of kind {}; {}",
+        kind_name(*.kind),
+        kinds_listed(.field)
+    )]
     ChannelKind {
         /// Whose entry.
         subject: Subject,
@@ -405,6 +411,14 @@ pub fn kind_name(kind: MapKind) -> String {
         MapKind::PerThreadHash => "PER_THREAD_HASHMAP".into(),
         MapKind::Output => "OUTPUT".into(),
         MapKind::Application(number) => format!("{number}"),
+    }
+}
+
+/// What the entries of `field` may name.
+fn kinds_listed(field: &str) -> &'static str {
+    match field {
+        "in_io_channel" => "input channels are of kind CONTROL_INPUT",
+        _ => "output channels are of kind RINGBUF or OUTPUT",
     }
 }
 
