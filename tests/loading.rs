@@ -733,6 +733,18 @@ fn ids() -> Vec<Case> {
         )
         .beside(c("array_1"))
         .doing(Step::Unload("ohter")),
+        nothing(
+            "which is named when the id is like none",
+            "codeletset `nothing like it` is not loaded; loaded is `other`",
+        )
+        .beside(c("array_1"))
+        .doing(Step::Unload("nothing like it")),
+        nothing(
+            "for a replacement, too",
+            "codeletset `nothing like it` is not loaded, so there is nothing to replace; loaded is `other`",
+        )
+        .beside(c("array_1"))
+        .doing(Step::Replace(set("nothing like it", [c("array_1")]))),
         nothing("nor is anything else", "codeletset `set` is not loaded").doing(Step::Unload("set")),
     ]
 }

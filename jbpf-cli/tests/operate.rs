@@ -256,7 +256,10 @@ fn records_are_watched_and_sent(terminal: &Terminal<'_>, runtime: &Runtime) {
         "{said}"
     );
     let said = terminal.complains(1, "maps nothing");
-    assert_eq!(said, "error: codeletset `nothing` is not loaded\n");
+    assert_eq!(
+        said,
+        "error: codeletset `nothing` is not loaded; loaded is `example_codeletset`\n"
+    );
 
     let said = terminal.prints("send inmap --hex 07000000");
     assert_eq!(said, "sent 4 bytes to inmap\n");

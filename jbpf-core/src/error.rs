@@ -68,12 +68,14 @@ pub enum LoadError {
         id: String,
     },
     /// Replacing needs something to replace.
-    #[error("codeletset `{id}` is not loaded, so there is nothing to replace{}", did_you_mean(.nearest))]
+    #[error("codeletset `{id}` is not loaded, so there is nothing to replace{}", instead(.nearest, .loaded))]
     NotLoaded {
         /// The id.
         id: String,
         /// The nearest id of a loaded codeletset.
         nearest: Option<String>,
+        /// The ids of all loaded codeletsets.
+        loaded: Vec<String>,
     },
     /// Called by a helper or hook inside a codelet, which would wait for itself.
     #[error(transparent)]
@@ -306,12 +308,14 @@ pub enum LoadError {
 #[non_exhaustive]
 pub enum UnloadError {
     /// No codeletset of this id is loaded.
-    #[error("codeletset `{id}` is not loaded{}", did_you_mean(.nearest))]
+    #[error("codeletset `{id}` is not loaded{}", instead(.nearest, .loaded))]
     NotLoaded {
         /// The id.
         id: String,
         /// The nearest id of a loaded codeletset.
         nearest: Option<String>,
+        /// The ids of all loaded codeletsets.
+        loaded: Vec<String>,
     },
     /// Called by a helper or hook inside a codelet, which would wait for itself.
     #[error(transparent)]
@@ -389,6 +393,29 @@ pub(crate) fn did_you_mean(nearest: &Option<String>) -> String {
     nearest
         .as_ref()
         .map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+impl UnloadError {
+    pub(crate) fn not_loaded<'a>(
+        id: &str,
+        loaded: impl Iterator<Item = &'a String> + Clone,
+    ) -> Self {
+        Self::NotLoaded {
+            id: id.to_owned(),
+            nearest: nearest(id, loaded.clone().map(String::as_str)),
+            loaded: loaded.cloned().collect(),
+        }
+    }
+}
+
+/// The end of a sentence about a codeletset that is not loaded: the nearest one that is, or all.
+fn instead(nearest: &Option<String>, loaded: &[String]) -> String {
+    if nearest.is_some() || loaded.is_empty() {
+        return did_you_mean(nearest);
+    }
+    let quoted: Vec<_> = loaded.iter().map(|id| format!("`{id}`")).collect();
+    let verb = if quoted.len() == 1 { "is" } else { "are" };
+    format!("; loaded {verb} {}", quoted.join(", "))
 }
 
 /// The source line of a rejection, or its instruction where the object has none.

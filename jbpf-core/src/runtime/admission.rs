@@ -29,6 +29,7 @@ pub(super) fn leaving(
         (None, true) => Err(LoadError::NotLoaded {
             id: id.to_owned(),
             nearest: nearest(id, loaded.keys().map(String::as_str)),
+            loaded: loaded.keys().cloned().collect(),
         }),
     }
 }

@@ -374,10 +374,7 @@ impl Shared {
             .sets()
             .get(id)
             .cloned()
-            .ok_or_else(|| UnloadError::NotLoaded {
-                id: id.to_owned(),
-                nearest: nearest(id, self.sets().keys().map(String::as_str)),
-            })?;
+            .ok_or_else(|| UnloadError::not_loaded(id, self.sets().keys()))?;
         let change = attachments
             .compile(Some(&leaving), None, self.engine)
             .map_err(|CompileError { hook, source }| UnloadError::Engine {

@@ -172,7 +172,7 @@ pub(super) fn show(shared: &Shared, id: &str) -> Reply {
     let sets = shared.sets();
     match sets.get(id) {
         Some(set) => Reply::Show(report(set)),
-        None => Reply::Error(not_loaded(id, sets.keys().map(String::as_str))),
+        None => Reply::Error(not_loaded(id, sets.keys())),
     }
 }
 
@@ -274,7 +274,7 @@ fn named_map(shared: &Shared, body: &MapBody) -> Result<NamedMap, ErrorReport> {
     let sets = shared.sets();
     let set = sets
         .get(&body.codeletset)
-        .ok_or_else(|| not_loaded(&body.codeletset, sets.keys().map(String::as_str)))?;
+        .ok_or_else(|| not_loaded(&body.codeletset, sets.keys()))?;
     let codelet = set.codelet(&body.codelet).ok_or_else(|| {
         let names = set.codelets.iter().map(|codelet| codelet.name.as_str());
         let what = format!("codeletset `{}` has no codelet", set.id);
@@ -300,11 +300,8 @@ fn unknown_name<'a>(
     ErrorReport::new(code, format!("{what} `{wanted}`{hint}"))
 }
 
-fn not_loaded<'a>(id: &str, loaded: impl Iterator<Item = &'a str>) -> ErrorReport {
-    ErrorReport::from(&UnloadError::NotLoaded {
-        id: id.to_owned(),
-        nearest: nearest(id, loaded),
-    })
+fn not_loaded<'a>(id: &str, loaded: impl Iterator<Item = &'a String> + Clone) -> ErrorReport {
+    ErrorReport::from(&UnloadError::not_loaded(id, loaded))
 }
 
 /// A tap on an output channel, and what the watcher is told of it.
