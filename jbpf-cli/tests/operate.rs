@@ -59,6 +59,7 @@ fn an_application_is_operated_from_the_command_line() {
         .unwrap();
     the_application_is_found(&terminal);
     codeletsets_come_and_go(&terminal, &runtime);
+    what_is_no_request_or_object_is_named(&terminal, folder.path());
     rejections_are_shown_whole(&terminal, folder.path());
     records_are_watched_and_sent(&terminal, &runtime);
     hooks_are_watched(&terminal, &runtime);
@@ -187,6 +188,42 @@ fn codeletsets_come_and_go(terminal: &Terminal<'_>, runtime: &Runtime) {
         said.contains("cannot read the request `no_such_request.yaml`"),
         "{said}"
     );
+}
+
+fn what_is_no_request_or_object_is_named(terminal: &Terminal<'_>, folder: &Path) {
+    for (file, what) in [
+        ("first_example/example_codelet.o", "a codelet's object"),
+        ("first_example/example_codelet.c", "C source"),
+    ] {
+        let path = codelets(file);
+        let said = terminal.complains(2, &format!("load {path}"));
+        assert_eq!(
+            said,
+            format!(
+                "error: `{path}` is {what}; a request is YAML, and names the object as `codelet_path`\n"
+            )
+        );
+    }
+    let request = folder.join("wrong.yaml");
+    let load = format!("load {}", request.display());
+    std::fs::write(&request, "[]").unwrap();
+    let said = terminal.complains(2, &load);
+    let start = format!("error: the request `{}` is not valid: ", request.display());
+    assert!(said.starts_with(&start), "{said}");
+    assert!(
+        said.contains("a mapping with codeletset_id") && !said.contains("struct"),
+        "{said}"
+    );
+    let source = codelets("first_example/example_codelet.c");
+    let text = format!(
+        "codeletset_id: set\ncodelet_descriptor:\n  - codelet_name: c\n    codelet_path: {source}\n    hook_name: example\n"
+    );
+    std::fs::write(&request, text).unwrap();
+    let said = terminal.complains(2, &load);
+    let start = format!(
+        "error: cannot read the object `{source}` of codelet `c`: this is not an ELF file; "
+    );
+    assert!(said.starts_with(&start), "{said}");
 }
 
 fn rejections_are_shown_whole(terminal: &Terminal<'_>, folder: &Path) {

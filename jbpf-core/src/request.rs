@@ -9,10 +9,13 @@ mod error;
 mod expand;
 mod yaml;
 
+use std::io::{Error, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jbpf_channel::StreamId;
+
+use crate::object::is_elf;
 
 pub use builder::{CodeletBuilder, LoadRequestBuilder};
 pub use error::{RequestError, Subject};
@@ -99,12 +102,9 @@ impl LoadRequest {
     /// When the file cannot be read, is no request, or breaks a rule; the error names the field.
     pub fn from_yaml_file(path: impl AsRef<Path>) -> Result<Self, RequestError> {
         let path = path.as_ref();
-        let text = read_bounded(path).map_err(|source| RequestError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = read(path)?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        Self::from_yaml_str(&text, folder)
+        Self::from_yaml_str(&text, folder).map_err(|error| error.in_file(path))
     }
 
     /// Reads a request from YAML text. Relative codelet paths start at `folder`.
@@ -140,26 +140,37 @@ impl LoadRequest {
 /// When the file cannot be read, is no unload request, or the id breaks a rule.
 pub fn unload_request_from_yaml_file(path: impl AsRef<Path>) -> Result<String, RequestError> {
     let path = path.as_ref();
-    let text = read_bounded(path).map_err(|source| RequestError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    yaml::unload_request(&text)
+    let text = read(path)?;
+    yaml::unload_request(&text).map_err(|error| error.in_file(path))
 }
 
-/// Reads a whole text file of at most [`MAX_YAML_LEN`] bytes.
-fn read_bounded(path: &Path) -> std::io::Result<String> {
-    use std::io::{Error, ErrorKind, Read as _};
+/// The text of a request.
+fn read(path: &Path) -> Result<String, RequestError> {
+    let unreadable = |source| RequestError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = read_bounded(path).map_err(unreadable)?;
+    if is_elf(&bytes) {
+        return Err(RequestError::NotYaml {
+            path: path.to_owned(),
+            what: "a codelet's object",
+        });
+    }
+    String::from_utf8(bytes).map_err(|error| unreadable(Error::new(ErrorKind::InvalidData, error)))
+}
 
-    let mut text = String::new();
+/// Reads a whole file of at most [`MAX_YAML_LEN`] bytes.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
     let read = std::fs::File::open(path)?
         .take(MAX_YAML_LEN + 1)
-        .read_to_string(&mut text)?;
+        .read_to_end(&mut bytes)?;
     if read as u64 > MAX_YAML_LEN {
         return Err(Error::new(
             ErrorKind::FileTooLarge,
             format!("it is larger than {MAX_YAML_LEN} bytes"),
         ));
     }
-    Ok(text)
+    Ok(bytes)
 }

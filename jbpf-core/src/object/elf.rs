@@ -129,6 +129,11 @@ impl<'data> Elf<'data> {
     }
 }
 
+/// Whether these bytes begin as an ELF file does.
+pub(crate) fn is_elf(data: &[u8]) -> bool {
+    check_identity(data) != Err(ObjectError::NotElf)
+}
+
 /// The sixteen bytes that tell what kind of file it is, so that a foreign one is called by its name.
 fn check_identity(data: &[u8]) -> Result<(), ObjectError> {
     let &[0x7f, b'E', b'L', b'F', class, encoding, ..] = data else {

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use jbpf_verifier::Program;
 use jbpf_verifier::types::MapDef;
 
+pub(crate) use elf::is_elf;
 pub use error::ObjectError;
 pub use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 

@@ -1,7 +1,7 @@
 //! What can be wrong with a request.
 
 use core::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a request was refused.
 #[derive(Debug, thiserror::Error)]
@@ -16,8 +16,24 @@ pub enum RequestError {
         source: std::io::Error,
     },
     /// The text is not the YAML of a request: wrong syntax, a missing or unknown field, a wrong type.
-    #[error("the request is not valid: {0}")]
-    Yaml(#[from] serde_yaml::Error),
+    #[error("the request{} is not valid: {source}", quoted(.path))]
+    Yaml {
+        /// The file, when the text comes from one.
+        path: Option<PathBuf>,
+        /// What is wrong with it, and where.
+        source: serde_yaml::Error,
+    },
+    /// The file is what a request names, or what that is made from.
+    #[error(
+        "`{}` is {what}; a request is YAML, and names the object as `codelet_path`",
+        path.display()
+    )]
+    NotYaml {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        what: &'static str,
+    },
     /// A name, id or path is empty.
     #[error("{subject}: `{field}` is empty")]
     Empty {
@@ -128,6 +144,36 @@ pub enum RequestError {
         /// The map.
         map: String,
     },
+}
+
+impl From<serde_yaml::Error> for RequestError {
+    fn from(source: serde_yaml::Error) -> Self {
+        Self::Yaml { path: None, source }
+    }
+}
+
+impl RequestError {
+    /// The same of text that comes from this file.
+    pub(super) fn in_file(self, file: &Path) -> Self {
+        let path = file.to_owned();
+        match self {
+            Self::Yaml { .. } if file.extension().is_some_and(|ending| ending == "c") => {
+                let what = "C source";
+                Self::NotYaml { path, what }
+            }
+            Self::Yaml { source, .. } => Self::Yaml {
+                path: Some(path),
+                source,
+            },
+            other => other,
+        }
+    }
+}
+
+/// The name of a file behind a noun.
+fn quoted(path: &Option<PathBuf>) -> String {
+    path.as_ref()
+        .map_or_else(String::new, |path| format!(" `{}`", path.display()))
 }
 
 /// What part of a request an error is about.

@@ -11,14 +11,20 @@ use super::expand::expand;
 use super::{LoadRequest, MAX_NAME_LEN, ObjectSource};
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with codeletset_id and codelet_descriptor"
+)]
 struct LoadDocument {
     codeletset_id: String,
     codelet_descriptor: Vec<CodeletDocument>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with codelet_name, codelet_path and hook_name"
+)]
 struct CodeletDocument {
     codelet_name: String,
     codelet_path: String,
@@ -36,7 +42,7 @@ struct CodeletDocument {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with name and stream_id")]
 struct ChannelDocument {
     name: String,
     /// A `String` on purpose: an untyped value would read 32 decimal digits as a number.
@@ -46,7 +52,7 @@ struct ChannelDocument {
 
 /// What the original needs to serialise records; records describe themselves here.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 #[expect(dead_code, reason = "accepted, and warned about as unused")]
 struct SerdeDocument {
     file_path: Option<String>,
@@ -54,7 +60,7 @@ struct SerdeDocument {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 #[expect(dead_code, reason = "accepted, and warned about as unused")]
 struct ProtobufDocument {
     package_path: Option<String>,
@@ -62,7 +68,10 @@ struct ProtobufDocument {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with map_name, linked_codelet_name and linked_map_name"
+)]
 struct LinkedMapDocument {
     map_name: String,
     linked_codelet_name: String,
@@ -70,7 +79,7 @@ struct LinkedMapDocument {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with codeletset_id")]
 struct UnloadDocument {
     codeletset_id: String,
 }

@@ -8,6 +8,7 @@ use jbpf_channel::StreamId;
 use serde::{Deserialize, Serialize};
 
 use super::{Bytes, MAX_LINE};
+use crate::object::{ObjectError, is_elf};
 use crate::request::{
     ChannelRequest, CodeletBuilder, CodeletRequest, LoadRequest, ObjectSource, RequestError,
 };
@@ -152,12 +153,16 @@ pub struct UnreadableObject {
 }
 
 /// What a line may hold of a file, and a byte more: of a larger one, or a device that never ends, no more is needed to find the
-/// request too long.
+/// request too long. An object travels without its name: the application could not say which file is none.
 fn read_start(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?
         .take(MAX_LINE as u64 + 1)
         .read_to_end(&mut bytes)?;
+    if bytes.len() <= MAX_LINE && !is_elf(&bytes) {
+        let error = ObjectError::NotElf;
+        return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+    }
     Ok(bytes)
 }
 
