@@ -166,33 +166,45 @@ pub(crate) fn stream(
     wanted: &str,
     direction: Option<Direction>,
 ) -> Result<StreamReport, Failure> {
-    let mut streams = operator.streams()?;
-    streams.retain(|stream| direction.is_none_or(|direction| stream.direction == direction));
+    let streams = operator.streams()?;
     let id: Option<StreamId> = wanted.parse().ok();
-    let named = |stream: &StreamReport| {
-        let whole = format!("{}/{}/{}", stream.codeletset, stream.codelet, stream.map);
-        whole == wanted || whole.ends_with(&format!("/{wanted}"))
+    let is_meant = |stream: &&StreamReport| {
+        let whole = whole_name(stream);
+        Some(stream.stream_id) == id || whole == wanted || whole.ends_with(&format!("/{wanted}"))
     };
-    let mut found: Vec<&StreamReport> = streams
+    let (candidates, others): (Vec<_>, Vec<_>) = streams
         .iter()
-        .filter(|stream| Some(stream.stream_id) == id || named(stream))
-        .collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(only), true) => Ok(only.clone()),
-        (Some(_), false) => Err(Failure::SeveralStreams {
-            wanted: wanted.to_owned(),
-        }),
-        (None, _) => Err(Failure::NoStream {
-            wanted: wanted.to_owned(),
-            kind: match direction {
-                Some(Direction::Input) => "input channel",
-                Some(Direction::Output) => "output channel",
-                None => "channel",
-            },
-            hint: nearest(wanted, streams.iter().map(|stream| stream.map.as_str()))
-                .map_or_else(String::new, |name| format!("; did you mean `{name}`?")),
+        .partition(|stream| direction.is_none_or(|direction| stream.direction == direction));
+    let found: Vec<&StreamReport> = candidates.iter().copied().filter(is_meant).collect();
+    let wanted = wanted.to_owned();
+    match found.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => match others.into_iter().find(is_meant) {
+            Some(StreamReport { direction, .. }) => Err(Failure::OtherWay {
+                direction: *direction,
+                wanted,
+            }),
+            None => Err(Failure::NoStream {
+                kind: match direction {
+                    Some(Direction::Input) => "input channel",
+                    Some(Direction::Output) => "output channel",
+                    None => "channel",
+                },
+                hint: nearest(&wanted, candidates.iter().map(|stream| stream.map.as_str()))
+                    .map_or_else(String::new, |name| format!("; did you mean `{name}`?")),
+                wanted,
+            }),
+        },
+        several => Err(Failure::SeveralStreams {
+            wanted,
+            existing: several.iter().map(|stream| whole_name(stream)).collect(),
         }),
     }
+}
+
+/// The name that no other channel of this direction has.
+pub(crate) fn whole_name(stream: &StreamReport) -> String {
+    format!("{}/{}/{}", stream.codeletset, stream.codelet, stream.map)
 }
 
 /// Columns, each as wide as its widest cell; the last one is not padded.

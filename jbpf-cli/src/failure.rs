@@ -12,6 +12,7 @@ use jbpf_core::object::ObjectError;
 use jbpf_core::operator::OperatorError;
 use jbpf_core::request::RequestError;
 use jbpf_core::server::protocol::ErrorReport;
+use jbpf_core::stream::Direction;
 use jbpf_verifier::report::codes::UnknownCode;
 
 use crate::output::nearest;
@@ -216,10 +217,21 @@ pub(crate) enum Failure {
         hint: String,
     },
 
+    #[error("`{wanted}` is an {}", use_of(*direction))]
+    OtherWay {
+        wanted: String,
+        /// The channel's own.
+        direction: Direction,
+    },
+
     #[error(
-        "there are several channels `{wanted}`; name one by codelet/map, codeletset/codelet/map or stream id"
+        "there are several channels `{wanted}`; name one of {}, or give its stream id",
+        list(existing)
     )]
-    SeveralStreams { wanted: String },
+    SeveralStreams {
+        wanted: String,
+        existing: Vec<String>,
+    },
 
     #[error(
         "codeletset `{id}` has no map `{wanted}` to show{}",
@@ -291,6 +303,14 @@ fn others(wanted: &str, existing: &[String]) -> String {
         Some(name) => format!("; did you mean `{name}`?"),
         None if existing.is_empty() => "; there is none".to_owned(),
         None => format!("; there are {}", list(existing)),
+    }
+}
+
+/// What a channel is, and the command for it.
+fn use_of(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Input => "input channel; `jbpf send` sends into it",
+        Direction::Output => "output channel; `jbpf tail` watches it",
     }
 }
 

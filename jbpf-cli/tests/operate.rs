@@ -9,6 +9,7 @@
 
 mod terminal;
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,6 +63,7 @@ fn an_application_is_operated_from_the_command_line() {
     what_is_no_request_or_object_is_named(&terminal, folder.path());
     rejections_are_shown_whole(&terminal, folder.path());
     records_are_watched_and_sent(&terminal, &runtime);
+    channels_of_one_name_are_told_apart_and_end(&terminal, folder.path());
     hooks_are_watched(&terminal, &runtime);
 }
 
@@ -301,11 +303,65 @@ fn records_are_watched_and_sent(terminal: &Terminal<'_>, runtime: &Runtime) {
     let said = terminal.prints("send inmap --hex 07000000");
     assert_eq!(said, "sent 4 bytes to inmap\n");
     let said = terminal.complains(2, "send outmap --hex 07");
-    assert_eq!(said, "error: there is no input channel `outmap`\n");
+    assert_eq!(
+        said,
+        "error: `outmap` is an output channel; `jbpf tail` watches it\n"
+    );
+    let said = terminal.complains(2, "tail inmap");
+    assert_eq!(
+        said,
+        "error: `inmap` is an input channel; `jbpf send` sends into it\n"
+    );
     let said = terminal.complains(2, "tail outmpa");
     assert_eq!(
         said,
         "error: there is no output channel `outmpa`; did you mean `outmap`?\n"
+    );
+}
+
+/// The first example's codelet is loaded; a second one comes and goes.
+fn channels_of_one_name_are_told_apart_and_end(terminal: &Terminal<'_>, folder: &Path) {
+    let request = folder.join("second.yaml");
+    let text = format!(
+        "codeletset_id: second\ncodelet_descriptor:\n  - codelet_name: c\n    codelet_path: {}\n    hook_name: example\n    \
+         in_io_channel: [{{name: inmap}}]\n    out_io_channel: [{{name: outmap}}]\n",
+        codelets("first_example/example_codelet.o")
+    );
+    std::fs::write(&request, text).unwrap();
+    terminal.prints(&format!("load {}", request.display()));
+    assert_eq!(
+        terminal.complains(2, "tail outmap"),
+        "error: there are several channels `outmap`; name one of `example_codeletset/example_codelet/outmap`, \
+         `second/c/outmap`, or give its stream id\n"
+    );
+
+    let mut tail = terminal
+        .command("tail c/outmap --count 1000000")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut records = BufReader::new(tail.stdout.take().unwrap());
+    let watched = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !watched.load(Ordering::Relaxed) {
+                fire(1);
+                std::thread::yield_now();
+            }
+        });
+        let first = records.read_line(&mut String::new());
+        watched.store(true, Ordering::Relaxed);
+        assert!(first.unwrap() > 0, "a record is watched");
+    });
+    terminal.prints("unload second");
+    records.read_to_end(&mut Vec::new()).unwrap();
+    let ended = tail.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("warning: the channel `second/c/outmap` has ended: "),
+        "{said}"
     );
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 use jbpf_core::server::protocol::StreamReport;
 use jbpf_core::stream::Direction;
 
-use crate::application::{Application, table};
+use crate::application::{Application, table, whole_name};
 use crate::output::{Failure, Output, Status};
 
 /// List the channels of what is loaded: records sent, dropped and received so far.
@@ -38,7 +38,7 @@ fn row(stream: &StreamReport) -> [String; 7] {
         (Direction::Output, false) => "nobody",
     };
     [
-        format!("{}/{}/{}", stream.codeletset, stream.codelet, stream.map),
+        whole_name(stream),
         stream.direction.name().to_owned(),
         stream.stream_id.to_string(),
         stream.sent.to_string(),

@@ -16,7 +16,7 @@ use crate::record::{self, Record};
 ///
 /// Records are objects of JSON, one a line, unless --format says otherwise. Those whose layout nobody knows are printed in
 /// hexadecimal. With --json, each comes with its number, and with how many were lost before it because they were
-/// watched too slowly.
+/// watched too slowly. It ends when the channel does; with --count, the exit status is then 1.
 #[derive(Args)]
 pub(crate) struct Tail {
     /// The channel: its stream id, its map, or codelet/map.
@@ -56,6 +56,7 @@ impl Tail {
         let mut operator = self.application.connect()?;
         let stream = application::stream(&mut operator, &self.stream, Some(Direction::Output))?;
         let mut tail = operator.tail(stream.stream_id)?;
+        let name = application::whole_name(&stream);
         let layout = stream.record_type;
         let layout = layout.unwrap_or_else(|| record::opaque(stream.record_size));
         let writer = self.writer(&layout, output)?;
@@ -69,12 +70,23 @@ impl Tail {
                 }
                 Some(TailEvent::End { lost: in_all }) => {
                     warn_of_loss(&mut lost, in_all);
-                    break;
+                    return Ok(self.ended(&name));
                 }
                 None => {}
             }
         }
         Ok(Status::Success)
+    }
+
+    /// The channel has gone: the answer is no when more of its records were asked for.
+    fn ended(&self, channel: &str) -> Status {
+        output::warn(&format!(
+            "the channel `{channel}` has ended: its codelet was unloaded, or replaced by one without it"
+        ));
+        match self.count {
+            Some(_) => Status::Refused,
+            None => Status::Success,
+        }
     }
 
     /// What writes records in their format, unless they come as bytes or with their numbers.
