@@ -1,6 +1,5 @@
 //! The application that a command is for: how it is named, found and asked.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,11 +52,7 @@ pub(crate) fn running() -> Result<Vec<Running>, Failure> {
     let running = found
         .into_iter()
         .filter_map(|application| match greet(&application) {
-            Err(OperatorError::Connect { source, .. })
-                if source.kind() != ErrorKind::WouldBlock =>
-            {
-                None
-            }
+            Err(OperatorError::Connect { .. }) => None,
             Ok((hello, operator)) => Some(Running {
                 hello,
                 socket: application.socket,
@@ -84,6 +79,11 @@ impl Target {
     pub(crate) fn connect(&self) -> Result<Operator, Failure> {
         if let Some(socket) = &self.socket {
             return Ok(Operator::connect(socket)?);
+        }
+        if let Some(wanted) = &self.app
+            && let Some(operator) = named(wanted)?
+        {
+            return Ok(operator);
         }
         let mut running = running()?;
         match &self.app {
@@ -137,6 +137,19 @@ impl Application {
             print(&answer, output)?;
         }
         Ok(Status::Success)
+    }
+}
+
+/// The application whose socket has this name, if that is its own; one that does not answer is there, too.
+fn named(wanted: &str) -> Result<Option<Operator>, Failure> {
+    let found = applications().map_err(Failure::Applications)?;
+    let Some(application) = found.iter().find(|found| found.name == wanted) else {
+        return Ok(None);
+    };
+    match greet(application) {
+        Ok((hello, operator)) => Ok((hello.name == wanted).then_some(operator)),
+        Err(OperatorError::Connect { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -92,7 +92,12 @@ fn the_application_is_found(terminal: &Terminal<'_>) {
         said.starts_with("warning: `hanging`: the application did not answer"),
         "{said}"
     );
+    assert!(said.contains(" within 2 s; it may be stopped"), "{said}");
     assert_eq!(String::from_utf8(ps.stdout).unwrap().lines().count(), 2);
+    assert_eq!(
+        terminal.complains(2, "list --app hanging"),
+        "error: the application did not answer within 2 s; it may be stopped, or hang\n"
+    );
     // And so does one with which nobody can even connect any more.
     let path = terminal.0.join("jbpf/hanging.sock");
     let mut waiting = Vec::new();
@@ -101,7 +106,7 @@ fn the_application_is_found(terminal: &Terminal<'_>) {
     }
     let said = String::from_utf8(terminal.run("ps").stderr).unwrap();
     assert!(
-        said.starts_with("warning: `hanging`: no connection to `"),
+        said.starts_with("warning: `hanging`: the application did not answer within 2 s"),
         "{said}"
     );
     drop(waiting);

@@ -38,9 +38,15 @@ pub enum OperatorError {
         /// What the system said.
         source: io::Error,
     },
-    /// The connection broke, or the answer did not come in time.
+    /// The connection broke.
     #[error("the application did not answer: {0}")]
     Connection(#[from] io::Error),
+    /// Nobody came to the door, or the answer did not come, in time.
+    #[error("the application did not answer within {} s; it may be stopped, or hang", within.as_secs_f32())]
+    Silent {
+        /// How long it was waited for.
+        within: Duration,
+    },
     /// The application speaks another version.
     #[error(
         "the application speaks version {theirs} of the protocol, and this program version {VERSION}"
@@ -196,6 +202,9 @@ impl Operator {
     ) -> Result<Self, OperatorError> {
         let path = path.as_ref();
         let stream = jbpf_channel::protocol::connect(path, patience).map_err(|source| {
+            if is_over(&source) {
+                return OperatorError::Silent { within: patience };
+            }
             OperatorError::Connect {
                 path: path.to_owned(),
                 source,
@@ -365,8 +374,16 @@ impl Operator {
         let answer = self.hear(self.last_id);
         match (written, answer) {
             (_, Ok(Reply::Error(report))) => Err(OperatorError::Refused(Box::new(report))),
-            (Err(error), Err(_)) => Err(error.into()),
+            (Err(error), Err(_)) => Err(self.unanswered(error)),
+            (_, Err(OperatorError::Connection(error))) => Err(self.unanswered(error)),
             (_, answer) => answer,
+        }
+    }
+
+    fn unanswered(&self, error: io::Error) -> OperatorError {
+        match self.stream.read_timeout() {
+            Ok(Some(within)) if is_over(&error) => OperatorError::Silent { within },
+            _ => error.into(),
         }
     }
 
@@ -435,14 +452,15 @@ impl Tail {
             Ok(Reply::End { lost }) => Ok(Some(TailEvent::End { lost })),
             Ok(Reply::Error(report)) => Err(OperatorError::Refused(Box::new(report))),
             Ok(other) => Err(nonsense(&other)),
-            Err(OperatorError::Connection(error))
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
-            {
-                Ok(None)
-            }
+            Err(OperatorError::Connection(error)) if is_over(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether it is the time that is over.
+fn is_over(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 fn owned(names: Option<&[&str]>) -> Option<Vec<String>> {
