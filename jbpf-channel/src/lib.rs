@@ -10,7 +10,8 @@
 //! [`shared`]: a peer can lose its own records, and nothing else.
 //!
 //! Nothing here knows codelets, the verifier or the engine: a process that only collects records
-//! links this crate and no compiler.
+//! links this crate and no compiler. It declares what it reads and sends with `#[jbpf_data]` of
+//! [`jbpf_hooks`], on which it depends beside this crate; raw channels carry bytes and need no types.
 
 #[cfg(not(loom))]
 mod collector;

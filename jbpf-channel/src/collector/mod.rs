@@ -61,7 +61,8 @@ pub enum CollectorError {
     Channel(#[from] ChannelError),
 }
 
-/// A connection to an application, through which channels are opened.
+/// A connection to an application, through which channels are opened. The application's runtime is built with
+/// `.shared_channels()`; types of records are declared with [`#[jbpf_data]`](jbpf_hooks::jbpf_data).
 ///
 /// Receivers and senders keep the connection; the collector itself may be dropped before them.
 ///
