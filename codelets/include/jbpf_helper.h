@@ -54,8 +54,8 @@ JBPF_HELPER_FUNCTION uint64_t (*jbpf_get_sys_time_diff_ns)(uint64_t start, uint6
 JBPF_HELPER_FUNCTION uint32_t (*jbpf_hash)(void *data, uint64_t size) =
     (uint32_t(*)(void *, uint64_t))JBPF_HASH;
 
-/* Prints a text with at most three numbers. `size` is that of the format, terminator included. Formats take numbers
- * only: no %s, %p or %n. */
+/* Prints a text with at most three numbers, as an event of Rust's `tracing`: target jbpf::codelet, level DEBUG. `size` is
+ * that of the format, terminator included. Formats take numbers only: no %s, %p or %n. */
 JBPF_HELPER_FUNCTION void (*jbpf_printf)(const void *format, uint32_t size, ...) =
     (void (*)(const void *, uint32_t, ...))JBPF_PRINTF;
 
@@ -112,7 +112,7 @@ JBPF_HELPER_FUNCTION int (*jbpf_send_output)(void *map) = (int (*)(void *))JBPF_
 #define jbpf_map_try_dump(map, data, max_size, flags) \
     JBPF_MAP_RETRY(jbpf_map_dump((map), (data), (max_size), (flags)))
 
-/* Prints when compiled with -DJBPF_DEBUG_ENABLED, and is nothing otherwise. The format is a literal. */
+/* jbpf_printf when compiled with -DJBPF_DEBUG_ENABLED, and nothing otherwise. The format is a literal. */
 #ifndef jbpf_printf_debug
 #ifdef JBPF_DEBUG_ENABLED
 #define jbpf_printf_debug(fmt, ...)                              \
