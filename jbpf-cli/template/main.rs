@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jbpf::json::JsonRecord;
 use jbpf::{LoadRequest, Receiver, Runtime, StreamId, jbpf_data, jbpf_hook};
+use tracing_subscriber::filter::LevelFilter;
 
 /// A request that was served.
 #[jbpf_data]
@@ -27,6 +28,11 @@ const SLOW: &str = "5107e00000000000000000000000c0de";
 const LOAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/load.yaml");
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // What codelets print with `jbpf_printf`: events of level DEBUG.
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::DEBUG)
+        .with_writer(std::io::stderr)
+        .init();
     // With a control socket, so that `jbpf` finds it.
     let runtime = Runtime::builder()
         .name(env!("CARGO_PKG_NAME"))
