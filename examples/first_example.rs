@@ -110,10 +110,18 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let interrupted = interrupts()?;
     let builder = Runtime::builder().name("first_example");
     if options.wait {
-        return operated(&builder.serve().build()?, options, &interrupted);
+        let runtime = builder.serve().build()?;
+        eprintln!(
+            "waiting for codelets; from another terminal: jbpf load {}",
+            options.request.display()
+        );
+        return operated(&runtime, options, &interrupted);
     }
     let runtime = builder.build()?;
     let set = runtime.load(&LoadRequest::from_yaml_file(&options.request)?)?;
+    for codelet in set.info().codelets {
+        eprintln!("loaded codelet {} on hook {}", codelet.name, codelet.hook);
+    }
     let channels = Channels::open(&runtime)?;
     for seq_no in 1..=options.count.unwrap_or(i32::MAX) {
         example(&packet(seq_no), 0);

@@ -63,7 +63,10 @@ fn packets_come_out_and_responses_go_in() {
         String::from_utf8(output.stdout).unwrap(),
         expected(5, |seq_no| -seq_no)
     );
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "loaded codelet example_codelet on hook example\n"
+    );
     assert!(output.status.success());
 }
 
@@ -132,6 +135,8 @@ fn ctrl_c_unloads_and_ends() {
 
 #[test]
 fn an_operator_loads_and_unloads_while_it_runs() {
+    use std::io::{BufRead as _, BufReader};
+
     use jbpf::LoadRequest;
     use jbpf::operator::{Operator, TailEvent};
 
@@ -140,6 +145,7 @@ fn an_operator_loads_and_unloads_while_it_runs() {
         .args(["--wait", "--interval-ms", "1"])
         .env("XDG_RUNTIME_DIR", folder.path())
         .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
     let socket = folder.path().join("jbpf/first_example.sock");
@@ -159,6 +165,11 @@ fn an_operator_loads_and_unloads_while_it_runs() {
         env!("CARGO_MANIFEST_DIR"),
         "/codelets/first_example/load.yaml"
     );
+    let mut line = String::new();
+    let said = application.stderr.take().unwrap();
+    BufReader::new(said).read_line(&mut line).unwrap();
+    let command = line.split_once("jbpf load ").unwrap().1;
+    assert_eq!(Path::new(command.trim_end()), Path::new(request));
     let request = LoadRequest::from_yaml_file(request).unwrap();
     for _ in 0..3 {
         let loaded = operator.load(&request).unwrap();
