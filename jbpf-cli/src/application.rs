@@ -45,25 +45,33 @@ pub(crate) struct Running {
 /// How long one application may keep commands waiting that look for all.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// This user's applications that answer. Sockets without one are left behind by a crash; an application that is stopped, or
-/// hangs, is warned of.
-pub(crate) fn running() -> Result<Vec<Running>, Failure> {
-    let found = applications().map_err(Failure::Applications)?;
-    let running = found
-        .into_iter()
-        .filter_map(|application| match greet(&application) {
-            Err(OperatorError::Connect { .. }) => None,
-            Ok((hello, operator)) => Some(Running {
+/// This user's applications.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) running: Vec<Running>,
+    /// Stopped ones, or such as hang, by the names of their sockets.
+    silent: Vec<String>,
+}
+
+/// Asks this user's applications who they are. Sockets without one are left behind by a crash; who does not answer is
+/// warned of.
+pub(crate) fn running() -> Result<Found, Failure> {
+    let mut found = Found::default();
+    for application in applications().map_err(Failure::Applications)? {
+        match greet(&application) {
+            Err(OperatorError::Connect { .. }) => {}
+            Ok((hello, operator)) => found.running.push(Running {
                 hello,
                 socket: application.socket,
                 operator,
             }),
             Err(error) => {
                 output::warn(&format!("`{}`: {error}", application.name));
-                None
+                found.silent.push(application.name);
             }
-        });
-    Ok(running.collect())
+        }
+    }
+    Ok(found)
 }
 
 /// Who it is, if it says so before long.
@@ -85,7 +93,13 @@ impl Target {
         {
             return Ok(operator);
         }
-        let mut running = running()?;
+        let Found {
+            mut running,
+            silent,
+        } = running()?;
+        if running.is_empty() && !silent.is_empty() {
+            return Err(Failure::NoneAnswers { silent });
+        }
         match &self.app {
             Some(wanted) => find(running, wanted),
             None => match (running.pop(), running.is_empty()) {

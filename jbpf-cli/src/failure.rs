@@ -191,6 +191,9 @@ pub(crate) enum Failure {
     )]
     NoApplications,
 
+    #[error("no application answers; stopped, or hanging: {}", list(silent))]
+    NoneAnswers { silent: Vec<String> },
+
     #[error(
         "several applications are running; say which with --app: {}",
         list(running)

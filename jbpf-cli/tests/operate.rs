@@ -50,8 +50,9 @@ fn an_application_is_operated_from_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let terminal = Terminal(folder.path());
     nothing_runs(&terminal);
-
     std::fs::create_dir(folder.path().join("jbpf")).unwrap();
+    what_is_stopped_is_no_application_that_does_not_run(&terminal);
+
     let socket = folder.path().join("jbpf/operated.sock");
     let runtime = Runtime::builder()
         .name("operated")
@@ -80,6 +81,18 @@ fn nothing_runs(terminal: &Terminal<'_>) {
         said.contains("no connection to `/nowhere/app.sock`"),
         "{said}"
     );
+}
+
+fn what_is_stopped_is_no_application_that_does_not_run(terminal: &Terminal<'_>) {
+    let path = terminal.0.join("jbpf/stopped.sock");
+    let stopped = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let said = terminal.complains(2, "list");
+    assert_eq!(
+        said,
+        "warning: `stopped`: the application did not answer within 2 s; it may be stopped, or hang\n\
+         error: no application answers; stopped, or hanging: `stopped`\n"
+    );
+    drop(stopped);
 }
 
 fn the_application_is_found(terminal: &Terminal<'_>) {

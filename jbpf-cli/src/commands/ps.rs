@@ -24,7 +24,7 @@ struct Line<'a> {
 
 impl Ps {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
-        let running = running()?;
+        let running = running()?.running;
         if self.json {
             for application in &running {
                 output.json(&Line {
