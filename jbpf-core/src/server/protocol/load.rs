@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn of_a_file_that_is_too_large_for_a_line_no_more_is_read() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        io::Write::write_all(&mut file, &[7]).unwrap();
+        io::Write::write_all(&mut file, b"\x7fELF\x02\x01").unwrap();
         let read = |len: u64| {
             file.as_file().set_len(len).unwrap();
             let codelet = CodeletBuilder::from_path("first", file.path(), "hook");
@@ -247,7 +247,7 @@ mod tests {
                 ObjectBody::Stored(path) => panic!("{path}"),
             }
         };
-        assert_eq!(read(3), 3);
+        assert_eq!(read(9), 9);
         assert_eq!(read(MAX_LINE as u64), MAX_LINE);
         assert_eq!(read(1 << 28), MAX_LINE + 1);
     }
