@@ -94,6 +94,8 @@ impl Step<'_> {
                 source: Source::new(segment, places),
                 ..cell.value.clone()
             };
+            // Even when nobody uses it: what is left of a pointer must not be read.
+            self.path.need(Need::Shape, places);
             self.state.set_register(dst, value);
             return Ok(());
         }

@@ -210,3 +210,30 @@ fn comparisons_do_not_tell_where_memory_lies() {
         &with_region("ldxdw r4, [r1+16]\nadd r2, r4\njgt r2, r3, out"),
     );
 }
+
+#[test]
+fn a_pointer_that_is_read_and_not_used_has_to_be_whole_on_every_path() {
+    let read_where_paths_meet = |way: &str| {
+        format!(
+            "
+                stxdw [r10-16], r1
+                ldxw r2, [r1+24]
+                .repeat 8 mov r0, 0
+                jeq r2, 1, other
+                jeq r2, 2, other
+                ja meet
+            other:
+                {way}
+            meet:
+                ldxdw r7, [r10-16]
+                mov r0, 0
+                exit
+            "
+        )
+    };
+    accepted(&read_where_paths_meet("stw [r10-24], 0"));
+    rejected(
+        Code::PointerPartial,
+        &read_where_paths_meet("stw [r10-16], 0"),
+    );
+}
