@@ -112,7 +112,13 @@ impl Step<'_> {
         let num = self.read_number(src, |step, pointer| step.no_arithmetic(src, pointer))?;
         let places = self.state.places(src);
         let number = Number::from(num.number.scalar().movsx(bits, width));
-        let num = if number == num.number {
+        // Of 32-bit results more may be said to be possible than the extended bits can be, so that they look like
+        // what they are not.
+        let is_itself = match width {
+            Width::W64 => number == num.number,
+            Width::W32 => num.number.scalar().umax() >> (bits - 1) == 0,
+        };
+        let num = if is_itself {
             num
         } else if bits == 32 && width == Width::W64 {
             self.keep_remainder(&num, places);

@@ -199,3 +199,27 @@ fn an_or_of_zero_bits_is_a_copy_at_a_distance() {
     accepted(&learn(4));
     rejected(Code::StackOutOfBounds, &learn(0));
 }
+
+#[test]
+fn a_number_that_was_sign_extended_is_another_one() {
+    for extension in ["movsx8_32", "movsx16_32", "movsx8", "movsx16"] {
+        let stored_at = |index: &str| {
+            format!(
+                "
+                    ldxw r2, [r1+24]
+                    {extension} r5, r2
+                    jgt r5, 7, out
+                    mov r3, r10
+                    add r3, -8
+                    add r3, {index}
+                    stb [r3], 1
+                out:
+                    mov r0, 0
+                    exit
+                "
+            )
+        };
+        accepted(&stored_at("r5"));
+        rejected(Code::StackOutOfBounds, &stored_at("r2"));
+    }
+}
