@@ -246,6 +246,16 @@ const MUTATIONS: &[Mutation] = &[
         before: "both.cost = a.cost.max(b.cost);",
         after: "both.cost = a.cost.min(b.cost);",
     },
+    Mutation {
+        name: "a number that looks like what was sign-extended is the same number",
+        before: "Width::W32 => num.number.scalar().umax() >> (bits - 1) == 0,",
+        after: "Width::W32 => number == num.number,",
+    },
+    Mutation {
+        name: "a pointer that is filled and not used rests on nothing",
+        before: "            self.path.need(Need::Shape, places);\n            self.state.set_register(dst, value);",
+        after: "            self.state.set_register(dst, value);",
+    },
 ];
 
 /// What has to catch them, the quickest first.
