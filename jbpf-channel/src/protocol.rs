@@ -163,11 +163,16 @@ pub struct InputGrant {
 /// `/tmp/jbpf-<uid>/<name>.sock`.
 #[must_use]
 pub fn socket_path(name: &str) -> PathBuf {
-    let folder = runtime_folder().map_or_else(
+    socket_folder().join(format!("{name}.sock"))
+}
+
+/// The folder of [`socket_path`]: `$XDG_RUNTIME_DIR/jbpf`, else `/tmp/jbpf-<uid>`.
+#[must_use]
+pub fn socket_folder() -> PathBuf {
+    runtime_folder().map_or_else(
         || PathBuf::from(format!("/tmp/jbpf-{}", rustix::process::getuid().as_raw())),
         |folder| folder.join("jbpf"),
-    );
-    folder.join(format!("{name}.sock"))
+    )
 }
 
 fn runtime_folder() -> Option<PathBuf> {
@@ -175,16 +180,16 @@ fn runtime_folder() -> Option<PathBuf> {
     (!folder.is_empty()).then(|| PathBuf::from(folder))
 }
 
-/// Checks that the socket of [`socket_path`] is of this user's making, if it is there. The folder in `/tmp` has a name that
-/// anybody can guess and make first, and listen in; `XDG_RUNTIME_DIR` is trusted by whoever sets it.
+/// Checks that [`socket_folder`] is of this user's making, if it is there. The one in `/tmp` has a name that anybody can
+/// guess and make first, and listen in; `XDG_RUNTIME_DIR` is trusted by whoever sets it.
 ///
 /// # Errors
 ///
 /// The folder is somebody else's, or open to others, or cannot be looked at.
-pub fn check_folder(socket: &Path) -> io::Result<()> {
-    match socket.parent() {
-        Some(folder) if runtime_folder().is_none() => check_private(folder),
-        _ => Ok(()),
+pub fn check_folder() -> io::Result<()> {
+    match runtime_folder() {
+        Some(_) => Ok(()),
+        None => check_private(&socket_folder()),
     }
 }
 

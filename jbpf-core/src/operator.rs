@@ -91,9 +91,8 @@ pub struct Application {
 /// # Errors
 /// The default folder exists and cannot be read, or is not this user's alone.
 pub fn applications() -> io::Result<Vec<Application>> {
-    let folder = default_folder();
-    jbpf_channel::protocol::check_folder(&folder.join("any"))?;
-    let entries = match std::fs::read_dir(folder) {
+    jbpf_channel::protocol::check_folder()?;
+    let entries = match std::fs::read_dir(default_folder()) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };

@@ -85,7 +85,7 @@ impl Collector {
         let path = match app.to_str() {
             Some(name) if !name.contains('/') => {
                 let path = socket_path(name);
-                if let Err(source) = check_folder(&path) {
+                if let Err(source) = check_folder() {
                     return Err(CollectorError::Connect { path, source });
                 }
                 path

@@ -133,7 +133,7 @@ impl RemoteOutput {
     pub(crate) fn needs_stand_in(&self, next: u64) -> bool {
         self.tap
             && !self.is_host_gone()
-            && self.passed_half(next) > self.released()
+            && self.view.passed_half(next) > self.released()
             && self
                 .last_refusal()
                 .is_none_or(|refused| refused.elapsed() >= READER_CHECK)
@@ -147,19 +147,12 @@ impl RemoteOutput {
         }
         let attachment = self.attachment;
         let asked = CollectorRequest::StandIn { attachment, next };
-        let wanted = self.passed_half(next);
+        let wanted = self.view.passed_half(next);
         if let Ok((CollectorReply::StandingIn { delivered, .. }, _)) = self.connection.ask(asked) {
             self.delivered.fetch_max(delivered, Ordering::Relaxed);
         }
         let refused = (self.released() < wanted).then(Instant::now);
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
-    }
-
-    /// How far the older half goes, as far as it is passed.
-    fn passed_half(&self, next: u64) -> u64 {
-        let head = self.view.header().traffic.head.load(Ordering::Acquire);
-        let half = u64::from(self.view.geometry.capacity / 2);
-        head.saturating_sub(half).min(next)
     }
 
     /// The first record that is not released, or a later one that was not when anybody looked. Only looks: a tap cannot write.

@@ -503,7 +503,7 @@ impl OutputRing {
             return;
         }
         let has_reader = self.has_reader();
-        let target = self.newer_half().min(next);
+        let target = self.view.passed_half(next);
         if !*has_reader && target > self.delivered() {
             self.view.words().release(target);
         }
@@ -515,12 +515,7 @@ impl OutputRing {
     }
 
     fn is_half_full_behind(&self, next: u64) -> bool {
-        self.newer_half().min(next) > self.delivered()
-    }
-
-    /// The number of the first record of the newer half.
-    fn newer_half(&self) -> u64 {
-        self.sent().saturating_sub(u64::from(self.capacity() / 2))
+        self.view.passed_half(next) > self.delivered()
     }
 
     /// A panic while it was held left a plain boolean.

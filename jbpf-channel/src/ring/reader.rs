@@ -133,6 +133,13 @@ impl OutputView {
         true
     }
 
+    /// Where the older half of the ring ends, as far as a reader that has come to `next` has passed it.
+    pub(crate) fn passed_half(&self, next: u64) -> u64 {
+        let head = self.header().traffic.head.load(Ordering::Acquire);
+        let half = u64::from(self.geometry.capacity / 2);
+        head.saturating_sub(half).min(next)
+    }
+
     /// Records dropped so far, by all threads.
     pub(crate) fn dropped(&self) -> u64 {
         let losses = &self.header().losses;

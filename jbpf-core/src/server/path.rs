@@ -28,10 +28,7 @@ pub fn default_path(name: &str) -> PathBuf {
 /// The folder of this user's sockets: `$XDG_RUNTIME_DIR/jbpf`, else `/tmp/jbpf-<uid>`.
 #[must_use]
 pub fn default_folder() -> PathBuf {
-    default_path("any")
-        .with_file_name("")
-        .components()
-        .collect()
+    jbpf_channel::protocol::socket_folder()
 }
 
 /// A socket that this process serves. Dropping it removes the files.
