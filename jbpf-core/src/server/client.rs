@@ -4,7 +4,7 @@
 //! one answer. While there is more than that, its lines wait in its own socket.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -151,6 +151,11 @@ impl Client {
     pub(super) fn silent_since(&self) -> Option<Instant> {
         let idle = !self.busy && !self.stays() && !self.unread && self.output.is_empty();
         idle.then_some(self.heard)
+    }
+
+    /// Says to it why it cannot stay.
+    pub(super) fn send_away(&self, error: &ErrorReport) {
+        turn_away(&self.stream, error);
     }
 
     /// When its time is over unless something happens; `None` while it may idle.
@@ -423,21 +428,15 @@ fn send_descriptors(
     sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags)
 }
 
-impl Client {
-    /// Says to it why it cannot stay.
-    pub(super) fn send_away(&self, error: &ErrorReport) {
-        // Who does not even take that is gone as well.
-        let _ = turn_away(&self.stream, error);
-    }
-}
-
 /// Says to somebody who cannot stay why, as far as its socket takes it.
-pub(super) fn turn_away(stream: &UnixStream, error: &ErrorReport) -> io::Result<()> {
+pub(super) fn turn_away(stream: &UnixStream, error: &ErrorReport) {
     let line = to_line(&Envelope {
         version: VERSION,
         id: 0,
         body: Reply::Error(error.clone()),
-    })?;
-    rustix::net::send(stream, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?;
-    Ok(())
+    });
+    if let Ok(line) = line {
+        // Who does not even take that is gone as well.
+        let _ = rustix::net::send(stream, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+    }
 }

@@ -213,8 +213,7 @@ impl Service {
         if self.clients.len() >= places {
             let connected = self.clients.len();
             let message = format!("{connected} clients are connected already; try again later");
-            // Who does not even take that is gone as well.
-            let _ = turn_away(&stream, &ErrorReport::new("too-many-clients", message));
+            turn_away(&stream, &ErrorReport::new("too-many-clients", message));
             return;
         }
         self.accepted += 1;
