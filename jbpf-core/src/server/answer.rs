@@ -1,5 +1,6 @@
 //! Answers that are ready at once: what the application has, and records for codelets.
 
+use std::convert::identity;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -56,17 +57,23 @@ pub(super) fn hooks(shared: &Shared, skip: Option<u64>) -> Reply {
     };
     let mut hooks: Vec<_> = registry::hooks().collect();
     hooks.sort_by_key(|hook| hook.info().name);
-    Reply::Hooks(page(hooks.into_iter().map(report), skip))
+    Reply::Hooks(page(hooks, skip, report))
 }
 
-/// All, or after so many as many as go into a line.
-fn page<T: Serialize>(all: impl Iterator<Item = T>, skip: Option<u64>) -> Vec<T> {
+/// Reports of all, or after so many of as many as go into a line.
+fn page<S, T: Serialize>(
+    all: impl IntoIterator<Item = S>,
+    skip: Option<u64>,
+    report: impl Fn(S) -> T,
+) -> Vec<T> {
+    let all = all.into_iter();
     let Some(skip) = skip else {
-        return all.collect();
+        return all.map(report).collect();
     };
     let mut bytes = 0;
     let mut page = Vec::new();
-    for one in all.skip(usize::try_from(skip).unwrap_or(usize::MAX)) {
+    let rest = all.skip(usize::try_from(skip).unwrap_or(usize::MAX));
+    for one in rest.map(report) {
         bytes += serde_json::to_vec(&one).map_or(0, |json| json.len() + 1);
         if bytes > PAGE_BYTES && !page.is_empty() {
             break;
@@ -135,7 +142,7 @@ pub(super) fn statistics(shared: &Shared, body: &StatisticsBody) -> Reply {
         }
         hooks.retain(|hook| wanted.iter().any(|wanted| wanted == hook.hook));
     }
-    Reply::Statistics(page(hooks.into_iter().map(Into::into), body.skip))
+    Reply::Statistics(page(hooks, body.skip, Into::into))
 }
 
 fn region_type(region: &RegionLayout) -> Option<RecordType> {
@@ -165,7 +172,7 @@ pub(super) fn header(skip: Option<u64>) -> Reply {
 
 pub(super) fn list(shared: &Shared, skip: Option<u64>) -> Reply {
     let sets = shared.sets();
-    Reply::List(page(sets.values().map(|set| report(set)), skip))
+    Reply::List(page(sets.values(), skip, |set| report(set)))
 }
 
 pub(super) fn show(shared: &Shared, id: &str) -> Reply {
@@ -191,7 +198,7 @@ pub(crate) fn streams(shared: &Shared) -> Vec<StreamReport> {
 }
 
 pub(super) fn all_streams(shared: &Shared, skip: Option<u64>) -> Reply {
-    Reply::Streams(page(streams(shared).into_iter(), skip))
+    Reply::Streams(page(streams(shared), skip, identity))
 }
 
 fn stream_report(set: &LoadedSet, channel: &Channel) -> StreamReport {
