@@ -121,17 +121,12 @@ impl LoadedSet {
     /// Tells channels what their records are. A channel that lives on through a replacement may know better, and would
     /// remember it: the last thing that can fail.
     pub(crate) fn declare_records(&self) -> Result<(), LoadError> {
-        let known = self
-            .channels
-            .iter()
-            .map(|channel| (channel, channel.record_type()));
-        for (channel, known) in known {
-            let (Some(known), Some(declared)) = (known, &channel.map.value_type) else {
-                continue;
-            };
-            known
-                .disagreement(declared)
-                .map_or(Ok(()), |found| Err(self.disagreement(channel, found)))?;
+        for channel in &self.channels {
+            if let (Some(known), Some(declared)) = (channel.record_type(), &channel.map.value_type)
+                && let Some(found) = known.disagreement(declared)
+            {
+                return Err(self.disagreement(channel, found));
+            }
         }
         for channel in &self.channels {
             if let Some(declared) = &channel.map.value_type {
