@@ -81,7 +81,7 @@ impl Explorer<'_> {
     /// shortcut; ways that wait are not, and need room.
     pub(super) fn is_far(&self, state: &State) -> bool {
         let open = self.path.open().len() as u32;
-        state.steps >= 8 + open / 32 && self.bytes <= self.limits.memory / 2
+        state.steps >= 8 + open / 32 && self.has_room()
     }
 
     /// Whether the last checkpoint was at no loop's head. Iterations are merged from a checkpoint at the head
@@ -89,8 +89,13 @@ impl Explorer<'_> {
     fn is_first_head(&self, state: &State) -> bool {
         let last = self.path.open().last();
         state.steps > 0
-            && self.bytes <= self.limits.memory / 2
+            && self.has_room()
             && last.is_some_and(|open| !self.subject.flow.is_loop_head(open.state.at))
+    }
+
+    /// Whether checkpoints leave enough memory to ways that wait.
+    fn has_room(&self) -> bool {
+        self.bytes <= self.limits.memory / 2
     }
 
     /// Passes a checkpoint at the head of a loop; merges its iterations when their paths multiply.

@@ -16,6 +16,7 @@ mod tnum;
 mod transfer;
 mod word;
 
+pub(crate) use ops::sign_extend;
 pub use ops::{AluOp, JumpCond, Width};
 pub use tnum::Tnum;
 

@@ -222,6 +222,6 @@ pub(super) const fn mask(bits: u32) -> u64 {
 }
 
 /// The lowest `bits` bits of `value` as a signed number.
-pub(super) const fn sign_extend(bits: u32, value: u64) -> i64 {
+pub(crate) const fn sign_extend(bits: u32, value: u64) -> i64 {
     (value << (64 - bits)) as i64 >> (64 - bits)
 }

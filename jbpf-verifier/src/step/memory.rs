@@ -8,7 +8,7 @@ use crate::number::Number;
 use crate::path::Need;
 use crate::program::MemorySpace;
 use crate::report::Code;
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, sign_extend};
 use crate::stack::Made;
 use crate::value::{Kind, Num, Places, Pointer, Source, Space, Value};
 
@@ -145,9 +145,8 @@ impl Step<'_> {
                 .iter()
                 .rev()
                 .fold(0, |value, byte| value << 8 | u64::from(*byte));
-            let unused = 64 - u32::from(size) * 8;
             Some(if signed {
-                ((value << unused) as i64 >> unused) as u64
+                sign_extend(u32::from(size) * 8, value) as u64
             } else {
                 value
             })
