@@ -2,7 +2,8 @@
 //!
 //! `commands` has a file for each, with its arguments and one function that runs it. They share nouns:
 //!
-//! * `output`, the terminal, JSON and exit codes; `visible`, what a terminal may be shown; `failure`, the sentences of errors.
+//! * `input`, the files that are given; `output`, the terminal, JSON and exit codes; `visible`, what a terminal may be shown;
+//!   `failure`, the sentences of errors.
 //! * `application` finds and asks the running one. `record` turns records into JSON and back, `entry` is what maps hold,
 //!   and `format` the forms that other programs read.
 //! * `surroundings` are what programs are verified against, `verdict` is the verifier's answer, and `listing` a program as
@@ -16,6 +17,7 @@ mod entry;
 mod failure;
 mod format;
 mod headers;
+mod input;
 mod listing;
 mod off_target;
 mod output;

@@ -1,8 +1,6 @@
 //! What a codelet is run on off target: a data region, the context's fields, and records for its input channels.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use jbpf_channel::record::RecordType;
@@ -10,6 +8,7 @@ use jbpf_core::object::Object;
 use jbpf_verifier::types::{ContextDef, MapKind};
 use serde_json::Value;
 
+use crate::input;
 use crate::output::Failure;
 use crate::record;
 use crate::surroundings::Place;
@@ -19,9 +18,6 @@ pub(crate) const FIELDS: usize = 16;
 
 /// Bytes of a region that are made when none are given.
 const MOST_ZEROS: u64 = 64 << 20;
-
-/// Bytes of a file: an object has no more, and devices never end.
-const MOST_BYTES: u64 = 64 << 20;
 
 /// What a codelet is run on.
 #[derive(Args)]
@@ -114,7 +110,7 @@ impl Stimulus {
             let size = context.region.known_size.min(MOST_ZEROS);
             return Ok(vec![0; usize::try_from(size).unwrap_or(0)]);
         };
-        let bytes = read(path)?;
+        let bytes = input::file_or_stdin(path)?;
         if path
             .extension()
             .is_some_and(|extension| extension == "json")
@@ -178,34 +174,6 @@ impl Stimulus {
         };
         self.inputs.iter().map(record_of).collect()
     }
-}
-
-/// A file's bytes; those of standard input when it is named `-`.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = if path == Path::new("-") {
-        read_all(io::stdin().lock())
-    } else {
-        read_file(path)
-    };
-    bytes.map_err(|source| Failure::Unreadable {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// A file's bytes; no more than anything here takes, of whatever it is.
-pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    read_all(File::open(path)?)
-}
-
-fn read_all(from: impl io::Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = from.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    if read as u64 > MOST_BYTES {
-        let message = format!("it is larger than {MOST_BYTES} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-    }
-    Ok(bytes)
 }
 
 /// One record, or several in a row when the JSON is a list of them.

@@ -9,9 +9,9 @@ use jbpf_verifier::types::{MapDef, MapKind};
 use jbpf_verifier::{Rejection, VerifiedProgram};
 use serde::Serialize;
 
+use crate::input;
 use crate::listing;
 use crate::output::{self, Failure, Output, Status};
-use crate::stimulus;
 use crate::surroundings::{Place, Surroundings};
 
 /// How answers are printed.
@@ -27,10 +27,7 @@ const WITHOUT_APPLICATION: &str = "note: verified without an application; for th
 
 /// Reads an object; what is wrong with it and does no harm is said.
 pub(crate) fn read_object(path: &Path) -> Result<Object, Failure> {
-    let bytes = stimulus::read_file(path).map_err(|source| Failure::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
+    let bytes = input::file(path)?;
     let object = Object::parse(&bytes).map_err(|source| Failure::Object {
         path: path.to_owned(),
         source,

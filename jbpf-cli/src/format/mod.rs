@@ -76,7 +76,7 @@ pub(crate) fn read(
     layout: &RecordType,
     path: &Path,
 ) -> Result<Vec<Vec<u8>>, Failure> {
-    let bytes = crate::stimulus::read(path)?;
+    let bytes = crate::input::file_or_stdin(path)?;
     match format {
         Format::Json => {
             let values = serde_json::Deserializer::from_slice(&bytes).into_iter();
