@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use jbpf_channel::{OutputRing, RawReceiver};
 use jbpf_core::engine::{CompiledHook, Engine};
+use jbpf_core::map::Map;
 use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::types::{ContextDef, MapKind};
 
@@ -49,6 +50,27 @@ const RESERVE: &str = "
     call 18
     exit";
 
+const BOTH: [Engine; 2] = [Engine::Native, Engine::Interpreter];
+
+/// A channel, and for each engine a hook with the one codelet that sends to it.
+fn sender<const N: usize>(
+    kind: MapKind,
+    text: &str,
+    capacity: u32,
+    engines: [Engine; N],
+) -> (Arc<Map>, [CompiledHook; N]) {
+    let out = channel("out", kind, 24, capacity);
+    let maps = [Arc::clone(&out)];
+    let codelet = [bind_to(
+        "send",
+        assemble(text),
+        ContextDef::generic(),
+        &maps,
+    )];
+    let hooks = engines.map(|engine| engine.compile(HookKind::Control, &codelet, None).unwrap());
+    (out, hooks)
+}
+
 /// Records of each producer come whole, in its order, and at most once.
 struct Account {
     next: [u64; PRODUCERS as usize],
@@ -79,12 +101,7 @@ impl Account {
 /// `PRODUCERS` threads send `RECORDS` each, while one reader and one tap of it look.
 fn reconcile(kind: MapKind, text: &str) {
     // So small that it is full most of the time, and that claims meet each other.
-    let out = channel("out", kind, 24, 8);
-    let maps = [Arc::clone(&out)];
-    let codelet = bind_to("send", assemble(text), ContextDef::generic(), &maps);
-    let hook = Engine::Native
-        .compile(HookKind::Control, &[codelet], None)
-        .unwrap();
+    let (out, [hook]) = sender(kind, text, 8, [Engine::Native]);
     let ring = output(&out).ring();
     let receiver = ring.primary().unwrap();
     let tap = ring.tap();
@@ -180,18 +197,7 @@ fn send_by_turns(
 fn reconcile_tiny(kind: MapKind, text: &str, capacity: u32) {
     const GENERATIONS: u64 = 30;
     const EACH: u64 = 40;
-    let out = channel("out", kind, 24, capacity);
-    let codelet = bind_to(
-        "send",
-        assemble(text),
-        ContextDef::generic(),
-        &[Arc::clone(&out)],
-    );
-    let hooks = [Engine::Native, Engine::Interpreter].map(|engine| {
-        engine
-            .compile(HookKind::Control, &[Arc::clone(&codelet)], None)
-            .unwrap()
-    });
+    let (out, hooks) = sender(kind, text, capacity, BOTH);
     let ring = output(&out).ring();
     assert_eq!(ring.capacity(), capacity);
     let receiver = ring.primary().unwrap();
@@ -241,16 +247,7 @@ fn records_of_threads_that_come_and_go_add_up_in_tiny_rings() {
 fn records_keep_their_order_across_two_to_the_32() {
     for capacity in [1_u32, 2, 8] {
         for (kind, text) in [(MapKind::RingBuf, COPY), (MapKind::Output, RESERVE)] {
-            let out = channel("out", kind, 24, capacity);
-            let codelet = bind_to(
-                "send",
-                assemble(text),
-                ContextDef::generic(),
-                &[Arc::clone(&out)],
-            );
-            let hook = Engine::Native
-                .compile(HookKind::Control, &[codelet], None)
-                .unwrap();
+            let (out, [hook]) = sender(kind, text, capacity, [Engine::Native]);
             let ring = output(&out).ring();
             let first = (1_u64 << 32) - 8;
             start_at(ring, first);
@@ -334,18 +331,7 @@ fn lie(ring: &OutputRing, running: &AtomicU64) {
 /// Whatever the reader says, records go out whole, one to a number, and are sent or counted.
 fn reconcile_behind_a_liar(kind: MapKind, text: &str, capacity: u32) {
     const EACH: u64 = 3_000;
-    let out = channel("out", kind, 24, capacity);
-    let codelet = bind_to(
-        "send",
-        assemble(text),
-        ContextDef::generic(),
-        &[Arc::clone(&out)],
-    );
-    let hooks = [Engine::Native, Engine::Interpreter].map(|engine| {
-        engine
-            .compile(HookKind::Control, &[Arc::clone(&codelet)], None)
-            .unwrap()
-    });
+    let (out, hooks) = sender(kind, text, capacity, BOTH);
     let ring = output(&out).ring();
     let tap = ring.tap();
     let running = AtomicU64::new(u64::from(PRODUCERS));
@@ -390,16 +376,7 @@ fn records_add_up_behind_a_reader_that_lies() {
 #[test]
 fn a_place_whose_record_is_not_published_yet_is_not_claimed_again() {
     for (kind, text) in [(MapKind::RingBuf, COPY), (MapKind::Output, RESERVE)] {
-        let out = channel("out", kind, 24, 4);
-        let codelet = bind_to(
-            "send",
-            assemble(text),
-            ContextDef::generic(),
-            &[Arc::clone(&out)],
-        );
-        let hook = Engine::Native
-            .compile(HookKind::Control, &[codelet], None)
-            .unwrap();
+        let (out, [hook]) = sender(kind, text, 4, [Engine::Native]);
         let ring = output(&out).ring();
         let words = ring.addresses();
         // SAFETY: words of a ring that is there.
