@@ -28,9 +28,9 @@
 #ifndef JBPF_DEFS_H
 #define JBPF_DEFS_H
 
-#include "stdbool.h"
-#include "stddef.h"
-#include "stdint.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Puts a function or a variable into a section of the object. */
 #ifndef SEC
@@ -138,23 +138,21 @@ _Static_assert(sizeof(struct jbpf_load_map_def) == 32, "a map definition is eigh
 
 /*
  * Leaves a type in the object, where tools find it to show the map's contents by their fields: an
- * array of no elements, which takes no room. The macros below do this for the maps that they
+ * array of no elements, which takes no room. The symbol has the same name in C and in C++. The macros below do this for the maps that they
  * define; for a map defined by hand write jbpf_map_value_type(counter, uint64_t), and jbpf_map_key_type for its keys.
  */
-#define JBPF_TYPE_ANNOTATION(variable, type_name) \
-    static const type_name variable[0] __attribute__((section(".jbpf.types"), used)) = {}
+#define JBPF_TYPE_ANNOTATION(variable, type_name)                          \
+    static const type_name variable[0] __asm__(#variable)                  \
+        __attribute__((section(".jbpf.types"), used)) = {}
 
 #define jbpf_map_value_type(name, type_name) JBPF_TYPE_ANNOTATION(name##__record, type_name);
 #define jbpf_map_key_type(name, type_name) JBPF_TYPE_ANNOTATION(name##__key, type_name);
 
 /* A channel: records of `struct_name`, room for at least `num_elems`. The macros end their own declarations,
  * so that a semicolon after them is optional. */
-#define JBPF_CHANNEL_MAP(name, map_type, struct_name, num_elems) \
-    struct jbpf_load_map_def SEC("maps") name = {                \
-        .type = map_type,                                        \
-        .value_size = sizeof(struct_name),                       \
-        .max_entries = num_elems,                                \
-    };                                                           \
+#define JBPF_CHANNEL_MAP(name, map_type, struct_name, num_elems)                       \
+    struct jbpf_load_map_def SEC("maps")                                               \
+        name = {map_type, 0, (uint32_t)sizeof(struct_name), (num_elems), 0, 0, 0, 0};  \
     jbpf_map_value_type(name, struct_name)
 
 /* Records out, reserved with jbpf_get_output_buf and sent with jbpf_send_output. */
@@ -176,13 +174,9 @@ _Static_assert(sizeof(struct jbpf_load_map_def) == 32, "a map definition is eigh
 #endif
 
 /* A map with keys. */
-#define JBPF_KEYED_MAP(name, map_type, key_type, value_type, num_elems) \
-    struct jbpf_load_map_def SEC("maps") name = {                       \
-        .type = map_type,                                               \
-        .key_size = sizeof(key_type),                                   \
-        .value_size = sizeof(value_type),                               \
-        .max_entries = num_elems,                                       \
-    };                                                                  \
+#define JBPF_KEYED_MAP(name, map_type, key_type, value_type, num_elems)            \
+    struct jbpf_load_map_def SEC("maps") name = {                                  \
+        map_type, (uint32_t)sizeof(key_type), (uint32_t)sizeof(value_type), (num_elems), 0, 0, 0, 0}; \
     jbpf_map_key_type(name, key_type)                                   \
     jbpf_map_value_type(name, value_type)
 

@@ -12,8 +12,8 @@
 #ifndef JBPF_HELPER_UTILS_H
 #define JBPF_HELPER_UTILS_H
 
-#include "stddef.h"
-#include "stdint.h"
+#include <stddef.h>
+#include <stdint.h>
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))

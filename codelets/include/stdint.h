@@ -1,4 +1,14 @@
-/* Fixed-width integers, for codelets: no libc is needed to compile one. */
+/* Fixed-width integers, for codelets: no libc is needed to compile one. A libc's own header is used instead if a whole one is in reach. */
+#if defined(__cplusplus) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* as compilers of C++ for Linux define it: libstdc++ needs it of glibc */
+#endif
+#if defined(__has_include_next)
+#if __has_include_next(<stdint.h>) && (__has_include(<bits/libc-header-start.h>) || __has_include(<bits/alltypes.h>))
+#include_next <stdint.h>
+#define JBPF_STDINT_H
+#endif
+#endif
+
 #ifndef JBPF_STDINT_H
 #define JBPF_STDINT_H
 

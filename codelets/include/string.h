@@ -4,11 +4,23 @@
  * There is no libc to call: memcpy, memmove and memset must be inlined by the compiler, which takes a
  * size that is a constant of some hundred bytes at most. For sizes that are only known at run time write a loop
  * with a constant bound.
+ *
+ * A libc's own header is used instead if a whole one is in reach.
  */
+#if defined(__cplusplus) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* as compilers of C++ for Linux define it: libstdc++ needs it of glibc */
+#endif
+#if defined(__has_include_next)
+#if __has_include_next(<string.h>) && (__has_include(<bits/libc-header-start.h>) || __has_include(<bits/alltypes.h>))
+#include_next <string.h>
+#define JBPF_STRING_H
+#endif
+#endif
+
 #ifndef JBPF_STRING_H
 #define JBPF_STRING_H
 
-#include "stddef.h"
+#include <stddef.h>
 
 #define memcpy(to, from, size) __builtin_memcpy((to), (from), (size))
 #define memmove(to, from, size) __builtin_memmove((to), (from), (size))

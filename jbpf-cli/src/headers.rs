@@ -13,23 +13,31 @@ macro_rules! headers {
 
 /// Name and text of each.
 const HEADERS: &[(&str, &str)] = headers![
+    "gnu/stubs-32.h",
     "jbpf_common_types.h",
     "jbpf_defs.h",
     "jbpf_helper.h",
     "jbpf_helper_api_defs.h",
+    "jbpf_helper_api_defs_ext.h",
     "jbpf_helper_utils.h",
     "jbpf_perf_ext.h",
+    "limits.h",
+    "linux/bpf.h",
+    "linux/types.h",
     "stdbool.h",
     "stddef.h",
     "stdint.h",
+    "stdlib.h",
     "string.h",
 ];
 
 /// Writes all of them into a folder that exists.
 pub(crate) fn unpack(folder: &Path) -> io::Result<()> {
-    HEADERS
-        .iter()
-        .try_for_each(|(name, text)| std::fs::write(folder.join(name), text))
+    HEADERS.iter().try_for_each(|(name, text)| {
+        let path = folder.join(name);
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::write(path, text)
+    })
 }
 
 #[cfg(test)]
@@ -64,13 +72,22 @@ mod tests {
         }
     }
 
+    fn names(folder: &Path, prefix: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let below = entries.map(|entry| {
+            let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+            match entry.file_type().unwrap().is_dir() {
+                true => names(&entry.path(), &format!("{name}/")),
+                false => vec![name],
+            }
+        });
+        below.flatten().collect()
+    }
+
     #[test]
     fn every_header_is_here() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../codelets/include");
-        let mut there: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut there = names(Path::new(folder), "");
         there.sort();
         let here: Vec<_> = HEADERS.iter().map(|(name, _)| *name).collect();
         assert_eq!(here, there);

@@ -1,4 +1,4 @@
-//! `jbpf build FILE.c`: from a codelet's source to an object that is known to be safe.
+//! `jbpf build FILE`: from a codelet's source, in C or C++, to an object that is known to be safe.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -18,11 +18,12 @@ use crate::verdict::{self, Form};
 ///
 /// The codelet headers (jbpf_defs.h, jbpf_helper.h and so on) are in this command. With --app, --socket or --hook, the
 /// header of the running application is found as hooks.h, and the codelet is verified against it. The compiler is
-/// `clang`, what the variable CLANG names, or what --clang names.
+/// `clang`, what the variable CLANG names, or what --clang names. A source that ends with .cpp, .cc or .cxx is C++17 without
+/// exceptions; the C++ headers of this machine are in reach if it has any.
 #[derive(Args)]
 pub(crate) struct Build {
     /// The codelet's source.
-    #[arg(value_name = "FILE.c")]
+    #[arg(value_name = "FILE.c|FILE.cpp")]
     source: PathBuf,
 
     /// The object; by default beside the source, with the ending .o.
@@ -199,9 +200,37 @@ impl Build {
         );
         let folders = self.include.iter().map(PathBuf::as_path).chain([headers]);
         arguments.extend(folders.flat_map(|folder| ["-I".into(), folder.into()]));
+        if self.is_cpp() {
+            let language = ["-x", "c++", "-std=c++17", "-fno-exceptions", "-fno-rtti"];
+            arguments.extend(language.map(OsString::from));
+            arguments.push("-D_GNU_SOURCE".into());
+            let folders = self.system_folders().into_iter();
+            arguments.extend(folders.flat_map(|folder| ["-isystem".into(), folder]));
+        }
         arguments.extend(["-o".into(), object.into(), "-c".into(), "--".into()]);
         arguments.push(self.source.clone().into());
         arguments
+    }
+
+    fn is_cpp(&self) -> bool {
+        let ending = self.source.extension().and_then(|ending| ending.to_str());
+        matches!(ending, Some("cpp" | "cc" | "cxx"))
+    }
+
+    /// The folders in which the compiler finds C++ headers of this machine. Compilers know none for eBPF, so the host's are
+    /// asked for. No folders if the compiler does not tell: `compile` reports what is wrong with it.
+    fn system_folders(&self) -> Vec<OsString> {
+        let asked = Command::new(self.compiler())
+            .args(["-x", "c++", "-E", "-v", "-o", "/dev/null", "/dev/null"])
+            .output();
+        let told = asked.map(|run| run.stderr).unwrap_or_default();
+        let told = String::from_utf8_lossy(&told);
+        told.lines()
+            .skip_while(|line| !line.starts_with("#include <...>"))
+            .skip(1)
+            .take_while(|line| line.starts_with(' '))
+            .map(|line| line.trim().into())
+            .collect()
     }
 
     /// Whether there is an object now. What the compiler says is passed on.

@@ -10,6 +10,7 @@
 
 mod build;
 mod explain;
+mod headers;
 mod manual;
 mod new;
 mod run;

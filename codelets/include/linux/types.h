@@ -1,0 +1,30 @@
+/* The kernel's names for integers, for codelets. A kernel's own header is used instead if a whole one is in reach. */
+#if defined(__has_include_next)
+#if __has_include_next(<linux/types.h>) && __has_include(<asm/types.h>)
+#include_next <linux/types.h>
+#define JBPF_LINUX_TYPES_H
+#endif
+#endif
+
+#ifndef JBPF_LINUX_TYPES_H
+#define JBPF_LINUX_TYPES_H
+
+typedef signed char __s8;
+typedef unsigned char __u8;
+typedef short __s16;
+typedef unsigned short __u16;
+typedef int __s32;
+typedef unsigned int __u32;
+typedef long long __s64;
+typedef unsigned long long __u64;
+
+typedef __u16 __le16;
+typedef __u16 __be16;
+typedef __u32 __le32;
+typedef __u32 __be32;
+typedef __u64 __le64;
+typedef __u64 __be64;
+typedef __u16 __sum16;
+typedef __u32 __wsum;
+
+#endif
