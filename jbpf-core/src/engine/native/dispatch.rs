@@ -148,21 +148,21 @@ fn build(
 
 /// One frame for all inlined codelets: they run one after the other, and none reads what it has not
 /// written.
-fn frame_of(fb: &mut FunctionBuilder<'_>, parts: &[(&BoundCodelet, Part)]) -> Option<StackSlot> {
-    parts
+fn frame_of(fb: &mut FunctionBuilder<'_>, parts: &[(&BoundCodelet, Part)]) -> StackSlot {
+    let largest = parts
         .iter()
         .filter(|(_, part)| matches!(part, Part::Inlined(_)))
         .filter_map(|(codelet, _)| codelet.program().functions().first())
         .map(|entry| entry.stack_size)
-        .max()
-        .and_then(|size| frame::slot(fb, size))
+        .max();
+    frame::slot(fb, largest.unwrap_or_default())
 }
 
 struct DispatchFunction<'b, 'f> {
     fb: &'b mut FunctionBuilder<'f>,
     unit: &'b mut Unit,
     imports: Imports,
-    slot: Option<StackSlot>,
+    slot: StackSlot,
     /// Whether any codelet so far uses its frame.
     frame_use: FrameUse,
     arguments: [Value; DISPATCH_ARGUMENTS],

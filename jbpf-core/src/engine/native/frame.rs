@@ -9,7 +9,8 @@ use cranelift_codegen::ir::{
 };
 use cranelift_frontend::FunctionBuilder;
 
-/// A frame in a stack slot.
+/// A frame in a stack slot. Every function has one, also if nothing is stored in it: the codelet may
+/// compare its address, and the verifier holds that it is not null and no other frame's.
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
     /// Address of its lowest byte.
@@ -22,47 +23,39 @@ impl Frame {
     /// The frame at the start of a stack slot, for a function that uses `stack_size` bytes of it.
     pub(super) fn new(
         fb: &mut FunctionBuilder<'_>,
-        slot: Option<StackSlot>,
+        slot: StackSlot,
         stack_size: u32,
     ) -> Self {
-        let base = match slot {
-            Some(slot) => fb.ins().stack_addr(types::I64, slot, 0),
-            // Nothing is stored through it: the verifier counted no byte of stack.
-            None => fb.ins().iconst(types::I64, 0),
-        };
         Self {
-            base,
+            base: fb.ins().stack_addr(types::I64, slot, 0),
             size: rounded(stack_size).cast_signed(),
         }
     }
 }
 
-/// Bytes of a frame so that its top is 16-aligned when its start is.
-const fn rounded(stack_size: u32) -> u32 {
-    stack_size.next_multiple_of(16)
+/// Bytes of a frame: its top is 16-aligned when its start is, and no frame is empty. The top of an empty
+/// one could be the start of what lies above it, and so another object's address.
+fn rounded(stack_size: u32) -> u32 {
+    stack_size.max(1).next_multiple_of(16)
 }
 
-/// A stack slot for a frame of `stack_size` bytes; none for a function that uses none.
-pub(super) fn slot(fb: &mut FunctionBuilder<'_>, stack_size: u32) -> Option<StackSlot> {
+/// A stack slot for a frame of `stack_size` bytes.
+pub(super) fn slot(fb: &mut FunctionBuilder<'_>, stack_size: u32) -> StackSlot {
     let data = StackSlotData::new(StackSlotKind::ExplicitSlot, rounded(stack_size), 4);
-    (stack_size > 0).then(|| fb.create_sized_stack_slot(data))
+    fb.create_sized_stack_slot(data)
 }
 
-/// Gives up a slot unless it is used.
-pub(super) fn release_unused(
-    fb: &mut FunctionBuilder<'_>,
-    slot: Option<StackSlot>,
-    used: FrameUse,
-) {
+/// Gives up a slot's memory unless it is used: no code that is left computes with its address.
+pub(super) fn release_unused(fb: &mut FunctionBuilder<'_>, slot: StackSlot, used: FrameUse) {
     if used == FrameUse::Used {
         return;
     }
-    if let Some(data) = slot.and_then(|slot| fb.func.sized_stack_slots.get_mut(slot)) {
+    if let Some(data) = fb.func.sized_stack_slots.get_mut(slot) {
         data.size = 0;
     }
 }
 
-/// Whether the machine code needs a frame's memory.
+/// Whether the machine code needs a frame's memory, or its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FrameUse {
     Used,

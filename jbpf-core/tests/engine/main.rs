@@ -10,7 +10,10 @@
     missing_docs
 )]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod addresses;
 
 use std::sync::Arc;
 
