@@ -26,7 +26,7 @@ mod choices;
 mod feature;
 #[path = "../../jbpf-core/tests/support/memory.rs"]
 mod memory;
-#[path = "../../jbpf-core/tests/soundness/oracle.rs"]
+#[path = "../../jbpf-core/tests/soundness/oracle/mod.rs"]
 mod oracle;
 #[path = "../../jbpf-core/tests/soundness/program/mod.rs"]
 mod program;

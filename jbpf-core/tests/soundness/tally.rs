@@ -22,6 +22,8 @@ pub struct Tally {
     pub accepted: u64,
     pub recorded: u64,
     pub path_by_path: u64,
+    pub native: u64,
+    pub fused: u64,
     /// Accepted with merged paths; and all those merges.
     pub merging: u64,
     pub merged: u64,
@@ -46,8 +48,12 @@ impl Tally {
                 recorded,
                 path_by_path,
                 merged,
+                native,
+                fused,
                 ..
             } => {
+                self.native += u64::from(*native);
+                self.fused += u64::from(*fused);
                 self.accepted += 1;
                 self.recorded += u64::from(*recorded);
                 self.path_by_path += u64::from(*path_by_path);
@@ -80,12 +86,14 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} programs, {} accepted ({} held against a record, {} against all paths one by one), \
-             {} with merged loops ({} merges), {} too complex, {} rejected needlessly",
+            "{} programs, {} accepted ({} held against a record, {} against all paths one by one, \
+             {} run natively, {} with others), {} with merged loops ({} merges), {} too complex, {} rejected needlessly",
             self.programs,
             self.accepted,
             self.recorded,
             self.path_by_path,
+            self.native,
+            self.fused,
             self.merging,
             self.merged,
             self.too_complex,

@@ -1,14 +1,17 @@
 //! Calls: helpers that read, write and end buffers, and functions.
 
 use super::insns::*;
-use super::{ARRAY, BASE, Call, DATA, Feature, HASH, INPUT, Memory, OUT, RECORD, Writer};
+use super::{
+    ARRAY, BASE, CTX, Call, DATA, Feature, HASH, INPUT, Manner, Memory, OUT, RECORD, RING, RODATA,
+    Writer,
+};
 
 /// Functions that a program may call.
 const FUNCTIONS: usize = 3;
 
 impl Writer<'_, '_> {
     pub(super) fn call_helper(&mut self) {
-        match self.choices.below(6) {
+        match self.choices.below(9) {
             0 => self.emit(call(15)),
             1 => {
                 let size = self.choices.below(33) as i32;
@@ -42,10 +45,35 @@ impl Writer<'_, '_> {
                 let helper = self.choices.pick(&[4, 5]);
                 self.emit_all(&[mov(2, 10), add_imm(2, -40), call(helper)]);
             }
-            _ => {
+            5 => {
                 self.emit_all(&map(1, OUT));
                 self.emit(call(18));
                 self.note(Feature::SentBuffer);
+            }
+            6 | 7 => {
+                let on_stack = self.choices.chance(50);
+                if on_stack {
+                    self.emit_all(&[mov(2, 10), add_imm(2, -32)]);
+                } else {
+                    self.emit(mov(2, BASE));
+                }
+                if self.choices.chance(60) {
+                    let size = self.choices.pick(&[16, 8, 4, 12, 1, 0, 17, 24]);
+                    self.emit(mov_imm(3, size));
+                } else {
+                    let size = self.number_register();
+                    self.emit_all(&[mov(3, size), and_imm(3, 15)]);
+                }
+                self.emit_all(&map(1, RING));
+                self.emit(call(12));
+                self.note(Feature::CopiedRecord);
+            }
+            _ => {
+                // A message whose arguments may be anything when the format uses none.
+                let offset = self.choices.pick(&[0, 8]);
+                self.emit_all(&wide(1, 6, RODATA, offset));
+                self.emit_all(&[mov_imm(2, 4), mov(3, BASE), call(11)]);
+                self.note(Feature::Printed);
             }
         }
         self.after_call();
@@ -86,12 +114,13 @@ impl Writer<'_, '_> {
 
     /// A call of a function with BASE or an address on the stack, and numbers.
     pub(super) fn call_function(&mut self) {
-        let on_stack = self.choices.chance(40);
+        let on_stack = self.manner != Manner::Frameless && self.choices.chance(40);
         if on_stack {
             self.emit_all(&[mov(1, 10), add_imm(1, -32)]);
         } else {
             self.emit(mov(1, BASE));
         }
+        self.emit(mov(5, CTX));
         let at = self.jump(insn(0x85, 0, 1, 0, 0));
         let function = self.choices.below(FUNCTIONS as u64) as usize;
         self.calls.push(Call { at, function });
@@ -100,6 +129,12 @@ impl Writer<'_, '_> {
         } else {
             Feature::Function
         });
+        if self.choices.chance(15) {
+            // It may have answered a pointer.
+            self.emit(mov(BASE, 0));
+            let number = self.choices.below(9) as i32;
+            self.emit(mov_imm(0, number));
+        }
         self.after_call();
     }
 
@@ -124,16 +159,42 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// A function of an address and numbers, which answers a number. It knows no context.
+    /// A function of an address, numbers and the context, which answers a number, or the address.
     fn function(&mut self, index: usize) {
         self.base = Memory::Stack;
         self.emit_all(&[mov(BASE, 1), mov(0, 2), mov(8, 2), mov(9, 3)]);
         for offset in [8, 16, 24, 32] {
-            self.emit(insn(0x7b, 10, 2, -offset, 0));
+            if self.manner != Manner::Frameless {
+                self.emit(insn(0x7b, 10, 2, -offset, 0));
+            }
         }
-        self.emit(mov_imm(super::CTX, 0));
+        if self.choices.chance(75) {
+            self.emit_all(&[mov(CTX, 5), mov_imm(5, 3)]);
+        } else {
+            self.emit(mov_imm(CTX, 0));
+        }
         for _ in 0..1 + self.choices.below(4) {
-            match self.choices.below(9) {
+            if self.manner == Manner::Frameless {
+                match self.choices.below(5) {
+                    0 => self.arithmetic(),
+                    1 => self.branch(),
+                    2 => self.access(),
+                    3 => self.fixed_access(),
+                    _ => self.compare_frames(),
+                }
+                continue;
+            }
+            match self.choices.below(20) {
+                10 => self.spill_pointer_flat(),
+                11 => self.left_of_region(),
+                12 => self.compare_pointers(),
+                13 => self.null_check(),
+                14 => self.call_helper(),
+                15 => self.helper_writes(),
+                16 => self.either_memory(),
+                17 => self.point_base(),
+                18 => self.atomic(),
+                19 => self.index_from_table(),
                 0 => self.arithmetic(),
                 1 => self.branch(),
                 2 => self.idiom(),
@@ -148,11 +209,20 @@ impl Writer<'_, '_> {
         if self.choices.chance(50) {
             self.emit(and_imm(0, 255));
         }
+        if self.choices.chance(12) {
+            self.emit(mov(0, BASE));
+        }
         self.emit(EXIT);
     }
 
+    fn spill_pointer_flat(&mut self) {
+        self.depth += 3;
+        self.spill_pointer();
+        self.depth -= 3;
+    }
+
     fn call_next(&mut self, function: usize) {
-        self.emit(mov(1, BASE));
+        self.emit_all(&[mov(1, BASE), mov(5, CTX)]);
         let at = self.jump(insn(0x85, 0, 1, 0, 0));
         self.calls.push(Call { at, function });
         self.note(Feature::NestedFunction);

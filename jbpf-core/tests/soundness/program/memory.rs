@@ -1,12 +1,19 @@
 //! Memory: what BASE points into, accesses of all kinds, and the stack as a place to keep things.
 
 use super::insns::*;
-use super::{ARRAY, BASE, CTX, DATA, Feature, HASH, Memory, NUMBERS, OUT, RODATA, Writer};
+use super::{
+    ARRAY, BASE, CTX, DATA, Feature, HASH, Manner, Memory, NUMBERS, OUT, PTA, PTH, RODATA, Writer,
+};
 
 impl Writer<'_, '_> {
     /// Points BASE at some memory.
     pub(super) fn point_base(&mut self) {
-        match self.choices.below(7) {
+        let choice = if self.manner == Manner::Frameless {
+            self.choices.pick(&[1, 2, 5, 5, 5, 6])
+        } else {
+            self.choices.below(7)
+        };
+        match choice {
             0 => {
                 self.base = Memory::Stack;
                 self.emit_all(&[mov(BASE, 10), add_imm(BASE, -32)]);
@@ -64,7 +71,7 @@ impl Writer<'_, '_> {
 
     /// A value of a map, or an output buffer, that is there.
     fn point_at_value(&mut self) {
-        let map = self.choices.pick(&[ARRAY, ARRAY, HASH, OUT]);
+        let map = self.choices.pick(&[ARRAY, ARRAY, HASH, OUT, PTA, PTH]);
         self.base = if map == OUT {
             Memory::Output
         } else {
@@ -84,9 +91,33 @@ impl Writer<'_, '_> {
             self.emit(call(17));
             return;
         }
-        self.emit(insn(0x7a, 10, 0, -40, 1));
+        let helper = self.choices.pick(&[1, 1, 1, 2]);
+        match self.choices.below(5) {
+            // The key is somewhere else, or another number.
+            0 => {
+                self.emit_all(&map(1, map_index));
+                self.emit_all(&[mov(2, BASE), call(helper)]);
+                return;
+            }
+            1 => {
+                let key = self.number_register();
+                self.emit(store(DOUBLE, 10, -40, key));
+            }
+            2 => {
+                let key = self.choices.below(6) as i32;
+                self.emit(insn(0x7a, 10, 0, -40, key));
+            }
+            _ => self.emit(insn(0x7a, 10, 0, -40, 1)),
+        }
         self.emit_all(&map(1, map_index));
-        self.emit_all(&[mov(2, 10), add_imm(2, -40), call(1)]);
+        if self.choices.chance(15) {
+            // One of two maps.
+            let jump = self.number_jump();
+            let other = self.choices.pick(&[ARRAY, HASH, PTA, PTH, DATA]);
+            self.emit_all(&map(1, other));
+            self.land(jump);
+        }
+        self.emit_all(&[mov(2, 10), add_imm(2, -40), call(helper)]);
     }
 
     fn variable_feature(&self) -> Feature {
@@ -195,6 +226,64 @@ impl Writer<'_, '_> {
             Memory::Output => Feature::AtomicOnOutput,
             Memory::MapValue | Memory::Rodata => Feature::AtomicOnMapValue,
         });
+    }
+
+    /// Many accesses of all widths around one place, through addresses that may be the same.
+    pub(super) fn storm(&mut self) {
+        let index = self.number_register();
+        let mask = self.choices.pick(&[0, 4, 8, 12, 7]);
+        self.emit_all(&[and_imm(index, mask), mov(1, BASE), add(1, index)]);
+        if self.choices.chance(25) {
+            let jump = self.number_jump();
+            self.emit_all(&[mov(1, 10), add_imm(1, -32)]);
+            self.land(jump);
+        }
+        for _ in 0..4 + self.choices.below(9) {
+            let base = self.choices.pick(&[BASE, BASE, 1, 1, 10]);
+            let start: i16 = if base == 10 { -32 } else { 0 };
+            let width = self.choices.below(4) as usize;
+            let size = [1_i16, 2, 4, 8][width];
+            let place = if self.choices.chance(70) {
+                self.choices.below(3) as i16 * 8
+                    + if size < 8 && self.choices.chance(40) {
+                        size
+                    } else {
+                        0
+                    }
+            } else {
+                self.choices.below(17) as i16
+            };
+            let at = start + place.min(24 - size);
+            let other = self.number_register();
+            if other == index && self.choices.chance(50) {
+                continue;
+            }
+            match self.choices.below(12) {
+                0..=3 => self.emit(insn([0x71, 0x69, 0x61, 0x79][width], other, base, at, 0)),
+                4 if width < 3 => self.emit(insn([0x91, 0x89, 0x81][width], other, base, at, 0)),
+                5 | 6 => {
+                    let imm = self.choices.pick(&[0, 1, 5, 5, 5, -1]);
+                    self.emit(insn([0x72, 0x6a, 0x62, 0x7a][width], base, 0, at, imm));
+                }
+                7 if size >= 4 && at % size == 0 => {
+                    let operation = self.choices.pick(&[0, 1, 0x41, 0xa1, 0xe1, 0xf1]);
+                    self.emit(insn(
+                        if size == 4 { 0xc3 } else { 0xdb },
+                        base,
+                        other,
+                        at,
+                        operation,
+                    ));
+                }
+                8 => {
+                    let jump = self.number_jump();
+                    self.emit(insn([0x73, 0x6b, 0x63, 0x7b][width], base, other, at, 0));
+                    self.land(jump);
+                }
+                _ => self.emit(insn([0x73, 0x6b, 0x63, 0x7b][width], base, other, at, 0)),
+            }
+        }
+        self.note(Feature::StormOfAccesses);
     }
 
     /// A spill and a fill, whole or in part.

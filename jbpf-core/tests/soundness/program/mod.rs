@@ -30,8 +30,10 @@ pub struct Case {
 impl Case {
     pub fn new(name: &str, choices: &mut Choices) -> Self {
         let context = context(choices);
+        let manner = Manner::choose(choices);
         let mut writer = Writer {
             choices,
+            manner,
             insns: Vec::new(),
             uses: Vec::new(),
             base: Memory::Stack,
@@ -83,6 +85,9 @@ const OUT: i32 = 2;
 const RODATA: i32 = 3;
 const DATA: i32 = 4;
 const INPUT: i32 = 5;
+const RING: i32 = 6;
+const PTA: i32 = 7;
+const PTH: i32 = 8;
 
 fn maps() -> Vec<MapDef> {
     let map = |name: &str, kind, key_size, value_size| MapDef {
@@ -107,11 +112,14 @@ fn maps() -> Vec<MapDef> {
     };
     vec![
         map("array", MapKind::Array, 4, VALUE),
-        map("hash", MapKind::Hash, 8, VALUE),
+        map("hash", MapKind::Hash, 8, 48),
         map("out", MapKind::Output, 0, VALUE),
         section(".rodata", true),
         section(".data", false),
         map("in", MapKind::ControlInput, 0, RECORD),
+        map("ring", MapKind::RingBuf, 0, RECORD),
+        map("pta", MapKind::PerThreadArray, 4, 40),
+        map("pth", MapKind::PerThreadHash, 8, 24),
     ]
 }
 
@@ -135,9 +143,37 @@ struct Call {
     function: usize,
 }
 
+/// What a program is mostly made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// Everything.
+    Mixed,
+    /// What does without storing to the frame; addresses in it are taken and compared.
+    Frameless,
+    /// Numbers that are related to each other.
+    Numbers,
+    /// Accesses of all widths around one place.
+    Storm,
+    /// Loops.
+    Loops,
+}
+
+impl Manner {
+    fn choose(choices: &mut Choices) -> Self {
+        match choices.below(100) {
+            0..=44 => Self::Mixed,
+            45..=69 => Self::Frameless,
+            70..=79 => Self::Numbers,
+            80..=89 => Self::Storm,
+            _ => Self::Loops,
+        }
+    }
+}
+
 /// Writes one program.
 struct Writer<'c, 'b> {
     choices: &'c mut Choices<'b>,
+    manner: Manner,
     insns: Vec<RawInsn>,
     uses: Vec<Use>,
     base: Memory,
@@ -186,6 +222,12 @@ impl Writer<'_, '_> {
 
     /// A register that holds a number.
     fn number_register(&mut self) -> u8 {
+        if self.manner == Manner::Numbers {
+            let register = self.choices.pick(&[2, 3, 8]);
+            if !self.kept.contains(&register) {
+                return register;
+            }
+        }
         let register = self.choices.pick(&NUMBERS);
         if !self.kept.contains(&register) {
             return register;
@@ -237,7 +279,9 @@ impl Writer<'_, '_> {
         self.emit(mov(CTX, 1));
         for offset in [8, 16, 24, 32] {
             let imm = self.choices.below(80) as i32;
-            self.emit(insn(0x7a, 10, 0, -offset, imm));
+            if self.manner != Manner::Frameless {
+                self.emit(insn(0x7a, 10, 0, -offset, imm));
+            }
         }
         for register in NUMBERS {
             match self.choices.below(4) {
@@ -261,7 +305,63 @@ impl Writer<'_, '_> {
     /// Any piece.
     fn piece(&mut self) {
         self.depth += 1;
-        match self.choices.below(32) {
+        match self.manner {
+            Manner::Numbers => self.numbers_piece(),
+            Manner::Frameless => self.frameless_piece(),
+            Manner::Storm if self.choices.chance(55) => self.storm(),
+            _ => self.mixed_piece(),
+        }
+        self.depth -= 1;
+    }
+
+    /// A piece about numbers that are related.
+    fn numbers_piece(&mut self) {
+        match self.choices.below(20) {
+            0..=4 => self.related(),
+            5..=9 => self.idiom(),
+            10..=14 => {
+                let jump = self.number_jump();
+                match self.choices.below(3) {
+                    0 => self.leave(),
+                    1 => self.related(),
+                    _ => {
+                        self.related();
+                        self.idiom();
+                    }
+                }
+                self.land(jump);
+            }
+            15 => self.left_of_region(),
+            16 => self.arithmetic(),
+            _ => {
+                // What is known of a number by now decides.
+                let index = self.number_register();
+                self.emit_all(&[mov(1, BASE), add(1, index)]);
+                self.touch(0);
+            }
+        }
+    }
+
+    /// A piece that stores nothing to the frame.
+    fn frameless_piece(&mut self) {
+        match self.choices.below(22) {
+            0..=4 => self.arithmetic(),
+            5..=7 => self.idiom(),
+            8..=10 => self.branch(),
+            11..=13 => self.access(),
+            14 => self.fixed_access(),
+            15 => self.index_from_table(),
+            16 => self.left_of_region(),
+            17 => self.compare_pointers(),
+            18 => self.distance(),
+            19 if self.may_call() => self.call_function(),
+            _ => self.compare_frames(),
+        }
+    }
+
+    fn mixed_piece(&mut self) {
+        match self.choices.below(34) {
+            32 | 33 => self.compare_frames(),
             27..=30 if !self.may_call() => self.arithmetic(),
             0..=5 => self.arithmetic(),
             6..=9 => self.idiom(),
@@ -283,21 +383,37 @@ impl Writer<'_, '_> {
             30 => self.call_function(),
             _ => self.either_memory(),
         }
-        self.depth -= 1;
     }
 
     fn program(&mut self) {
         self.prologue();
-        for _ in 0..1 + self.choices.below(6) {
-            match self.choices.below(100) {
-                0..=9 => self.repeat(),
-                10..=24 => self.count(),
-                25..=31 => self.walk(),
-                32..=35 => self.point_base(),
-                _ => self.piece(),
-            }
+        let pieces = if self.manner == Manner::Numbers {
+            3 + self.choices.below(9)
+        } else {
+            1 + self.choices.below(6)
+        };
+        for _ in 0..pieces {
+            self.part();
         }
         self.emit(EXIT);
         self.functions();
+    }
+
+    /// A piece, a loop, or something else to dereference.
+    fn part(&mut self) {
+        let among = match self.manner {
+            Manner::Numbers if self.choices.chance(90) => return self.piece(),
+            Manner::Frameless if self.choices.chance(92) => return self.piece(),
+            Manner::Frameless => return self.point_base(),
+            Manner::Loops => 36,
+            _ => 100,
+        };
+        match self.choices.below(among) {
+            0..=9 => self.repeat(),
+            10..=24 => self.count(),
+            25..=31 => self.walk(),
+            32..=35 => self.point_base(),
+            _ => self.piece(),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers: arithmetic, what compilers write for one operation, and branches.
 
 use super::insns::*;
-use super::{Feature, Writer};
+use super::{CTX, Feature, Manner, Writer};
 
 impl Writer<'_, '_> {
     pub(super) fn arithmetic(&mut self) {
@@ -27,9 +27,63 @@ impl Writer<'_, '_> {
         });
     }
 
+    /// One number made of another so that both are known to be related.
+    pub(super) fn related(&mut self) {
+        let (dst, src) = (self.number_register(), self.number_register());
+        let small = self
+            .choices
+            .pick(&[0, 1, 2, 4, 8, 16, 32, 64, -1, -2, -8, 7, 15, 31, 63, 255]);
+        match self.choices.below(12) {
+            0 | 1 => self.emit(mov(dst, src)),
+            2 | 3 => self.emit(insn(0xbc, dst, src, 0, 0)),
+            4 => self.emit(insn(0xbf, dst, src, 32, 0)),
+            5 => {
+                let class = self.choices.pick(&[4, 7]);
+                self.emit(insn(class, dst, 0, 0, small));
+            }
+            6 => {
+                let class = self.choices.pick(&[0x14, 0x17]);
+                self.emit(insn(class, dst, 0, 0, small));
+            }
+            7 => {
+                let class = self.choices.pick(&[0x44, 0x47]);
+                self.emit(insn(class, dst, 0, 0, small));
+            }
+            8 => {
+                let class = self.choices.pick(&[0x54, 0x57]);
+                self.emit(insn(class, dst, 0, 0, small));
+            }
+            9 => {
+                let class = self.choices.pick(&[0x64, 0x67, 0x74, 0x77, 0xc4, 0xc7]);
+                let by = self.choices.pick(&[32, 32, 1, 2, 31, 16]);
+                let by = if class & 7 == 4 { by % 32 } else { by };
+                self.emit(insn(class, dst, 0, 0, by));
+            }
+            10 => {
+                let offset = self.choices.pick(&[16, 20, 24]);
+                let width = if offset == 16 {
+                    self.choices.pick(&[DOUBLE, WORD])
+                } else {
+                    WORD
+                };
+                self.emit(load(width, dst, CTX, offset));
+            }
+            _ => {
+                let class = self.choices.pick(&[0x1c, 0x1f, 0x0c, 0x0f]);
+                self.emit(insn(class, dst, src, 0, 0));
+            }
+        }
+        self.note(Feature::RelatedNumbers);
+    }
+
     pub(super) fn idiom(&mut self) {
         let (dst, src) = (self.number_register(), self.number_register());
-        match self.choices.below(7) {
+        let ways = if self.manner == Manner::Frameless {
+            6
+        } else {
+            7
+        };
+        match self.choices.below(ways) {
             0 => {
                 self.emit(mov(dst, src));
                 self.emit(insn(0x67, dst, 0, 0, 32));
@@ -93,7 +147,12 @@ impl Writer<'_, '_> {
         let lhs = self.number_register();
         let class = self.choices.pick(&[0x05, 0x06]);
         let condition = self.condition();
-        let jump = if self.choices.chance(35) {
+        let jump = if self.manner == Manner::Numbers && self.choices.chance(60) {
+            let imm = self.choices.pick(&[
+                0, 1, 7, 8, 15, 16, 31, 32, 55, 56, 60, 63, 64, -1, 2, 4, 100,
+            ]);
+            self.jump(insn(class | condition, lhs, 0, 0, imm))
+        } else if self.choices.chance(35) {
             let rhs = self.number_register();
             self.jump(insn(class | 0x08 | condition, lhs, rhs, 0, 0))
         } else {

@@ -100,6 +100,33 @@ impl Writer<'_, '_> {
         self.touch(0);
     }
 
+    /// Two addresses in the frame in an order, which bounds an index into something else.
+    pub(super) fn compare_frames(&mut self) {
+        let (index, other) = self.two_registers();
+        let mask = self.choices.pick(&[63, 255, 1023]);
+        let start = self.choices.pick(&[0, -8, -16, -32, -64, -512, 8]);
+        self.emit_all(&[
+            and_imm(index, mask),
+            mov(1, 10),
+            add_imm(1, start),
+            add(1, index),
+        ]);
+        self.emit(mov(other, 10));
+        let bound = start + self.choices.below(40) as i32;
+        self.emit(add_imm(other, bound));
+        let opcode = self
+            .choices
+            .pick(&[0x2d, 0x3d, 0xad, 0xbd, 0x6d, 0x7d, 0xcd, 0xdd, 0x1d, 0x5d]);
+        let swap = self.choices.chance(50);
+        let (dst, src) = if swap { (other, 1) } else { (1, other) };
+        self.emit(insn(opcode, dst, src, 2, 0));
+        self.note(Feature::ComparedFrames);
+        self.leave();
+        self.refill(&[other]);
+        self.emit_all(&[mov(1, BASE), add(1, index)]);
+        self.touch(0);
+    }
+
     /// The distance of two pointers as an index.
     pub(super) fn distance(&mut self) {
         let (index, distance) = self.two_registers();

@@ -1,0 +1,213 @@
+//! What an accepted program is held against.
+//!
+//! It runs in the checked interpreter on contexts of all sorts, without a fault and in no more
+//! instructions than the worst case. Each register lies within what the verifier knew of it at each
+//! instruction, jumps go where the verifier says that they can go, accesses touch the memory that the engine is
+//! told of (`witness`). Its machine code leaves the same behind, alone and after other programs in one dispatch
+//! function (`twins`). And what is accepted with states that stand for others is accepted path by path as
+//! well.
+
+mod twins;
+mod witness;
+mod world;
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use jbpf_core::engine::{Input, interpreter};
+use jbpf_verifier::program::Fact;
+use jbpf_verifier::report::{Code, disassemble};
+use jbpf_verifier::types::HelperTable;
+use jbpf_verifier::{
+    Limits, Program, Record, Rejection, VerifiedProgram, verify_recorded, verify_with,
+};
+
+use super::choices::Choices;
+use super::program::Case;
+use twins::{Twins, is_repeatable};
+use witness::Witness;
+use world::Surroundings;
+
+/// How often an accepted program runs.
+const RUNS: usize = 4;
+/// How many accepted programs are remembered, to run with later ones in one dispatch function.
+const REMEMBERED: usize = 40;
+
+/// What became of a program.
+pub enum Verdict {
+    Rejected {
+        /// Path by path, it is accepted.
+        needlessly: bool,
+        /// Nothing is wrong with it but its size.
+        too_complex: bool,
+    },
+    Accepted {
+        /// Whether its registers were held against a record.
+        recorded: bool,
+        /// Whether following all paths said the same; not if they are too many.
+        path_by_path: bool,
+        /// Paths through loops that went on merged.
+        merged: u64,
+        /// Whether its machine code ran.
+        native: bool,
+        /// Whether it ran with others in one dispatch function.
+        fused: bool,
+        /// Instructions that some run executed.
+        executed: BTreeSet<usize>,
+    },
+}
+
+/// Puts programs to the test.
+pub struct Oracle {
+    helpers: Arc<HelperTable>,
+    limits: Limits,
+    /// Programs that were accepted lately.
+    before: RefCell<VecDeque<VerifiedProgram>>,
+}
+
+impl Oracle {
+    pub fn new() -> Self {
+        Self {
+            helpers: Arc::new(HelperTable::builtin()),
+            limits: Limits {
+                instructions: 40_000,
+                ..Limits::default()
+            },
+            before: RefCell::default(),
+        }
+    }
+
+    /// Verifies a program, and runs it if that succeeds. Panics at the first thing that is not as the
+    /// verifier says.
+    pub fn judge(&self, case: &Case, choices: &mut Choices) -> Verdict {
+        let (program, context, helpers) = (&case.program, &case.context, &self.helpers);
+        let all_paths = Limits {
+            exhaustive: true,
+            ..self.limits
+        };
+        let path_by_path = verify_with(program, context, helpers, all_paths);
+        let verified = match verify_with(program, context, helpers, self.limits) {
+            Ok(verified) => verified,
+            Err(rejection) => {
+                return Verdict::Rejected {
+                    needlessly: path_by_path.is_ok(),
+                    too_complex: is_exhausted(&rejection),
+                };
+            }
+        };
+        let is_same = path_by_path.is_ok();
+        if let Err(rejection) = path_by_path.map(drop) {
+            assert!(
+                is_exhausted(&rejection),
+                "{}: accepted, but path by path at {}: {rejection}\n{}",
+                program.name,
+                rejection.insn,
+                listing(program)
+            );
+        }
+        let recorded = verify_recorded(program, context, helpers, self.limits);
+        let record = recorded.map(|(_, record)| record).ok();
+        let recorded = record.is_some();
+        let merged = verified.summary().merged;
+        let mut runs = Runs::new(&verified, record);
+        for _ in 0..RUNS {
+            runs.run(choices);
+        }
+        let native = runs.twins.is_native();
+        Verdict::Accepted {
+            recorded,
+            path_by_path: is_same,
+            merged,
+            native,
+            fused: native && self.fuse(verified, choices),
+            executed: runs.executed,
+        }
+    }
+
+    /// Runs a program between two that were accepted before, in one dispatch function.
+    fn fuse(&self, verified: VerifiedProgram, choices: &mut Choices) -> bool {
+        if !is_repeatable(verified.program()) {
+            return false;
+        }
+        let mut before = self.before.borrow_mut();
+        let same_context = |other: &&VerifiedProgram| other.context() == verified.context();
+        let others: Vec<_> = before.iter().rev().filter(same_context).take(2).collect();
+        let fused = if let [last, first] = others[..] {
+            let twins = Twins::new(&[first, &verified, last]);
+            for _ in 0..RUNS {
+                twins.send_input(choices);
+                let surroundings = Surroundings::new(verified.context(), choices);
+                twins.run(&surroundings, choices);
+            }
+            true
+        } else {
+            false
+        };
+        before.push_back(verified);
+        if before.len() > REMEMBERED {
+            before.pop_front();
+        }
+        fused
+    }
+}
+
+fn is_exhausted(rejection: &Rejection) -> bool {
+    matches!(rejection.code, Code::TooComplex | Code::OutOfMemory)
+}
+
+/// An accepted program while it runs.
+struct Runs {
+    twins: Twins,
+    facts: Vec<Fact>,
+    record: Option<Record>,
+    executed: BTreeSet<usize>,
+}
+
+impl Runs {
+    fn new(verified: &VerifiedProgram, record: Option<Record>) -> Self {
+        Self {
+            twins: Twins::new(&[verified]),
+            facts: verified.facts().to_vec(),
+            record,
+            executed: BTreeSet::new(),
+        }
+    }
+
+    fn run(&mut self, choices: &mut Choices) {
+        let [codelet] = &self.twins.interpreted[..] else {
+            panic!("one program runs");
+        };
+        let surroundings = Surroundings::new(codelet.program().context(), choices);
+        self.twins.send_input(choices);
+        let program = codelet.program().program();
+        let mut region = surroundings.region();
+        let mut fields = surroundings.fields.clone();
+        let mut witness = Witness::new(
+            program,
+            &self.facts,
+            self.record.as_ref(),
+            &mut self.executed,
+            region.bytes(),
+        );
+        let mut input = Input {
+            fields: &mut fields,
+            region: region.bytes_mut(),
+        };
+        let mut observe = |step: interpreter::Step<'_>| witness.see(step);
+        let outcome = interpreter::run(codelet, &mut input, &mut observe)
+            .unwrap_or_else(|fault| panic!("{}: {fault}\n{}", program.name, listing(program)));
+        self.twins.compare(
+            &surroundings,
+            (outcome.r0, region.bytes(), &fields),
+            choices,
+        );
+    }
+}
+
+pub fn listing(program: &Program) -> String {
+    let helpers = HelperTable::builtin();
+    (0..program.insns.len())
+        .map(|at| format!("{at}: {}\n", disassemble(program, &helpers, at)))
+        .collect()
+}

@@ -1,0 +1,134 @@
+//! What a program runs on: its maps, the region, the fields; and what a run leaves of them.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use jbpf_core::builtins;
+use jbpf_core::engine::{BoundCodelet, CodeletEnvironment};
+use jbpf_core::map::{Map, MapOptions, OutputMap, Storage};
+use jbpf_verifier::VerifiedProgram;
+use jbpf_verifier::types::ContextDef;
+
+use super::super::choices::Choices;
+use super::super::program::RECORD;
+use super::super::support::Memory;
+
+/// Ties an accepted program to maps of its own.
+pub fn bind(verified: &VerifiedProgram) -> Arc<BoundCodelet> {
+    let program = verified.program();
+    let maps = program
+        .maps
+        .iter()
+        .map(|def| Arc::new(Map::new(def, &MapOptions::default()).unwrap()))
+        .collect();
+    let bindings = builtins::bindings(verified.helpers().clone(), []).unwrap();
+    let environment = Arc::new(CodeletEnvironment {
+        name: program.name.clone(),
+        runtime_threshold_ns: 0,
+    });
+    let bound = BoundCodelet::bind(verified.clone(), maps, Arc::new(bindings), environment);
+    Arc::new(bound.unwrap())
+}
+
+/// A region and fields.
+#[derive(Clone)]
+pub struct Surroundings {
+    memory: Vec<u8>,
+    /// Bytes before the region, so that it is no more aligned than promised.
+    before: usize,
+    pub fields: Vec<u8>,
+}
+
+impl Surroundings {
+    pub fn new(context: &ContextDef, choices: &mut Choices) -> Self {
+        let len = if context.region.sized_by_end {
+            choices
+                .pick(&[16_u64, 17, 24, 40, 63, 64, 100, 0, 1, 9])
+                .max(context.region.known_size)
+        } else {
+            context.region.known_size
+        };
+        let before = context.region.align as usize % 8;
+        Self {
+            memory: (0..before as u64 + len).map(|_| byte(choices)).collect(),
+            before,
+            fields: (0..12).map(|_| byte(choices)).collect(),
+        }
+    }
+
+    /// The region at an address of its own.
+    pub fn region(&self) -> Region {
+        Region {
+            memory: Memory::new(&self.memory),
+            before: self.before,
+        }
+    }
+}
+
+/// A region while programs run on it.
+pub struct Region {
+    memory: Memory,
+    before: usize,
+}
+
+impl Region {
+    pub fn bytes(&self) -> &[u8] {
+        &self.memory.bytes()[self.before..]
+    }
+
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.memory.bytes_mut()[self.before..]
+    }
+}
+
+/// Sends the same to the input channels of all, now and then.
+pub fn send_input(codelets: &[&BoundCodelet], choices: &mut Choices) {
+    let maps = codelets.first().map_or(&[][..], |codelet| codelet.maps());
+    for (index, map) in maps.iter().enumerate() {
+        if !matches!(map.storage(), Storage::ControlInput(_)) || !choices.chance(50) {
+            continue;
+        }
+        let record = [byte(choices); RECORD as usize];
+        for codelet in codelets {
+            if let Storage::ControlInput(input) = codelet.maps()[index].storage() {
+                // A full ring is as good.
+                let _ = input.ring().send_bytes(&record);
+            }
+        }
+    }
+}
+
+/// What one map holds, in an order of its own; of an output channel, what was sent since somebody looked.
+pub fn contents(map: &Map) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
+    if let Storage::RingBuf(ring) | Storage::Output(ring) = map.storage() {
+        return records(ring);
+    }
+    if map.def().kind.is_channel() {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    map.for_each(|slot, key, value| {
+        all.push((slot, key.to_vec(), value.to_vec()));
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    all.sort();
+    all
+}
+
+fn records(ring: &OutputMap) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
+    let receiver = ring.ring().primary().unwrap();
+    receiver
+        .try_iter()
+        .map(|record| (0, Vec::new(), record))
+        .collect()
+}
+
+pub fn byte(choices: &mut Choices) -> u8 {
+    match choices.below(4) {
+        0 => 0,
+        1 => choices.pick(&[1, 0x7f, 0x80, 0xff]),
+        2 => choices.below(16) as u8,
+        _ => choices.below(256) as u8,
+    }
+}
