@@ -51,14 +51,14 @@ fn judge(seed: u64, oracle: &Oracle, tally: &mut Tally) {
 #[test]
 fn what_is_accepted_runs_as_the_verifier_says() {
     let first = setting("JBPF_FUZZ_SEED", 1);
-    let cases = setting("JBPF_FUZZ_CASES", 4000);
+    let cases = setting("JBPF_FUZZ_CASES", 8000);
     let oracle = Oracle::new();
     let mut tally = Tally::default();
     for seed in first..first + cases {
         judge(seed, &oracle, &mut tally);
     }
     println!("{tally}");
-    if cases < 4000 {
+    if cases < 8000 {
         return;
     }
     // Near the frontier means on both sides of it, and nowhere blind.

@@ -161,10 +161,10 @@ enum Manner {
 impl Manner {
     fn choose(choices: &mut Choices) -> Self {
         match choices.below(100) {
-            0..=44 => Self::Mixed,
-            45..=69 => Self::Frameless,
-            70..=79 => Self::Numbers,
-            80..=89 => Self::Storm,
+            0..=64 => Self::Mixed,
+            65..=84 => Self::Frameless,
+            85..=89 => Self::Numbers,
+            90..=94 => Self::Storm,
             _ => Self::Loops,
         }
     }
