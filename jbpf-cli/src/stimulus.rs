@@ -121,7 +121,9 @@ impl Stimulus {
     }
 
     fn fields(&self, context: &ContextDef) -> Result<Vec<u8>, Failure> {
-        let size = (context.readable.next_multiple_of(8) as usize).saturating_sub(FIELDS);
+        let size = (context.readable as usize)
+            .next_multiple_of(8)
+            .saturating_sub(FIELDS);
         let mut bytes = vec![0; size];
         for given in &self.fields {
             let (name, number) = given

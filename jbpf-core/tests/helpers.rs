@@ -15,7 +15,8 @@ use std::time::Instant;
 use jbpf_core::builtins::{self, BindError, HelperBindings};
 use jbpf_core::engine::CodeletEnvironment;
 use jbpf_core::map::{Map, MapOptions, Storage};
-use jbpf_hooks::helper::{HelperInfo, HelperReturn};
+use jbpf_hooks::helper::{HelperArgument, HelperDeclaration, HelperInfo, HelperReturn};
+use jbpf_hooks::layout::Scalar;
 use jbpf_hooks::reclaim::{self, ThreadRecord};
 use jbpf_verifier::types::{HelperProto, HelperTable, MapDef, MapKind, ReturnKind};
 
@@ -211,21 +212,50 @@ extern "C" fn fixed_clock(_: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
     4242
 }
 
-#[test]
-fn declared_helpers_are_bound_and_replace_built_in_ones() {
-    let info = |id| HelperInfo {
+fn declared(id: u32, arguments: &'static [HelperArgument]) -> HelperInfo {
+    let declaration = HelperDeclaration {
         id,
         name: "fixed_clock",
         argument_names: &[],
-        arguments: &[],
+        arguments,
         returns: HelperReturn::U64,
-        shim: fixed_clock,
         file: file!(),
         line: line!(),
         docs: "",
-        panics: Default::default(),
     };
-    let (clock, own) = (info(7), info(40));
+    // SAFETY: the function looks at no register, and any number is a u64.
+    unsafe { HelperInfo::new(declaration, fixed_clock) }
+}
+
+#[test]
+fn a_table_that_says_something_else_of_a_declared_helper_is_bound_to_nothing() {
+    let own = declared(40, &[HelperArgument::Number(Scalar::U64)]);
+    let proto = HelperProto::from(&own);
+    let bound = |proto| builtins::bindings(Arc::new(HelperTable::new([proto])), [&own]);
+    bound(proto.clone()).unwrap();
+    let fewer = HelperProto {
+        args: Vec::new(),
+        ..proto.clone()
+    };
+    let narrower = HelperProto {
+        returns: ReturnKind::Number { min: 0, max: 1 },
+        ..proto
+    };
+    for changed in [fewer, narrower] {
+        assert!(matches!(
+            bound(changed),
+            Err(BindError::Prototype { id: 40, .. })
+        ));
+    }
+    // One that replaces a built-in helper counts as what it is, too.
+    let clock = declared(7, &[HelperArgument::Number(Scalar::U64)]);
+    let replaced = builtins::bindings(Arc::new(HelperTable::builtin()), [&clock]);
+    assert!(matches!(replaced, Err(BindError::Prototype { id: 7, .. })));
+}
+
+#[test]
+fn declared_helpers_are_bound_and_replace_built_in_ones() {
+    let (clock, own) = (declared(7, &[]), declared(40, &[]));
     let mut table = HelperTable::builtin();
     table.insert(HelperProto {
         id: 40,

@@ -34,6 +34,22 @@ pub unsafe trait JbpfContext {
     const CONTEXT: ContextLayout;
 }
 
+/// A [`JbpfContext`] that is passed to a hook by value. Written by
+/// [`#[derive(JbpfContext)]`](derive@crate::JbpfContext); contexts that [`#[jbpf_hook]`](crate::jbpf_hook) generates
+/// are none, since their `data` and `data_end` are numbers that anybody in the module could set.
+///
+/// # Safety
+///
+/// As long as a value lives, `data..data_end` bounds memory as the layout's
+/// [`region`](ContextLayout::region) says: the first field is a [`ContextRegion`](crate::region::ContextRegion).
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` cannot be passed to a hook",
+    label = "not a struct with `#[derive(JbpfContext)]`",
+    note = "the context that `#[jbpf_hook]` generates is made by the hook itself, from references whose \
+            lifetimes keep what codelets see alive: declare a struct that begins with a `Region<'_, T>`"
+)]
+pub unsafe trait PassedContext: JbpfContext {}
+
 /// A context's description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContextLayout {
@@ -100,6 +116,8 @@ pub unsafe trait ContextNumber: Copy {
 }
 
 /// A [`ContextNumber`] that is valid whatever bits it holds: all but `bool`.
+///
+/// A promise like [`ContextNumber`], made for that trait's types alone, all of which are here.
 #[diagnostic::on_unimplemented(
     message = "codelets must not write to a `{Self}`",
     label = "not every bit pattern is a valid value of this type",

@@ -5,6 +5,12 @@
 //! the function, contains its panics and turns the result into a register. Maps are used
 //! through [`MapRef`] (`map`).
 
+#![expect(
+    unsafe_code,
+    reason = "a declaration promises what machine code and the verifier believe of its function"
+)]
+
+use core::ops::Deref;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::layout::{Scalar, Type};
@@ -92,9 +98,9 @@ pub enum HelperReturn {
 /// The shim's signature: the five argument registers in, r0 out.
 pub type HelperShim = unsafe extern "C" fn(u64, u64, u64, u64, u64) -> u64;
 
-/// A declared helper.
-#[derive(Debug)]
-pub struct HelperInfo {
+/// What the verifier, the C header and tools are told of a helper.
+#[derive(Debug, Clone, Copy)]
+pub struct HelperDeclaration {
     /// 32 to 63, or the id of a built-in helper that may be replaced.
     pub id: u32,
     /// The function's name; unique in the process.
@@ -105,22 +111,63 @@ pub struct HelperInfo {
     pub arguments: &'static [HelperArgument],
     /// What it returns.
     pub returns: HelperReturn,
-    /// Called by codelets; never unwinds.
-    pub shim: HelperShim,
     /// `file!()` of the declaration.
     pub file: &'static str,
     /// `line!()` of the declaration.
     pub line: u32,
     /// The function's doc comment.
     pub docs: &'static str,
-    /// Panics contained so far.
-    pub panics: AtomicU64,
+}
+
+/// A declared helper: a [`HelperDeclaration`], and the function that keeps what it says.
+///
+/// The verifier lets codelets call the function with whatever the declaration allows, and computes with what it says
+/// of the result. So only [`new`](Self::new), which is unsafe, puts the two together, and nobody changes either
+/// afterwards.
+#[derive(Debug)]
+pub struct HelperInfo {
+    declaration: HelperDeclaration,
+    shim: HelperShim,
+    panics: AtomicU64,
 }
 
 impl HelperInfo {
+    /// A helper of the application, written by [`#[jbpf_helper]`](crate::jbpf_helper).
+    ///
+    /// # Safety
+    ///
+    /// * `shim` may be called on any thread with registers that hold what `declaration.arguments` says: a number's register
+    ///   may hold any number, a pointer's is readable (and writable) for its size until the call returns, a map's
+    ///   is the address of a map.
+    /// * It writes to no other memory of the codelet than [`HelperArgument::Writable`], and does not unwind.
+    /// * Its result is in the range of `declaration.returns`.
+    /// * `declaration.id` is 32 to 63, or one of [`REPLACEABLE_IDS`] and the arguments are numbers.
+    #[must_use]
+    pub const unsafe fn new(declaration: HelperDeclaration, shim: HelperShim) -> Self {
+        Self {
+            declaration,
+            shim,
+            panics: AtomicU64::new(0),
+        }
+    }
+
+    /// Called by codelets; never unwinds.
+    #[must_use]
+    pub const fn shim(&self) -> HelperShim {
+        self.shim
+    }
+
     /// How many calls panicked, and so returned 0.
     #[must_use]
     pub fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
+    }
+}
+
+impl Deref for HelperInfo {
+    type Target = HelperDeclaration;
+
+    fn deref(&self) -> &HelperDeclaration {
+        &self.declaration
     }
 }

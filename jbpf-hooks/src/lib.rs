@@ -70,9 +70,11 @@ pub mod __private {
     pub use zerocopy;
 
     pub use crate::ENABLED;
-    pub use crate::context::{ContextField, ContextLayout, ContextNumber, JbpfContext};
+    pub use crate::context::{
+        ContextField, ContextLayout, ContextNumber, JbpfContext, PassedContext,
+    };
     pub use crate::helper::{
-        HelperArgument, HelperInfo, HelperResult, HelperValue, Registers, run,
+        HelperArgument, HelperDeclaration, HelperInfo, HelperResult, HelperValue, Registers, run,
     };
     pub use crate::hook::{Hook, HookInfo, HookKind};
     pub use crate::layout::{DataInfo, DataLayout, Field, FieldType, JbpfData, Scalar, Type};

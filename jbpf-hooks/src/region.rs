@@ -62,19 +62,26 @@ pub unsafe trait RegionTarget {
 
 /// Memory that codelets can be given to write: a [`RegionTarget`] that is sound whatever bits it
 /// holds (`zerocopy::FromBytes`).
+///
+/// Every type that can be one is one: what the two traits say is all that it takes, so nobody else implements this.
+///
+/// # Safety
+///
+/// Any bits are a value of the type, and [`EXCLUSIVE`](Self::EXCLUSIVE) describes its layout.
 #[diagnostic::on_unimplemented(
     message = "codelets must not write to a `{Self}`",
     label = "not every bit pattern is a valid value of this type",
     note = "a codelet may leave any bits behind `&mut`, so the type must be `FromBytes`: take `&` instead, \
             or declare it with `#[jbpf_data]` without `read_only`"
 )]
-pub trait WritableTarget: RegionTarget {
+pub unsafe trait WritableTarget: RegionTarget {
     /// What codelets may do behind `&mut Self`.
     const EXCLUSIVE: RegionLayout;
 }
 
+// SAFETY: `FromBytes` is the promise that any bits are a value, and the layout is that of `RegionTarget`.
 #[diagnostic::do_not_recommend]
-impl<T: RegionTarget + FromBytes + ?Sized> WritableTarget for T {
+unsafe impl<T: RegionTarget + FromBytes + ?Sized> WritableTarget for T {
     const EXCLUSIVE: RegionLayout = T::SHARED.made_writable();
 }
 
@@ -245,8 +252,11 @@ impl<'a, T: WritableTarget + ?Sized> RegionMut<'a, T> {
         let data = ptr::with_exposed_provenance_mut(self.data as usize);
         let end = ptr::with_exposed_provenance_mut(self.data_end as usize);
         // SAFETY: `new`, the only constructor, took both addresses from a `&'a mut T`, exposing its
-        // provenance, and that borrow lasts as long as `self`. Codelets cannot write a context's
-        // `data` and `data_end`, and `FromBytes` makes a valid value of any bits they leave behind.
+        // provenance, and that borrow lasts as long as `self`. The result borrows `self`, so nobody has a second one,
+        // and no hook call is under way: one has the context, and so this region, by value or by `&mut`.
+        // Codelets cannot write a context's `data` and `data_end` (offsets below 16, which the verifier
+        // refuses). They may leave any bits behind, and `WritableTarget` says that they
+        // are a value; `RegionTarget` (`IntoBytes`) has no padding in which bits could be lost.
         unsafe { &mut *T::at(data, end) }
     }
 }

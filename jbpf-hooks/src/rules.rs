@@ -12,7 +12,9 @@ use core::marker::PhantomData;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::context::{ContextField, ContextNumber, FIRST_FIELD_OFFSET, WritableNumber};
+use crate::context::{
+    ContextField, ContextNumber, FIRST_FIELD_OFFSET, PassedContext, WritableNumber,
+};
 use crate::helper::HelperArgument;
 use crate::layout::{FieldType, Scalar};
 
@@ -61,6 +63,9 @@ pub struct Printable<T: Text>(PhantomData<T>);
 
 /// A number of a context that codelets write.
 pub struct WrittenNumber<T: WritableNumber>(PhantomData<T>);
+
+/// A context that a hook takes by value: it holds the borrow of what it bounds.
+pub struct Passed<T: PassedContext>(PhantomData<T>);
 
 /// Nothing lies between the end of the field before and this one.
 #[track_caller]

@@ -108,7 +108,7 @@ mod inside {
 
 fn call(id: u32, registers: [u64; 5]) -> u64 {
     let [r1, r2, r3, r4, r5] = registers;
-    let shim = registry::helper(id).unwrap().shim;
+    let shim = registry::helper(id).unwrap().shim();
     // SAFETY: each test passes what the helper's arguments say.
     unsafe { shim(r1, r2, r3, r4, r5) }
 }

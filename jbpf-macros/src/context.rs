@@ -111,6 +111,9 @@ impl Context {
                 };
             }
 
+            // SAFETY: the first field is a region, which holds the borrow of what it bounds.
+            unsafe impl #impl_generics #private::PassedContext for #ident #generics {}
+
             const _: #private::ContextLayout = <#any as #private::JbpfContext>::CONTEXT;
         }
     }

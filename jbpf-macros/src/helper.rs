@@ -135,18 +135,21 @@ impl Helper {
 
             #(#cfgs)*
             const _: () = {
-                static __JBPF_INFO: #private::HelperInfo = #private::HelperInfo {
+                const __JBPF_DECLARATION: #private::HelperDeclaration = #private::HelperDeclaration {
                     id: #id,
                     name: #name,
                     argument_names: &[#(#argument_names),*],
                     arguments: __JBPF_ARGUMENTS,
                     returns: #returns,
-                    shim: __jbpf_shim,
                     file: #private::core::file!(),
                     line: #line,
                     docs: #docs,
-                    panics: #private::core::sync::atomic::AtomicU64::new(0),
                 };
+                // SAFETY: the shim takes its registers by the kinds that `__JBPF_ARGUMENTS` was made of, writes to
+                // no other memory, contains panics, and returns what the type that `returns` is taken from becomes.
+                // The id was checked when the macro was expanded.
+                static __JBPF_INFO: #private::HelperInfo =
+                    unsafe { #private::HelperInfo::new(__JBPF_DECLARATION, __jbpf_shim) };
                 const __JBPF_ARGUMENTS: &[#private::HelperArgument] = &[#(#arguments),*];
                 const _: () = { #check };
 
@@ -176,26 +179,26 @@ impl Helper {
             let argument = local(&format!("argument{index}"));
             let (take, pass) = match &parameter.kind {
                 Kind::Value(ty) => (
-                    quote_spanned!(ty.span()=> let #argument = #registers.value::<#ty>();),
+                    quote_spanned!(ty.span()=> #registers.value::<#ty>()),
                     quote!(#argument),
                 ),
                 Kind::Readable(ty) => (
-                    quote_spanned!(ty.span()=> let #argument = #registers.readable::<#ty>();),
+                    quote_spanned!(ty.span()=> #registers.readable::<#ty>()),
                     quote!(&#argument),
                 ),
                 Kind::Writable(ty) => {
                     stores.extend(quote!(#argument.store();));
                     (
-                        quote_spanned!(ty.span()=> let mut #argument = #registers.writable::<#ty>();),
+                        quote_spanned!(ty.span()=> #registers.writable::<#ty>()),
                         quote!(#argument.get_mut()),
                     )
                 }
-                Kind::Bytes => (
-                    quote!(let #argument = #registers.bytes();),
-                    quote!(&#argument),
-                ),
+                Kind::Bytes => (quote!(#registers.bytes()), quote!(&#argument)),
             };
-            takes.extend(take);
+            let mutable = matches!(parameter.kind, Kind::Writable(_)).then(|| quote!(mut));
+            // SAFETY: the parameters are taken in their order, each as the kind and type that
+            // `Parameter::argument` describes it by.
+            takes.extend(quote!(let #mutable #argument = unsafe { #take };));
             passed.push(pass);
         }
         quote! {

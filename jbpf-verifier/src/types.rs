@@ -211,6 +211,18 @@ pub struct HelperProto {
     pub returns: ReturnKind,
 }
 
+impl HelperProto {
+    /// Whether two helpers differ in nothing but their names, so that a call of one may be a call of the other.
+    #[must_use]
+    pub fn same_shape(&self, other: &Self) -> bool {
+        let renamed = Self {
+            name: other.name.clone(),
+            ..self.clone()
+        };
+        renamed == *other
+    }
+}
+
 /// What one argument register must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

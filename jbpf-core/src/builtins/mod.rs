@@ -10,7 +10,7 @@ mod printf;
 use std::sync::Arc;
 
 use jbpf_hooks::helper::HelperInfo;
-use jbpf_verifier::types::HelperTable;
+use jbpf_verifier::types::{HelperProto, HelperTable};
 use thiserror::Error;
 
 pub(crate) use self::channels::notify_readers;
@@ -57,6 +57,16 @@ pub enum BindError {
         /// Its name in the table.
         name: String,
     },
+    /// The table lets codelets call a function with other arguments than it takes, or expect another result.
+    #[error(
+        "helper {id} (`{name}`) of the table is not the function of this name: its arguments, or its result, differ"
+    )]
+    Prototype {
+        /// The helper's id.
+        id: u32,
+        /// Its name in the table.
+        name: String,
+    },
 }
 
 impl HelperBindings {
@@ -80,23 +90,31 @@ impl HelperBindings {
 /// Finds the function of every helper in the table: the application's where it declares one for the id,
 /// else the built-in one.
 ///
+/// Codelets are verified against the table, and call the functions: what the table says of a helper must be what its
+/// function is made for.
+///
 /// # Errors
-/// A helper of the table has no function.
+/// A helper of the table has no function, or one of another prototype.
 pub fn bindings<'a>(
     table: Arc<HelperTable>,
     declared: impl IntoIterator<Item = &'a HelperInfo>,
 ) -> Result<HelperBindings, BindError> {
     let declared: Vec<&HelperInfo> = declared.into_iter().collect();
+    let ours = HelperTable::builtin();
     let targets = table
         .iter()
         .map(|proto| {
-            let own = declared.iter().find(|info| info.id == proto.id);
-            own.map(|info| of_application(info))
-                .or_else(|| built_in(proto.id))
-                .ok_or_else(|| BindError::Missing {
-                    id: proto.id,
-                    name: proto.name.clone(),
-                })
+            let (id, name) = (proto.id, || proto.name.clone());
+            let own = declared.iter().find(|info| info.id == id);
+            let (target, made_for) = own
+                .map(|info| (of_application(info), HelperProto::from(*info)))
+                .or_else(|| built_in(id).zip(ours.get(id).cloned()))
+                .ok_or_else(|| BindError::Missing { id, name: name() })?;
+            if proto.same_shape(&made_for) {
+                Ok(target)
+            } else {
+                Err(BindError::Prototype { id, name: name() })
+            }
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(HelperBindings { table, targets })
@@ -106,7 +124,7 @@ pub fn bindings<'a>(
 fn of_application(info: &HelperInfo) -> HelperTarget {
     HelperTarget {
         id: info.id,
-        address: info.shim as usize,
+        address: info.shim() as usize,
         args: 5,
         needs_thread: false,
         needs_codelet: false,

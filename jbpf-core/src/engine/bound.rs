@@ -162,13 +162,15 @@ impl BoundCodelet {
         &self.environment
     }
 
-    /// The number that r2 holds when the program starts: the size of what r1 points at, in bytes.
+    /// The number that r2 holds when the program starts: the size of what r1 points at, in bytes. The verifier
+    /// computes with the same.
     #[must_use]
-    pub fn context_size(&self) -> u32 {
+    pub fn context_size(&self) -> u64 {
         let context = self.program.context();
         match context.entry {
-            EntryKind::Context => context.readable.next_multiple_of(8),
-            EntryKind::Memory => u32::try_from(context.region.known_size).unwrap_or(u32::MAX),
+            // In 64 bits: a definition is anybody's, and rounding the largest u32 would give 0.
+            EntryKind::Context => u64::from(context.readable).next_multiple_of(8),
+            EntryKind::Memory => context.region.known_size,
         }
     }
 

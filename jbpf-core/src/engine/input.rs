@@ -53,6 +53,16 @@ pub enum InputError {
         /// Bytes given.
         given: usize,
     },
+    /// The context is larger than any that is made here.
+    #[error(
+        "context `{context}` has {readable} bytes, and at most {MAX_CONTEXT} are made outside of hooks"
+    )]
+    ContextSize {
+        /// The context.
+        context: String,
+        /// Bytes that its definition says may be read.
+        readable: u32,
+    },
     /// The codelets were not all verified against one context.
     #[error("codelet `{codelet}` was verified against another context than `{context}`")]
     Context {
@@ -69,6 +79,9 @@ pub enum InputError {
 /// Offset of `meta_data`, the first field.
 const FIELDS: usize = 16;
 
+/// Bytes of a context, at most: a definition is anybody's, and this much memory is made for one.
+const MAX_CONTEXT: u32 = 1 << 20;
+
 impl Input<'_> {
     /// Gives `run` a context of that definition around this input, and the thread's record.
     pub(super) fn enter<R>(
@@ -81,7 +94,7 @@ impl Input<'_> {
         if context.entry == EntryKind::Memory {
             return reclaim::with_record(|thread| run(start, thread)).ok_or(InputError::Thread);
         }
-        let size = context.readable.next_multiple_of(8) as usize;
+        let size = fields_end(context);
         // Words, so that it is aligned; behind the words for `data` and `data_end`, the fields.
         let mut words = vec![0u64; size.div_ceil(8).max(3)];
         let mut bytes = vec![0u8; words.len() * 8 - FIELDS];
@@ -103,6 +116,12 @@ impl Input<'_> {
     }
 
     fn check(&self, context: &ContextDef) -> Result<(), InputError> {
+        if context.readable > MAX_CONTEXT {
+            return Err(InputError::ContextSize {
+                context: context.name.clone(),
+                readable: context.readable,
+            });
+        }
         let region = &context.region;
         let given = self.region.len() as u64;
         if given < region.known_size || given > region.known_size && !region.sized_by_end {
@@ -112,13 +131,16 @@ impl Input<'_> {
                 given: self.region.len(),
             });
         }
-        if given > 0 && !(self.region.as_ptr() as u64).is_multiple_of(region.align) {
+        // The verifier takes an alignment for a power of two.
+        let aligned = region.align.is_power_of_two()
+            && (self.region.as_ptr() as u64).is_multiple_of(region.align);
+        if given > 0 && !aligned {
             return Err(InputError::RegionAlignment {
                 context: context.name.clone(),
                 align: region.align,
             });
         }
-        let expected = (context.readable.next_multiple_of(8) as usize).saturating_sub(FIELDS);
+        let expected = fields_end(context).saturating_sub(FIELDS);
         if self.fields.len() > expected {
             return Err(InputError::Fields {
                 context: context.name.clone(),
@@ -128,6 +150,11 @@ impl Input<'_> {
         }
         Ok(())
     }
+}
+
+/// Bytes of a context, whole words.
+fn fields_end(context: &ContextDef) -> usize {
+    (context.readable as usize).next_multiple_of(8)
 }
 
 fn native_word(bytes: &[u8]) -> u64 {

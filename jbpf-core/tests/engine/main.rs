@@ -399,6 +399,76 @@ fn inputs_that_do_not_fit_the_context_are_refused() {
     ));
 }
 
+/// What safe code can make up, and what stops it. Each of these read or wrote memory of nobody's.
+mod without_unsafe_code {
+    #![forbid(unsafe_code)]
+
+    use super::*;
+    use jbpf_verifier::types::{ArgKind, EntryKind, HelperProto, ReturnKind};
+
+    fn call(context: ContextDef, text: &str) -> Result<u64, InputError> {
+        let codelet = bind("made_up", assemble(text), context, &[]);
+        let mut region = Memory::new(&[0; 16]);
+        let mut input = Input {
+            fields: &mut [],
+            region: region.bytes_mut(),
+        };
+        native(&codelet).call(&mut input)
+    }
+
+    /// Rounded up to whole words in 32 bits, its size was 0.
+    #[test]
+    fn a_context_of_all_the_bytes_there_are_is_refused() {
+        let largest = ContextDef {
+            readable: u32::MAX,
+            ..ContextDef::generic()
+        };
+        let reads_far_away = "mov r2, r1\nadd r2, 1073741824\nldxdw r0, [r2]\nexit";
+        assert_eq!(
+            call(largest, reads_far_away).unwrap_err().to_string(),
+            "context `jbpf_generic_ctx` has 4294967295 bytes, and at most 1048576 are made outside of hooks"
+        );
+    }
+
+    #[test]
+    fn an_alignment_that_is_no_power_of_two_is_refused() {
+        let mut odd = ContextDef::memory(16);
+        for align in [0, 3, 9, 24] {
+            odd.region.align = align;
+            assert!(
+                matches!(
+                    call(odd.clone(), "mov r0, 0\nexit"),
+                    Err(InputError::RegionAlignment { .. })
+                ),
+                "{align}"
+            );
+        }
+        assert_eq!(odd.entry, EntryKind::Memory);
+    }
+
+    /// The engines call a helper, or do its work themselves, by its number. What it may be called with is the table's.
+    #[test]
+    fn a_table_that_says_something_else_of_a_built_in_helper_is_bound_to_nothing() {
+        for proto in HelperTable::builtin().iter() {
+            let mut args = proto.clone();
+            args.args = vec![ArgKind::Ignored; 5];
+            let mut returns = proto.clone();
+            returns.returns = ReturnKind::Number { min: 7, max: 7 };
+            for changed in [args, returns] {
+                let table = Arc::new(HelperTable::new([changed]));
+                let error = builtins::bindings(table, []).unwrap_err();
+                let name = proto.name.clone();
+                assert_eq!(error, builtins::BindError::Prototype { id: proto.id, name });
+            }
+            let renamed = HelperProto {
+                name: "another".to_owned(),
+                ..proto.clone()
+            };
+            builtins::bindings(Arc::new(HelperTable::new([renamed])), []).unwrap();
+        }
+    }
+}
+
 // The interpreter as an observer sees it.
 
 #[test]

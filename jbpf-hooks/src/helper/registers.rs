@@ -57,36 +57,56 @@ pub unsafe fn run<R: HelperResult>(
 
 /// The argument registers of one call, taken from the first to the last.
 ///
-/// Only [`run`] makes one; its caller promised that the methods are called in the order of the
-/// prototype.
+/// Only [`run`] makes one.
 pub struct Registers<'call> {
     left: core::array::IntoIter<u64, 5>,
     call: PhantomData<&'call ()>,
 }
 
+/// Each method takes the next register, or two of them, and believes what the helper's prototype says of it.
+///
+/// # Safety
+///
+/// The same for all: the prototype that the verifier checked the call against has, at this register, the
+/// [`HelperArgument`] that the method is for, of the type `T`.
 impl<'call> Registers<'call> {
     /// A parameter by value: a number, a map, or [`CodeletBytes`].
+    ///
+    /// # Safety
+    ///
+    /// The prototype has [`HelperValue::ARGUMENT`] of `T` here.
     #[inline]
-    pub fn value<T: HelperValue<'call>>(&mut self) -> T {
-        T::take(self)
+    pub unsafe fn value<T: HelperValue<'call>>(&mut self) -> T {
+        // SAFETY: the caller's word.
+        unsafe { T::take(self) }
     }
 
     /// A parameter `&T`: a copy of the memory.
+    ///
+    /// # Safety
+    ///
+    /// The prototype has [`HelperArgument::readable`] of `T` here.
     #[inline]
-    pub fn readable<T: HelperMemory>(&mut self) -> T {
+    pub unsafe fn readable<T: HelperMemory>(&mut self) -> T {
         let address = self.next();
         let mut value = T::new_zeroed();
-        // SAFETY: the register is that of a `&T`, so `size_of::<T>()` bytes are readable.
+        // SAFETY: the verifier has proven that `size_of::<T>()` bytes may be read at the address of a
+        // `HelperArgument::Readable` of `T`, which the register holds by the caller's word.
         unsafe { copy_in(address, value.as_mut_bytes()) };
         value
     }
 
     /// A parameter `&mut T`: a copy of the memory, to be [stored](Writable::store) after the call.
+    ///
+    /// # Safety
+    ///
+    /// The prototype has [`HelperArgument::writable`] of `T` here.
     #[inline]
-    pub fn writable<T: HelperMemory>(&mut self) -> Writable<'call, T> {
+    pub unsafe fn writable<T: HelperMemory>(&mut self) -> Writable<'call, T> {
         let address = self.next();
         let mut value = T::new_zeroed();
-        // SAFETY: the register is that of a `&mut T`, so `size_of::<T>()` bytes are readable.
+        // SAFETY: as in `readable`: memory that may be written may be read, and all of it is initialised
+        // (`ArgKind::WritableFixed`).
         unsafe { copy_in(address, value.as_mut_bytes()) };
         Writable {
             address,
@@ -96,9 +116,14 @@ impl<'call> Registers<'call> {
     }
 
     /// A parameter `&[u8]`: a copy of the memory.
+    ///
+    /// # Safety
+    ///
+    /// The prototype has [`HelperArgument::Bytes`] here.
     #[inline]
-    pub fn bytes(&mut self) -> CopiedBytes {
-        CopiedBytes::of(self.value())
+    pub unsafe fn bytes(&mut self) -> CopiedBytes {
+        // SAFETY: that is the argument of `CodeletBytes`.
+        CopiedBytes::of(unsafe { self.value() })
     }
 
     /// The next register. A prototype never takes more than five.
@@ -134,8 +159,8 @@ impl<T: HelperMemory> Writable<'_, T> {
     /// Copies the value back into the codelet's memory.
     #[inline]
     pub fn store(mut self) {
-        // SAFETY: the address is the register of a `&mut T`, so `size_of::<T>()` bytes are writable
-        // until the call ends, which `'call` outlives.
+        // SAFETY: `Registers::writable` alone makes a `Writable`, by whose caller's word the address is the register of a
+        // `&mut T`: `size_of::<T>()` bytes may be written until the call ends, which `'call` does not outlive.
         unsafe { copy_out(self.address, self.value.as_mut_bytes()) };
     }
 }
@@ -152,30 +177,43 @@ pub trait HelperMemory: FieldType + FromBytes + IntoBytes {}
 #[diagnostic::do_not_recommend]
 impl<T: FieldType + FromBytes + IntoBytes> HelperMemory for T {}
 
+/// Types of this crate alone. The verifier believes what [`HelperValue`] and [`HelperResult`] say of a type.
+mod sealed {
+    pub trait Value {}
+    pub trait Result {}
+}
+
 /// A type that a helper takes by value: `u8` to `u64`, `i8` to `i64`, `bool`, `MapRef<'_>` or
-/// `CodeletBytes<'_>`.
+/// `CodeletBytes<'_>`. Sealed: no other type can be one.
 #[diagnostic::on_unimplemented(
     message = "a codelet cannot pass a `{Self}` to a helper",
     label = "expected a number, a reference, `MapRef<'_>` or `CodeletBytes<'_>`",
     note = "parameters are u8 to u64, i8 to i64, bool, `&T` and `&mut T` of structs declared with `#[jbpf_data]`, \
             `&[u8]`, `CodeletBytes<'_>` and `MapRef<'_>`"
 )]
-pub trait HelperValue<'call>: Sized {
+pub trait HelperValue<'call>: sealed::Value + Sized {
     /// What the verifier demands of the register.
     const ARGUMENT: HelperArgument;
 
     /// Takes the parameter from the registers.
-    fn take(registers: &mut Registers<'call>) -> Self;
+    ///
+    /// # Safety
+    ///
+    /// As [`Registers::value`].
+    #[doc(hidden)]
+    unsafe fn take(registers: &mut Registers<'call>) -> Self;
 }
 
 macro_rules! integer_values {
     ($($ty:ty => $scalar:ident),* $(,)?) => {$(
+        impl sealed::Value for $ty {}
+
         impl HelperValue<'_> for $ty {
             const ARGUMENT: HelperArgument = HelperArgument::Number(Scalar::$scalar);
 
             #[inline]
             // A register is truncated to its parameter, as C does.
-            fn take(registers: &mut Registers<'_>) -> Self {
+            unsafe fn take(registers: &mut Registers<'_>) -> Self {
                 registers.next() as $ty
             }
         }
@@ -187,20 +225,24 @@ integer_values! {
     i8 => I8, i16 => I16, i32 => I32, i64 => I64,
 }
 
+impl sealed::Value for bool {}
+
 impl HelperValue<'_> for bool {
     const ARGUMENT: HelperArgument = HelperArgument::Number(Scalar::Bool);
 
     #[inline]
-    fn take(registers: &mut Registers<'_>) -> Self {
+    unsafe fn take(registers: &mut Registers<'_>) -> Self {
         registers.next() != 0
     }
 }
+
+impl sealed::Value for CodeletBytes<'_> {}
 
 impl<'call> HelperValue<'call> for CodeletBytes<'call> {
     const ARGUMENT: HelperArgument = HelperArgument::Bytes;
 
     #[inline]
-    fn take(registers: &mut Registers<'call>) -> Self {
+    unsafe fn take(registers: &mut Registers<'call>) -> Self {
         CodeletBytes {
             address: registers.next(),
             len: usize::try_from(registers.next()).unwrap_or(0),
@@ -209,31 +251,35 @@ impl<'call> HelperValue<'call> for CodeletBytes<'call> {
     }
 }
 
+impl sealed::Value for MapRef<'_> {}
+
 impl<'call> HelperValue<'call> for MapRef<'call> {
     const ARGUMENT: HelperArgument = HelperArgument::Map;
 
     #[inline]
-    fn take(registers: &mut Registers<'call>) -> Self {
+    unsafe fn take(registers: &mut Registers<'call>) -> Self {
         let address = usize::try_from(registers.next()).unwrap_or(0);
         let handle = ptr::with_exposed_provenance::<MapHandle>(address);
-        // SAFETY: the register holds the address of a map, which starts with its handle, and the
-        // codelet's maps outlive the call.
+        // SAFETY: by the caller's word the verifier has proven that the register holds the address of a map,
+        // which starts with its handle, and the codelet's maps outlive the call.
         unsafe { MapRef::from_handle(handle) }
     }
 }
 
-/// A type that a helper returns: `u64`, `i32` or nothing.
+/// A type that a helper returns: `u64`, `i32` or nothing. Sealed: no other type can be one.
 #[diagnostic::on_unimplemented(
     message = "a helper cannot return a `{Self}`",
     label = "expected `u64`, `i32` or nothing"
 )]
-pub trait HelperResult {
-    /// What the verifier knows of r0 after the call.
+pub trait HelperResult: sealed::Result {
+    /// What the verifier knows of r0 after the call: it computes bounds of accesses from it.
     const RETURNS: HelperReturn;
 
     /// The value of r0.
     fn into_register(self) -> u64;
 }
+
+impl sealed::Result for () {}
 
 impl HelperResult for () {
     const RETURNS: HelperReturn = HelperReturn::Unit;
@@ -244,6 +290,8 @@ impl HelperResult for () {
     }
 }
 
+impl sealed::Result for u64 {}
+
 impl HelperResult for u64 {
     const RETURNS: HelperReturn = HelperReturn::U64;
 
@@ -252,6 +300,8 @@ impl HelperResult for u64 {
         self
     }
 }
+
+impl sealed::Result for i32 {}
 
 impl HelperResult for i32 {
     const RETURNS: HelperReturn = HelperReturn::I32;

@@ -22,7 +22,12 @@ impl HookFunction {
             Input::Parameters(parameters) => {
                 self.generated_context(parameters, &private, &krate.zerocopy())
             }
-            Input::Context { .. } => TokenStream::new(),
+            // Before the static, so that this error comes first.
+            Input::Context { ty, .. } => {
+                let cfgs = cfgs(&self.function.attrs);
+                let passed = crate::layout::assert_type(&private, "Passed", ty);
+                quote!(#(#cfgs)* #passed)
+            }
         };
         let hook = self.hook_static(&private);
         let function = self.function(&private);
@@ -249,7 +254,7 @@ impl HookFunction {
                 #[inline(never)]
                 fn __jbpf_fire(context: &mut #ty) -> #answer_type {
                     // SAFETY: this is the hook that was declared with this context, whose region
-                    // holds the borrow of what it bounds.
+                    // holds the borrow of what it bounds (`PassedContext`, asserted beside the hook).
                     unsafe { #hook.#method(context) }
                 }
             },

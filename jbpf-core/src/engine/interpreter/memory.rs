@@ -99,7 +99,7 @@ impl<'c> Memory<'c> {
                 let end = unsafe { end.read_unaligned() };
                 let extent = Extent {
                     start: context as u64,
-                    len: u64::from(definition.readable.next_multiple_of(8)),
+                    len: u64::from(definition.readable).next_multiple_of(8),
                     writable: false,
                 };
                 (Some(extent), (start, end.saturating_sub(start)))

@@ -127,7 +127,7 @@ unsafe fn run_on_context(
         limit: codelet.program().summary().worst_case_instructions,
     };
     machine.set(1, context as u64);
-    machine.set(2, u64::from(codelet.context_size()));
+    machine.set(2, codelet.context_size());
     machine
         .run(observer)
         .map_err(|kind| Fault::new(codelet, machine.at, kind))

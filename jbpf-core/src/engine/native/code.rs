@@ -412,7 +412,7 @@ impl Unit {
             };
             let slot = frame::slot(fb, function.stack_size);
             let frame = Frame::new(fb, slot, function.stack_size);
-            let size = i64::from(codelet.context_size());
+            let size = codelet.context_size().cast_signed();
             let size = fb.ins().iconst(types::I64, size);
             let used = Body::lower(
                 fb,

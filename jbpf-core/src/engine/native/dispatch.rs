@@ -217,7 +217,7 @@ impl DispatchFunction<'_, '_> {
                 let callees = self.unit.callees(codelet, function, ids, self.fb.func);
                 let done = self.fb.create_block();
                 let result = self.fb.append_block_param(done, types::I64);
-                let size = i64::from(codelet.context_size());
+                let size = codelet.context_size().cast_signed();
                 let size = self.fb.ins().iconst(types::I64, size);
                 let frame = Frame::new(self.fb, self.slot, function.stack_size);
                 let used = Body::lower(
