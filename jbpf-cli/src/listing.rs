@@ -99,6 +99,7 @@ fn describe(fact: Fact, program: &Program) -> String {
             MemorySpace::Stack => "stack",
             MemorySpace::Region => "data region",
             MemorySpace::MapValue => "map value",
+            MemorySpace::PrivateValue => "value of this thread's own, or constant",
             MemorySpace::OutputBuffer => "output buffer",
             MemorySpace::Mixed => "memory of several kinds",
         },

@@ -173,20 +173,24 @@ fn a_hash_lookup_is_a_direct_call() {
     );
 }
 
-#[test]
-fn data_sections_are_constant_addresses() {
-    let section = MapDef {
+/// A data section of 12 bytes.
+fn section(read_only: bool) -> MapDef {
+    MapDef {
         parameters: Default::default(),
         section: Some(DataSection {
             contents: Arc::from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
-            read_only: false,
+            read_only,
         }),
         ..map(".data", MapKind::Array, 12, 1)
-    };
+    }
+}
+
+#[test]
+fn data_sections_are_constant_addresses() {
     hold_program(
         "data_section",
         ContextDef::generic(),
-        &[section],
+        &[section(false)],
         "value r1, 0, 8
         ldxw r2, [r1]
         add r2, 1
@@ -194,6 +198,54 @@ fn data_sections_are_constant_addresses() {
         mov r0, 0
         exit",
     );
+}
+
+/// Eleven accesses of eleven instructions, none of them needed by a thread that is alone: the same word twice, in
+/// parts, as it was stored; stores of what was loaded, and two of which the second overwrites the first.
+const SHARED: &str = "
+    value r1, 0, 0
+    ldxdw r2, [r1]
+    ldxdw r3, [r1]
+    ldxw r4, [r1]
+    stxdw [r1], r3
+    stxdw [r1], r3
+    stw [r1+8], 1
+    stw [r1+8], 0
+    ldxw r5, [r1+8]
+    stxw [r1+8], r5
+    ldxdw r0, [r1]
+    sub r0, r2
+    sub r0, r3
+    add r0, r4
+    add r0, r5
+    jeq r0, 0, +1
+    ldxw r0, [r1+8]
+    exit";
+
+/// Instructions of the machine that move something to or from memory, for a program without a frame.
+fn accesses(maps: &[MapDef], text: &str) -> usize {
+    let codelet = bind("accesses", assemble(text), ContextDef::generic(), maps);
+    let listing = list_dispatch(HookKind::Control, &[codelet], None).unwrap();
+    let listing = listing.to_string();
+    let lines = listing.lines().map(str::trim_start);
+    lines
+        .filter(|line| line.starts_with("mov") && line.contains("(%"))
+        .count()
+}
+
+#[test]
+fn accesses_to_memory_that_threads_share_are_all_made() {
+    let maps = [section(false)];
+    hold_program("shared_value", ContextDef::generic(), &maps, SHARED);
+    assert_eq!(accesses(&maps, SHARED), 11);
+}
+
+#[test]
+fn loads_of_constants_are_merged() {
+    let loads: Vec<&str> = SHARED.lines().filter(|line| !line.contains("st")).collect();
+    let (maps, loads) = ([section(true)], loads.join("\n"));
+    hold_program("constant_value", ContextDef::generic(), &maps, &loads);
+    assert_eq!(accesses(&maps, &loads), 3);
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Findings {
     pub(crate) fn memory(&mut self, at: usize, space: MemorySpace) {
         if let Some(fact) = self.facts.get_mut(at) {
             *fact = Fact::Memory(match *fact {
-                Fact::Memory(known) if known != space => MemorySpace::Mixed,
+                Fact::Memory(known) => known.or(space),
                 _ => space,
             });
         }

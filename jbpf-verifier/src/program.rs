@@ -181,12 +181,28 @@ pub enum MemorySpace {
     Stack,
     /// The data region.
     Region,
-    /// A value of a map, or a data section.
+    /// A value of a map, or a data section. Other threads may load and store there at the same time.
     MapValue,
+    /// A value of a per-thread map, or read-only data: no other thread stores there while the codelet
+    /// runs.
+    PrivateValue,
     /// A record of an OUTPUT map.
     OutputBuffer,
     /// Different kinds on different paths.
     Mixed,
+}
+
+impl MemorySpace {
+    /// The kind of an access that touches this kind on one path and `other` on another.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            _ if self == other => self,
+            (Self::MapValue, Self::PrivateValue) | (Self::PrivateValue, Self::MapValue) => {
+                Self::MapValue
+            }
+            _ => Self::Mixed,
+        }
+    }
 }
 
 /// Which ways a conditional jump can go.

@@ -14,6 +14,7 @@
 mod support;
 
 mod addresses;
+mod sharing;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Loads, stores and atomic operations: what they may touch, and what they find there.
 
 use super::bounds::{Access, Mode};
-use super::{Checked, Step};
+use super::{Checked, Step, Subject};
 use crate::fault::Fault;
 use crate::insn::{AtomicOp, Operand, Reg};
 use crate::number::Number;
@@ -10,6 +10,7 @@ use crate::program::MemorySpace;
 use crate::report::Code;
 use crate::scalar::{Scalar, sign_extend};
 use crate::stack::Made;
+use crate::types::MapKind;
 use crate::value::{Kind, Num, Places, Pointer, Source, Space, Value};
 
 /// A table in read-only data with more entries than this is not read entry by entry.
@@ -32,7 +33,8 @@ impl Step<'_> {
         };
         let pointer = self.address(base, offset)?;
         self.check(&pointer, access)?;
-        self.findings.memory(self.at, memory_space(pointer.space));
+        self.findings
+            .memory(self.at, self.subject.memory_space(pointer.space));
         let unknown = || {
             let bits = u32::from(size) * 8;
             let scalar = Scalar::any_of_bits(bits);
@@ -192,7 +194,8 @@ impl Step<'_> {
         };
         let pointer = self.address(base, offset)?;
         self.check(&pointer, access)?;
-        self.findings.memory(self.at, memory_space(pointer.space));
+        self.findings
+            .memory(self.at, self.subject.memory_space(pointer.space));
         let places = value.source.places(self.state.segment, Places::NONE);
         if let Space::Stack { frame } = pointer.space {
             return self.store_stack(usize::from(frame), &pointer, size, value, places);
@@ -302,7 +305,8 @@ impl Step<'_> {
         let pointer = self.address(base, offset)?;
         self.check(&pointer, access)?;
         self.check_aligned(&pointer, access)?;
-        self.findings.memory(self.at, memory_space(pointer.space));
+        self.findings
+            .memory(self.at, self.subject.memory_space(pointer.space));
         if let Space::Stack { frame } = pointer.space {
             let depth = usize::from(frame);
             let (start, end) = stack_range(&pointer, size.into());
@@ -440,13 +444,25 @@ pub(super) fn stack_range(pointer: &Pointer, size: u64) -> (i32, i32) {
     (first as i32, (last + i128::from(size)) as i32)
 }
 
-/// The kind of memory behind a pointer, as the engine is told.
-fn memory_space(space: Space) -> MemorySpace {
-    match space {
-        Space::Context => MemorySpace::Context,
-        Space::Stack { .. } => MemorySpace::Stack,
-        Space::Region | Space::RegionEnd => MemorySpace::Region,
-        Space::MapValue { .. } | Space::Map { .. } => MemorySpace::MapValue,
-        Space::OutputBuffer { .. } | Space::Released { .. } => MemorySpace::OutputBuffer,
+impl Subject<'_> {
+    /// The kind of memory behind a pointer, as the engine is told.
+    fn memory_space(&self, space: Space) -> MemorySpace {
+        match space {
+            Space::Context => MemorySpace::Context,
+            Space::Stack { .. } => MemorySpace::Stack,
+            Space::Region | Space::RegionEnd => MemorySpace::Region,
+            Space::MapValue { map } if self.is_private(map) => MemorySpace::PrivateValue,
+            Space::MapValue { .. } | Space::Map { .. } => MemorySpace::MapValue,
+            Space::OutputBuffer { .. } | Space::Released { .. } => MemorySpace::OutputBuffer,
+        }
+    }
+
+    /// Whether no other thread stores to the values that this thread finds in a map.
+    fn is_private(&self, map: usize) -> bool {
+        self.program.maps.get(map).is_some_and(|def| {
+            let section = def.section.as_ref();
+            matches!(def.kind, MapKind::PerThreadArray | MapKind::PerThreadHash)
+                || section.is_some_and(|section| section.read_only)
+        })
     }
 }

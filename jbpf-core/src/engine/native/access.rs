@@ -1,13 +1,14 @@
 //! Loads, stores and atomic operations of codelets: plain instructions, since the verifier proved each
 //! in bounds.
 
-use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{AtomicRmwOp, Inst, InstBuilder, MemFlagsData, Type, Value, types};
 use jbpf_verifier::program::{Fact, MemorySpace};
 
 use super::alu;
 use super::insn::{AtomicOp, Bits, Operand};
 use super::known::{Known, Stored};
 use super::lower::{Body, ones};
+use super::shared::is_shared;
 
 /// Where an access goes.
 struct Place {
@@ -43,12 +44,7 @@ impl Body<'_, '_> {
                 return self.define_constant(dst, number);
             }
             Some(Stored::Value(value)) => value,
-            None => self.fb.ins().load(
-                alu::int_type(bits),
-                place.flags,
-                place.base,
-                place.displacement,
-            ),
+            None => self.load_at(&place, alu::int_type(bits)),
         };
         if signed {
             let extended = self.fb.ins().sextend(types::I64, value);
@@ -65,10 +61,7 @@ impl Body<'_, '_> {
             Some(number) => Stored::Constant(number & ones(bits)),
             None => Stored::Value(stored),
         };
-        let store = self
-            .fb
-            .ins()
-            .store(place.flags, stored, place.base, place.displacement);
+        let store = self.store_at(&place, stored);
         if place.frame_offset.is_some() {
             self.frame_stores.push(store);
         }
@@ -113,6 +106,28 @@ impl Body<'_, '_> {
         }
     }
 
+    fn load_at(&mut self, place: &Place, ty: Type) -> Value {
+        let (base, offset) = (place.base, place.displacement);
+        if !is_shared(place.space) {
+            return self.fb.ins().load(ty, place.flags, base, offset);
+        }
+        self.known.shared_loads.before_load(self.fb, offset, ty);
+        let value = self.fb.ins().load(ty, place.flags, base, offset);
+        self.known.shared_loads.loaded(offset, ty, value);
+        value
+    }
+
+    fn store_at(&mut self, place: &Place, value: Value) -> Inst {
+        let (base, offset) = (place.base, place.displacement);
+        if !is_shared(place.space) {
+            return self.fb.ins().store(place.flags, value, base, offset);
+        }
+        self.known.shared_loads.before_store(self.fb, offset, value);
+        let store = self.fb.ins().store(place.flags, value, base, offset);
+        self.known.shared_loads.separate(self.fb);
+        store
+    }
+
     fn stored(&mut self, place: &Place, bits: Bits, held: Option<Stored>) {
         match (place.frame_offset, place.space) {
             (Some(at), _) => self.known.stack_stored(at, i32::from(bits / 8), held),
@@ -145,19 +160,20 @@ impl Body<'_, '_> {
         }
     }
 
-    /// Flags of an access to memory of that kind. For one that may be of several, a sequence point is
-    /// emitted first (no machine code): Cranelift would otherwise believe that the access and
+    /// Flags of the next access, which goes to memory of that kind and is emitted right afterwards. Before one that
+    /// may be of several kinds there is a sequence point: Cranelift would otherwise believe that the access and
     /// accesses to each of those kinds never meet.
     pub(super) fn flags_of(&mut self, space: MemorySpace) -> MemFlagsData {
         let regions = self.imports.regions;
         let region = match space {
             MemorySpace::Stack => Some(regions.stack),
             MemorySpace::Context => Some(regions.context),
-            MemorySpace::Region | MemorySpace::MapValue | MemorySpace::OutputBuffer => {
-                Some(regions.data)
-            }
+            MemorySpace::Region
+            | MemorySpace::MapValue
+            | MemorySpace::PrivateValue
+            | MemorySpace::OutputBuffer => Some(regions.data),
             MemorySpace::Mixed => {
-                self.fb.ins().sequence_point();
+                self.known.shared_loads.separate(self.fb);
                 None
             }
         };

@@ -21,11 +21,7 @@ pub(super) struct Frame {
 
 impl Frame {
     /// The frame at the start of a stack slot, for a function that uses `stack_size` bytes of it.
-    pub(super) fn new(
-        fb: &mut FunctionBuilder<'_>,
-        slot: StackSlot,
-        stack_size: u32,
-    ) -> Self {
+    pub(super) fn new(fb: &mut FunctionBuilder<'_>, slot: StackSlot, stack_size: u32) -> Self {
         Self {
             base: fb.ins().stack_addr(types::I64, slot, 0),
             size: rounded(stack_size).cast_signed(),

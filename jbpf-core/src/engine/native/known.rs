@@ -7,6 +7,8 @@
 
 use cranelift_codegen::ir::Value;
 
+use super::shared::SharedLoads;
+
 /// What is known of one register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
@@ -55,14 +57,16 @@ const REMEMBERED_STORES: usize = 64;
 pub(super) struct KnownState {
     registers: [Known; 11],
     stack: Vec<StackBytes>,
+    pub(super) shared_loads: SharedLoads,
 }
 
 impl KnownState {
-    /// Nothing known but that r10 is the top of the frame.
-    pub(super) fn new() -> Self {
+    /// Nothing known but that r10 is the top of the frame, and which loads of shared memory came before.
+    pub(super) fn new(shared_loads: SharedLoads) -> Self {
         let mut state = Self {
             registers: [Known::Unknown; 11],
             stack: Vec::new(),
+            shared_loads,
         };
         state.set(10, Known::Frame(0));
         state
@@ -72,6 +76,7 @@ impl KnownState {
     pub(super) fn forget(&mut self) {
         self.registers = [Known::Unknown; 11];
         self.stack.clear();
+        self.shared_loads = SharedLoads::Any;
         self.set(10, Known::Frame(0));
     }
 

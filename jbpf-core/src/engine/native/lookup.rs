@@ -35,7 +35,9 @@ impl Body<'_, '_> {
         }
         let flags = self.flags_of(MemorySpace::Mixed);
         let pointer = self.read(2, 64);
-        Index::Value(self.fb.ins().load(types::I32, flags, pointer, 0))
+        let index = self.fb.ins().load(types::I32, flags, pointer, 0);
+        self.known.shared_loads.loaded(0, types::I32, index);
+        Index::Value(index)
     }
 
     /// r0 = address of the entry, or null.
@@ -93,6 +95,7 @@ impl Body<'_, '_> {
         for offset in (0i32..).step_by(8).take(bytes / 8) {
             self.fb.ins().store(flags, zero, address, offset);
         }
+        self.known.shared_loads.separate(self.fb);
     }
 
     /// r0 = address of the entry in this thread's copy, or null. The thread's copy is found in a table

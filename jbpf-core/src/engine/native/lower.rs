@@ -20,6 +20,7 @@ use super::alu;
 use super::frame::{self, Frame, FrameUse};
 use super::insn::{AluOp, Bits, Condition, Insn, Operand};
 use super::known::{Known, KnownState, Lookup};
+use super::shared::SharedLoads;
 use crate::engine::{BoundCodelet, EngineError};
 use crate::map::Storage;
 
@@ -30,6 +31,8 @@ pub(super) struct Imports {
     pub(super) regions: AliasRegions,
     /// What helpers are handed copies in.
     copies: Option<StackSlot>,
+    /// What codelets that were lowered before may have loaded of shared memory.
+    shared_loads: SharedLoads,
 }
 
 /// Memory that cannot overlap: Cranelift forwards stores to loads and drops repeated loads inside one.
@@ -59,6 +62,7 @@ impl Imports {
                 data: region(2, "data"),
             },
             copies: None,
+            shared_loads: SharedLoads::none(),
         }
     }
 
@@ -148,6 +152,7 @@ impl<'b, 'f> Body<'b, 'f> {
         exit: Exit,
     ) -> Result<FrameUse, EngineError> {
         let registers = [(); 11].map(|()| fb.declare_var(types::I64));
+        let shared_loads = std::mem::replace(&mut imports.shared_loads, SharedLoads::Any);
         let mut body = Self {
             fb,
             imports,
@@ -156,7 +161,7 @@ impl<'b, 'f> Body<'b, 'f> {
             thread,
             functions,
             exit,
-            known: KnownState::new(),
+            known: KnownState::new(shared_loads),
             registers,
             frame_stores: Vec::new(),
         };

@@ -19,7 +19,7 @@
 //!
 //! `insn` decodes; `lower` walks a function; `alu`, `access` and `call` lower the kinds of instructions, `lookup`, `channel`,
 //! `send` and `clock` inline helpers;
-//! `known` remembers what helps to inline helpers, and `frame` drops the stack frame when that made it useless; `code` compiles and owns memory, `memory` maps it; `dispatch` puts
+//! `shared` keeps accesses that other threads see; `known` remembers what helps to inline helpers, and `frame` drops the stack frame when that made it useless; `code` compiles and owns memory, `memory` maps it; `dispatch` puts
 //! codelets together.
 
 mod access;
@@ -38,6 +38,7 @@ mod lower;
 #[cfg(target_arch = "x86_64")]
 mod memory;
 mod send;
+mod shared;
 
 pub use dispatch::{
     INLINE_INSTRUCTIONS, INLINE_INSTRUCTIONS_TOTAL, NativeDispatch, compile_dispatch,

@@ -97,7 +97,10 @@ impl<'r> Witness<'r> {
         };
         let holds = match (space, touched) {
             (MemorySpace::Mixed, _) => true,
-            (MemorySpace::MapValue | MemorySpace::OutputBuffer, touched) => touched.is_none(),
+            (
+                MemorySpace::MapValue | MemorySpace::PrivateValue | MemorySpace::OutputBuffer,
+                touched,
+            ) => touched.is_none(),
             (space, touched) => touched == Some(space),
         };
         self.assert(holds, || {
