@@ -20,8 +20,12 @@
     reason = "the modules are those of a test, which uses all of them"
 )]
 
+#[path = "../../jbpf-core/tests/soundness/application.rs"]
+mod application;
 #[path = "../../jbpf-core/tests/soundness/choices.rs"]
 mod choices;
+#[path = "../../jbpf-core/tests/soundness/evaluator/mod.rs"]
+mod evaluator;
 #[path = "../../jbpf-core/tests/soundness/feature.rs"]
 mod feature;
 #[path = "../../jbpf-core/tests/support/memory.rs"]

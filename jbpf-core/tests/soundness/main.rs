@@ -18,7 +18,9 @@
     missing_docs
 )]
 
+mod application;
 mod choices;
+mod evaluator;
 mod feature;
 mod oracle;
 mod program;
@@ -65,6 +67,7 @@ fn what_is_accepted_runs_as_the_verifier_says() {
     assert!(tally.accepted > cases / 10 && tally.accepted < cases / 10 * 9);
     assert!(tally.recorded > tally.accepted / 10 * 9);
     assert!(tally.path_by_path > tally.accepted / 10 * 8);
+    assert!(tally.evaluated > tally.accepted / 10 * 9);
     assert!(tally.native > tally.accepted / 100 * 99);
     assert!(tally.fused > tally.accepted / 2);
     assert!(tally.merging > cases / 200);

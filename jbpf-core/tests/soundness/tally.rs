@@ -24,6 +24,9 @@ pub struct Tally {
     pub path_by_path: u64,
     pub native: u64,
     pub fused: u64,
+    /// Accepted, and the evaluator said what every run leaves; or why it did not.
+    pub evaluated: u64,
+    silent: BTreeMap<String, u64>,
     /// Accepted with merged paths; and all those merges.
     pub merging: u64,
     pub merged: u64,
@@ -50,10 +53,15 @@ impl Tally {
                 merged,
                 native,
                 fused,
+                silent,
                 ..
             } => {
                 self.native += u64::from(*native);
                 self.fused += u64::from(*fused);
+                match silent {
+                    None => self.evaluated += 1,
+                    Some(stop) => *self.silent.entry(stop.to_string()).or_default() += 1,
+                }
                 self.accepted += 1;
                 self.recorded += u64::from(*recorded);
                 self.path_by_path += u64::from(*path_by_path);
@@ -87,11 +95,12 @@ impl fmt::Display for Tally {
         writeln!(
             f,
             "{} programs, {} accepted ({} held against a record, {} against all paths one by one, \
-             {} run natively, {} with others), {} with merged loops ({} merges), {} too complex, {} rejected needlessly",
+             {} evaluated, {} run natively, {} with others), {} with merged loops ({} merges), {} too complex, {} rejected needlessly",
             self.programs,
             self.accepted,
             self.recorded,
             self.path_by_path,
+            self.evaluated,
             self.native,
             self.fused,
             self.merging,
@@ -99,6 +108,9 @@ impl fmt::Display for Tally {
             self.too_complex,
             self.needlessly
         )?;
+        for (why, times) in &self.silent {
+            writeln!(f, "{times:>9} {why}")?;
+        }
         writeln!(
             f,
             "{:<28} {:>9} {:>9} {:>9}",

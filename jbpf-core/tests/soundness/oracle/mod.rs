@@ -3,11 +3,11 @@
 //! It runs in the checked interpreter on contexts of all sorts, without a fault and in no more
 //! instructions than the worst case. Each register lies within what the verifier knew of it at each
 //! instruction, jumps go where the verifier says that they can go, accesses touch the memory that the engine is
-//! told of (`witness`). Its machine code leaves the same behind, alone and after other programs in one dispatch
-//! function (`twins`). And what is accepted with states that stand for others is accepted path by path as
+//! told of (`witness`). Machine code and an evaluator that knows no addresses leave the same behind, of the
+//! program alone and among others in one dispatch function (`voices`). And what is accepted with states that stand for others is accepted path by path as
 //! well.
 
-mod twins;
+mod voices;
 mod witness;
 mod world;
 
@@ -19,13 +19,13 @@ use jbpf_core::engine::{Input, interpreter};
 use jbpf_verifier::program::Fact;
 use jbpf_verifier::report::{Code, disassemble};
 use jbpf_verifier::types::HelperTable;
-use jbpf_verifier::{
-    Limits, Program, Record, Rejection, VerifiedProgram, verify_recorded, verify_with,
-};
+use jbpf_verifier::{Limits, Program, Record, Rejection, verify_recorded, verify_with};
 
+use super::application;
 use super::choices::Choices;
+use super::evaluator::Stop;
 use super::program::Case;
-use twins::{Twins, is_repeatable};
+use voices::{Accepted, Voices};
 use witness::Witness;
 use world::Surroundings;
 
@@ -53,6 +53,8 @@ pub enum Verdict {
         native: bool,
         /// Whether it ran with others in one dispatch function.
         fused: bool,
+        /// Why the evaluator did not say what is right.
+        silent: Option<Stop>,
         /// Instructions that some run executed.
         executed: BTreeSet<usize>,
     },
@@ -60,16 +62,19 @@ pub enum Verdict {
 
 /// Puts programs to the test.
 pub struct Oracle {
-    helpers: Arc<HelperTable>,
+    /// What is built in and the application's, and the same with clocks and chance replaced.
+    helpers: [Arc<HelperTable>; 2],
     limits: Limits,
     /// Programs that were accepted lately.
-    before: RefCell<VecDeque<VerifiedProgram>>,
+    before: RefCell<VecDeque<Accepted>>,
 }
 
 impl Oracle {
     pub fn new() -> Self {
         Self {
-            helpers: Arc::new(HelperTable::builtin()),
+            helpers: [false, true].map(|replaced| {
+                Arc::new(HelperTable::with_declared(application::helpers(replaced)))
+            }),
             limits: Limits {
                 instructions: 40_000,
                 ..Limits::default()
@@ -81,7 +86,8 @@ impl Oracle {
     /// Verifies a program, and runs it if that succeeds. Panics at the first thing that is not as the
     /// verifier says.
     pub fn judge(&self, case: &Case, choices: &mut Choices) -> Verdict {
-        let (program, context, helpers) = (&case.program, &case.context, &self.helpers);
+        let (program, context) = (&case.program, &case.context);
+        let helpers = &self.helpers[usize::from(case.replaced)];
         let all_paths = Limits {
             exhaustive: true,
             ..self.limits
@@ -110,41 +116,45 @@ impl Oracle {
         let record = recorded.map(|(_, record)| record).ok();
         let recorded = record.is_some();
         let merged = verified.summary().merged;
-        let mut runs = Runs::new(&verified, record);
+        let accepted = Accepted {
+            verified,
+            replaced: case.replaced,
+        };
+        let mut runs = Runs::new(&accepted, record);
         for _ in 0..RUNS {
             runs.run(choices);
         }
-        let native = runs.twins.is_native();
+        let native = runs.voices.is_native();
+        let silent = runs.voices.silent.take();
         Verdict::Accepted {
             recorded,
             path_by_path: is_same,
             merged,
             native,
-            fused: native && self.fuse(verified, choices),
+            fused: native && silent.is_none() && self.fuse(accepted, choices),
+            silent,
             executed: runs.executed,
         }
     }
 
     /// Runs a program between two that were accepted before, in one dispatch function.
-    fn fuse(&self, verified: VerifiedProgram, choices: &mut Choices) -> bool {
-        if !is_repeatable(verified.program()) {
-            return false;
-        }
+    fn fuse(&self, accepted: Accepted, choices: &mut Choices) -> bool {
         let mut before = self.before.borrow_mut();
-        let same_context = |other: &&VerifiedProgram| other.context() == verified.context();
+        let context = accepted.verified.context().clone();
+        let same_context = |other: &&Accepted| *other.verified.context() == context;
         let others: Vec<_> = before.iter().rev().filter(same_context).take(2).collect();
         let fused = if let [last, first] = others[..] {
-            let twins = Twins::new(&[first, &verified, last]);
+            let mut voices = Voices::new(&[first, &accepted, last]);
             for _ in 0..RUNS {
-                twins.send_input(choices);
-                let surroundings = Surroundings::new(verified.context(), choices);
-                twins.run(&surroundings, choices);
+                voices.send_input(choices);
+                let surroundings = Surroundings::new(&context, choices);
+                voices.run(&surroundings, choices);
             }
             true
         } else {
             false
         };
-        before.push_back(verified);
+        before.push_back(accepted);
         if before.len() > REMEMBERED {
             before.pop_front();
         }
@@ -158,30 +168,30 @@ fn is_exhausted(rejection: &Rejection) -> bool {
 
 /// An accepted program while it runs.
 struct Runs {
-    twins: Twins,
+    voices: Voices,
     facts: Vec<Fact>,
     record: Option<Record>,
     executed: BTreeSet<usize>,
 }
 
 impl Runs {
-    fn new(verified: &VerifiedProgram, record: Option<Record>) -> Self {
+    fn new(accepted: &Accepted, record: Option<Record>) -> Self {
         Self {
-            twins: Twins::new(&[verified]),
-            facts: verified.facts().to_vec(),
+            voices: Voices::new(&[accepted]),
+            facts: accepted.verified.facts().to_vec(),
             record,
             executed: BTreeSet::new(),
         }
     }
 
     fn run(&mut self, choices: &mut Choices) {
-        let [codelet] = &self.twins.interpreted[..] else {
+        self.voices.send_input(choices);
+        let [codelet] = &self.voices.interpreted[..] else {
             panic!("one program runs");
         };
         let surroundings = Surroundings::new(codelet.program().context(), choices);
-        self.twins.send_input(choices);
         let program = codelet.program().program();
-        let mut region = surroundings.region();
+        let mut region = surroundings.place();
         let mut fields = surroundings.fields.clone();
         let mut witness = Witness::new(
             program,
@@ -195,13 +205,11 @@ impl Runs {
             region: region.bytes_mut(),
         };
         let mut observe = |step: interpreter::Step<'_>| witness.see(step);
+        application::begin();
         let outcome = interpreter::run(codelet, &mut input, &mut observe)
             .unwrap_or_else(|fault| panic!("{}: {fault}\n{}", program.name, listing(program)));
-        self.twins.compare(
-            &surroundings,
-            (outcome.r0, region.bytes(), &fields),
-            choices,
-        );
+        let left = (outcome.r0, region.bytes(), &fields[..]);
+        self.voices.compare(&surroundings, left, choices);
     }
 }
 

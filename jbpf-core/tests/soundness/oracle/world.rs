@@ -6,28 +6,39 @@ use std::sync::Arc;
 use jbpf_core::builtins;
 use jbpf_core::engine::{BoundCodelet, CodeletEnvironment};
 use jbpf_core::map::{Map, MapOptions, OutputMap, Storage};
+use jbpf_hooks::reclaim::{self, ThreadRecord};
 use jbpf_verifier::VerifiedProgram;
-use jbpf_verifier::types::ContextDef;
+use jbpf_verifier::types::{ContextDef, MapKind};
 
+use super::super::application;
 use super::super::choices::Choices;
-use super::super::program::RECORD;
 use super::super::support::Memory;
 
 /// Ties an accepted program to maps of its own.
-pub fn bind(verified: &VerifiedProgram) -> Arc<BoundCodelet> {
+pub fn bind(verified: &VerifiedProgram, replaced: bool) -> Arc<BoundCodelet> {
     let program = verified.program();
     let maps = program
         .maps
         .iter()
-        .map(|def| Arc::new(Map::new(def, &MapOptions::default()).unwrap()))
+        .map(|def| {
+            let map = Map::new(def, &MapOptions::default()).unwrap();
+            map.prepare(own_slot()).unwrap();
+            Arc::new(map)
+        })
         .collect();
-    let bindings = builtins::bindings(verified.helpers().clone(), []).unwrap();
+    let declared = application::helpers(replaced);
+    let bindings = builtins::bindings(verified.helpers().clone(), declared).unwrap();
     let environment = Arc::new(CodeletEnvironment {
         name: program.name.clone(),
         runtime_threshold_ns: 0,
     });
     let bound = BoundCodelet::bind(verified.clone(), maps, Arc::new(bindings), environment);
     Arc::new(bound.unwrap())
+}
+
+/// The number of this thread's copies.
+fn own_slot() -> u32 {
+    reclaim::with_record(ThreadRecord::slot).unwrap()
 }
 
 /// A region and fields.
@@ -56,8 +67,13 @@ impl Surroundings {
         }
     }
 
+    /// What the region holds at first.
+    pub fn region(&self) -> &[u8] {
+        &self.memory[self.before..]
+    }
+
     /// The region at an address of its own.
-    pub fn region(&self) -> Region {
+    pub fn place(&self) -> Region {
         Region {
             memory: Memory::new(&self.memory),
             before: self.before,
@@ -81,34 +97,24 @@ impl Region {
     }
 }
 
-/// Sends the same to the input channels of all, now and then.
-pub fn send_input(codelets: &[&BoundCodelet], choices: &mut Choices) {
-    let maps = codelets.first().map_or(&[][..], |codelet| codelet.maps());
-    for (index, map) in maps.iter().enumerate() {
-        if !matches!(map.storage(), Storage::ControlInput(_)) || !choices.chance(50) {
-            continue;
-        }
-        let record = [byte(choices); RECORD as usize];
-        for codelet in codelets {
-            if let Storage::ControlInput(input) = codelet.maps()[index].storage() {
-                // A full ring is as good.
-                let _ = input.ring().send_bytes(&record);
-            }
-        }
-    }
-}
-
-/// What one map holds, in an order of its own; of an output channel, what was sent since somebody looked.
-pub fn contents(map: &Map) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
+/// What one map holds for this thread, by keys; of an output channel, what was sent since somebody looked.
+pub fn contents(map: &Map) -> Vec<(Vec<u8>, Vec<u8>)> {
     if let Storage::RingBuf(ring) | Storage::Output(ring) = map.storage() {
         return records(ring);
     }
     if map.def().kind.is_channel() {
         return Vec::new();
     }
+    let per_thread = matches!(
+        map.def().kind,
+        MapKind::PerThreadArray | MapKind::PerThreadHash
+    );
+    let own = own_slot();
     let mut all = Vec::new();
     map.for_each(|slot, key, value| {
-        all.push((slot, key.to_vec(), value.to_vec()));
+        if slot == own || !per_thread {
+            all.push((key.to_vec(), value.to_vec()));
+        }
         ControlFlow::Continue(())
     })
     .unwrap();
@@ -116,11 +122,11 @@ pub fn contents(map: &Map) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
     all
 }
 
-fn records(ring: &OutputMap) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
+fn records(ring: &OutputMap) -> Vec<(Vec<u8>, Vec<u8>)> {
     let receiver = ring.ring().primary().unwrap();
     receiver
         .try_iter()
-        .map(|record| (0, Vec::new(), record))
+        .map(|record| (Vec::new(), record))
         .collect()
 }
 

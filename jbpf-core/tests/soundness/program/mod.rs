@@ -5,7 +5,7 @@
 //! functions that the pieces call. The pieces are in `numbers`, `memory`, `pointers`, `calls` and `loops`.
 
 mod calls;
-mod insns;
+pub mod insns;
 mod loops;
 mod memory;
 mod numbers;
@@ -24,6 +24,8 @@ use insns::*;
 pub struct Case {
     pub program: Arc<Program>,
     pub context: Arc<ContextDef>,
+    /// Whether clocks and chance are the application's.
+    pub replaced: bool,
     pub uses: Vec<Use>,
 }
 
@@ -31,6 +33,7 @@ impl Case {
     pub fn new(name: &str, choices: &mut Choices) -> Self {
         let context = context(choices);
         let manner = Manner::choose(choices);
+        let replaced = choices.chance(70);
         let mut writer = Writer {
             choices,
             manner,
@@ -52,6 +55,7 @@ impl Case {
         Self {
             program: Arc::new(program),
             context: Arc::new(context),
+            replaced,
             uses,
         }
     }
@@ -89,7 +93,7 @@ const RING: i32 = 6;
 const PTA: i32 = 7;
 const PTH: i32 = 8;
 
-fn maps() -> Vec<MapDef> {
+pub fn maps() -> Vec<MapDef> {
     let map = |name: &str, kind, key_size, value_size| MapDef {
         name: name.to_owned(),
         kind,

@@ -1,0 +1,27 @@
+//! Why a run ends before its end.
+
+use std::fmt;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// What no accepted program does.
+    Fault(String),
+    /// It goes on by a number that another run has otherwise.
+    Chance(&'static str),
+    /// It goes on by where objects lie.
+    Layout(&'static str),
+}
+
+pub fn fault(what: impl Into<String>) -> Stop {
+    Stop::Fault(what.into())
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(what) => f.write_str(what),
+            Self::Chance(what) => write!(f, "goes on by chance: {what}"),
+            Self::Layout(what) => write!(f, "goes on by where objects lie: {what}"),
+        }
+    }
+}

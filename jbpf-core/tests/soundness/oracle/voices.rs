@@ -1,0 +1,269 @@
+//! Accepted programs, run by the interpreter, by machine code and by the evaluator side by side: the same r0,
+//! region, fields, maps and records.
+
+use std::sync::Arc;
+
+use jbpf_core::engine::{BoundCodelet, CompiledHook, Engine, EngineError, Input, interpreter};
+use jbpf_core::map::Storage;
+use jbpf_hooks::hook::HookKind;
+use jbpf_verifier::VerifiedProgram;
+
+use super::super::application;
+use super::super::choices::Choices;
+use super::super::evaluator::{Byte, Evaluator, Left, Stop, Subject};
+use super::super::program::RECORD;
+use super::listing;
+use super::world::{Surroundings, bind, byte, contents};
+
+/// An accepted program with what it is given.
+#[derive(Clone)]
+pub struct Accepted {
+    pub verified: VerifiedProgram,
+    /// Whether clocks and chance are the application's.
+    pub replaced: bool,
+}
+
+/// Codelets that the interpreter runs, the same once more in one dispatch function, and once more evaluated.
+pub struct Voices {
+    pub interpreted: Vec<Arc<BoundCodelet>>,
+    compiled: Vec<Arc<BoundCodelet>>,
+    native: Option<CompiledHook>,
+    evaluator: Evaluator,
+    /// Why the evaluator said no more.
+    pub silent: Option<Stop>,
+}
+
+impl Voices {
+    pub fn new(programs: &[&Accepted]) -> Self {
+        let bound = || {
+            let programs = programs.iter();
+            programs
+                .map(|program| bind(&program.verified, program.replaced))
+                .collect()
+        };
+        let (interpreted, compiled): (Vec<_>, Vec<_>) = (bound(), bound());
+        let native = match Engine::Native.compile(HookKind::Control, &compiled, None) {
+            Ok(native) => Some(native),
+            // The verifier marks code that nobody reaches as reached, now and then.
+            Err(EngineError::MissingFunction { .. }) => None,
+            Err(error) => panic!("accepted, not compiled: {error}\n{}", listings(&compiled)),
+        };
+        let subjects: Vec<Subject<'_>> = programs
+            .iter()
+            .map(|Accepted { verified, replaced }| Subject {
+                program: verified.program(),
+                context: verified.context(),
+                helpers: verified.helpers(),
+                replaced: *replaced,
+                limit: verified.summary().worst_case_instructions,
+            })
+            .collect();
+        Self {
+            interpreted,
+            compiled,
+            native,
+            evaluator: Evaluator::new(&subjects),
+            silent: None,
+        }
+    }
+
+    /// Whether there is machine code.
+    pub fn is_native(&self) -> bool {
+        self.native.is_some()
+    }
+
+    /// Sends the same to the input channels of all, now and then.
+    pub fn send_input(&mut self, choices: &mut Choices) {
+        for (index, interpreted) in self.interpreted.iter().enumerate() {
+            for (at, map) in interpreted.maps().iter().enumerate() {
+                if !matches!(map.storage(), Storage::ControlInput(_)) || !choices.chance(50) {
+                    continue;
+                }
+                let record = [byte(choices); RECORD as usize];
+                for map in [map, &self.compiled[index].maps()[at]] {
+                    if let Storage::ControlInput(input) = map.storage() {
+                        // A full ring is as good.
+                        let _ = input.ring().send_bytes(&record);
+                    }
+                }
+                self.evaluator.give(index, at, &record);
+            }
+        }
+    }
+
+    /// Runs all of them.
+    pub fn run(&mut self, surroundings: &Surroundings, choices: &mut Choices) {
+        let mut region = surroundings.place();
+        let mut fields = surroundings.fields.clone();
+        let mut r0 = 0;
+        application::begin();
+        for codelet in &self.interpreted {
+            let mut input = Input {
+                fields: &mut fields,
+                region: region.bytes_mut(),
+            };
+            r0 = interpreter::run(codelet, &mut input, &mut ())
+                .unwrap_or_else(|fault| panic!("{fault}\n{}", listings(&self.interpreted)))
+                .r0;
+        }
+        self.compare(surroundings, (r0, region.bytes(), &fields), choices);
+    }
+
+    /// Runs machine code and evaluator, and compares all with what the interpreter left.
+    pub fn compare(
+        &mut self,
+        surroundings: &Surroundings,
+        interpreted: (u64, &[u8], &[u8]),
+        choices: &mut Choices,
+    ) {
+        let left = self.evaluate(surroundings);
+        let mut region = surroundings.place();
+        let mut fields = surroundings.fields.clone();
+        let ours = self.native.as_ref().map(|native| {
+            let mut input = Input {
+                fields: &mut fields,
+                region: region.bytes_mut(),
+            };
+            application::begin();
+            native.call(&mut input).unwrap()
+        });
+        // Now and then only, so that rings fill up.
+        let with_channels = choices.chance(50);
+        if let Some(left) = left {
+            self.hold(&left, "interpreted", interpreted);
+            if let Some(r0) = ours {
+                self.hold(&left, "natively", (r0, region.bytes(), &fields));
+            }
+            self.compare_maps(with_channels);
+        } else if with_channels {
+            self.drain();
+        }
+    }
+
+    /// What is left, unless that is a matter of chance.
+    fn evaluate(&mut self, surroundings: &Surroundings) -> Option<Left> {
+        if self.silent.is_some() {
+            return None;
+        }
+        match self
+            .evaluator
+            .run(surroundings.region(), &surroundings.fields)
+        {
+            Ok(left) => Some(left),
+            Err((codelet, at, Stop::Fault(what))) => {
+                let name = self.compiled[codelet].name();
+                panic!(
+                    "{name}: instruction {at} {what}\n{}",
+                    listings(&self.compiled)
+                );
+            }
+            Err((_, _, stop)) => {
+                self.silent = Some(stop);
+                None
+            }
+        }
+    }
+
+    fn hold(&self, left: &Left, who: &str, (r0, region, fields): (u64, &[u8], &[u8])) {
+        if left.r0.is_some_and(|expected| expected != r0) {
+            self.differ(&format!("r0 is {r0:#x} {who}, not {:#x?}", left.r0));
+        }
+        if !are(&left.region, region) {
+            self.differ(&format!(
+                "the region is {region:x?} {who}, not {:x?}",
+                left.region
+            ));
+        }
+        if !are(&left.fields, fields) {
+            self.differ(&format!(
+                "the fields are {fields:x?} {who}, not {:x?}",
+                left.fields
+            ));
+        }
+    }
+
+    fn compare_maps(&mut self, with_channels: bool) {
+        for index in 0..self.compiled.len() {
+            for at in 0..self.compiled[index].maps().len() {
+                let map = &self.compiled[index].maps()[at];
+                let is_channel = map.def().kind.is_channel();
+                if is_channel && !with_channels {
+                    continue;
+                }
+                let expected = self.evaluator.contents(index, at);
+                for (who, codelets) in [
+                    ("interpreted", &self.interpreted),
+                    ("natively", &self.compiled),
+                ] {
+                    let held = contents(&codelets[index].maps()[at]);
+                    let same = held.len() == expected.len()
+                        && held.iter().zip(&expected).all(|((key, value), expected)| {
+                            *key == expected.0 && are(&expected.1, value)
+                        });
+                    if !same && (who == "interpreted" || self.native.is_some()) {
+                        let (held, expected) = (
+                            shown(&held, |byte| Byte::Is(*byte)),
+                            shown(&expected, |byte| *byte),
+                        );
+                        let name = &map.def().name;
+                        self.differ(&format!(
+                            "map {name} of codelet {index} holds {held} {who}, not {expected}"
+                        ));
+                    }
+                }
+                if is_channel {
+                    self.evaluator.drain(index, at);
+                }
+            }
+        }
+    }
+
+    fn drain(&self) {
+        for codelet in self.interpreted.iter().chain(&self.compiled) {
+            for map in codelet.maps() {
+                if map.def().kind.is_output() {
+                    contents(map);
+                }
+            }
+        }
+    }
+
+    fn differ(&self, what: &str) -> ! {
+        panic!("{what}\n{}", listings(&self.compiled));
+    }
+}
+
+/// Whether bytes are these, where that is no matter of chance.
+fn are(expected: &[Byte], bytes: &[u8]) -> bool {
+    expected.len() == bytes.len()
+        && expected.iter().zip(bytes).all(|(expected, byte)| {
+            matches!(expected, Byte::Chance) || *expected == Byte::Is(*byte)
+        })
+}
+
+/// Bytes for reports.
+fn text(bytes: &[Byte]) -> String {
+    let digits = bytes.iter().map(|byte| match byte {
+        Byte::Is(byte) => format!("{byte:02x}"),
+        _ => "??".to_owned(),
+    });
+    digits.collect::<Vec<_>>().join(" ")
+}
+
+fn shown<B>(contents: &[(Vec<u8>, Vec<B>)], byte: impl Fn(&B) -> Byte) -> String {
+    let elements = contents.iter().map(|(key, value)| {
+        let value: Vec<Byte> = value.iter().map(&byte).collect();
+        format!("{key:02x?}: {}; ", text(&value))
+    });
+    elements.collect()
+}
+
+fn listings(codelets: &[Arc<BoundCodelet>]) -> String {
+    codelets
+        .iter()
+        .map(|codelet| {
+            let program = codelet.program().program();
+            format!("{}\n{}", program.name, listing(program))
+        })
+        .collect()
+}
