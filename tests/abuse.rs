@@ -385,6 +385,20 @@ fn watchers_and_collectors_leave_places_to_operators() {
     });
 }
 
+/// Their loads would be in line for seconds, and take effect when nobody waits for them any more.
+#[test]
+fn who_asks_for_loads_and_vanishes_leaves_nothing_behind() {
+    let application = Application::start();
+    let object = "QUJD".repeat((700 << 10) / 4);
+    let load = format!(
+        r#"{{"version":1,"id":1,"load":{{"codeletset":"s","codelets":[{{"name":"c","hook":"example","object":{{"bytes":"{object}"}}}}]}}}}"#
+    );
+    flat(&application, 60, |application| {
+        let raw = application.connect();
+        raw.write(format!("{load}\n").as_bytes()).unwrap();
+    });
+}
+
 #[test]
 fn a_line_names_so_many_hooks_and_no_more() {
     let application = Application::start();

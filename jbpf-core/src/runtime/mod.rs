@@ -527,6 +527,22 @@ pub(crate) fn find_hook(name: &str) -> Result<&'static Hook, MeasureError> {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A runtime, of which there is one at a time, and the turn.
+    pub(crate) fn runtime() -> (Runtime, MutexGuard<'static, ()>) {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        (Runtime::builder().build().unwrap(), turn)
+    }
+
+    pub(crate) fn shared(runtime: &Runtime) -> Arc<Shared> {
+        Arc::clone(&runtime.shared)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::request::CodeletBuilder;
@@ -541,8 +557,8 @@ mod tests {
             .output("heartbeats", StreamId([1; 16]));
         let request = LoadRequest::builder("set").codelet(heartbeat).build();
         let request = request.unwrap();
-        let runtime = Runtime::builder().build().unwrap();
-        let shared = Arc::clone(&runtime.shared);
+        let (runtime, _turn) = testing::runtime();
+        let shared = testing::shared(&runtime);
         shared.change(&request, false).unwrap();
         drop(runtime);
 

@@ -15,6 +15,14 @@ use crate::error::LoadError;
 use crate::request::RequestError;
 use crate::runtime::{Codeletset, MeasureError, Measuring, Shared, Wanted, find_hook};
 
+/// Changes that wait at a time, and of one user's clients.
+const MAX_WAITING: usize = 48;
+const MAX_WAITING_OF_A_USER: usize = 32;
+
+/// Bytes that waiting changes hold, and those of one user's clients.
+const MAX_BYTES: usize = 32 << 20;
+const MAX_BYTES_OF_A_USER: usize = 16 << 20;
+
 /// What a client wants changed.
 #[derive(Debug)]
 pub(super) enum Change {
@@ -80,6 +88,8 @@ impl From<Reply> for Outcome {
 pub(super) struct Asker {
     /// The client.
     pub(super) client: u64,
+    /// The client's user.
+    pub(super) user: u32,
     /// The id of its request.
     pub(super) request: u64,
 }
@@ -88,8 +98,18 @@ impl Asker {
     /// Clients count from 1.
     const NOBODY: Self = Self {
         client: 0,
+        user: 0,
         request: 0,
     };
+}
+
+/// A change that has not begun.
+#[derive(Debug)]
+struct Waiting {
+    asker: Asker,
+    change: Change,
+    /// What it holds.
+    bytes: usize,
 }
 
 /// Changes that wait, and the one under way.
@@ -97,7 +117,7 @@ impl Asker {
 pub(super) struct Changes {
     store: Option<Arc<Store>>,
     bell: Arc<Doorbell>,
-    waiting: VecDeque<(Asker, Change)>,
+    waiting: VecDeque<Waiting>,
     running: Option<(Asker, JoinHandle<()>)>,
     /// What the one under way has come to.
     outcome: Arc<Mutex<Option<Outcome>>>,
@@ -121,9 +141,41 @@ impl Changes {
         }
     }
 
-    /// At most one a client, which keeps the queue as short as the list of clients.
-    pub(super) fn push(&mut self, asker: Asker, change: Change) {
-        self.waiting.push_back((asker, change));
+    /// Has a change wait for its turn. Each client has one at most.
+    ///
+    /// # Errors
+    /// Too many wait already, of this user or in all.
+    pub(super) fn push(&mut self, asker: Asker, change: Change) -> Result<(), ErrorReport> {
+        let bytes = change.bytes();
+        let of_user = self.waiting.iter();
+        let of_user = of_user.filter(|waiting| waiting.asker.user == asker.user);
+        let (all, own) = (Load::of(&self.waiting), Load::of(of_user));
+        let fits = all.fits(bytes, MAX_WAITING, MAX_BYTES)
+            && own.fits(bytes, MAX_WAITING_OF_A_USER, MAX_BYTES_OF_A_USER);
+        if !fits {
+            let message = format!(
+                "{} changes of {} bytes wait for their turn already; try again later",
+                all.changes, all.bytes
+            );
+            return Err(ErrorReport::new("too-many-changes", message));
+        }
+        self.waiting.push_back(Waiting {
+            asker,
+            change,
+            bytes,
+        });
+        Ok(())
+    }
+
+    /// Forgets the changes of clients that are not there any more.
+    pub(super) fn keep(&mut self, is_there: impl Fn(u64) -> bool) {
+        self.waiting
+            .retain(|waiting| is_there(waiting.asker.client));
+    }
+
+    /// Whether some wait, and the next one can begin.
+    pub(super) fn is_next(&self) -> bool {
+        self.running.is_none() && !self.waiting.is_empty()
     }
 
     /// What has ended since the last call.
@@ -178,7 +230,8 @@ impl Changes {
     fn next(&mut self) -> Option<(Asker, Change)> {
         let ended = std::mem::take(&mut *self.ended.lock());
         if ended.is_empty() {
-            return self.waiting.pop_front();
+            let next = self.waiting.pop_front()?;
+            return Some((next.asker, next.change));
         }
         Some((Asker::NOBODY, Change::EndMeasuring(ended)))
     }
@@ -189,6 +242,29 @@ impl Changes {
         if let Some((_, thread)) = self.running.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// What waits.
+#[derive(Debug, Default)]
+struct Load {
+    changes: usize,
+    bytes: usize,
+}
+
+impl Load {
+    fn of<'a>(waiting: impl IntoIterator<Item = &'a Waiting>) -> Self {
+        waiting
+            .into_iter()
+            .fold(Self::default(), |load, waiting| Self {
+                changes: load.changes + 1,
+                bytes: load.bytes.saturating_add(waiting.bytes),
+            })
+    }
+
+    /// Whether one more of so many bytes keeps to these limits.
+    fn fits(&self, bytes: usize, changes: usize, all_bytes: usize) -> bool {
+        self.changes < changes && self.bytes.saturating_add(bytes) <= all_bytes
     }
 }
 
@@ -206,6 +282,23 @@ impl From<RequestError> for Refusal {
 }
 
 impl Change {
+    /// Memory that it holds.
+    fn bytes(&self) -> usize {
+        size_of::<Waiting>()
+            + match self {
+                Self::Load(body) | Self::Replace(body) => body.held_bytes(),
+                Self::Unload(codeletset) => codeletset.capacity(),
+                Self::Measure(body) => {
+                    let hooks = body.hooks.as_deref().unwrap_or_default();
+                    hooks
+                        .iter()
+                        .map(|hook| size_of::<String>() + hook.capacity())
+                        .sum()
+                }
+                Self::EndMeasuring(measuring) => measuring.len() * size_of::<Measuring>(),
+            }
+    }
+
     fn apply(self, shared: &Arc<Shared>, store: Option<&Store>, ended: &Arc<Ended>) -> Outcome {
         let reply = match self {
             Self::Load(body) => loaded(load(shared, store, body, false)),
@@ -272,5 +365,85 @@ fn loaded(result: Result<CodeletsetInfo, Refusal>) -> Reply {
         Err(Refusal::Store(error)) => {
             Reply::Error(ErrorReport::new(error.code(), error.to_string()))
         }
+    }
+}
+
+#[cfg(test)]
+impl Changes {
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// The clients whose changes wait.
+    pub(super) fn waiting(&self) -> Vec<u64> {
+        let clients = self.waiting.iter();
+        clients.map(|waiting| waiting.asker.client).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes() -> Changes {
+        Changes::new(None, Arc::new(Doorbell::new().unwrap()))
+    }
+
+    fn push(changes: &mut Changes, client: u64, user: u32, bytes: usize) -> Result<(), String> {
+        let request = 1;
+        let asker = Asker {
+            client,
+            user,
+            request,
+        };
+        let change = Change::Unload("x".repeat(bytes));
+        changes.push(asker, change).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn so_many_changes_wait_and_no_more() {
+        let mut changes = changes();
+        let refused = Err("too-many-changes".to_owned());
+        for client in 0..32 {
+            push(&mut changes, client, 1, 10).unwrap();
+        }
+        assert_eq!(push(&mut changes, 32, 1, 10), refused);
+        for client in 32..48 {
+            push(&mut changes, client, 2, 10).unwrap();
+        }
+        assert_eq!(push(&mut changes, 48, 3, 10), refused, "in all");
+        changes.keep(|client| client < 40);
+        push(&mut changes, 49, 3, 10).unwrap();
+    }
+
+    #[test]
+    fn waiting_changes_hold_so_many_bytes_and_no_more() {
+        let mut changes = changes();
+        let large = |changes: &mut Changes, client, user| push(changes, client, user, 1 << 20);
+        let refused = Err("too-many-changes".to_owned());
+        for client in 0..15 {
+            large(&mut changes, client, 1).unwrap();
+        }
+        assert_eq!(large(&mut changes, 15, 1), refused);
+        for client in 15..30 {
+            large(&mut changes, client, 2).unwrap();
+        }
+        large(&mut changes, 30, 3).unwrap();
+        assert_eq!(large(&mut changes, 31, 3), refused, "in all");
+        push(&mut changes, 31, 3, 10).unwrap();
+    }
+
+    #[test]
+    fn a_load_is_counted_with_all_that_it_holds() {
+        let codelet = r#"{"name":"n","hook":"h","object":{"bytes":""},"inputs":[{"map":"m"}]}"#;
+        let line = format!(
+            r#"{{"codeletset":"s","codelets":[{}]}}"#,
+            [codelet; 1000].join(",")
+        );
+        let body: LoadBody = serde_json::from_str(&line).unwrap();
+        let least =
+            1000 * (size_of_val(&body.codelets[0]) + size_of_val(&body.codelets[0].inputs[0]));
+        let bytes = Change::Load(body).bytes();
+        assert!(bytes > least && bytes < 4 * least, "{bytes}");
     }
 }

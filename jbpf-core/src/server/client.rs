@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::change::Observation;
+use super::peer::Peer;
 use super::protocol::to_line;
 use super::protocol::{Bytes, Envelope, ErrorReport, MAX_LINE, RecordEvent, Reply, VERSION};
 
@@ -41,6 +42,8 @@ const RECORDS_A_TURN: usize = 256;
 #[derive(Debug)]
 pub(super) struct Client {
     stream: UnixStream,
+    /// Whose process it is.
+    pub(super) peer: Peer,
     /// Received; lines before `start` are answered, and none ends before `scanned`.
     input: Vec<u8>,
     start: usize,
@@ -95,9 +98,10 @@ struct Tail {
 }
 
 impl Client {
-    pub(super) fn new(stream: UnixStream, now: Instant) -> Self {
+    pub(super) fn new(stream: UnixStream, peer: Peer, now: Instant) -> Self {
         Self {
             stream,
+            peer,
             input: Vec::new(),
             start: 0,
             scanned: 0,
@@ -145,6 +149,11 @@ impl Client {
     /// Whether it has something open, for which it need not ask anything.
     pub(super) fn stays(&self) -> bool {
         !self.tails.is_empty() || !self.session.is_empty()
+    }
+
+    /// Bytes that the server holds for it.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.input.capacity() + self.queued
     }
 
     /// Since when it has been silent, if nothing is lost by letting it go.

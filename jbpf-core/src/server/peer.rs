@@ -8,6 +8,16 @@ const PLACES: usize = 64;
 /// Of those, the places that listed users cannot take.
 const OWN_PLACES: usize = 16;
 
+/// Of those, the most that one listed user can take.
+const PLACES_OF_A_LISTED_USER: usize = 16;
+
+/// Somebody who may stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Peer {
+    pub(super) user: u32,
+    pub(super) standing: Standing,
+}
+
 /// What a user is to the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -23,6 +33,14 @@ impl Standing {
         match self {
             Self::Own => PLACES,
             Self::Listed => PLACES - OWN_PLACES,
+        }
+    }
+
+    /// How many clients one user may have.
+    pub(super) const fn places_of_a_user(self) -> usize {
+        match self {
+            Self::Own => PLACES,
+            Self::Listed => PLACES_OF_A_LISTED_USER,
         }
     }
 }
@@ -42,11 +60,13 @@ impl Admission {
         }
     }
 
-    /// What the user is whose process connected, if it may stay.
-    pub(super) fn standing(&self, peer: &UnixStream) -> Option<Standing> {
+    /// The user whose process connected, if it may stay.
+    pub(super) fn peer(&self, stream: &UnixStream) -> Option<Peer> {
         // Credentials are those of the moment of connecting; without them nobody stays.
-        let credentials = rustix::net::sockopt::socket_peercred(peer).ok()?;
-        self.standing_of(credentials.uid.as_raw())
+        let credentials = rustix::net::sockopt::socket_peercred(stream).ok()?;
+        let user = credentials.uid.as_raw();
+        let standing = self.standing_of(user)?;
+        Some(Peer { user, standing })
     }
 
     fn standing_of(&self, user: u32) -> Option<Standing> {
@@ -76,9 +96,9 @@ mod tests {
     #[test]
     fn who_connects_from_this_process_is_admitted() {
         let (near, _far) = UnixStream::pair().unwrap();
-        assert_eq!(
-            Admission::new(Vec::new()).standing(&near),
-            Some(Standing::Own)
-        );
+        let peer = Admission::new(Vec::new()).peer(&near).unwrap();
+        let user = rustix::process::geteuid().as_raw();
+        let standing = Standing::Own;
+        assert_eq!(peer, Peer { user, standing });
     }
 }

@@ -17,7 +17,7 @@ use super::change::{Asker, Change, Changes, Outcome};
 use super::client::{Client, turn_away};
 use super::line::{self, Question};
 use super::path::Endpoint;
-use super::peer::{Admission, Standing};
+use super::peer::{Admission, Peer, Standing};
 use super::protocol::{ErrorReport, Reply, Request};
 use super::{Signals, answer};
 use crate::runtime::Shared;
@@ -30,6 +30,14 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// Lines answered to one client before others have their turn.
 const LINES_A_TURN: usize = 16;
+
+/// Bytes that the server holds for all clients at a time, and for those of one user: of lines that are not whole, and of answers
+/// that are not taken.
+const MAX_HELD: usize = 48 << 20;
+const MAX_HELD_OF_A_USER: usize = 24 << 20;
+
+/// What `poll` says of those who are not there any more. Who has only said all is.
+const VANISHED: PollFlags = PollFlags::HUP.union(PollFlags::ERR).union(PollFlags::NVAL);
 
 /// How long nobody is let in after the system had no descriptor for somebody.
 const RECOVERY: Duration = Duration::from_millis(100);
@@ -95,13 +103,16 @@ impl Service {
     fn turn(&mut self, ready: &Ready, shared: &Arc<Shared>) {
         for (number, found) in &ready.clients {
             if let Some(client) = self.clients.get_mut(number) {
-                if found.contains(PollFlags::IN) {
-                    client.receive();
-                } else if found.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+                if found.intersects(VANISHED) {
+                    // Whatever it has sent: nobody is there to be answered.
                     client.hang_up();
+                } else if found.contains(PollFlags::IN) {
+                    client.receive();
                 }
             }
         }
+        self.let_go();
+        self.shed();
         if ready.listener {
             self.accept();
         }
@@ -109,16 +120,44 @@ impl Service {
             self.conclude(asker, outcome);
         }
         self.answer(shared);
-        while let Some((asker, reply)) = self.changes.start_next(shared) {
-            self.conclude(asker, reply.into());
-        }
+        self.start_changes(shared);
         let now = Instant::now();
-        self.clients.retain(|_, client| {
+        for client in self.clients.values_mut() {
             client.record();
             client.send();
             client.check_time(now);
-            !client.is_over()
-        });
+        }
+        self.let_go();
+    }
+
+    /// Begins with the next change. Work ends with whoever asked for it: a client that has vanished since its line was read
+    /// has nothing changed any more.
+    fn start_changes(&mut self, shared: &Arc<Shared>) {
+        if self.changes.is_next() {
+            self.drop_vanished();
+        }
+        while let Some((asker, reply)) = self.changes.start_next(shared) {
+            self.conclude(asker, reply.into());
+        }
+    }
+
+    /// Lets clients go that are over, and what they wanted changed with them.
+    fn let_go(&mut self) {
+        self.clients.retain(|_, client| !client.is_over());
+        let clients = &self.clients;
+        self.changes.keep(|client| clients.contains_key(&client));
+    }
+
+    /// Cuts clients off that make the server hold too much, the ones that make it hold most.
+    fn shed(&mut self) {
+        while let Some(number) = heaviest(&self.clients) {
+            if let Some(client) = self.clients.remove(&number) {
+                let message = "the application holds too much for those who write or do not read; try again later";
+                client.send_away(&ErrorReport::new("too-much-held", message));
+            }
+        }
+        let clients = &self.clients;
+        self.changes.keep(|client| clients.contains_key(&client));
     }
 
     fn wait(&mut self) -> Ready {
@@ -196,28 +235,33 @@ impl Service {
     }
 
     fn admit(&mut self, stream: UnixStream) {
-        if let Some(standing) = self.admission.standing(&stream) {
-            self.seat(stream, standing, Instant::now());
+        if let Some(peer) = self.admission.peer(&stream) {
+            self.seat(stream, peer, Instant::now());
         }
     }
 
     /// Gives somebody a place, or says that there is none.
-    fn seat(&mut self, stream: UnixStream, standing: Standing, now: Instant) {
-        let places = standing.places();
+    fn seat(&mut self, stream: UnixStream, peer: Peer, now: Instant) {
+        let places = peer.standing.places();
         if self.clients.len() >= places {
             self.drop_vanished();
         }
         if self.clients.len() == places {
             self.drop_most_silent(now);
         }
-        if self.clients.len() >= places {
-            let connected = self.clients.len();
+        let connected = self.clients.len();
+        let of_user = self
+            .clients
+            .values()
+            .filter(|client| client.peer.user == peer.user);
+        let of_user = of_user.count();
+        if connected >= places || of_user >= peer.standing.places_of_a_user() {
             let message = format!("{connected} clients are connected already; try again later");
             turn_away(&stream, &ErrorReport::new("too-many-clients", message));
             return;
         }
         self.accepted += 1;
-        let client = Client::new(stream, now);
+        let client = Client::new(stream, peer, now);
         self.clients.insert(self.accepted, client);
     }
 
@@ -239,7 +283,7 @@ impl Service {
     /// Makes room for others where clients have hung up.
     fn drop_vanished(&mut self) {
         let of_clients = self.clients.values().map(|client| {
-            // Hanging up is told without being asked for.
+            // That is told without being asked for.
             PollFd::from_borrowed_fd(client.descriptor(), PollFlags::empty())
         });
         let mut descriptors: Vec<PollFd<'_>> = of_clients.collect();
@@ -248,11 +292,14 @@ impl Service {
         }
         let found: Vec<bool> = descriptors
             .iter()
-            .map(|fd| fd.revents().contains(PollFlags::HUP))
+            .map(|fd| fd.revents().intersects(VANISHED))
             .collect();
-        let mut vanished = found.into_iter();
-        self.clients
-            .retain(|_, _| !vanished.next().unwrap_or_default());
+        for (client, vanished) in self.clients.values_mut().zip(found) {
+            if vanished {
+                client.hang_up();
+            }
+        }
+        self.let_go();
     }
 
     /// Answers lines, a few of each client.
@@ -280,6 +327,7 @@ impl Service {
                     Ok((id, Question::Operator(request))) => {
                         let asker = Asker {
                             client: *number,
+                            user: client.peer.user,
                             request: id,
                         };
                         operate(client, asker, request, shared, changes, since);
@@ -320,18 +368,39 @@ fn operate(
     changes: &mut Changes,
     since: Instant,
 ) {
-    let mut change = |client: &mut Client, change| {
-        client.busy = true;
-        changes.push(asker, change);
+    let mut change = |change| changes.push(asker, change).map(|()| client.busy = true);
+    let change = match request {
+        Request::Load(body) => change(Change::Load(body)),
+        Request::Replace(body) => change(Change::Replace(body)),
+        Request::Unload { codeletset } => change(Change::Unload(codeletset)),
+        Request::Measure(body) => {
+            answer::check_names(body.hooks.as_deref()).and_then(|()| change(Change::Measure(body)))
+        }
+        other => {
+            let reply = answer_to(other, client, asker, shared, since);
+            return client.reply(asker.request, &reply);
+        }
     };
-    let reply = match request {
-        Request::Load(body) => return change(client, Change::Load(body)),
-        Request::Replace(body) => return change(client, Change::Replace(body)),
-        Request::Unload { codeletset } => return change(client, Change::Unload(codeletset)),
-        Request::Measure(body) => match answer::check_names(body.hooks.as_deref()) {
-            Ok(()) => return change(client, Change::Measure(body)),
-            Err(error) => Reply::Error(error),
-        },
+    if let Err(error) = change {
+        client.reply(asker.request, &Reply::Error(error));
+    }
+}
+
+/// What can be said at once.
+fn answer_to(
+    request: Request,
+    client: &mut Client,
+    asker: Asker,
+    shared: &Arc<Shared>,
+    since: Instant,
+) -> Reply {
+    match request {
+        Request::Load(_) | Request::Replace(_) | Request::Unload { .. } | Request::Measure(_) => {
+            Reply::Error(ErrorReport::new(
+                "internal",
+                "a change has no answer at once",
+            ))
+        }
         Request::Statistics(body) => answer::statistics(shared, &body),
         Request::Hello {} => answer::hello(shared, since),
         Request::Hooks { skip } => answer::hooks(shared, skip),
@@ -345,13 +414,37 @@ fn operate(
             .and_then(|(records, reply)| client.watch(asker.request, records).map(|()| reply))
             .unwrap_or_else(Reply::Error),
         Request::Send { stream_id, record } => answer::send(shared, stream_id, &record),
-    };
-    client.reply(asker.request, &reply);
+    }
+}
+
+/// The client that makes the server hold most, if it holds too much for all, or for one user's: the first of those.
+fn heaviest(clients: &BTreeMap<u64, Client>) -> Option<u64> {
+    let all: usize = clients.values().map(Client::held_bytes).sum();
+    if all <= MAX_HELD_OF_A_USER {
+        return None;
+    }
+    let mut of_users: BTreeMap<u32, usize> = BTreeMap::new();
+    for client in clients.values() {
+        *of_users.entry(client.peer.user).or_default() += client.held_bytes();
+    }
+    let user = of_users.into_iter().max_by_key(|(_, bytes)| *bytes);
+    let user = user.filter(|(_, bytes)| *bytes > MAX_HELD_OF_A_USER);
+    if user.is_none() && all <= MAX_HELD {
+        return None;
+    }
+    let candidates = clients.iter();
+    let candidates =
+        candidates.filter(|(_, client)| user.is_none_or(|(user, _)| client.peer.user == user));
+    let heaviest = candidates.max_by_key(|(_, client)| client.held_bytes());
+    heaviest.map(|(number, _)| *number)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::protocol::MAX_LINE;
     use super::*;
+    use crate::runtime::testing;
+    use std::io::Write as _;
 
     fn service(folder: &std::path::Path) -> Service {
         let bell = Arc::new(jbpf_channel::Doorbell::new().unwrap());
@@ -375,9 +468,11 @@ mod tests {
         standing: Standing,
         now: Instant,
     ) -> Vec<UnixStream> {
-        let seat = |_| {
+        let seat = |number| {
             let (near, far) = UnixStream::pair().unwrap();
-            service.seat(near, standing, now);
+            // Of ten users.
+            let user = 1000 + u32::try_from(number % 10).unwrap();
+            service.seat(near, Peer { user, standing }, now);
             far
         };
         (0..count).map(seat).collect()
@@ -417,5 +512,88 @@ mod tests {
             "in nobody's place"
         );
         drop((listed, own, more));
+    }
+
+    #[test]
+    fn what_a_client_asked_for_that_has_vanished_does_not_begin() {
+        let (runtime, _turn) = testing::runtime();
+        let shared = testing::shared(&runtime);
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = service(folder.path());
+        for vanishes in [true, false] {
+            let clients = seat(&mut service, 1, Standing::Own, Instant::now());
+            let line = b"{\"version\":1,\"id\":1,\"measure\":{}}\n";
+            (&clients[0]).write_all(line).unwrap();
+            service.clients.values_mut().for_each(Client::receive);
+            // The last look at it was before.
+            let clients = (!vanishes).then_some(clients);
+            service.turn(&Ready::default(), &shared);
+            assert_eq!(service.changes.is_running(), !vanishes);
+            assert_eq!(service.clients.is_empty(), vanishes);
+            drop(clients);
+        }
+        service.changes.stop();
+    }
+
+    #[test]
+    fn what_waits_goes_with_its_client() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = service(folder.path());
+        let mut clients = seat(&mut service, 3, Standing::Own, Instant::now());
+        for client in 1..=3 {
+            let (user, request) = (1000, 1);
+            let asker = Asker {
+                client,
+                user,
+                request,
+            };
+            let change = Change::Unload("set".to_owned());
+            service.changes.push(asker, change).unwrap();
+        }
+        clients.remove(1);
+        service.drop_vanished();
+        assert_eq!(service.changes.waiting(), [1, 3]);
+    }
+
+    #[test]
+    fn one_listed_user_leaves_places_to_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = service(folder.path());
+        let seat = |service: &mut Service, user| {
+            let (near, far) = UnixStream::pair().unwrap();
+            let standing = Standing::Listed;
+            service.seat(near, Peer { user, standing }, Instant::now());
+            far
+        };
+        let greedy: Vec<_> = (0..40).map(|_| seat(&mut service, 1001)).collect();
+        assert_eq!(service.clients.len(), 16);
+        let modest: Vec<_> = (0..40).map(|_| seat(&mut service, 1002)).collect();
+        assert_eq!(service.clients.len(), 32);
+        drop((greedy, modest));
+    }
+
+    #[test]
+    fn clients_that_make_the_server_hold_most_are_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = service(folder.path());
+        let own = seat(&mut service, 64, Standing::Own, Instant::now());
+        let half = vec![b'x'; MAX_LINE / 2];
+        for far in &own {
+            far.set_nonblocking(true).unwrap();
+            let mut rest = half.as_slice();
+            while let Ok(sent) = (&*far).write(rest)
+                && sent > 0
+            {
+                rest = &rest[sent..];
+                service.clients.values_mut().for_each(Client::receive);
+                for client in service.clients.values_mut() {
+                    assert_eq!(client.next_line(Instant::now()), None);
+                }
+            }
+            service.shed();
+        }
+        let held: usize = service.clients.values().map(Client::held_bytes).sum();
+        assert!(held <= MAX_HELD, "{held}");
+        assert!(service.clients.len() >= 32, "no more than need be");
     }
 }

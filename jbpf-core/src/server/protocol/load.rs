@@ -105,6 +105,33 @@ impl LoadBody {
         })
     }
 
+    /// Memory that it holds.
+    pub(in crate::server) fn held_bytes(&self) -> usize {
+        let channels = |channels: &Vec<ChannelBody>| {
+            let names = channels.iter().map(|channel| channel.map.capacity());
+            channels.capacity() * size_of::<ChannelBody>() + names.sum::<usize>()
+        };
+        let of_codelet = |codelet: &CodeletBody| {
+            let object = match &codelet.object {
+                ObjectBody::Bytes(Bytes(bytes)) => bytes.capacity(),
+                ObjectBody::Stored(path) => path.capacity(),
+            };
+            let links = codelet.linked_maps.iter().map(|link| {
+                link.map.capacity() + link.linked_codelet.capacity() + link.linked_map.capacity()
+            });
+            object
+                + codelet.name.capacity()
+                + codelet.hook.capacity()
+                + channels(&codelet.inputs)
+                + channels(&codelet.outputs)
+                + codelet.linked_maps.capacity() * size_of::<LinkedMapBody>()
+                + links.sum::<usize>()
+        };
+        self.codeletset.capacity()
+            + self.codelets.capacity() * size_of::<CodeletBody>()
+            + self.codelets.iter().map(of_codelet).sum::<usize>()
+    }
+
     /// The request, with the objects that `stored` opens. All rules for requests are checked.
     pub(in crate::server) fn into_request<E: From<RequestError>>(
         self,
