@@ -16,6 +16,7 @@
 #[cfg(not(loom))]
 mod collector;
 #[cfg(not(loom))]
+pub mod credentials;
 mod error;
 #[cfg(not(loom))]
 pub mod protocol;

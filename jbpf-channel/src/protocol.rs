@@ -15,7 +15,6 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +28,7 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 
 use crate::StreamId;
+use crate::credentials::open_private_folder;
 use crate::record::RecordType;
 
 /// The version of the messages, and of the layout of shared rings.
@@ -194,19 +194,10 @@ pub fn check_folder() -> io::Result<()> {
 }
 
 fn check_private(folder: &Path) -> io::Result<()> {
-    let found = match std::fs::symlink_metadata(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        found => found?,
-    };
-    let own = found.uid() == rustix::process::geteuid().as_raw();
-    if own && found.is_dir() && found.mode() & 0o077 == 0 {
-        return Ok(());
+    match open_private_folder(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        opened => opened.map(|_| ()),
     }
-    let message = format!(
-        "`{}` is not a folder of this user alone (mode 0700): anybody may listen there",
-        folder.display()
-    );
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
 }
 
 /// Connects to the socket at `path`, and waits for `patience` at most while whoever listens accepts nobody; the standard

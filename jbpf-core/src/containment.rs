@@ -3,6 +3,10 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// Whether nothing is contained: the program is built so that a panic ends it (`panic = "abort"` in its profile, which
+/// holds for all of its crates).
+pub(crate) const ABORTS: bool = cfg!(panic = "abort");
+
 /// Runs `run`; `None` if it panicked. What it left half done belongs to the application.
 pub(crate) fn contain<R>(run: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(run)) {

@@ -13,6 +13,7 @@ use super::maintenance::Periods;
 use super::threads::{Scheduling, Threads};
 use crate::builtins;
 use crate::codeletset::World;
+use crate::containment;
 use crate::engine::Engine;
 use crate::error::BuildError;
 use crate::map::{ApplicationKind, MapOptions, MemoryBudget};
@@ -106,6 +107,9 @@ impl RuntimeBuilder {
 
     /// Users, by id, that may operate the application as well. They need a folder that lets them in, which
     /// the default one does not.
+    ///
+    /// In a user namespace that does not know all users, the kernel tells those that it does not know as one number, the
+    /// overflow uid (65534 as a rule). That number is nobody's there, whether it is listed here or the application's own.
     pub fn allow_uids(mut self, uids: impl IntoIterator<Item = u32>) -> Self {
         self.allow_uids.extend(uids);
         self
@@ -184,6 +188,12 @@ impl RuntimeBuilder {
     pub fn build(self) -> Result<Runtime, BuildError> {
         check_name(&self.name)?;
         self.threads.check()?;
+        if containment::ABORTS {
+            tracing::warn!(
+                target: "jbpf",
+                "this program is built with panic = \"abort\": a panic of a helper or callback ends it, and is not contained"
+            );
+        }
         for period in [self.periods.report, self.periods.call] {
             if !PERIODS.contains(&period) {
                 return Err(BuildError::Period(period));

@@ -2,6 +2,8 @@
 
 use std::os::unix::net::UnixStream;
 
+use jbpf_channel::credentials::is_anybody;
+
 /// Clients at a time.
 const PLACES: usize = 64;
 
@@ -65,6 +67,10 @@ impl Admission {
         // Credentials are those of the moment of connecting; without them nobody stays.
         let credentials = rustix::net::sockopt::socket_peercred(stream).ok()?;
         let user = credentials.uid.as_raw();
+        // Also when it is this process's own number: strangers would have it as well.
+        if is_anybody(user) {
+            return None;
+        }
         let standing = self.standing_of(user)?;
         Some(Peer { user, standing })
     }
