@@ -1,23 +1,37 @@
 //! Where the socket is, who may reach it, and whether somebody serves it already.
+//!
+//! The folder is opened once, and everything else happens by name in that open folder: its path may lead elsewhere a moment
+//! later, and the process may change its working directory. No link is followed, and nothing is changed or removed by
+//! name that is not known to be what this module has made: others who can write to the folder can put anything there at any
+//! time.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{Error, ErrorKind};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{
-    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
-    PermissionsExt as _,
-};
+use std::ffi::{OsStr, OsString};
+use std::fs::{DirBuilder, File, Permissions};
+use std::io::{Error, ErrorKind, Read as _, Write as _};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, fchmod, flock};
+use jbpf_channel::credentials::open_private_folder;
+use rustix::fs::{
+    AtFlags, FileType, FlockOperation, Mode, OFlags, Stat, fchmod, flock, fstat, open, openat,
+    statat, unlinkat,
+};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
 };
+use rustix::process::geteuid;
 
 /// Clients that may wait for the server to notice them.
 const BACKLOG: i32 = 128;
+
+/// What a lock file holds, to tell it from files of others.
+const LOCK_MARK: &[u8] = b"jbpf\n";
+
+/// How often somebody may take the lock file away while it is locked here.
+const LOCK_ATTEMPTS: usize = 1000;
 
 /// The socket of the application `name` of this user.
 #[must_use]
@@ -35,10 +49,13 @@ pub fn default_folder() -> PathBuf {
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) listener: UnixListener,
-    path: PathBuf,
+    folder: OwnedFd,
+    name: OsString,
+    /// The socket in the folder: whatever has its name later is another one if it is not this.
+    node: OwnedFd,
     /// Locked as long as the socket is served: what a crashed process leaves behind is not.
-    _lock: File,
-    lock_path: PathBuf,
+    lock: File,
+    lock_name: OsString,
 }
 
 /// Why a socket cannot be served.
@@ -54,6 +71,12 @@ pub enum SocketError {
     /// Something else is in its place.
     #[error("`{}` exists and is not a socket", path.display())]
     NotASocket {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// Its lock file would be in the place of a file that is none.
+    #[error("`{}` would be locked while the socket is served, and is somebody else's file; give the socket another name", path.display())]
+    NotALock {
         /// What is there.
         path: PathBuf,
     },
@@ -83,41 +106,93 @@ impl Endpoint {
             path: path.to_owned(),
             source,
         };
-        let folder = default_folder();
-        if path.parent() == Some(&folder) {
-            make_private_folder(&folder)?;
-        }
-        let lock_path = path.with_extension("lock");
-        let lock = lock(&lock_path)
-            .map_err(system)?
-            .ok_or_else(|| SocketError::Live {
-                path: path.to_owned(),
-            })?;
-        remove_stale(path)?;
-        let listener = listener(path).map_err(system)?;
-        if open_to_all {
-            let mode = Permissions::from_mode(0o666);
-            std::fs::set_permissions(path, mode).map_err(system)?;
-        }
-        Ok(Self {
+        let (folder, name) = place(path)?;
+        let lock_name = lock_name(&name);
+        let lock = match lock(&folder, &lock_name).map_err(system)? {
+            Locked::Here(lock) => lock,
+            Locked::Elsewhere => {
+                return Err(SocketError::Live {
+                    path: path.to_owned(),
+                });
+            }
+            Locked::NoLock => {
+                return Err(SocketError::NotALock {
+                    path: path.with_file_name(&lock_name),
+                });
+            }
+        };
+        let served = remove_stale(path, &folder, &name)
+            .and_then(|()| listener(path).map_err(system))
+            .and_then(|listener| {
+                let node = node(&folder, &name).map_err(system)?;
+                Ok((listener, node))
+            });
+        let (listener, node) = match served {
+            Ok(served) => served,
+            Err(error) => {
+                remove_lock(&folder, &lock_name, &lock);
+                return Err(error);
+            }
+        };
+        let endpoint = Self {
             listener,
-            path: path.to_owned(),
-            _lock: lock,
-            lock_path,
-        })
+            folder,
+            name,
+            node,
+            lock,
+            lock_name,
+        };
+        if open_to_all {
+            open_up(&endpoint.node).map_err(system)?;
+        }
+        Ok(endpoint)
     }
 }
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
         // Whoever cannot connect to what stays will replace it.
-        let _ = std::fs::remove_file(&self.path);
-        let _ = std::fs::remove_file(&self.lock_path);
+        remove_own(&self.folder, &self.name, &self.node);
+        remove_lock(&self.folder, &self.lock_name, &self.lock);
     }
 }
 
-/// The folder in `/tmp` has a name that anybody can guess and make first.
-fn make_private_folder(folder: &Path) -> Result<(), SocketError> {
+/// The folder of a socket, and its name in there.
+fn place(path: &Path) -> Result<(OwnedFd, OsString), SocketError> {
+    let error = |errno: Errno| SocketError::System {
+        path: path.to_owned(),
+        source: errno.into(),
+    };
+    let name = path.file_name().ok_or_else(|| error(Errno::ISDIR))?;
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let default = default_folder();
+    let folder = if parent == default {
+        private_folder(&default)?
+    } else {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        open(parent, flags, Mode::empty()).map_err(error)?
+    };
+    Ok((folder, name.to_owned()))
+}
+
+/// `app.lock` for `app.sock`.
+fn lock_name(name: &OsStr) -> OsString {
+    let name = Path::new(name);
+    match name.extension() {
+        Some(extension) if extension != "lock" => name.with_extension("lock").into(),
+        _ => {
+            let mut name = name.as_os_str().to_owned();
+            name.push(".lock");
+            name
+        }
+    }
+}
+
+/// Makes the folder, or opens it. The one in `/tmp` has a name that anybody can guess and make first.
+fn private_folder(folder: &Path) -> Result<OwnedFd, SocketError> {
     let system = |source: Error| SocketError::System {
         path: folder.to_owned(),
         source,
@@ -126,75 +201,137 @@ fn make_private_folder(folder: &Path) -> Result<(), SocketError> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(system(error)),
         _ => {}
     }
-    let metadata = std::fs::symlink_metadata(folder).map_err(system)?;
-    let private = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
-    if private && metadata.mode() & 0o077 == 0 {
-        Ok(())
-    } else {
-        Err(SocketError::Folder {
+    open_private_folder(folder).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => SocketError::Folder {
             path: folder.to_owned(),
-        })
-    }
+        },
+        _ => system(error),
+    })
 }
 
-/// The locked file, or `None` when another process holds it.
-fn lock(path: &Path) -> Result<Option<File>, Error> {
-    loop {
-        let Some(file) = lock_what_is_there(path)? else {
-            return Ok(None);
+/// What came of locking.
+#[derive(Debug)]
+enum Locked {
+    Here(File),
+    /// Another process has the lock.
+    Elsewhere,
+    /// What has the name is no lock file of this user.
+    NoLock,
+}
+
+fn lock(folder: &OwnedFd, name: &OsStr) -> Result<Locked, Error> {
+    for _ in 0..LOCK_ATTEMPTS {
+        let locked = lock_what_is_there(folder, name)?;
+        let Locked::Here(file) = &locked else {
+            return Ok(locked);
         };
         // Whoever held it may have removed it after it was opened here: then the next one locks another file.
-        let here = file.metadata()?;
-        match std::fs::symlink_metadata(path) {
-            Ok(there) if (there.dev(), there.ino()) == (here.dev(), here.ino()) => {
-                return Ok(Some(file));
-            }
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
+        match is_there(folder, name, file) {
+            Ok(true) => return Ok(locked),
+            Ok(false) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
         }
+    }
+    Err(Error::other("others keep taking its lock file away"))
+}
+
+fn lock_what_is_there(folder: &OwnedFd, name: &OsStr) -> Result<Locked, Error> {
+    // A FIFO would keep waiting whoever opens it, a terminal would become the process's own.
+    let flags = OFlags::RDWR
+        | OFlags::CREATE
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::NOCTTY
+        | OFlags::CLOEXEC;
+    let opened = match openat(folder, name, flags, Mode::RUSR | Mode::WUSR) {
+        Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => return Ok(Locked::NoLock),
+        // Either what is there cannot be opened, or nothing can be made.
+        Err(Errno::ACCESS) if statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() => {
+            return Ok(Locked::NoLock);
+        }
+        opened => opened?,
+    };
+    let found = fstat(&opened)?;
+    // The owner alone can have opened it then.
+    if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile
+        || found.st_uid != geteuid().as_raw()
+        || found.st_mode & 0o077 != 0
+    {
+        return Ok(Locked::NoLock);
+    }
+    match flock(&opened, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => return Ok(Locked::Elsewhere),
+        Err(error) => return Err(error.into()),
+    }
+    let mut file = File::from(opened);
+    let mut content = Vec::new();
+    (&file)
+        .take(LOCK_MARK.len() as u64 + 1)
+        .read_to_end(&mut content)?;
+    // An empty one was made by a process that died before it wrote.
+    if content.is_empty() {
+        file.write_all(LOCK_MARK)?;
+    } else if content != LOCK_MARK {
+        return Ok(Locked::NoLock);
+    }
+    Ok(Locked::Here(file))
+}
+
+/// Whether the name still stands for what is open.
+fn is_there(folder: &OwnedFd, name: &OsStr, opened: impl AsFd) -> Result<bool, Errno> {
+    let there = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let here = fstat(opened)?;
+    Ok(is_same(&there, &here))
+}
+
+fn is_same(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+}
+
+/// Removes the name if it still stands for what is open.
+fn remove_own(folder: &OwnedFd, name: &OsStr, opened: impl AsFd) {
+    if is_there(folder, name, opened) == Ok(true) {
+        // It stays where the folder cannot be written to any more.
+        let _ = unlinkat(folder, name, AtFlags::empty());
     }
 }
 
-fn lock_what_is_there(path: &Path) -> Result<Option<File>, Error> {
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(no_follow)
-        .open(path)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(file)),
-        Err(Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+fn remove_lock(folder: &OwnedFd, name: &OsStr, lock: &File) {
+    remove_own(folder, name, lock);
 }
 
 /// Removes a socket that nobody serves. One that is served without our lock file is live all the same.
-fn remove_stale(path: &Path) -> Result<(), SocketError> {
-    let system = |source: Error| SocketError::System {
+fn remove_stale(path: &Path, folder: &OwnedFd, name: &OsStr) -> Result<(), SocketError> {
+    let system = |errno: Errno| SocketError::System {
         path: path.to_owned(),
-        source,
+        source: errno.into(),
     };
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+    match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(()),
         Err(error) => return Err(system(error)),
-        Ok(metadata) if !metadata.file_type().is_socket() => {
+        Ok(found) if FileType::from_raw_mode(found.st_mode) != FileType::Socket => {
             return Err(SocketError::NotASocket {
                 path: path.to_owned(),
             });
         }
         Ok(_) => {}
     }
+    let found = node(folder, name).map_err(|source| SocketError::System {
+        path: path.to_owned(),
+        source,
+    })?;
     match connect_at_once(path) {
-        Err(Errno::CONNREFUSED) => std::fs::remove_file(path).map_err(system),
+        Err(Errno::CONNREFUSED) => {
+            remove_own(folder, name, &found);
+            Ok(())
+        }
         Err(Errno::NOENT) => Ok(()),
         // Without room for one more connection: somebody is there, and hangs.
         Ok(_) | Err(Errno::AGAIN) => Err(SocketError::Live {
             path: path.to_owned(),
         }),
-        Err(error) => Err(system(error.into())),
+        Err(error) => Err(system(error)),
     }
 }
 
@@ -206,7 +343,8 @@ fn connect_at_once(path: &Path) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// A listening socket that has mode 0600 from its first moment: the mode is set before it has a name.
+/// A listening socket that has mode 0600 from its first moment: the mode is set before it has a name. Binding follows no link in the
+/// place of the name.
 fn listener(path: &Path) -> Result<UnixListener, Error> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -216,9 +354,33 @@ fn listener(path: &Path) -> Result<UnixListener, Error> {
     Ok(UnixListener::from(socket))
 }
 
+/// The socket of this name: a descriptor that stands for it, whatever has the name later.
+fn node(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Error> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let node = openat(folder, name, flags, Mode::empty())?;
+    let found = fstat(&node)?;
+    if FileType::from_raw_mode(found.st_mode) == FileType::Socket {
+        return Ok(node);
+    }
+    Err(Error::other("somebody has put something else in its place"))
+}
+
+/// Lets every user connect to the socket, which has just been made, and to no other file.
+fn open_up(node: &OwnedFd) -> Result<(), Error> {
+    let found = fstat(node)?;
+    if found.st_uid != geteuid().as_raw() || found.st_nlink != 1 {
+        let message = "somebody has put another socket in its place";
+        return Err(Error::other(message));
+    }
+    // By the descriptor: its path would be looked up once more, and links followed.
+    let by_descriptor = format!("/proc/self/fd/{}", node.as_raw_fd());
+    std::fs::set_permissions(by_descriptor, Permissions::from_mode(0o666))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()
@@ -291,17 +453,19 @@ mod tests {
         use std::sync::atomic::{AtomicU32, Ordering};
 
         let folder = folder();
-        let path = folder.path().join("app.lock");
+        let open = OFlags::PATH | OFlags::DIRECTORY;
+        let opened = rustix::fs::open(folder.path(), open, Mode::empty()).unwrap();
+        let name = OsStr::new("app.lock");
         let (holding, held) = (AtomicU32::new(0), AtomicU32::new(0));
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..5000 {
-                        if let Some(file) = lock(&path).unwrap() {
+                        if let Locked::Here(file) = lock(&opened, name).unwrap() {
                             assert_eq!(holding.fetch_add(1, Ordering::SeqCst), 0);
                             held.fetch_add(1, Ordering::SeqCst);
                             holding.fetch_sub(1, Ordering::SeqCst);
-                            std::fs::remove_file(&path).unwrap();
+                            remove_lock(&opened, name, &file);
                             drop(file);
                         }
                     }
@@ -321,10 +485,106 @@ mod tests {
         let folder = folder();
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(
-            make_private_folder(folder.path()),
+            private_folder(folder.path()),
             Err(SocketError::Folder { .. })
         ));
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
-        make_private_folder(folder.path()).unwrap();
+        private_folder(folder.path()).unwrap();
+    }
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    /// As somebody who can write to the folder would, between two steps.
+    #[test]
+    fn what_takes_the_sockets_place_is_neither_opened_up_nor_removed() {
+        let folder = folder();
+        let path = folder.path().join("app.sock");
+        let victim = folder.path().join("victim");
+        std::fs::write(&victim, "secret").unwrap();
+        std::fs::set_permissions(&victim, Permissions::from_mode(0o600)).unwrap();
+        let endpoint = Endpoint::new(&path, false).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        symlink(&victim, &path).unwrap();
+        open_up(&endpoint.node).unwrap_err();
+        assert_eq!(mode(&victim), 0o600);
+        assert!(node(&endpoint.folder, &endpoint.name).is_err(), "a link");
+        let lock = folder.path().join("app.lock");
+        std::fs::remove_file(&lock).unwrap();
+        std::fs::write(&lock, "another").unwrap();
+        drop(endpoint);
+        assert!(path.is_symlink() && lock.exists(), "they are not its own");
+    }
+
+    #[test]
+    fn files_of_others_are_no_locks_and_stay() {
+        let folder = folder();
+        let path = folder.path().join("app.sock");
+        let lock = folder.path().join("app.lock");
+        let refused = |what: &str| {
+            let refused = Endpoint::new(&path, false);
+            assert!(
+                matches!(refused, Err(SocketError::NotALock { .. })),
+                "{what}: {refused:?}"
+            );
+            assert!(lock.symlink_metadata().is_ok(), "{what}");
+            assert!(!path.exists(), "{what}");
+        };
+        let private = |content: &str| {
+            std::fs::write(&lock, content).unwrap();
+            std::fs::set_permissions(&lock, Permissions::from_mode(0o600)).unwrap();
+        };
+        private("version = 4");
+        refused("a file of another program");
+        assert_eq!(std::fs::read(&lock).unwrap(), b"version = 4");
+        std::fs::set_permissions(&lock, Permissions::from_mode(0o644)).unwrap();
+        refused("a file that others can lock");
+        std::fs::remove_file(&lock).unwrap();
+        symlink("victim", &lock).unwrap();
+        refused("a link");
+        assert!(!folder.path().join("victim").exists());
+        std::fs::remove_file(&lock).unwrap();
+        let fifo = FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &lock, fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        refused("a FIFO");
+        std::fs::remove_file(&lock).unwrap();
+        std::fs::create_dir(&lock).unwrap();
+        refused("a folder");
+        std::fs::remove_dir(&lock).unwrap();
+        for left_behind in ["jbpf\n", ""] {
+            private(left_behind);
+            drop(Endpoint::new(&path, false).unwrap());
+            assert!(!lock.exists(), "it was left behind by a crash");
+        }
+    }
+
+    #[test]
+    fn the_lock_is_never_the_socket_itself() {
+        for (socket, lock) in [
+            ("app.sock", "app.lock"),
+            ("app", "app.lock"),
+            ("app.lock", "app.lock.lock"),
+        ] {
+            assert_eq!(lock_name(OsStr::new(socket)), lock);
+        }
+    }
+
+    /// Its path may lead elsewhere by then, as a relative one does in another working directory.
+    #[test]
+    fn files_are_removed_where_they_were_made() {
+        let folder = folder();
+        let (before, after) = (folder.path().join("before"), folder.path().join("after"));
+        std::fs::create_dir(&before).unwrap();
+        let path = before.join("app.sock");
+        let endpoint = Endpoint::new(&path, false).unwrap();
+        std::fs::rename(&before, &after).unwrap();
+        std::fs::create_dir(&before).unwrap();
+        for name in ["app.sock", "app.lock"] {
+            std::fs::write(before.join(name), "precious").unwrap();
+        }
+        drop(endpoint);
+        assert_eq!(std::fs::read_dir(&after).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(&before).unwrap().count(), 2);
     }
 }
