@@ -10,7 +10,7 @@
 mod served;
 
 use std::fs::Permissions;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jbpf::operator::{Operator, TailEvent};
-use jbpf::{Receiver, RuntimeBuilder};
+use jbpf::{Receiver, Runtime, RuntimeBuilder};
 use jbpf_channel::Collector;
 use served::{Application, INPUT, OUTPUT, Packet, Raw, fire, first_example};
 
@@ -544,8 +544,6 @@ impl Drop for StopOnDrop<'_> {
 
 /// In the middle of its reading.
 fn kill_a_collector(application: &Application) {
-    use std::io::{BufRead as _, BufReader};
-
     let mut collector = child("child_that_collects", &application.socket())
         .stdout(Stdio::piped())
         .spawn()
@@ -620,6 +618,163 @@ fn child_that_says_hello() {
         Some(hello) => println!("answer: {}", hello["hello"]["name"].as_str().unwrap()),
         None => println!("answer: closed"),
     }
+}
+
+/// In a user namespace that knows nobody, each user has the same number there, also the process's own: the one who comes may be
+/// anybody.
+#[test]
+fn whoever_has_the_number_that_stands_for_anybody_is_closed_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("app.sock");
+    let mut command = child("child_that_serves_in_a_namespace", &socket);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let unshare = || {
+        Ok(rustix::thread::unshare(
+            rustix::thread::UnshareFlags::NEWUSER,
+        )?)
+    };
+    // SAFETY: a system call, in a child that has one thread, and touches no memory.
+    #[expect(unsafe_code, reason = "the new namespace is the child's alone")]
+    let command = unsafe { command.pre_exec(unshare) };
+    let Ok(mut server) = command.spawn() else {
+        eprintln!("skipped: no user namespaces here");
+        return;
+    };
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let serving = lines.find(|line| line.as_ref().unwrap().contains("serving as "));
+    let serving = serving.unwrap().unwrap();
+    // It would admit its own number, root's, and listed ones.
+    assert!(serving.ends_with("serving as 65534"), "{serving}");
+    let mut raw = Raw::new(UnixStream::connect(&socket).unwrap());
+    let _ = raw.write(format!("{HELLO}\n").as_bytes());
+    let answer = raw.read();
+    drop(server.stdin.take());
+    assert!(server.wait().unwrap().success());
+    assert_eq!(answer, None);
+}
+
+#[test]
+#[ignore = "a part of another test, in a process of its own"]
+fn child_that_serves_in_a_namespace() {
+    let Ok(socket) = std::env::var(SOCKET) else {
+        return;
+    };
+    let user = rustix::process::geteuid().as_raw();
+    let runtime = Runtime::builder().socket(&socket).allow_uids([user]);
+    let runtime = runtime.build().unwrap();
+    println!("serving as {user}");
+    // Until the parent has seen enough.
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    drop(runtime);
+}
+
+/// A limit that is lowered below what is open: the system accepts nobody, and refuses to wait for more descriptors than that.
+#[test]
+fn a_server_without_descriptors_goes_on_with_those_it_has() {
+    let run = child("child_that_runs_out_of_descriptors", Path::new("")).output();
+    let run = run.unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    assert!(said.contains("served with none left"), "{said}");
+}
+
+#[test]
+#[ignore = "a part of another test, in a process of its own"]
+fn child_that_runs_out_of_descriptors() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    if std::env::var(SOCKET).is_err() {
+        return;
+    }
+    let application = Application::start();
+    let mut raw = application.connect();
+    assert_eq!(raw.ask(HELLO)["hello"]["name"], "served");
+    let late = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    let address = SocketAddrUnix::new(application.socket()).unwrap();
+    let before = getrlimit(Resource::Nofile);
+    let limit = |current| {
+        let maximum = before.maximum;
+        setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+    };
+    for few in [1, 0] {
+        limit(Some(few));
+        if few == 1 {
+            rustix::net::connect(&late, &address).unwrap();
+        }
+        let (start, used) = (Instant::now(), processor_time());
+        for _ in 0..20 {
+            assert_eq!(raw.ask(HELLO)["hello"]["name"], "served");
+        }
+        // It rests between its looks: whatever the machine does meanwhile, that is not computing.
+        let (lasted, used) = (start.elapsed(), processor_time() - used);
+        assert!(used < lasted.mul_f64(0.8), "{used:?} of {lasted:?}");
+    }
+    limit(before.current);
+    let mut late = Raw::new(UnixStream::from(late));
+    assert_eq!(late.ask(HELLO)["hello"]["name"], "served");
+    println!("served with none left");
+}
+
+/// Of all threads of this process.
+fn processor_time() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(now).unwrap()
+}
+
+/// As many as there can be in the process: the next one is told why.
+#[test]
+fn whoever_comes_when_no_descriptor_is_left_is_told() {
+    let run = child("child_that_has_no_descriptor_left", Path::new("")).output();
+    let run = run.unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    assert!(said.contains("told, and served again"), "{said}");
+}
+
+#[test]
+#[ignore = "a part of another test, in a process of its own"]
+fn child_that_has_no_descriptor_left() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    if std::env::var(SOCKET).is_err() {
+        return;
+    }
+    let application = Application::start();
+    settle(&application);
+    let (current, maximum) = (Some(200), getrlimit(Resource::Nofile).maximum);
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+    let socket = || rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    // What the server closes meanwhile, the first of them may get.
+    let late: Vec<_> = (0..8).map(|_| socket()).collect();
+    let mut taken = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        taken.push(file);
+    }
+    let address = SocketAddrUnix::new(application.socket()).unwrap();
+    let mut served = Vec::new();
+    let told = late.into_iter().find_map(|late| {
+        rustix::net::connect(&late, &address).unwrap();
+        let mut late = Raw::new(UnixStream::from(late));
+        // Whoever was turned away cannot be written to.
+        let _ = late.write(format!("{HELLO}\n").as_bytes());
+        let told = late.read();
+        served.push(late);
+        told.filter(|told| told["hello"].is_null())
+    });
+    assert_eq!(told.unwrap()["error"]["code"], "no-descriptors");
+    drop((taken, served));
+    settle(&application);
+    println!("told, and served again");
 }
 
 #[test]

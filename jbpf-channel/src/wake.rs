@@ -81,7 +81,16 @@ pub(crate) fn after_publishing() {
 pub(crate) fn sleep(word: &AtomicU32, value: u32, shared: bool, limit: Option<Duration>) {
     let timeout = limit.and_then(|limit| Timespec::try_from(limit).ok());
     // Every reason to return is one to look at the ring again, which all callers do.
-    let _ = futex::wait(word, flags(shared), value, timeout.as_ref());
+    match futex::wait(word, flags(shared), value, timeout.as_ref()) {
+        Ok(()) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT) => {}
+        // The system refuses for good, as a `seccomp` filter does: callers come back at once.
+        Err(_) => rest(limit),
+    }
+}
+
+/// Waits in the place of a wait that the system refuses, and may go on refusing: who tries again at once would take a processor.
+fn rest(limit: Option<Duration>) {
+    std::thread::sleep(limit.map_or(UNSIGNALLED, |limit| limit.min(UNSIGNALLED)));
 }
 
 /// Wakes everybody who sleeps on `word`.
@@ -169,7 +178,11 @@ impl Doorbell {
         let timeout = bound.and_then(|bound| Timespec::try_from(bound).ok());
         let mut fds = [PollFd::new(&self.event, PollFlags::IN)];
         // An interrupted wait returns early, as a ring does; callers look at the rings either way.
-        let _ = poll(&mut fds, timeout.as_ref());
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            // As where the process may have no descriptors any more (`RLIMIT_NOFILE`).
+            Err(_) => rest(bound),
+        }
         self.clear();
     }
 

@@ -2,12 +2,13 @@
 //! in one `poll`.
 
 use std::collections::BTreeMap;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use jbpf_channel::Doorbell;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
@@ -42,6 +43,9 @@ const VANISHED: PollFlags = PollFlags::HUP.union(PollFlags::ERR).union(PollFlags
 /// How long nobody is let in after the system had no descriptor for somebody.
 const RECOVERY: Duration = Duration::from_millis(100);
 
+/// How long nothing is looked at while the system refuses to wait for it.
+const REST: Duration = Duration::from_millis(10);
+
 #[derive(Debug)]
 pub(super) struct Service {
     endpoint: Endpoint,
@@ -55,6 +59,8 @@ pub(super) struct Service {
     since: Instant,
     /// When to look for new clients again, after the system had no descriptor for one.
     closed_until: Option<Instant>,
+    /// Given up for a moment to tell somebody that there is no descriptor for them.
+    reserve: Option<OwnedFd>,
 }
 
 /// What a `poll` found.
@@ -73,6 +79,7 @@ impl Service {
         changes: Changes,
     ) -> Self {
         Self {
+            reserve: spare(&signals.bell),
             endpoint,
             signals,
             shared,
@@ -179,9 +186,10 @@ impl Service {
             ));
         }
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        // Whatever it fails with, everything is looked at again: nothing is taken for ready.
-        if poll(&mut descriptors, timeout.as_ref()).is_err() {
-            return Ready::default();
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ready::default(),
+            Err(_) => return self.look_at_each(timeout.as_ref()),
         }
         let (first, of_clients) = descriptors.split_at(fixed.min(descriptors.len()));
         if first.first().is_some_and(|bell| !bell.revents().is_empty()) {
@@ -191,6 +199,32 @@ impl Service {
         Ready {
             listener: first.get(1).is_some_and(|fd| !fd.revents().is_empty()),
             clients: numbers.into_iter().zip(found).collect(),
+        }
+    }
+
+    /// Where the system does not wait for so many descriptors any more, since it allows the process fewer by now
+    /// (`RLIMIT_NOFILE`): waits a little, and looks at one after the other.
+    fn look_at_each(&self, timeout: Option<&Timespec>) -> Ready {
+        let timeout = timeout.and_then(|timeout| Duration::try_from(*timeout).ok());
+        std::thread::sleep(timeout.map_or(REST, |timeout| timeout.min(REST)));
+        self.signals.bell.clear();
+        let look = |client: &Client| {
+            let descriptor = PollFd::from_borrowed_fd(client.descriptor(), client.interest());
+            let mut descriptors = [descriptor];
+            match poll(&mut descriptors, Some(&Timespec::default())) {
+                Ok(_) => descriptors
+                    .first()
+                    .map_or(PollFlags::empty(), PollFd::revents),
+                // Reading tells as well, and does not wait.
+                Err(_) => PollFlags::IN,
+            }
+        };
+        let clients = self.clients.iter();
+        Ready {
+            listener: self.closed_until.is_none(),
+            clients: clients
+                .map(|(number, client)| (*number, look(client)))
+                .collect(),
         }
     }
 
@@ -221,17 +255,40 @@ impl Service {
     fn accept(&mut self) {
         // One turn lets in as many as there can be; more are told so in the next.
         for _ in 0..Standing::Own.places() {
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            match accept_with(self.endpoint.listener.as_fd(), flags) {
-                Ok(socket) => self.admit(UnixStream::from(socket)),
+            match self.accept_one() {
+                Ok(stream) => self.admit(stream),
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
                 Err(Errno::AGAIN) => return,
+                Err(Errno::MFILE | Errno::NFILE) if self.refuse_one() => {}
                 Err(_) => {
                     self.closed_until = Instant::now().checked_add(RECOVERY);
                     return;
                 }
             }
         }
+    }
+
+    fn accept_one(&self) -> Result<UnixStream, Errno> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        accept_with(self.endpoint.listener.as_fd(), flags).map(UnixStream::from)
+    }
+
+    /// Says to somebody that the application has no descriptor for it. False where there is not even one for that.
+    fn refuse_one(&mut self) -> bool {
+        let reserve = self.reserve.take();
+        let reserved = reserve.is_some();
+        drop(reserve);
+        let accepted = reserved.then(|| self.accept_one());
+        if let Some(Ok(stream)) = &accepted
+            && self.admission.peer(stream).is_some()
+        {
+            let message = "the application has no file descriptor left for this connection (RLIMIT_NOFILE); try again later";
+            turn_away(stream, &ErrorReport::new("no-descriptors", message));
+        }
+        let refused = matches!(accepted, Some(Ok(_)));
+        drop(accepted);
+        self.reserve = spare(&self.signals.bell);
+        refused
     }
 
     fn admit(&mut self, stream: UnixStream) {
@@ -350,6 +407,11 @@ impl Service {
             }
         }
     }
+}
+
+/// A descriptor that is there to be given up.
+fn spare(bell: &Doorbell) -> Option<OwnedFd> {
+    rustix::io::fcntl_dupfd_cloexec(bell, 0).ok()
 }
 
 fn too_many_stay() -> ErrorReport {
