@@ -29,7 +29,7 @@ pub const MAX_CHANNELS: usize = 5;
 /// Most linked maps of a codelet.
 pub const MAX_LINKED_MAPS: usize = 10;
 /// Most bytes of a request in YAML.
-pub const MAX_YAML_LEN: u64 = 1 << 20;
+pub const MAX_YAML_LEN: usize = 64 << 10;
 
 /// A valid request to load a codeletset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,9 +164,9 @@ fn read(path: &Path) -> Result<String, RequestError> {
 fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path)?
-        .take(MAX_YAML_LEN + 1)
+        .take(MAX_YAML_LEN as u64 + 1)
         .read_to_end(&mut bytes)?;
-    if read as u64 > MAX_YAML_LEN {
+    if read > MAX_YAML_LEN {
         return Err(Error::new(
             ErrorKind::FileTooLarge,
             format!("it is larger than {MAX_YAML_LEN} bytes"),

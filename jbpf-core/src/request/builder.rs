@@ -11,6 +11,7 @@ use super::{
     ChannelRequest, CodeletRequest, LinkedMap, LoadRequest, MAX_CHANNELS, MAX_CODELETS,
     MAX_LINKED_MAPS, MAX_NAME_LEN, ObjectSource,
 };
+use crate::visible::is_invisible;
 
 /// Builds a [`LoadRequest`]; [`build`](Self::build) validates it.
 ///
@@ -263,7 +264,7 @@ fn check_link(
 
 fn check_name(name: &str, subject: &Subject, field: &'static str) -> Result<(), RequestError> {
     check_len(name.len(), subject, field)?;
-    match name.chars().find(|c| c.is_control()) {
+    match name.chars().find(|c| is_invisible(*c)) {
         Some(character) => Err(RequestError::ControlCharacter {
             subject: subject.clone(),
             field,
@@ -290,7 +291,7 @@ fn check_len(len: usize, subject: &Subject, field: &'static str) -> Result<(), R
     }
 }
 
-fn check_count(
+pub(super) fn check_count(
     count: usize,
     max: usize,
     subject: &Subject,

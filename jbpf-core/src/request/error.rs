@@ -23,6 +23,14 @@ pub enum RequestError {
         /// What is wrong with it, and where.
         source: serde_yaml::Error,
     },
+    /// The text is too long, or nests too deep, to be read as YAML in a time that grows as its length does.
+    #[error("the request{} is not read: {what}", quoted(.path))]
+    Excess {
+        /// The file, when the text comes from one.
+        path: Option<PathBuf>,
+        /// What there is too much of, and how much there may be.
+        what: String,
+    },
     /// The file is what a request names, or what that is made from.
     #[error(
         "`{}` is {what}; a request is YAML, and names the object as `codelet_path`",
@@ -54,7 +62,7 @@ pub enum RequestError {
         /// The limit.
         max: usize,
     },
-    /// A name contains a character that cannot be printed or a NUL.
+    /// A name contains a control character, or one that is not seen or turns others around.
     #[error("{subject}: `{field}` contains the control character {character:?}")]
     ControlCharacter {
         /// Whose field.
@@ -164,6 +172,10 @@ impl RequestError {
             Self::Yaml { source, .. } => Self::Yaml {
                 path: Some(path),
                 source,
+            },
+            Self::Excess { what, .. } => Self::Excess {
+                path: Some(path),
+                what,
             },
             other => other,
         }

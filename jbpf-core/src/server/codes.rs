@@ -98,7 +98,9 @@ fn place_code(place: WrongPlace) -> &'static str {
 fn request_code(error: &RequestError) -> &'static str {
     match error {
         RequestError::Read { .. } => "unreadable-request",
-        RequestError::Yaml { .. } | RequestError::NotYaml { .. } => "bad-request",
+        RequestError::Yaml { .. } | RequestError::NotYaml { .. } | RequestError::Excess { .. } => {
+            "bad-request"
+        }
         RequestError::Empty { .. } => "empty-field",
         RequestError::TooLong { .. } => "field-too-long",
         RequestError::ControlCharacter { .. } => "control-character",
