@@ -171,6 +171,12 @@ pub(crate) enum Failure {
     )]
     NoSourceTree(PathBuf),
 
+    #[error(
+        "clang would read options from `{}`, since the name begins with `@`; give the source another name",
+        .0.display()
+    )]
+    OptionsFile(PathBuf),
+
     #[error("`{}` would be its own object; say with -o where the object goes", .0.display())]
     OwnObject(PathBuf),
 

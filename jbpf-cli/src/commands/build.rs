@@ -1,7 +1,8 @@
 //! `jbpf build FILE`: from a codelet's source, in C or C++, to an object that is known to be safe.
 
-use std::ffi::OsString;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -62,6 +63,23 @@ pub(crate) struct Build {
     json: bool,
 }
 
+/// A file's name that no program takes for anything else. `-x.c` would be an option, also to what clang itself runs after it
+/// has taken it for a file, and `@x.c` would name a file of options.
+fn as_path(path: &Path) -> OsString {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_');
+    if path.as_os_str().as_bytes().first().is_some_and(is_plain) {
+        return path.into();
+    }
+    Path::new(".").join(path).into()
+}
+
+/// An option and its value in one argument, which begins with the option whatever the value is.
+fn joined(option: &str, value: &OsStr) -> OsString {
+    let mut argument = OsString::from(option);
+    argument.push(value);
+    argument
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Cpu {
     V1,
@@ -97,6 +115,11 @@ impl Build {
                 path: self.source.clone(),
                 source,
             });
+        }
+        // The folder in front of it is no help: clang gives what it runs the name alone, too.
+        let name = self.source.file_name().unwrap_or_default();
+        if name.as_bytes().starts_with(b"@") {
+            return Err(Failure::OptionsFile(self.source.clone()));
         }
         let object = self.object()?;
         let mut application = self.against.connect()?;
@@ -193,22 +216,18 @@ impl Build {
         map.push(headers);
         map.push("=jbpf");
         arguments.push(map);
-        arguments.extend(
-            self.define
-                .iter()
-                .flat_map(|name| ["-D".into(), name.into()]),
-        );
+        arguments.extend(self.define.iter().map(|name| joined("-D", name.as_ref())));
         let folders = self.include.iter().map(PathBuf::as_path).chain([headers]);
-        arguments.extend(folders.flat_map(|folder| ["-I".into(), folder.into()]));
+        arguments.extend(folders.map(|folder| joined("-I", folder.as_os_str())));
         if self.is_cpp() {
             let language = ["-x", "c++", "-std=c++17", "-fno-exceptions", "-fno-rtti"];
             arguments.extend(language.map(OsString::from));
             arguments.push("-D_GNU_SOURCE".into());
             let folders = self.system_folders().into_iter();
-            arguments.extend(folders.flat_map(|folder| ["-isystem".into(), folder]));
+            arguments.extend(folders.map(|folder| joined("-isystem", &folder)));
         }
-        arguments.extend(["-o".into(), object.into(), "-c".into(), "--".into()]);
-        arguments.push(self.source.clone().into());
+        arguments.extend(["-o".into(), as_path(object), "-c".into(), "--".into()]);
+        arguments.push(as_path(&self.source));
         arguments
     }
 
@@ -243,8 +262,7 @@ impl Build {
         let diagnostics = String::from_utf8_lossy(&run.stderr);
         let compiled = run.status.success();
         if !self.json || compiled {
-            // When not even that can be written, the exit status is all there is left to say it with.
-            let _ = io::stderr().lock().write_all(&run.stderr);
+            output::pass_on(&run.stderr);
         }
         if compiled {
             return Ok(true);

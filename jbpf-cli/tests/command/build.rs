@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::process::Command;
 
 use crate::terminal::has;
 use crate::{Run, codelet, jbpf};
@@ -27,6 +28,43 @@ fn build(folder: &Path, text: &str, arguments: &[&str]) -> Run {
     let source = folder.join("codelet.c");
     std::fs::write(&source, text).unwrap();
     jbpf(&[&["build", source.to_str().unwrap()], arguments].concat())
+}
+
+/// Names that a program would take for an option, or for a file of them.
+#[test]
+fn a_source_is_a_file_whatever_its_name() {
+    if !has("clang") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["-o evil", "@evil", "--version", "plain"] {
+        std::fs::write(folder.path().join(format!("{name}.c")), GOOD).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_jbpf"))
+            .current_dir(folder.path())
+            .args(["build", "-D", "STEP=2", "--", &format!("{name}.c")])
+            .output();
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if name == "@evil" {
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(
+                said.contains("clang would read options from `@evil.c`"),
+                "{said}"
+            );
+            continue;
+        }
+        assert_eq!(
+            (output.status.code(), said.as_str()),
+            (Some(0), ""),
+            "{name}"
+        );
+        assert!(folder.path().join(format!("{name}.o")).exists(), "{name}");
+    }
+    let mut made = Vec::new();
+    for entry in folder.path().read_dir().unwrap() {
+        made.push(entry.unwrap().file_name().into_string().unwrap());
+    }
+    assert_eq!(made.len(), 4 + 3, "{made:?}");
 }
 
 #[test]
