@@ -78,7 +78,7 @@ pub(crate) fn running() -> Result<Found, Failure> {
 fn greet(application: &operator::Application) -> Result<(Hello, Operator), OperatorError> {
     let mut operator = Operator::connect_within(&application.socket, PATIENCE)?;
     let hello = operator.hello()?;
-    operator.set_patience(Operator::PATIENCE)?;
+    operator.set_patience(Operator::PATIENCE);
     Ok((hello, operator))
 }
 

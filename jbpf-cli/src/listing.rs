@@ -5,6 +5,8 @@ use jbpf_verifier::report::disassemble;
 use jbpf_verifier::types::HelperTable;
 use jbpf_verifier::{Program, Rejection};
 
+use crate::visible::shown;
+
 /// Columns that an instruction takes before what is said of it.
 const INSTRUCTION_WIDTH: usize = 36;
 
@@ -115,6 +117,6 @@ fn describe(fact: Fact, program: &Program) -> String {
 
 /// Text of the object as it may be shown: without what a terminal would obey.
 fn visible(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.replace('\t', " ").chars().map(shown).collect()
+    let text = text.replace('\t', " ");
+    shown(text.as_bytes()).replace('\n', "\u{fffd}")
 }

@@ -52,6 +52,18 @@ pub(crate) fn warn(text: &str) {
     say(&format!("warning: {text}\n"));
 }
 
+/// Passes on to standard error what a compiler says. It quotes sources.
+pub(crate) fn pass_on(text: &[u8]) {
+    let mut to = io::stderr().lock();
+    // When not even that can be written, the exit status is all there is left to say it with.
+    let _ = if to.is_terminal() {
+        let text = String::from_utf8_lossy(text);
+        to.write_all(shown_with_styles(&text).as_bytes())
+    } else {
+        to.write_all(text)
+    };
+}
+
 /// Sentences quote what applications and objects say.
 fn say(text: &str) {
     let mut to = io::stderr().lock();

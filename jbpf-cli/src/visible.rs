@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
+use jbpf_core::visible::is_shapeless;
+
 /// What stands for a character that a terminal would obey.
 const INSTEAD: &str = "\u{fffd}";
 
-/// These bytes as text without anything that a terminal would obey: no control characters but tabs and ends of lines.
+/// These bytes as text without anything that a terminal would obey: no control characters but tabs and ends of lines, and
+/// escapes in the place of characters that turn the order of others, or are not seen.
 pub(crate) fn shown(bytes: &[u8]) -> Cow<'_, str> {
     without_controls(bytes, |_| 0)
 }
@@ -18,15 +21,21 @@ pub(crate) fn shown_with_styles(text: &str) -> Cow<'_, str> {
 
 fn without_controls(bytes: &[u8], style: impl Fn(&str) -> usize) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(bytes);
-    if !text.chars().any(is_obeyed) {
+    if !text.chars().any(|c| is_obeyed(c) || is_shapeless(c)) {
         return text;
     }
     let mut shown = String::with_capacity(text.len());
     let mut rest = &*text;
     while let Some(first) = rest.chars().next() {
         let (kept, after) = rest.split_at(style(rest).max(first.len_utf8()));
-        let obeyed = kept.len() == first.len_utf8() && is_obeyed(first);
-        shown.push_str(if obeyed { INSTEAD } else { kept });
+        let alone = kept.len() == first.len_utf8();
+        if alone && is_obeyed(first) {
+            shown.push_str(INSTEAD);
+        } else if alone && is_shapeless(first) {
+            shown.extend(first.escape_unicode());
+        } else {
+            shown.push_str(kept);
+        }
         rest = after;
     }
     shown.into()
@@ -62,6 +71,10 @@ mod tests {
         let hostile = b"a\x1b]0;title\x07\x1b[2J\x1b[31mb\x7f\xc2\x9b2J\r\x9b\tc\n";
         let expected = "a\u{fffd}]0;title\u{fffd}\u{fffd}[2J\u{fffd}[31mb\u{fffd}\u{fffd}2J\u{fffd}\u{fffd}\tc\n";
         assert_eq!(shown(hostile), expected);
+        assert_eq!(
+            shown("a\u{202e}b\u{200b}".as_bytes()),
+            r"a\u{202e}b\u{200b}"
+        );
         assert!(matches!(
             shown("plain, über".as_bytes()),
             Cow::Borrowed("plain, über")

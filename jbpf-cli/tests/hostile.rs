@@ -21,12 +21,15 @@ use jbpf_core::server::protocol::{
     MeasureBody, RecordEvent, Reply, StreamReport, VERSION, to_line,
 };
 use jbpf_core::stream::Direction;
+use jbpf_core::visible::is_invisible;
 use terminal::Terminal;
 use terminal::pty::Pty;
 
 /// Sets the title, clears the screen, hides what follows, goes back to the start of the line, and is answered by terminals
-/// as if keys had been pressed; with one character, too.
-const OBEYED: &str = "\u{1b}]0;title\u{7}\u{1b}[2J\u{1b}[8m\r\u{1b}[6n\u{7f}\u{9b}6n";
+/// as if keys had been pressed; with one character, too. What follows is read from right to left, in a part of its own, behind a
+/// blank without width.
+const OBEYED: &str =
+    "\u{1b}]0;title\u{7}\u{1b}[2J\u{1b}[8m\r\u{1b}[6n\u{7f}\u{9b}6n\u{202e}\u{2066}\u{200b}";
 
 /// The end of what each text says.
 const END: &str = "the end";
@@ -147,9 +150,10 @@ fn nothing_that_an_application_says_is_obeyed() {
             controls = controls.replace(style, "");
         }
         assert!(
-            controls.chars().all(|c| !c.is_control() || c == '\n'),
+            controls.chars().all(|c| !is_invisible(c) || c == '\n'),
             "{command}: {shown:?}"
         );
+        assert!(shown.contains(r"\u{202e}"), "{command}: {shown:?}");
         assert!(shown.contains("[2J"), "{command}: {shown:?}");
     }
 }
@@ -173,6 +177,7 @@ fn the_live_table_obeys_no_names() {
         pid: 1,
         jbpf: String::new(),
         executable: None,
+        aborts_on_panic: false,
         uptime_s: 0,
         codeletsets: 1,
         codelets: 1,
@@ -180,10 +185,46 @@ fn the_live_table_obeys_no_names() {
     let measuring = Reply::Measuring(MeasureBody::default());
     let answers = vec![hello, measuring, statistics];
     let shown = shows("top", answers);
-    for obeyed in ["\u{1b}]0;", "\u{1b}[2J", "\u{1b}[6n", "\u{9b}"] {
+    for obeyed in [
+        "\u{1b}]0;",
+        "\u{1b}[2J",
+        "\u{1b}[6n",
+        "\u{9b}",
+        "\u{202e}",
+        "\u{2066}",
+    ] {
         assert!(!shown.contains(obeyed), "{shown:?}");
     }
     assert!(shown.contains("[2J"), "{shown:?}");
+}
+
+#[test]
+fn an_application_that_no_panic_is_contained_in_is_warned_of() {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let sockets = folder.path().join("jbpf");
+    let mut private = std::fs::DirBuilder::new();
+    private.mode(0o700).create(&sockets).unwrap();
+    let hello = Reply::Hello(Hello {
+        name: "fragile".to_owned(),
+        pid: 1,
+        jbpf: String::new(),
+        executable: None,
+        aborts_on_panic: true,
+        uptime_s: 0,
+        codeletsets: 0,
+        codelets: 0,
+    });
+    let application = application(&sockets.join("fragile.sock"), vec![hello]);
+    let said = Terminal(folder.path()).complains(0, "ps");
+    assert!(
+        said.contains(
+            "`fragile` is built with panic = \"abort\": a panic of one of its helpers ends it"
+        ),
+        "{said}"
+    );
+    application.join().unwrap();
 }
 
 /// Programs that read the output get what was said.

@@ -13,7 +13,7 @@
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jbpf_channel::StreamId;
 use jbpf_verifier::types::HelperTable;
@@ -120,9 +120,45 @@ pub fn applications() -> io::Result<Vec<Application>> {
 #[derive(Debug)]
 pub struct Operator {
     stream: UnixStream,
+    /// The socket.
+    path: PathBuf,
     /// Received and not read yet.
     bytes: Vec<u8>,
     last_id: u64,
+    /// How long it waits for an answer, from its question on.
+    patience: Duration,
+    waiting: Option<Waiting>,
+}
+
+/// What is called while an answer is waited for: with the socket's path, and how long that has been.
+pub type Waiting = fn(&Path, Duration);
+
+/// How often it is called.
+const WAITING_EVERY: Duration = Duration::from_secs(1);
+
+/// The time of one question.
+struct Clock {
+    asked: Instant,
+    patience: Option<Duration>,
+}
+
+impl Clock {
+    /// How long it may be waited for at a time; `None` once the time is over.
+    fn slice(&self, waiting: bool) -> Option<Option<Duration>> {
+        let left = match self.patience {
+            Some(patience) => {
+                let left = patience.saturating_sub(self.asked.elapsed());
+                (!left.is_zero()).then_some(Some(left))?
+            }
+            None => None,
+        };
+        if !waiting {
+            return Some(left);
+        }
+        Some(Some(
+            left.map_or(WAITING_EVERY, |left| left.min(WAITING_EVERY)),
+        ))
+    }
 }
 
 /// A channel that is watched.
@@ -209,23 +245,25 @@ impl Operator {
                 source,
             }
         })?;
-        let operator = Self {
+        Ok(Self {
             stream,
+            path: path.to_owned(),
             bytes: Vec::new(),
             last_id: 0,
-        };
-        operator.set_patience(patience)?;
-        Ok(operator)
+            patience,
+            waiting: None,
+        })
     }
 
-    /// Lets the application take so long for an answer; at first, [`PATIENCE`](Self::PATIENCE).
-    ///
-    /// # Errors
-    /// `patience` is zero.
-    pub fn set_patience(&self, patience: Duration) -> Result<(), OperatorError> {
-        self.stream.set_read_timeout(Some(patience))?;
-        self.stream.set_write_timeout(Some(patience))?;
-        Ok(())
+    /// Lets the application take so long for an answer, all of it; at first, [`PATIENCE`](Self::PATIENCE).
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Has `waiting` called each second while an answer is waited for. It may ask what the application waits for itself, with
+    /// a connection of its own: see [`Request::Waiting`].
+    pub fn while_waiting(&mut self, waiting: Option<Waiting>) {
+        self.waiting = waiting;
     }
 
     questions! {
@@ -368,9 +406,13 @@ impl Operator {
         if line.len() > MAX_LINE {
             return Err(OperatorError::TooLong { bytes: line.len() });
         }
-        let written = self.stream.write_all(&line);
+        let clock = Clock {
+            asked: Instant::now(),
+            patience: Some(self.patience),
+        };
+        let written = self.write(&line, &clock);
         // Whoever is turned away is told why, and then cannot be written to.
-        let answer = self.hear(self.last_id);
+        let answer = self.hear(self.last_id, &clock);
         match (written, answer) {
             (_, Ok(Reply::Error(report))) => Err(OperatorError::Refused(Box::new(report))),
             (Err(error), Err(_)) => Err(self.unanswered(error)),
@@ -380,16 +422,41 @@ impl Operator {
     }
 
     fn unanswered(&self, error: io::Error) -> OperatorError {
-        match self.stream.read_timeout() {
-            Ok(Some(within)) if is_over(&error) => OperatorError::Silent { within },
-            _ => error.into(),
+        if is_over(&error) {
+            let within = self.patience;
+            return OperatorError::Silent { within };
+        }
+        error.into()
+    }
+
+    /// Says that there is no answer yet.
+    fn wait_on(&self, clock: &Clock) {
+        if let Some(waiting) = self.waiting {
+            waiting(&self.path, clock.asked.elapsed());
         }
     }
 
+    fn write(&self, line: &[u8], clock: &Clock) -> io::Result<()> {
+        let mut rest = line;
+        while !rest.is_empty() {
+            let slice = clock.slice(self.waiting.is_some());
+            let slice = slice.ok_or(ErrorKind::TimedOut)?;
+            self.stream.set_write_timeout(slice)?;
+            match (&self.stream).write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_over(&error) => self.wait_on(clock),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// The next message with this id, or with none: that is how those are told who cannot stay.
-    fn hear(&mut self, id: u64) -> Result<Reply, OperatorError> {
+    fn hear(&mut self, id: u64, clock: &Clock) -> Result<Reply, OperatorError> {
         loop {
-            let line = self.next_line()?;
+            let line = self.next_line(clock)?;
             let reply: Envelope<Reply> = serde_json::from_slice(&line)
                 .map_err(|error| OperatorError::Answer(error.to_string()))?;
             if reply.version != VERSION {
@@ -403,7 +470,7 @@ impl Operator {
         }
     }
 
-    fn next_line(&mut self) -> io::Result<Vec<u8>> {
+    fn next_line(&mut self, clock: &Clock) -> io::Result<Vec<u8>> {
         let mut scanned = 0;
         loop {
             let unseen = self.bytes.get(scanned..).unwrap_or_default();
@@ -416,8 +483,16 @@ impl Operator {
                 return Err(ErrorKind::InvalidData.into());
             }
             let mut chunk = [0; 4096];
+            // One that says a byte each second, or answers what nobody asked, is not heard for ever.
+            let slice = clock.slice(self.waiting.is_some());
+            let slice = slice.ok_or(ErrorKind::TimedOut)?;
+            self.stream.set_read_timeout(slice)?;
             let read = match self.stream.read(&mut chunk) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if is_over(&error) => {
+                    self.wait_on(clock);
+                    continue;
+                }
                 read => read?,
             };
             if read == 0 {
@@ -445,8 +520,13 @@ impl Tail {
         &mut self,
         limit: Option<Duration>,
     ) -> Result<Option<TailEvent>, OperatorError> {
-        self.operator.stream.set_read_timeout(limit)?;
-        match self.operator.hear(self.id) {
+        let clock = Clock {
+            asked: Instant::now(),
+            patience: limit,
+        };
+        // Silence is what watching is made of.
+        self.operator.waiting = None;
+        match self.operator.hear(self.id, &clock) {
             Ok(Reply::Record(event)) => Ok(Some(TailEvent::Record(event))),
             Ok(Reply::End { lost }) => Ok(Some(TailEvent::End { lost })),
             Ok(Reply::Error(report)) => Err(OperatorError::Refused(Box::new(report))),

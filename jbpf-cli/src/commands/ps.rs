@@ -5,7 +5,7 @@ use jbpf_core::server::protocol::Hello;
 use serde::Serialize;
 
 use crate::application::{running, table};
-use crate::output::{Failure, Output, Status};
+use crate::output::{self, Failure, Output, Status};
 
 /// List the applications of this user that can be operated.
 #[derive(Args)]
@@ -25,6 +25,14 @@ struct Line<'a> {
 impl Ps {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
         let running = running()?.running;
+        for application in &running {
+            if application.hello.aborts_on_panic {
+                output::warn(&format!(
+                    "`{}` is built with panic = \"abort\": a panic of one of its helpers ends it",
+                    application.hello.name
+                ));
+            }
+        }
         if self.json {
             for application in &running {
                 output.json(&Line {

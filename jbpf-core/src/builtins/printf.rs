@@ -14,6 +14,7 @@ use super::format::{BadFormat, FORMAT_SIZE, Message};
 use crate::containment::contain;
 use crate::engine::CodeletEnvironment;
 use crate::map::{Status, payload};
+use crate::visible::escaped;
 
 /// The target of the events, for filters.
 pub const PRINTF_TARGET: &str = "jbpf::codelet";
@@ -62,6 +63,8 @@ unsafe fn emit(
     // SAFETY: `payload::copy` wrote these bytes.
     let message = Message::new(unsafe { copied.assume_init_ref() }, &args)?;
     let text = String::from_utf8_lossy(without_line_ends(message.as_bytes()));
+    // Logs are read on terminals, and line by line.
+    let text = escaped(&text);
     // As above.
     contain(|| tracing::debug!(target: PRINTF_TARGET, codelet, "{text}")).ok_or(BadFormat)
 }

@@ -8,6 +8,7 @@ use object::elf::{self, FileHeader64, SectionHeader64, Sym64};
 use object::read::elf::{FileHeader as _, Rel as _, SectionHeader as _, Sym as _};
 
 use super::error::ObjectError;
+use crate::visible::is_invisible;
 
 type Header = FileHeader64<LittleEndian>;
 const LE: LittleEndian = LittleEndian;
@@ -177,12 +178,12 @@ fn string_table<'data>(
 }
 
 /// The string at an offset of a string table, without its terminator. Errors and answers quote names, and terminals and logs
-/// obey control characters: no name has one.
+/// obey control characters, and others turn around what stands beside them: no name has one.
 pub(super) fn string_at(table: &[u8], offset: u32) -> Option<&str> {
     let tail = table.get(offset as usize..)?;
     let len = tail.iter().take(MAX_NAME).position(|&byte| byte == 0)?;
     let name = std::str::from_utf8(tail.get(..len)?).ok()?;
-    (!name.contains(char::is_control)).then_some(name)
+    (!name.contains(is_invisible)).then_some(name)
 }
 
 fn name_at<'data>(table: &'data [u8], offset: u32, of: &str) -> Result<&'data str, ObjectError> {

@@ -20,6 +20,7 @@ use super::protocol::{
     MapBody, MapPage, MapReport, Reply, StatisticsBody, StreamReport,
 };
 use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, NamedMap};
+use crate::containment;
 use crate::error::{OpenError, UnloadError, nearest};
 use crate::runtime::{MeasuredHook, Shared, find_hook};
 use crate::stream::Direction;
@@ -43,6 +44,7 @@ pub(super) fn hello(shared: &Shared, since: Instant) -> Reply {
         executable: std::env::current_exe()
             .ok()
             .and_then(|path| Some(path.to_str()?.to_owned())),
+        aborts_on_panic: containment::ABORTS,
         uptime_s: since.elapsed().as_secs(),
         codeletsets: sets.len(),
         codelets: sets.values().map(|set| set.codelets.len()).sum(),

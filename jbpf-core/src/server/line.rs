@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::protocol::{ErrorReport, Request, VERSION};
 use crate::error::nearest;
+use crate::visible::is_invisible;
 
 /// What a line asks.
 #[derive(Debug)]
@@ -87,8 +88,8 @@ pub(super) fn read(line: &[u8]) -> Result<(u64, Question), Nonsense> {
 
 /// The start of a name that came from outside, for a sentence.
 fn printable(name: &str) -> String {
-    let start: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    start
+    let seen = name.chars().filter(|c| !is_invisible(*c));
+    seen.take(64).collect()
 }
 
 #[cfg(test)]

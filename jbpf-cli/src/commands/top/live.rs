@@ -55,7 +55,7 @@ pub(super) fn run(
         interval,
         typing: false,
     };
-    operator.set_patience(PATIENCE)?;
+    operator.set_patience(PATIENCE);
     let mut screen = Screen::new()?;
     let mut next = Instant::now() + interval;
     screen.draw(&table.lines())?;

@@ -71,6 +71,9 @@ pub struct Hello {
     pub jbpf: String,
     /// Path of the executable, as far as the system tells.
     pub executable: Option<String>,
+    /// Whether it is built with `panic = "abort"`: a panic of one of its helpers ends it then, and is not contained.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aborts_on_panic: bool,
     /// Seconds since the runtime was built.
     pub uptime_s: u64,
     /// Codeletsets loaded.
