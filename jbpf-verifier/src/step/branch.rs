@@ -8,7 +8,9 @@ use crate::path::Need;
 use crate::program::BranchOutcome;
 use crate::report::Code;
 use crate::scalar::{Branches, JumpCond, Scalar, Width};
+use crate::stack::FRAME_SIZE;
 use crate::state::State;
+use crate::types::MapKind;
 use crate::value::{Kind, Num, Part, Places, Pointer, Source, Space};
 
 /// Offsets up to here, added to any address, do not wrap: addresses stay far below 2^63.
@@ -197,7 +199,7 @@ impl Step<'_> {
             Space::Map { .. } => return true,
             Space::Context => self.subject.context.readable.into(),
             Space::MapValue { map } | Space::OutputBuffer { map } => self.subject.value_size(map),
-            Space::Stack { .. } => return first >= -512 && last <= 0,
+            Space::Stack { .. } => return first >= i128::from(-FRAME_SIZE) && last <= 0,
             // An empty region may start anywhere.
             Space::Region | Space::RegionEnd | Space::Released { .. } => return false,
         };
@@ -235,7 +237,14 @@ impl Step<'_> {
                 Ok(self.region_end(jump, jump.cond.swapped(), b, a))
             }
             (left, right) if left == right && a.object == b.object => self.one_object(jump, a, b),
-            (left, right) if left == right || matches!(jump.cond, JumpCond::Eq | JumpCond::Ne) => {
+            // Where values of one map lie among themselves says nothing of where the map lies; an application's map
+            // may keep each of its values anywhere.
+            (left, right) if left == right && !self.is_application_value(left) => {
+                Ok(self.undecided(jump, &|_| (), &|_| ()))
+            }
+            _ if matches!(jump.cond, JumpCond::Eq | JumpCond::Ne) => {
+                self.check_in_object(jump, a)?;
+                self.check_in_object(jump, b)?;
                 Ok(self.undecided(jump, &|_| (), &|_| ()))
             }
             (left, right) => Err(self.no_comparison(
@@ -250,12 +259,59 @@ impl Step<'_> {
         }
     }
 
+    fn is_application_value(&self, space: Space) -> bool {
+        let def = match space {
+            Space::MapValue { map } => self.subject.program.maps.get(map),
+            _ => None,
+        };
+        def.is_some_and(|def| matches!(def.kind, MapKind::Application(_)))
+    }
+
+    /// Refuses a pointer that may leave its object: objects are disjoint, but whether another one starts
+    /// right there depends on where both lie.
+    fn check_in_object(&mut self, jump: &Jump, pointer: &Pointer) -> Checked<()> {
+        let (first, last) = pointer.offsets();
+        // Null plus something might be the address of another object.
+        let at_start = pointer.fixed_offset() == Some(0);
+        let size = match pointer.space {
+            Space::Map { .. } => 1,
+            Space::Context => self.subject.context.readable.into(),
+            Space::MapValue { map } | Space::OutputBuffer { map } => self.subject.value_size(map),
+            Space::Stack { frame } if first >= i128::from(-FRAME_SIZE) && last <= 0 => {
+                // So that the engine's frame has this place, and no other one does.
+                if let Some(frame) = self.state.frame(frame.into()) {
+                    self.findings.stack(frame.function, first as i32);
+                }
+                return Ok(());
+            }
+            // A region that is empty starts where nothing lies.
+            Space::Region if at_start => return Ok(()),
+            Space::Region => {
+                self.path.need(Need::Exact, self.state.range_places(0));
+                self.state.facts.size
+            }
+            Space::Stack { .. } | Space::RegionEnd | Space::Released { .. } => 0,
+        };
+        let inside = first >= 0 && last < i128::from(size);
+        if inside && (at_start || !pointer.or_null) {
+            return Ok(());
+        }
+        let why = format!(
+            "{} may lie beyond {}, where another object may be",
+            self.pointer(pointer),
+            self.target(pointer.space)
+        );
+        Err(self.no_comparison(jump.lhs, jump.rhs, &why))
+    }
+
     /// Two pointers into one object, of which the offsets can be compared.
     fn one_object(&mut self, jump: &Jump, a: &Pointer, b: &Pointer) -> Checked<Outcome> {
         let near = |pointer: &Pointer| {
             let (first, last) = pointer.offsets();
             let low = match pointer.space {
-                Space::Stack { .. } | Space::MapValue { .. } | Space::OutputBuffer { .. } => -512,
+                Space::Stack { .. } | Space::MapValue { .. } | Space::OutputBuffer { .. } => {
+                    i128::from(-FRAME_SIZE)
+                }
                 _ => 0,
             };
             first >= low && last <= FAR

@@ -282,6 +282,7 @@ fn map(text: &str) -> MapDef {
             "per_thread_array" => MapKind::PerThreadArray,
             "per_thread_hash" => MapKind::PerThreadHash,
             "output" => MapKind::Output,
+            "application" => MapKind::Application(16),
             _ => panic!("no map kind `{kind}`"),
         },
         key_size: size("key"),

@@ -149,6 +149,127 @@ fn pointers_compare_with_null_and_with_their_like() {
 }
 
 #[test]
+fn objects_are_told_apart_by_pointers_that_are_inside() {
+    let value = |body: &str| with_value(8, body);
+    for inside in [
+        "jeq r0, r10, out",
+        "jne r0, r6, out",
+        "mov r2, r0\nadd r2, 7\njeq r2, r10, out",
+        "mov r2, r10\nadd r2, -512\njeq r2, r0, out",
+        "lddw r1, map m\njeq r1, r0, out",
+        "ldxdw r2, [r6]\njeq r2, r0, out",
+        "ldxw r2, [r6+24]\nand r2, 7\nadd r2, r0\njeq r2, r10, out",
+    ] {
+        accepted(&value(inside));
+    }
+    for outside in [
+        "mov r2, r0\nadd r2, 8\njeq r2, r10, out",
+        "mov r2, r0\nadd r2, -1\njeq r2, r10, out",
+        "mov r2, r10\nadd r2, -513\njeq r2, r0, out",
+        "mov r2, r10\nadd r2, 1\njne r2, r0, out",
+        "mov r2, r6\nadd r2, 28\njeq r2, r0, out",
+        "ldxdw r2, [r6]\nadd r2, 1\njeq r2, r0, out",
+        "ldxdw r2, [r6+8]\njeq r2, r0, out",
+        "ldxw r2, [r6+24]\nand r2, 8\nadd r2, r0\njeq r2, r10, out",
+    ] {
+        rejected(Code::PointerComparison, &value(outside));
+    }
+    let in_region = |offset: u32| {
+        with_region(&format!(
+            "mov r5, r2\nadd r5, 8\njgt r5, r3, out\nadd r2, {offset}\njeq r2, r10, out"
+        ))
+    };
+    accepted(&in_region(7));
+    rejected(Code::PointerComparison, &in_region(8));
+}
+
+#[test]
+fn what_may_be_null_is_told_from_other_objects_at_its_start() {
+    let lookup = |body: &str| {
+        format!(
+            "
+                .map m array key 4 value 8 entries 4
+                mov r6, r1
+                stw [r10-4], 0
+                lddw r1, map m
+                mov r2, r10
+                add r2, -4
+                call map_lookup_elem
+                {body}
+            out:
+                mov r0, 0
+                exit
+            "
+        )
+    };
+    accepted(&lookup("jeq r0, r6, out"));
+    rejected(
+        Code::PointerComparison,
+        &lookup("add r0, 4\njeq r0, r6, out"),
+    );
+}
+
+#[test]
+fn values_of_one_map_are_compared_unless_an_application_places_them() {
+    let two_of = |kind: &str, comparison: &str| {
+        format!(
+            "
+                .map m {kind} key 4 value 8 entries 4
+                stw [r10-4], 0
+                lddw r1, map m
+                mov r2, r10
+                add r2, -4
+                call map_lookup_elem
+                jeq r0, 0, out
+                mov r6, r0
+                lddw r1, map m
+                mov r2, r10
+                add r2, -4
+                call map_lookup_elem
+                jeq r0, 0, out
+                mov r7, r0
+                add r7, 8
+                {comparison}
+            out:
+                mov r0, 0
+                exit
+            "
+        )
+    };
+    accepted(&two_of("array", "jge r6, r7, out"));
+    accepted(&two_of("hash", "jeq r6, r7, out"));
+    accepted(&two_of("application", "jeq r6, r0, out"));
+    rejected(
+        Code::PointerComparison,
+        &two_of("application", "jeq r6, r7, out"),
+    );
+    rejected(
+        Code::PointerComparison,
+        &two_of("application", "jgt r6, r0, out"),
+    );
+}
+
+#[test]
+fn a_frame_has_every_place_that_is_told_from_another_frames() {
+    let program = accepted(
+        "
+            mov r1, r10
+            add r1, -40
+            call different
+            exit
+        different:
+            mov r0, 1
+            jne r1, r10, out
+            mov r0, 0
+        out:
+            exit
+        ",
+    );
+    let sizes: Vec<u32> = program.functions().iter().map(|f| f.stack_size).collect();
+    assert_eq!(sizes, [40, 0]);
+}
+
+#[test]
 fn a_pointer_is_never_a_number() {
     rejected(Code::PointerReturned, "mov r0, r1\nexit");
     rejected(Code::PointerReturned, "ldxdw r0, [r1+8]\nexit");

@@ -14,7 +14,10 @@ pub(super) const FRAME_BYTES: usize = 512;
 /// Frames of nested calls, the entry's included.
 pub(super) const FRAMES: usize = 8;
 
-const STACK_BYTES: usize = FRAME_BYTES * FRAMES;
+/// Bytes from one frame to the next: the address behind a frame, which r10 is, lies in no other one.
+const FRAME_STRIDE: usize = FRAME_BYTES + 16;
+
+const STACK_BYTES: usize = (FRAME_STRIDE * FRAMES).next_multiple_of(64);
 const STACK_WORDS: usize = STACK_BYTES / 64;
 
 /// The frames of a run.
@@ -130,8 +133,9 @@ impl<'c> Memory<'c> {
         if let Some(frame) = self.frames.get_mut(depth) {
             *frame = bytes as usize;
         }
-        let end = (depth + 1) * FRAME_BYTES;
-        self.set_written(end - FRAME_BYTES..end, false);
+        let start = depth * FRAME_STRIDE;
+        let end = start + FRAME_BYTES;
+        self.set_written(start..end, false);
         self.stack as u64 + end as u64
     }
 
@@ -146,8 +150,9 @@ impl<'c> Memory<'c> {
     fn stack_offset(&self, address: u64, size: usize) -> Option<usize> {
         let offset = address.checked_sub(self.stack as u64)?;
         let offset = usize::try_from(offset).ok()?;
-        let top = (offset / FRAME_BYTES + 1) * FRAME_BYTES;
-        let used = *self.frames.get(offset / FRAME_BYTES)?;
+        let depth = offset / FRAME_STRIDE;
+        let top = depth * FRAME_STRIDE + FRAME_BYTES;
+        let used = *self.frames.get(depth)?;
         (offset >= top - used && offset.checked_add(size)? <= top).then_some(offset)
     }
 

@@ -10,8 +10,8 @@ use super::listing;
 
 /// Bytes of a frame.
 const FRAME: u64 = 512;
-/// Frames of nested calls.
-const FRAMES: u64 = 8;
+/// Bytes of the frames of nested calls, with what lies between them.
+const FRAMES: u64 = 8 * (FRAME + 16);
 /// Bytes of the contexts here, padding included.
 const CONTEXT: u64 = 32;
 
@@ -86,7 +86,7 @@ impl<'r> Witness<'r> {
         let base = if is_load { insn.src } else { insn.dst };
         let address = step.registers[usize::from(base)].wrapping_add_signed(insn.off.into());
         let within = |start: u64, len: u64| address.wrapping_sub(start) < len;
-        let touched = if within(self.entry_frame - FRAME, FRAMES * FRAME) {
+        let touched = if within(self.entry_frame - FRAME, FRAMES) {
             Some(MemorySpace::Stack)
         } else if within(self.region.0, self.region.1) {
             Some(MemorySpace::Region)
