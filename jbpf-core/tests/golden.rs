@@ -107,6 +107,34 @@ fn fields_of_the_region_are_plain_loads_behind_one_comparison() {
 }
 
 #[test]
+fn a_codelet_that_can_leave_says_so_in_a_second_number() {
+    // The entry and one of its functions abort; the other function cannot, and returns one number.
+    hold_program(
+        "aborts",
+        ContextDef::generic(),
+        &[],
+        "ldxw r6, [r1+24]
+        jne r6, 0, +2
+        mov r1, 1
+        call 31
+        mov r1, r6
+        local 4
+        mov r1, r0
+        local 7
+        add r0, r6
+        exit
+        mov r0, r1
+        jlt r1, 10, +2
+        mov r1, 2
+        call 31
+        exit
+        mov r0, r1
+        mul r0, 3
+        exit",
+    );
+}
+
+#[test]
 fn an_array_entry_of_a_constant_index_is_an_address() {
     // No key on the stack, no comparison, no null check.
     hold_program(

@@ -19,7 +19,8 @@ use crate::reclaim::{
 };
 
 /// The function that a hook's pointer leads to: runs every attached codelet, in priority order, on
-/// one context, and returns the control hook's answer (0 for monitoring hooks).
+/// one context, and returns the control hook's answer (0 for monitoring hooks). A control hook's may withhold
+/// its answer ([`ThreadRecord::withhold_answer`]): the call then answers as if nothing was attached.
 ///
 /// It may be called only by a thread that is inside a reader section of [`crate::reclaim`], whose
 /// record it is given. `hook` is the hook that fires.
@@ -131,26 +132,26 @@ impl Hook {
     /// layout says so, and holds what the layout's region says.
     #[inline]
     pub unsafe fn fire<C: JbpfContext>(&self, context: &mut C) {
-        self.call(ptr::from_mut(context).cast());
+        self.call::<false>(ptr::from_mut(context).cast());
     }
 
     /// Runs what is attached to a control hook on `context` and returns its answer; `None` when
-    /// nothing ran.
+    /// nothing ran, or when the codelet left without an answer.
     ///
     /// # Safety
     ///
     /// As for [`fire`](Self::fire).
     #[inline]
     pub unsafe fn fire_control<C: JbpfContext>(&self, context: &mut C) -> Option<u64> {
-        self.call(ptr::from_mut(context).cast())
+        self.call::<true>(ptr::from_mut(context).cast())
     }
 
     /// One armed call, on a context that is what attached codelets were verified against.
     #[inline(always)]
-    fn call(&self, context: *mut c_void) -> Option<u64> {
+    fn call<const ANSWERED: bool>(&self, context: *mut c_void) -> Option<u64> {
         match reclaim::current().and_then(ThreadRecord::enter) {
-            Some(section) => self.dispatch(&section, context),
-            None => self.call_anyhow(context),
+            Some(section) => self.dispatch::<ANSWERED>(&section, context),
+            None => self.call_anyhow::<ANSWERED>(context),
         }
     }
 
@@ -158,13 +159,13 @@ impl Hook {
     /// readers fence.
     #[cold]
     #[inline(never)]
-    fn call_anyhow(&self, context: *mut c_void) -> Option<u64> {
+    fn call_anyhow<const ANSWERED: bool>(&self, context: *mut c_void) -> Option<u64> {
         let _until_return = match reclaim::current() {
             Some(_) => None,
             None => reclaim::occupy(),
         };
         match reclaim::current().and_then(ThreadRecord::enter_anyhow) {
-            Some(section) => self.dispatch(&section, context),
+            Some(section) => self.dispatch::<ANSWERED>(&section, context),
             None => {
                 self.skipped.fetch_add(1, Ordering::Relaxed);
                 None
@@ -172,9 +173,13 @@ impl Hook {
         }
     }
 
-    /// Calls what is attached, if it still is.
+    /// Calls what is attached, if it still is. Its result is looked at if the hook is `ANSWERED`: a control hook.
     #[inline(always)]
-    fn dispatch(&self, section: &Section<'_>, context: *mut c_void) -> Option<u64> {
+    fn dispatch<const ANSWERED: bool>(
+        &self,
+        section: &Section<'_>,
+        context: *mut c_void,
+    ) -> Option<u64> {
         // Acquire, to the Release of `attach`: what the function needs is there.
         let dispatch = self.dispatch.load(Ordering::Acquire);
         if dispatch.is_null() {
@@ -185,7 +190,11 @@ impl Hook {
         // SAFETY: the caller of `attach` keeps the function alive until readers that loaded it inside
         // a section have left, and vouches that it may be called with this hook's context; the thread
         // is inside, and the record is its own.
-        Some(unsafe { dispatch(context, section.record(), self) })
+        let answer = unsafe { dispatch(context, section.record(), self) };
+        if ANSWERED && section.record().take_withheld_answer() {
+            return None;
+        }
+        Some(answer)
     }
 
     /// Makes calls run `dispatch` from now on, instead of what was attached before. Calls that are

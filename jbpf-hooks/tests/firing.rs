@@ -73,6 +73,58 @@ fn nested_calls_run_down_to_the_limit_and_are_counted_below_it() {
 }
 
 #[test]
+fn a_call_whose_answer_is_withheld_answers_nothing_and_others_do() {
+    static HOOK: Hook = hook();
+    /// Fires itself for the number's other bits, withholds its answer if the lowest is set, and else answers 1 and what
+    /// the inner call answers (10 for nothing).
+    extern "C" fn withholds(
+        context: *mut c_void,
+        thread: *const ThreadRecord,
+        hook: *const Hook,
+    ) -> u64 {
+        // SAFETY: attached to hooks of numbers alone.
+        let number = unsafe { number(context) }.number;
+        // SAFETY: a dispatch function gets the calling thread's record.
+        let thread = unsafe { &*thread };
+        // Before and after the inner call, which must see nothing of it, and leave it alone.
+        if number & 1 == 1 && number & 2 == 0 {
+            thread.withhold_answer();
+        }
+        let inner = match number >> 2 {
+            0 => 0,
+            // SAFETY: a hook that fires is alive.
+            rest => fire(unsafe { &*hook }, rest).unwrap_or(10),
+        };
+        if number & 1 == 1 {
+            thread.withhold_answer();
+        }
+        1 + inner
+    }
+    attach(&HOOK, withholds);
+    for (number, answer) in [
+        (0b00, Some(1)),
+        (0b01, None),
+        (0b11, None),
+        (0b01_00, Some(11)),
+        (0b11_00, Some(11)),
+        (0b10_01, None),
+        (0b10_11, None),
+        (0b01_01, None),
+        (0b10_01_00, Some(11)),
+        (0b01_10_00, Some(12)),
+        (0b01_00_01_00, Some(11)),
+        (0b10, Some(1)),
+    ] {
+        assert_eq!(fire(&HOOK, number), answer, "{number:#b}");
+    }
+    // Nothing is left of it for the calls of others.
+    HOOK.detach();
+    reclaim::synchronize().unwrap();
+    attach(&HOOK, doubles);
+    assert_eq!(fire(&HOOK, 21), Some(42));
+}
+
+#[test]
 fn a_codelet_cannot_wait_for_itself() {
     static HOOK: Hook = hook();
     extern "C" fn waits(_: *mut c_void, _: *const ThreadRecord, _: *const Hook) -> u64 {

@@ -285,6 +285,8 @@ pub enum ReturnKind {
     OutputBufferOrNull,
     /// After `send_output`: 0 or negative; the record of the map in r1 is gone.
     SentOutput,
+    /// Nothing: the call leaves the codelet and never comes back.
+    Never,
 }
 
 /// The helpers that a program may call, by id.
@@ -330,7 +332,7 @@ impl HelperTable {
         self.protos.iter()
     }
 
-    /// The eighteen built-in helpers (ABI: helpers).
+    /// The nineteen built-in helpers (ABI: helpers).
     #[must_use]
     pub fn builtin() -> Self {
         use ArgKind::{
@@ -430,6 +432,7 @@ impl HelperTable {
                 &[only(&[MapKind::Output])],
                 ReturnKind::SentOutput,
             ),
+            proto(31, "abort", &[Number], ReturnKind::Never),
         ])
     }
 }

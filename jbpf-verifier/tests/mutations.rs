@@ -72,6 +72,16 @@ const MUTATIONS: &[Mutation] = &[
                 Ok(Insn::Store {",
     },
     Mutation {
+        name: "control goes on behind an abort",
+        before: "(ReturnKind::Never, _) => return Ok(Outcome::End),",
+        after: "(ReturnKind::Never, _) => Kind::number(Number::unknown()),",
+    },
+    Mutation {
+        name: "a function may end in the call of any helper",
+        before: "Self::Exit | Self::Jump { .. } | Self::CallHelper { returns: false, .. }",
+        after: "Self::Exit | Self::Jump { .. } | Self::CallHelper { .. }",
+    },
+    Mutation {
         name: "r1 to r5 survive a helper call",
         before: "for reg in Reg::ARGUMENTS {
             self.state.set_register(reg, Value::UNINIT);

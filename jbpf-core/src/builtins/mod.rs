@@ -1,4 +1,4 @@
-//! The built-in helpers (ids 1 to 18) as functions that machine code calls.
+//! The built-in helpers (ids 1 to 18, and 31) as functions that machine code calls.
 
 mod channels;
 mod format;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 use jbpf_hooks::helper::HelperInfo;
 use jbpf_verifier::types::{HelperProto, HelperTable};
 use thiserror::Error;
+
+use crate::engine::abort::{self, ABORT};
 
 pub(crate) use self::channels::notify_readers;
 pub use self::printf::PRINTF_TARGET;
@@ -172,6 +174,7 @@ fn built_in(id: u32) -> Option<HelperTarget> {
         16 => target(3, channels::control_input_receive as *const ()),
         17 => with_thread(1, channels::get_output_buf as *const ()),
         18 => with_thread(1, channels::send_output as *const ()),
+        ABORT => target(1, abort::abort as *const ()),
         _ => return None,
     })
 }

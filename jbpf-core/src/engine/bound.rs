@@ -7,6 +7,7 @@ use jbpf_verifier::program::{Fact, MapIndex};
 use jbpf_verifier::types::EntryKind;
 
 use super::EngineError;
+use super::abort::Aborts;
 use super::native::CodeletCode;
 use crate::builtins::{HelperBindings, HelperTarget};
 use crate::map::Map;
@@ -21,6 +22,7 @@ pub struct BoundCodelet {
     maps: Vec<Arc<Map>>,
     helpers: Arc<HelperBindings>,
     environment: Arc<CodeletEnvironment>,
+    aborts: Arc<Aborts>,
     /// Calls of helpers in reachable code.
     helper_calls: usize,
     /// Compiled once, when the first dispatch function calls it.
@@ -134,6 +136,7 @@ impl BoundCodelet {
             maps,
             helpers,
             environment,
+            aborts: Arc::default(),
             compiled: OnceLock::new(),
         })
     }
@@ -160,6 +163,12 @@ impl BoundCodelet {
     #[must_use]
     pub fn environment(&self) -> &CodeletEnvironment {
         &self.environment
+    }
+
+    /// How often the codelet left its calls.
+    #[must_use]
+    pub fn aborts(&self) -> &Arc<Aborts> {
+        &self.aborts
     }
 
     /// The number that r2 holds when the program starts: the size of what r1 points at, in bytes. The verifier

@@ -162,14 +162,24 @@ fn native_word(bytes: &[u8]) -> u64 {
 }
 
 impl CompiledHook {
-    /// Calls the dispatch function once, outside of any hook; what the hook would answer.
+    /// Calls the dispatch function once, outside of any hook; what the hook would answer, or 0 where it would answer
+    /// nothing.
     ///
     /// # Errors
     /// The input does not fit the context that the codelets were verified against.
     pub fn call(&self, input: &mut Input<'_>) -> Result<u64, InputError> {
+        Ok(self.answer(input)?.unwrap_or_default())
+    }
+
+    /// Calls the dispatch function once, outside of any hook; what the hook would answer. `None`: a control hook's codelet
+    /// left its call, and the hook would answer as if nothing was attached.
+    ///
+    /// # Errors
+    /// The input does not fit the context that the codelets were verified against.
+    pub fn answer(&self, input: &mut Input<'_>) -> Result<Option<u64>, InputError> {
         let codelets = self.codelets();
         let Some(first) = codelets.first() else {
-            return Ok(0);
+            return Ok(Some(0));
         };
         let context = first.program().context();
         if let Some(other) = codelets.iter().find(|c| c.program().context() != context) {
@@ -178,15 +188,18 @@ impl CompiledHook {
                 context: context.name.clone(),
             });
         }
-        input.enter(context, |context, thread| match self {
-            // SAFETY: `enter` gives a context of the definition that all codelets were verified
-            // against, and the calling thread's record while the thread is inside a section. Inlined and
-            // called codelets do not look at the hook.
-            Self::Native(native) => unsafe {
-                native.dispatch()(context.cast::<c_void>(), thread, std::ptr::null())
-            },
-            // SAFETY: the same.
-            Self::Interpreted(hook) => unsafe { hook.run(context.cast(), thread) },
+        input.enter(context, |context, thread| {
+            let answer = match self {
+                // SAFETY: `enter` gives a context of the definition that all codelets were verified
+                // against, and the calling thread's record while the thread is inside a section. Inlined and
+                // called codelets do not look at the hook.
+                Self::Native(native) => unsafe {
+                    native.dispatch()(context.cast::<c_void>(), thread, std::ptr::null())
+                },
+                // SAFETY: the same.
+                Self::Interpreted(hook) => unsafe { hook.run(context.cast(), thread) },
+            };
+            (!thread.take_withheld_answer()).then_some(answer)
         })
     }
 

@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 use jbpf_hooks::hook::{Dispatch, HookKind};
 
+pub mod abort;
 mod bound;
 mod input;
 pub mod interpreter;
 pub mod measure;
 pub mod native;
 
+pub use abort::{Abort, AbortKind, Aborts, LastAbort};
 pub use bound::{BindError, BoundCodelet, CodeletEnvironment};
 pub use input::{Input, InputError};
 use measure::HookStats;
@@ -124,17 +126,21 @@ pub enum EngineError {
         /// Its operation code.
         opcode: u8,
     },
-    /// A call leads to where no function of the program starts.
+    /// A function was found to leave its codelet where none was seen that can: a mistake of the engine.
     #[error(
-        "instruction {insn} of codelet `{codelet}` calls instruction {target}, where no function starts"
+        "codelet `{codelet}` would leave at instruction {insn}, which was not foreseen; please report it"
     )]
-    MissingFunction {
+    Leaving {
         /// The codelet.
         codelet: String,
-        /// Index of the call.
+        /// Index of the instruction.
         insn: usize,
-        /// Where it leads.
-        target: usize,
+    },
+    /// A program without functions.
+    #[error("codelet `{codelet}` has no function")]
+    NoFunction {
+        /// The codelet.
+        codelet: String,
     },
     /// The program refers to a map that it was not bound to.
     #[error("codelet `{codelet}` refers to map {map}, which it is not bound to")]

@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aborts;
 mod addresses;
 mod sharing;
 

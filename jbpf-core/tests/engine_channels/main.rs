@@ -150,6 +150,65 @@ fn reserved_records_arrive_in_order_and_what_finds_no_room_is_counted() {
 }
 
 #[test]
+fn a_reserved_record_stays_with_the_thread_whose_codelet_left() {
+    // Reserves, adds ctx_id to the record's first word (1 begins a new one), leaves if ctx_id is odd, and else sends.
+    let text = "
+        mov r6, r1
+        map r1, 0
+        call 17
+        jne r0, 0, +2
+        mov r0, 1
+        exit
+        ldxw r2, [r6+24]
+        ldxdw r3, [r0]
+        jne r2, 1, +1
+        mov r3, 0
+        add r3, r2
+        stxdw [r0], r3
+        and r2, 1
+        jeq r2, 0, +2
+        mov r1, 5
+        call 31
+        map r1, 0
+        call 18
+        exit";
+    for engine in ENGINES {
+        let out = channel("out", MapKind::Output, 16, 8);
+        let maps = [Arc::clone(&out)];
+        let codelet = bind_to("leaver", assemble(text), ContextDef::generic(), &maps);
+        let hook = engine
+            .compile(HookKind::Control, &[Arc::clone(&codelet)], None)
+            .unwrap();
+        let ring = output(&out).ring();
+        let receiver = ring.primary().unwrap();
+        let send = |number: u32| {
+            let mut fields = [0; 16];
+            fields[8..12].copy_from_slice(&number.to_ne_bytes());
+            call(&hook, &[], &fields).0
+        };
+        // More often than the ring has room.
+        for round in 1..=20 {
+            for number in [1, 3, 5, 7] {
+                send(number);
+            }
+            assert_eq!(
+                receiver.try_iter().count(),
+                0,
+                "{engine:?} sent what was left"
+            );
+            assert_eq!(send(100), 0);
+            let sums: Vec<u64> = receiver
+                .try_iter()
+                .map(|record| u64::from_ne_bytes(record[..8].try_into().unwrap()))
+                .collect();
+            assert_eq!(sums, [116], "{engine:?} in round {round}");
+            assert_eq!(codelet.aborts().total(), round * 4);
+        }
+        assert_eq!((ring.sent(), ring.dropped()), (20, 0));
+    }
+}
+
+#[test]
 fn a_reservation_lasts_across_calls() {
     // Adds ctx_id to the record's first word, and sends it when ctx_id is 0.
     let text = "

@@ -188,9 +188,10 @@ fn prototype(helper: &HelperProto) -> (i32, HelperPrototype) {
         };
     }
     let return_type = match helper.returns {
-        ReturnKind::Number { .. } | ReturnKind::AnyNumber | ReturnKind::SentOutput => {
-            EbpfReturnType::Integer
-        }
+        ReturnKind::Number { .. }
+        | ReturnKind::AnyNumber
+        | ReturnKind::SentOutput
+        | ReturnKind::Never => EbpfReturnType::Integer,
         ReturnKind::MapValueOrNull | ReturnKind::OutputBufferOrNull => {
             EbpfReturnType::PtrToMapValueOrNull
         }

@@ -9,7 +9,7 @@ const DEPTH: u64 = 0x7f;
 const FENCES: u64 = 0x80;
 /// Added to [`ThreadRecord::state`] when the outermost section is left.
 const LEFT: u64 = 0x100;
-const _: () = assert!(MAX_NESTING <= DEPTH);
+const _: () = assert!(MAX_NESTING <= DEPTH && MAX_NESTING <= u32::BITS as u64);
 
 /// 64-bit words of [`ThreadRecord::scratch`]: one for each nesting depth, and two more.
 pub const SCRATCH_WORDS: usize = MAX_NESTING as usize + 2;
@@ -24,6 +24,9 @@ pub struct ThreadRecord {
     state: AtomicU64,
     /// Index of the thread's copy in per-thread maps. Read by machine code, constant.
     slot: u32,
+    /// One bit for each nesting depth, the outermost call's first: whether the call answers as if nothing was
+    /// attached. Whoever made the call takes the bit back, so that all are 0 between calls.
+    withheld: core::sync::atomic::AtomicU32,
     scratch: [core::sync::atomic::AtomicU64; SCRATCH_WORDS],
     /// Whether a thread owns the record.
     pub(super) taken: AtomicU32,
@@ -45,6 +48,7 @@ impl ThreadRecord {
         Self {
             state: AtomicU64::new(if fences { FENCES } else { 0 }),
             slot,
+            withheld: core::sync::atomic::AtomicU32::new(0),
             scratch: [const { core::sync::atomic::AtomicU64::new(0) }; SCRATCH_WORDS],
             taken: AtomicU32::new(1),
             next: AtomicPtr::new(core::ptr::null_mut()),
@@ -62,6 +66,34 @@ impl ThreadRecord {
     #[must_use]
     pub fn call(&self) -> HookCall {
         HookCall(self.state.load(Ordering::Relaxed) as u32)
+    }
+
+    /// Has the hook call that the owning thread, the caller, is in answer as if nothing was attached: for
+    /// dispatch functions of control hooks, before they return.
+    pub fn withhold_answer(&self) {
+        let withheld = self.withheld.load(Ordering::Relaxed);
+        // A signal's handler that fires hooks in between leaves the word as it finds it.
+        self.withheld
+            .store(withheld | self.bit_of_call(), Ordering::Relaxed);
+    }
+
+    /// Whether a dispatch function of this hook call withheld its answer: for the one who called it, once.
+    #[inline(always)]
+    pub fn take_withheld_answer(&self) -> bool {
+        self.withheld.load(Ordering::Relaxed) != 0 && self.take_withheld_bit()
+    }
+
+    #[cold]
+    fn take_withheld_bit(&self) -> bool {
+        let (withheld, bit) = (self.withheld.load(Ordering::Relaxed), self.bit_of_call());
+        self.withheld.store(withheld & !bit, Ordering::Relaxed);
+        withheld & bit != 0
+    }
+
+    /// The bit of the hook call that the owning thread is in, in [`withheld`](Self::withheld).
+    fn bit_of_call(&self) -> u32 {
+        let depth = self.state.load(Ordering::Relaxed) & DEPTH;
+        1 << (depth.saturating_sub(1) % MAX_NESTING)
     }
 
     /// Words for the runtime's own use, touched by the owning thread alone; zero at first, passed
@@ -128,6 +160,7 @@ impl ThreadRecord {
     pub(super) fn leave_for_good(&self) {
         let state = self.state.load(Ordering::Relaxed);
         if state & DEPTH != 0 {
+            self.withheld.store(0, Ordering::Relaxed);
             self.state
                 .store((state & !DEPTH).wrapping_add(LEFT), Ordering::Release);
         }

@@ -121,11 +121,11 @@ impl Flow {
                 }
                 landing(insns, at, *target)?;
             }
-            if !matches!(body.last(), Some(Insn::Exit | Insn::Jump { .. })) {
+            if !body.last().is_some_and(Insn::goes_elsewhere) {
                 return Err(GateError {
                     code: Code::FallsOffTheEnd,
                     insn: range.end - 1,
-                    message: "execution runs past the end of the function: its last instruction is neither exit nor a jump".to_owned(),
+                    message: "execution runs past the end of the function: its last instruction is neither exit, a jump, nor a call that never returns".to_owned(),
                 });
             }
         }
@@ -276,7 +276,7 @@ impl Flow {
             }
             Insn::WideTail | Insn::Jump { .. } => (0, 0),
             Insn::Branch { lhs, rhs, .. } => (lhs.bit() | operand(rhs), 0),
-            Insn::CallHelper { id } => (
+            Insn::CallHelper { id, .. } => (
                 arguments(helpers.get(*id).map_or(5, |proto| proto.args.len())),
                 CLOBBERED,
             ),
@@ -295,7 +295,7 @@ fn set<T>(items: &mut [T], at: usize, value: T) {
 /// Where control can go from a slot, inside its function.
 fn successors(at: usize, insn: &Insn) -> [Option<usize>; 2] {
     match insn {
-        Insn::Exit => [None, None],
+        Insn::Exit | Insn::CallHelper { returns: false, .. } => [None, None],
         Insn::Jump { target } => [Some(*target), None],
         Insn::Branch { target, .. } => [Some(at + 1), Some(*target)],
         _ => [Some(at + insn.len()), None],
@@ -371,7 +371,7 @@ impl Sources {
         let previous = at
             .checked_sub(1)
             .and_then(|before| match insns.get(before)? {
-                Insn::Exit | Insn::Jump { .. } => None,
+                insn if insn.goes_elsewhere() => None,
                 Insn::WideTail => before.checked_sub(1),
                 _ => Some(before),
             });

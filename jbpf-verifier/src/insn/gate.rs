@@ -4,6 +4,7 @@ use super::{AtomicOp, Insn, MAX_INSTRUCTIONS, MAX_MAPS, Operand, Reg, Swap};
 use crate::program::{Program, RawInsn};
 use crate::report::Code;
 use crate::scalar::{AluOp, JumpCond, Width};
+use crate::types::{HelperTable, ReturnKind};
 
 /// Why the gate does not let an instruction pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub(crate) struct GateError {
 }
 
 /// Decodes the whole program, reachable or not.
-pub(crate) fn decode(program: &Program) -> Result<Vec<Insn>, GateError> {
+pub(crate) fn decode(program: &Program, helpers: &HelperTable) -> Result<Vec<Insn>, GateError> {
     let whole = |code, message| GateError {
         code,
         insn: 0,
@@ -46,6 +47,7 @@ pub(crate) fn decode(program: &Program) -> Result<Vec<Insn>, GateError> {
     while let Some(raw) = program.insns.get(insns.len()) {
         let gate = Gate {
             program,
+            helpers,
             at: insns.len(),
             raw: *raw,
         };
@@ -60,6 +62,7 @@ pub(crate) fn decode(program: &Program) -> Result<Vec<Insn>, GateError> {
 
 struct Gate<'a> {
     program: &'a Program,
+    helpers: &'a HelperTable,
     at: usize,
     raw: RawInsn,
 }
@@ -446,9 +449,14 @@ impl Gate<'_> {
         self.no_dst()?;
         self.no_off()?;
         match self.raw.src {
-            0 => Ok(Insn::CallHelper {
-                id: self.raw.imm as u32,
-            }),
+            0 => {
+                let id = self.raw.imm as u32;
+                let returns = self.helpers.get(id).map(|proto| proto.returns);
+                Ok(Insn::CallHelper {
+                    id,
+                    returns: returns != Some(ReturnKind::Never),
+                })
+            }
             1 => Ok(Insn::CallFunction {
                 target: self.target(self.raw.imm.into())?,
             }),

@@ -172,6 +172,8 @@ pub(crate) enum Insn {
     },
     CallHelper {
         id: u32,
+        /// Whether control goes on after the call.
+        returns: bool,
     },
     CallFunction {
         target: usize,
@@ -186,5 +188,13 @@ impl Insn {
             Self::Wide { .. } | Self::WideMap { .. } | Self::WideData { .. } => 2,
             _ => 1,
         }
+    }
+
+    /// Whether the next instruction is never the one behind it.
+    pub(crate) fn goes_elsewhere(&self) -> bool {
+        matches!(
+            self,
+            Self::Exit | Self::Jump { .. } | Self::CallHelper { returns: false, .. }
+        )
     }
 }

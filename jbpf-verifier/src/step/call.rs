@@ -38,7 +38,7 @@ struct Arguments {
 }
 
 impl Step<'_> {
-    pub(super) fn call_helper(&mut self, id: u32) -> Checked<()> {
+    pub(super) fn call_helper(&mut self, id: u32) -> Checked<Outcome> {
         let subject = self.subject;
         let Some(proto) = subject.helpers.get(id) else {
             return Err(Fault::new(
@@ -66,6 +66,7 @@ impl Step<'_> {
         }
         let map = arguments.first_map;
         let result = match (proto.returns, map) {
+            (ReturnKind::Never, _) => return Ok(Outcome::End),
             (ReturnKind::AnyNumber, _) => Kind::number(Number::unknown()),
             (ReturnKind::Number { min, max }, _) => {
                 let range = Scalar::signed_range(min, max);
@@ -89,7 +90,7 @@ impl Step<'_> {
             }
         };
         self.set_new(Reg::R0, result);
-        Ok(())
+        Ok(Outcome::Continue)
     }
 
     fn or_null(&mut self, space: Space) -> Kind {

@@ -43,7 +43,7 @@ impl<'a> Subject<'a> {
         context: &'a ContextDef,
         helpers: &'a HelperTable,
     ) -> Result<Self, GateError> {
-        let insns = decode(program)?;
+        let insns = decode(program, helpers)?;
         let flow = Flow::new(&insns, helpers)?;
         Ok(Self {
             program,
@@ -83,7 +83,7 @@ pub(crate) enum Outcome {
     Continue,
     /// That, and this other way.
     Fork(Box<State>),
-    /// The entry function returned.
+    /// The entry function returned, or the codelet was left.
     End,
 }
 
@@ -169,7 +169,7 @@ impl Step<'_> {
                 rhs,
                 target,
             } => return self.branch(cond, width, lhs, rhs, target),
-            Insn::CallHelper { id } => self.call_helper(id)?,
+            Insn::CallHelper { id, .. } => return self.call_helper(id),
             Insn::CallFunction { target } => self.call_function(target)?,
             Insn::Exit => return self.exit(),
         }

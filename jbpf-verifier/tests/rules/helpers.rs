@@ -221,3 +221,98 @@ fn costs_that_grow_with_a_size_count() {
     let clear = accepted(&program("lddw r1, map hash\ncall map_clear"));
     assert_eq!(clear.summary().worst_case_instructions, 4 + 4 * 16 / 8);
 }
+
+#[test]
+fn abort_ends_its_path() {
+    // Nothing is in r0, r1 to r5 are what they were, and nobody goes on behind it.
+    for text in [
+        "mov r1, 1\ncall abort",
+        "jeq r2, 7, leave\nmov r0, 0\nexit\nleave:\nmov r1, 3\ncall abort",
+        // What follows would be refused if it was reached.
+        "mov r1, 1\ncall abort\nldxdw r0, [r9]\nexit",
+        "mov r6, r1\nmov r1, 2\ncall f\nmov r0, 0\nexit\nf:\nmov r1, 2\ncall abort",
+    ] {
+        accepted(text);
+    }
+    // A pointer that may be null is one no more where null aborts.
+    accepted(&program(
+        "mov r0, 0\nstxw [r10-4], r0\nlddw r1, map values\nmov r2, r10\nadd r2, -4\ncall map_lookup_elem
+        jne r0, 0, found\nmov r1, 4\ncall abort\nfound:\nldxdw r1, [r0]",
+    ));
+    // It does not end the program in the gate's eyes alone: another helper's call does not end a path.
+    rejected(Code::FallsOffTheEnd, "call rand");
+    let falls_into_the_next = |helper| {
+        format!(
+            "mov r1, 1\ncall f\ncall g\nexit\nf:\nmov r1, 1\ncall {helper}\ng:\nmov r0, 0\nexit"
+        )
+    };
+    rejected(Code::FallsOffTheEnd, &falls_into_the_next("rand"));
+    accepted(&falls_into_the_next("abort"));
+    rejected(Code::UninitialisedRegister, "mov r1, r5\ncall abort");
+    rejected(Code::PointerLeak, "call abort");
+}
+
+#[test]
+fn abort_counts_to_its_call_and_leaves_what_follows_unreached() {
+    let verified = accepted(
+        "ldxdw r2, [r1+16]
+        jne r2, 0, go
+        mov r1, 1
+        call abort
+        mov r0, 1
+        exit
+    go:
+        mov r3, 1
+        mov r3, 2
+        mov r3, 3
+        mov r0, 0
+        exit",
+    );
+    let facts = verified.facts();
+    assert_eq!(facts[3], Fact::HelperCall { map: None });
+    assert_eq!(facts[4..6], [Fact::Unreachable; 2]);
+    assert_eq!(verified.summary().worst_case_instructions, 7);
+    assert_eq!(verified.summary().helpers, [31]);
+
+    // The longest way is the one that aborts, inside of a function.
+    let verified = accepted(
+        "ldxdw r1, [r1+16]
+        call f
+        mov r0, 0
+        exit
+    f:
+        jne r1, 0, quick
+        mov r2, 1
+        mov r2, 2
+        mov r2, 3
+        mov r2, 4
+        mov r1, 1
+        call abort
+    quick:
+        mov r0, 0
+        exit",
+    );
+    assert_eq!(verified.summary().worst_case_instructions, 9);
+}
+
+#[test]
+fn an_abort_in_a_loop_is_no_way_back() {
+    // Leaves the loop by abort in any iteration; afterwards the counter is what the loop made it.
+    let verified = accepted(
+        "ldxdw r6, [r1+16]
+        mov r7, 0
+    again:
+        mov r2, r6
+        rsh r2, r7
+        and r2, 1
+        jeq r2, 0, fine
+        mov r1, 2
+        call abort
+    fine:
+        add r7, 1
+        jlt r7, 10, again
+        mov r0, r7
+        exit",
+    );
+    assert_eq!(verified.summary().worst_case_instructions, 2 + 10 * 6 + 2);
+}

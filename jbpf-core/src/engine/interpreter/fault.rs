@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::engine::BoundCodelet;
+use crate::engine::abort::{Abort, AbortKind};
 
 /// An instruction did what no verified program does: the verifier made a mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,18 @@ impl Fault {
             codelet: codelet.name().to_owned(),
             insn,
             kind,
+        }
+    }
+
+    /// What it counts as: the call was left before the access, or whatever it was.
+    pub(super) fn abort(&self) -> Abort {
+        let kind = match self.kind {
+            FaultKind::Unreachable => AbortKind::Unreachable,
+            _ => AbortKind::Guard,
+        };
+        Abort {
+            kind,
+            insn: self.insn,
         }
     }
 }
@@ -73,6 +86,8 @@ pub enum FaultKind {
     },
     /// Execution left the program.
     EndOfProgram,
+    /// Execution came to an instruction that no path was proven to reach.
+    Unreachable,
     /// A call to where no function starts.
     NoFunction {
         /// The instruction called.
@@ -146,6 +161,7 @@ impl fmt::Display for FaultKind {
             }
             Self::UnknownMap { map } => write!(f, "refers to map {map}, which is not there"),
             Self::EndOfProgram => f.write_str("is not in the program"),
+            Self::Unreachable => f.write_str("is reached, which no path was proven to do"),
             Self::NoFunction { target } => {
                 write!(f, "calls instruction {target}, where no function starts")
             }

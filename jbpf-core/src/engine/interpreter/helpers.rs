@@ -10,6 +10,11 @@ use crate::engine::CodeletEnvironment;
 use crate::map::Map;
 
 impl<'c> Machine<'c> {
+    /// Whether a helper is the built-in one of its number.
+    pub(super) fn is_built_in(&self, id: u32) -> bool {
+        self.codelet.helper(id).is_ok_and(|target| target.built_in)
+    }
+
     pub(super) fn call_helper(&mut self, id: u32) -> Result<(), FaultKind> {
         let codelet = self.codelet;
         let unknown = FaultKind::UnknownHelper { helper: id };
@@ -99,6 +104,7 @@ impl<'c> Machine<'c> {
         let map_address = map.map_or(0, |map| std::ptr::from_ref(map) as u64);
         let fits = match proto.returns {
             ReturnKind::AnyNumber => true,
+            ReturnKind::Never => false,
             ReturnKind::Number { min, max } => (min..=max).contains(&result.cast_signed()),
             ReturnKind::MapValueOrNull => {
                 result == 0

@@ -18,8 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jbpf_hooks::hook::{Hook, HookKind};
 use jbpf_hooks::reclaim::ThreadRecord;
 use jbpf_verifier::RawInsn;
-use jbpf_verifier::program::VerifiedFunction;
+use jbpf_verifier::program::{Fact, VerifiedFunction};
 
+use super::abort::{ABORT, Abort, AbortKind};
 use super::measure::{self, HookStats};
 use super::{BoundCodelet, Input, InputError};
 
@@ -36,10 +37,12 @@ use memory::{FRAME_BYTES, FRAMES, Memory, Stack};
 /// How a run ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
-    /// What r0 held at the end.
+    /// What r0 held at the end; 0 if the codelet left before.
     pub r0: u64,
     /// Instructions executed; a wide load is one.
     pub instructions: u64,
+    /// Where the codelet left its call, and why; `None` if it returned.
+    pub left: Option<Abort>,
 }
 
 /// The state before one instruction.
@@ -160,13 +163,14 @@ enum Flow {
     Next,
     Jump(usize),
     Return(u64),
+    Leave(AbortKind),
 }
 
 impl<'c> Machine<'c> {
     fn run(&mut self, observer: &mut impl Observer) -> Result<Outcome, FaultKind> {
         self.enter_function(0)?;
         loop {
-            let insn = self.fetch(self.at)?;
+            let insn = self.fetch_reached()?;
             observer.step(Step {
                 insn: self.at,
                 depth: self.callers.len(),
@@ -184,6 +188,17 @@ impl<'c> Machine<'c> {
                     return Ok(Outcome {
                         r0,
                         instructions: self.executed,
+                        left: None,
+                    });
+                }
+                Flow::Leave(kind) => {
+                    return Ok(Outcome {
+                        r0: 0,
+                        instructions: self.executed,
+                        left: Some(Abort {
+                            kind,
+                            insn: self.at,
+                        }),
                     });
                 }
             }
@@ -193,6 +208,15 @@ impl<'c> Machine<'c> {
     fn fetch(&self, at: usize) -> Result<RawInsn, FaultKind> {
         let insns = &self.codelet.program().program().insns;
         insns.get(at).copied().ok_or(FaultKind::EndOfProgram)
+    }
+
+    /// The instruction that control has come to.
+    fn fetch_reached(&self) -> Result<RawInsn, FaultKind> {
+        let insn = self.fetch(self.at)?;
+        match self.codelet.program().facts().get(self.at) {
+            None | Some(Fact::Unreachable) => Err(FaultKind::Unreachable),
+            Some(_) => Ok(insn),
+        }
     }
 
     fn execute(&mut self, insn: RawInsn) -> Result<Flow, FaultKind> {
@@ -347,7 +371,11 @@ impl<'c> Machine<'c> {
     fn call(&mut self, insn: RawInsn) -> Result<Flow, FaultKind> {
         match insn.src {
             0 => {
-                self.call_helper(insn.imm.cast_unsigned())?;
+                let id = insn.imm.cast_unsigned();
+                if id == ABORT && self.is_built_in(id) {
+                    return Ok(Flow::Leave(AbortKind::of_argument(self.get(1)?)));
+                }
+                self.call_helper(id)?;
                 Ok(Flow::Next)
             }
             1 => {
@@ -455,7 +483,7 @@ impl InterpretedHook {
         let slot = thread.slot();
         let stats = self.stats.as_deref();
         let timed = stats.is_some_and(|stats| stats.begin(slot));
-        let (mut answer, mut elapsed) = (0, 0);
+        let (mut answer, mut elapsed, mut has_left) = (0, 0, false);
         for (index, codelet) in self.codelets.iter().enumerate() {
             let start = measure::start(timed);
             // SAFETY: the caller's word: the codelets were verified against this hook's context.
@@ -463,6 +491,14 @@ impl InterpretedHook {
             if let Some(stats) = stats.and_then(|stats| stats.codelets().get(index)) {
                 elapsed += stats.end(slot, start);
             }
+            let left = match &outcome {
+                Ok(outcome) => outcome.left,
+                Err(fault) => Some(fault.abort()),
+            };
+            if let Some(abort) = left {
+                codelet.aborts().count(abort);
+            }
+            has_left = left.is_some();
             answer = match outcome {
                 Ok(outcome) => outcome.r0,
                 Err(fault) => {
@@ -477,7 +513,12 @@ impl InterpretedHook {
             stats.hook().end_all(slot, timed, elapsed);
         }
         match self.kind {
-            HookKind::Control => answer,
+            HookKind::Control => {
+                if has_left {
+                    thread.withhold_answer();
+                }
+                answer
+            }
             HookKind::Monitoring => 0,
         }
     }

@@ -9,7 +9,8 @@ use jbpf_verifier::program::Fact;
 use super::known::Known;
 use super::lower::{Body, address_of};
 use crate::builtins::HelperTarget;
-use crate::engine::EngineError;
+use crate::engine::abort::ABORT;
+use crate::engine::{AbortKind, EngineError};
 use crate::map::Storage;
 
 /// `map_lookup_elem`.
@@ -32,15 +33,20 @@ const SEND_OUTPUT: u32 = 18;
 const INLINE_RESET_BYTES: usize = 64;
 
 impl Body<'_, '_> {
-    pub(super) fn call_helper(&mut self, fact: Fact, id: u32) -> Result<(), EngineError> {
+    /// Calls a helper; true if that filled the current block.
+    pub(super) fn call_helper(&mut self, at: usize, id: u32) -> Result<bool, EngineError> {
         let target = self.codelet.helper(id)?;
-        if self.codelet.inlines_helpers() && self.inlined(fact, id, target)? {
-            return Ok(());
+        if id == ABORT && target.built_in {
+            self.abort_by_call(at)?;
+            return Ok(true);
+        }
+        if self.codelet.inlines_helpers() && self.inlined(self.fact(at), id, target)? {
+            return Ok(false);
         }
         let result = self.helper_result(target);
         self.known.called();
         self.define(0, result);
-        Ok(())
+        Ok(false)
     }
 
     /// Lowers a helper without calling it, in the usual case at least; false, with nothing emitted, if that
@@ -120,24 +126,32 @@ impl Body<'_, '_> {
         self.only_result(call)
     }
 
-    pub(super) fn call_function(&mut self, at: usize, target: usize) -> Result<(), EngineError> {
+    /// Calls a function of the codelet; true if that filled the current block.
+    pub(super) fn call_function(&mut self, at: usize, target: usize) -> Result<bool, EngineError> {
         let functions = self.codelet.program().functions();
         let callee = functions
             .binary_search_by_key(&target, |function| function.start)
             .ok()
-            .and_then(|index| self.functions.get(&index).copied())
-            .ok_or_else(|| EngineError::MissingFunction {
-                codelet: self.codelet.name().to_owned(),
-                insn: at,
-                target,
-            })?;
+            .and_then(|index| self.functions.get(&index).copied());
+        // The verifier says that nobody comes to its first instruction.
+        let Some(callee) = callee else {
+            self.abort(at, AbortKind::Unreachable)?;
+            return Ok(true);
+        };
         let mut arguments: Vec<Value> = (1..=5).map(|register| self.read(register, 64)).collect();
         arguments.push(self.thread);
         let call = self.fb.ins().call(callee, &arguments);
-        let result = self.only_result(call);
+        let result = match *self.fb.inst_results(call) {
+            [result] => result,
+            [result, left] => {
+                self.leave_if(at, left)?;
+                result
+            }
+            _ => self.fb.ins().iconst(types::I64, 0),
+        };
         self.known.called();
         self.define(0, result);
-        Ok(())
+        Ok(false)
     }
 
     pub(super) fn only_result(&mut self, call: cranelift_codegen::ir::Inst) -> Value {

@@ -19,7 +19,8 @@ use jbpf_verifier::program::{Fact, VerifiedFunction};
 
 use super::frame::{self, Frame};
 use super::insn::Insn;
-use super::lower::{Body, Callees, Exit, Imports};
+use super::leaving::leaving;
+use super::lower::{Body, Callees, Exit, ExitTo, Imports};
 use crate::engine::{BoundCodelet, EngineError};
 
 /// The signature of a C function of `count` u64 registers that returns one.
@@ -27,6 +28,16 @@ pub(super) fn registers_signature(call_conv: CallConv, count: usize) -> Signatur
     let mut signature = Signature::new(call_conv);
     signature.params.resize(count, AbiParam::new(types::I64));
     signature.returns.push(AbiParam::new(types::I64));
+    signature
+}
+
+/// The signature of a codelet's function: like [`registers_signature`], and one that can leave the codelet returns
+/// whether it did, too.
+pub(super) fn function_signature(call_conv: CallConv, count: usize, leaves: bool) -> Signature {
+    let mut signature = registers_signature(call_conv, count);
+    if leaves {
+        signature.returns.push(AbiParam::new(types::I64));
+    }
     signature
 }
 
@@ -128,6 +139,21 @@ impl Drop for OwnedModule {
     }
 }
 
+/// A function of a codelet, in the module that is being compiled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InnerFunction {
+    id: FuncId,
+    leaves: bool,
+}
+
+/// The functions of a codelet, by index.
+pub(super) struct InnerFunctions {
+    /// All that are reached but the entry.
+    functions: Vec<Option<InnerFunction>>,
+    /// Whether the entry can leave the codelet before its end.
+    pub(super) entry_leaves: bool,
+}
+
 /// Functions that are being compiled together.
 pub(super) struct Unit {
     module: OwnedModule,
@@ -173,30 +199,37 @@ impl Unit {
     pub(super) fn inner_functions(
         &mut self,
         codelet: &BoundCodelet,
-    ) -> Result<Vec<Option<FuncId>>, EngineError> {
+    ) -> Result<InnerFunctions, EngineError> {
         let functions = codelet.program().functions();
-        let signature = registers_signature(self.call_conv(), FUNCTION_ARGUMENTS);
-        let mut ids = Vec::with_capacity(functions.len());
+        let leaving = leaving(codelet);
+        let mut inner = InnerFunctions {
+            functions: Vec::with_capacity(functions.len()),
+            entry_leaves: leaving.first().copied().unwrap_or_default(),
+        };
         let facts = codelet.program().facts();
-        for (index, function) in functions.iter().enumerate() {
+        for (index, (function, leaves)) in functions.iter().zip(leaving).enumerate() {
             // A function that only dead code calls has nothing that could be lowered.
             let dead = matches!(facts.get(function.start), None | Some(Fact::Unreachable));
-            let id = match index {
-                0 => None,
-                _ if dead => None,
-                _ => Some(
-                    self.module
-                        .declare_anonymous_function(&signature)
-                        .map_err(|e| compiler_error(codelet.name(), &e))?,
-                ),
+            let declared = if index == 0 || dead {
+                None
+            } else {
+                let signature = function_signature(self.call_conv(), FUNCTION_ARGUMENTS, leaves);
+                let id = self
+                    .module
+                    .declare_anonymous_function(&signature)
+                    .map_err(|e| compiler_error(codelet.name(), &e))?;
+                Some(InnerFunction { id, leaves })
             };
-            ids.push(id);
+            inner.functions.push(declared);
         }
-        for (function, id) in functions.iter().zip(&ids) {
-            let Some(id) = *id else { continue };
+        for (function, declared) in functions.iter().zip(&inner.functions) {
+            let Some(InnerFunction { id, leaves }) = *declared else {
+                continue;
+            };
             let name = format!("{}+{}", codelet.name(), function.start);
-            self.define(&name, id, signature.clone(), |unit, fb| {
-                let callees = unit.callees(codelet, function, &ids, fb.func);
+            let signature = function_signature(self.call_conv(), FUNCTION_ARGUMENTS, leaves);
+            self.define(&name, id, signature, |unit, fb| {
+                let callees = unit.callees(codelet, function, &inner, fb.func);
                 let mut imports = Imports::new(fb);
                 let block = fb.create_block();
                 fb.append_block_params_for_function_params(block);
@@ -217,13 +250,16 @@ impl Unit {
                     frame,
                     thread,
                     arguments,
-                    Exit::Return,
+                    Exit {
+                        to: ExitTo::Caller,
+                        leaves,
+                    },
                 )?;
                 frame::release_unused(fb, slot, used);
                 Ok(())
             })?;
         }
-        Ok(ids)
+        Ok(inner)
     }
 
     /// The functions that `function` calls, as the one that is being built calls them. The others stay
@@ -232,7 +268,7 @@ impl Unit {
         &mut self,
         codelet: &BoundCodelet,
         function: &VerifiedFunction,
-        ids: &[Option<FuncId>],
+        inner: &InnerFunctions,
         func: &mut Function,
     ) -> Callees {
         let program = codelet.program();
@@ -248,22 +284,24 @@ impl Unit {
         });
         let mut callees = Callees::new();
         for index in called {
-            if let Some(id) = ids.get(index).copied().flatten() {
+            if let Some(declared) = inner.functions.get(index).copied().flatten() {
                 callees
                     .entry(index)
-                    .or_insert_with(|| self.module.declare_func_in_func(id, func));
+                    .or_insert_with(|| self.module.declare_func_in_func(declared.id, func));
             }
         }
         callees
     }
 
-    /// Compiles a function of the dispatch type, filled by `build`.
+    /// Compiles a function of the dispatch type, filled by `build`; one that can leave its codelet returns whether it
+    /// did, too.
     pub(super) fn dispatch_function(
         &mut self,
         name: &str,
+        leaves: bool,
         build: impl FnOnce(&mut Self, &mut FunctionBuilder<'_>) -> Result<(), EngineError>,
     ) -> Result<FuncId, EngineError> {
-        let signature = registers_signature(self.call_conv(), DISPATCH_ARGUMENTS);
+        let signature = function_signature(self.call_conv(), DISPATCH_ARGUMENTS, leaves);
         let id = self
             .module
             .declare_anonymous_function(&signature)
@@ -367,41 +405,46 @@ impl fmt::Debug for Code {
     }
 }
 
-/// A codelet compiled as a function of its own, of the dispatch type.
+/// A codelet compiled as a function of its own, for dispatch functions to call.
 #[derive(Debug)]
-pub(crate) struct CodeletCode(Code);
+pub(crate) struct CodeletCode {
+    code: Code,
+    leaves: bool,
+}
 
 impl CodeletCode {
     pub(crate) fn compile(codelet: &BoundCodelet) -> Result<Self, EngineError> {
         contained(codelet.name(), || {
             let mut unit = Unit::new(host_of(codelet)?);
-            let entry = unit.codelet_function(codelet)?;
-            unit.finish(codelet.name(), entry).map(Self)
+            let (entry, leaves) = unit.codelet_function(codelet)?;
+            let code = unit.finish(codelet.name(), entry)?;
+            Ok(Self { code, leaves })
         })
     }
 
-    /// Address of the function, of type [`Dispatch`](jbpf_hooks::hook::Dispatch).
+    /// Address of the function. It takes what a [`Dispatch`](jbpf_hooks::hook::Dispatch) takes, and returns r0.
     pub(crate) fn entry(&self) -> usize {
-        self.0.entry()
+        self.code.entry()
+    }
+
+    /// Whether it can leave the codelet before its end: it returns whether it did, too, in a second register.
+    pub(crate) fn leaves(&self) -> bool {
+        self.leaves
     }
 }
 
 impl Unit {
-    /// Compiles a codelet as a function of the dispatch type.
-    pub(super) fn codelet_function(
-        &mut self,
-        codelet: &BoundCodelet,
-    ) -> Result<FuncId, EngineError> {
-        let ids = self.inner_functions(codelet)?;
+    /// Compiles a codelet as a function of the dispatch type; with whether it can leave the codelet.
+    fn codelet_function(&mut self, codelet: &BoundCodelet) -> Result<(FuncId, bool), EngineError> {
+        let inner = self.inner_functions(codelet)?;
+        let leaves = inner.entry_leaves;
         let Some(function) = codelet.program().functions().first() else {
-            return Err(EngineError::MissingFunction {
+            return Err(EngineError::NoFunction {
                 codelet: codelet.name().to_owned(),
-                insn: 0,
-                target: 0,
             });
         };
-        self.dispatch_function(codelet.name(), |unit, fb| {
-            let callees = unit.callees(codelet, function, &ids, fb.func);
+        let entry = self.dispatch_function(codelet.name(), leaves, |unit, fb| {
+            let callees = unit.callees(codelet, function, &inner, fb.func);
             let mut imports = Imports::new(fb);
             let block = fb.create_block();
             fb.append_block_params_for_function_params(block);
@@ -423,10 +466,14 @@ impl Unit {
                 frame,
                 thread,
                 &[context, size],
-                Exit::Return,
+                Exit {
+                    to: ExitTo::Caller,
+                    leaves,
+                },
             )?;
             frame::release_unused(fb, slot, used);
             Ok(())
-        })
+        })?;
+        Ok((entry, leaves))
     }
 }

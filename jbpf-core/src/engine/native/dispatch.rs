@@ -12,9 +12,11 @@ use cranelift_frontend::FunctionBuilder;
 use cranelift_module::FuncId;
 use jbpf_hooks::hook::{Dispatch, HookKind};
 
-use super::code::{Code, DISPATCH_ARGUMENTS, Unit, contained, host};
+use super::code::{Code, DISPATCH_ARGUMENTS, InnerFunctions, Unit, contained, host};
 use super::frame::{self, Frame, FrameUse};
-use super::lower::{Body, Exit, Imports, address_of};
+use super::function_signature;
+use super::lower::{Body, Exit, ExitTo, Imports, address_of};
+use crate::engine::abort;
 use crate::engine::measure::{self, HookStats};
 use crate::engine::{BoundCodelet, EngineError};
 
@@ -93,9 +95,21 @@ pub(super) fn list(
 /// How a codelet gets into the dispatch function.
 enum Part {
     /// Lowered into it; these are its inner functions.
-    Inlined(Vec<Option<FuncId>>),
+    Inlined(InnerFunctions),
     /// Called at this address.
-    Called(usize),
+    Called {
+        address: usize,
+        /// Whether it returns whether it left, too.
+        leaves: bool,
+    },
+}
+
+/// How a codelet ended.
+struct End {
+    /// Its r0; 0 if it left.
+    result: Value,
+    /// Not 0 if it left before its end; none for a codelet that never does.
+    left: Option<Value>,
 }
 
 fn build(
@@ -112,11 +126,15 @@ fn build(
             inlined += size;
             Part::Inlined(unit.inner_functions(codelet)?)
         } else {
-            Part::Called(codelet.compiled()?.entry())
+            let code = codelet.compiled()?;
+            Part::Called {
+                address: code.entry(),
+                leaves: code.leaves(),
+            }
         };
         parts.push((&**codelet, part));
     }
-    unit.dispatch_function("dispatch", |unit, fb| {
+    unit.dispatch_function("dispatch", false, |unit, fb| {
         let block = fb.create_block();
         fb.append_block_params_for_function_params(block);
         fb.switch_to_block(block);
@@ -132,15 +150,11 @@ fn build(
             unit,
             arguments: [context, thread, hook],
         };
-        let result = match stats {
+        let end = match stats {
             None => function.run(&parts)?,
             Some(stats) => function.run_measured(&parts, stats)?,
         };
-        let answer = match kind {
-            HookKind::Control => result,
-            HookKind::Monitoring => function.fb.ins().iconst(types::I64, 0),
-        };
-        function.fb.ins().return_(&[answer]);
+        function.answer(kind, end);
         frame::release_unused(function.fb, function.slot, function.frame_use);
         Ok(())
     })
@@ -169,13 +183,43 @@ struct DispatchFunction<'b, 'f> {
 }
 
 impl DispatchFunction<'_, '_> {
-    /// Runs the codelets; the last one's result.
-    fn run(&mut self, parts: &[(&BoundCodelet, Part)]) -> Result<Value, EngineError> {
-        let mut result = self.fb.ins().iconst(types::I64, 0);
+    /// Runs the codelets; how the last one ended.
+    fn run(&mut self, parts: &[(&BoundCodelet, Part)]) -> Result<End, EngineError> {
+        let mut end = self.nothing();
         for (codelet, part) in parts {
-            result = self.codelet(codelet, part)?;
+            end = self.codelet(codelet, part)?;
         }
-        Ok(result)
+        Ok(end)
+    }
+
+    /// How no codelet ends.
+    fn nothing(&mut self) -> End {
+        End {
+            result: self.fb.ins().iconst(types::I64, 0),
+            left: None,
+        }
+    }
+
+    /// Returns what the hook answers: a control hook what its codelet returned, and nothing when that has left.
+    fn answer(&mut self, kind: HookKind, end: End) {
+        if kind == HookKind::Monitoring {
+            let nothing = self.fb.ins().iconst(types::I64, 0);
+            self.fb.ins().return_(&[nothing]);
+            return;
+        }
+        if let Some(left) = end.left {
+            let [withheld, answered] = [(); 2].map(|()| self.fb.create_block());
+            self.fb.set_cold_block(withheld);
+            self.fb.ins().brif(left, withheld, &[], answered, &[]);
+            self.fb.seal_block(withheld);
+            self.fb.switch_to_block(withheld);
+            let [_, thread, _] = self.arguments;
+            self.call(abort::withhold_answer as *const () as usize, &[thread]);
+            self.fb.ins().jump(answered, &[]);
+            self.fb.seal_block(answered);
+            self.fb.switch_to_block(answered);
+        }
+        self.fb.ins().return_(&[end.result]);
     }
 
     /// The same, and counts each; those calls that it decides to time are between two looks at the clock.
@@ -183,15 +227,15 @@ impl DispatchFunction<'_, '_> {
         &mut self,
         parts: &[(&BoundCodelet, Part)],
         stats: &HookStats,
-    ) -> Result<Value, EngineError> {
+    ) -> Result<End, EngineError> {
         let [_, thread, _] = self.arguments;
         let hook = self.address(stats);
         let timed = self.call(measure::begin as *const () as usize, &[hook, thread]);
         let mut elapsed = self.fb.ins().iconst(types::I64, 0);
-        let mut result = self.fb.ins().iconst(types::I64, 0);
+        let mut last = self.nothing();
         for ((codelet, part), stats) in parts.iter().zip(stats.codelets()) {
             let start = self.call(measure::start_codelet as *const () as usize, &[timed]);
-            result = self.codelet(codelet, part)?;
+            last = self.codelet(codelet, part)?;
             let stats = self.address(&**stats);
             let end = measure::end_codelet as *const () as usize;
             let took = self.call(end, &[stats, thread, start]);
@@ -200,23 +244,24 @@ impl DispatchFunction<'_, '_> {
         let hook = self.address(stats.hook());
         let end = measure::end_hook as *const () as usize;
         self.call(end, &[hook, thread, timed, elapsed]);
-        Ok(result)
+        Ok(last)
     }
 
-    fn codelet(&mut self, codelet: &BoundCodelet, part: &Part) -> Result<Value, EngineError> {
+    fn codelet(&mut self, codelet: &BoundCodelet, part: &Part) -> Result<End, EngineError> {
         let [context, thread, _] = self.arguments;
         match part {
-            Part::Called(address) => {
-                let arguments = self.arguments;
-                Ok(self.call(*address, &arguments))
-            }
-            Part::Inlined(ids) => {
+            Part::Called { address, leaves } => Ok(self.call_codelet(*address, *leaves)),
+            Part::Inlined(inner) => {
                 let Some(function) = codelet.program().functions().first() else {
-                    return Ok(self.fb.ins().iconst(types::I64, 0));
+                    return Ok(self.nothing());
                 };
-                let callees = self.unit.callees(codelet, function, ids, self.fb.func);
+                let callees = self.unit.callees(codelet, function, inner, self.fb.func);
+                let leaves = inner.entry_leaves;
                 let done = self.fb.create_block();
-                let result = self.fb.append_block_param(done, types::I64);
+                let end = End {
+                    result: self.fb.append_block_param(done, types::I64),
+                    left: leaves.then(|| self.fb.append_block_param(done, types::I64)),
+                };
                 let size = codelet.context_size().cast_signed();
                 let size = self.fb.ins().iconst(types::I64, size);
                 let frame = Frame::new(self.fb, self.slot, function.stack_size);
@@ -229,15 +274,42 @@ impl DispatchFunction<'_, '_> {
                     frame,
                     thread,
                     &[context, size],
-                    Exit::Continue(done),
+                    Exit {
+                        to: ExitTo::Block(done),
+                        leaves,
+                    },
                 )?;
                 if used == FrameUse::Used {
                     self.frame_use = used;
                 }
                 self.fb.seal_block(done);
                 self.fb.switch_to_block(done);
-                Ok(result)
+                Ok(end)
             }
+        }
+    }
+
+    /// Calls a codelet that was compiled as a function of its own.
+    fn call_codelet(&mut self, address: usize, leaves: bool) -> End {
+        let arguments = self.arguments;
+        if !leaves {
+            return End {
+                result: self.call(address, &arguments),
+                left: None,
+            };
+        }
+        let call_conv = self.fb.func.signature.call_conv;
+        let signature = function_signature(call_conv, arguments.len(), leaves);
+        let signature = self.fb.import_signature(signature);
+        let callee = (address as u64).cast_signed();
+        let callee = self.fb.ins().iconst(types::I64, callee);
+        let call = self.fb.ins().call_indirect(signature, callee, &arguments);
+        match *self.fb.inst_results(call) {
+            [result, left] => End {
+                result,
+                left: Some(left),
+            },
+            _ => self.nothing(),
         }
     }
 

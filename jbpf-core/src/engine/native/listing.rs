@@ -13,7 +13,7 @@ use super::lower::address_of;
 use crate::builtins::notify_readers;
 use crate::clock;
 use crate::engine::measure::HookStats;
-use crate::engine::{BoundCodelet, EngineError, measure};
+use crate::engine::{BoundCodelet, EngineError, abort, measure};
 use crate::map::{InputMap, OutputMap, Storage};
 
 /// Functions as the compiler was given them and as it emitted them. Addresses of this process are
@@ -77,6 +77,9 @@ impl Names {
     fn of(codelets: &[Arc<BoundCodelet>], stats: Option<&HookStats>) -> Self {
         let mut names = Self(Vec::new());
         for codelet in codelets {
+            names.add(address_of(&raw const **codelet.aborts()), 1, || {
+                format!("{}.aborts", codelet.name())
+            });
             names.add(address_of(codelet.environment()), 1, || {
                 format!("{}.environment", codelet.name())
             });
@@ -110,6 +113,10 @@ impl Names {
         }
         let notify = notify_readers as *const () as usize as u64;
         names.add(notify, 1, || "notify_readers".to_owned());
+        let count = abort::count as *const () as usize as u64;
+        names.add(count, 1, || "count_abort".to_owned());
+        let withhold = abort::withhold_answer as *const () as usize as u64;
+        names.add(withhold, 1, || "withhold_answer".to_owned());
         let counter = clock::counter_ticks as *const () as usize as u64;
         names.add(counter, 1, || "counter_ticks".to_owned());
         names.add(address_of(clock::scale()), 1, || "scale".to_owned());

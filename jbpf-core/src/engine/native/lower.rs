@@ -20,8 +20,9 @@ use super::alu;
 use super::frame::{self, Frame, FrameUse};
 use super::insn::{AluOp, Bits, Condition, Insn, Operand};
 use super::known::{Known, KnownState, Lookup};
+use super::leaving::AbortBlocks;
 use super::shared::SharedLoads;
-use crate::engine::{BoundCodelet, EngineError};
+use crate::engine::{AbortKind, BoundCodelet, EngineError};
 use crate::map::Storage;
 
 /// What one Cranelift function refers to, shared by all codelets that are lowered into it.
@@ -95,13 +96,21 @@ impl Imports {
 /// Functions of a codelet by index, as the current Cranelift function calls them.
 pub(super) type Callees = BTreeMap<usize, FuncRef>;
 
-/// Where control goes when the lowered function returns r0.
+/// Where control goes when the lowered function returns r0, and when it leaves the codelet.
 #[derive(Clone, Copy)]
-pub(super) enum Exit {
+pub(super) struct Exit {
+    pub to: ExitTo,
+    /// Whether the function can leave the codelet: then it gives a second number along with r0, 1 if it did and
+    /// else 0.
+    pub leaves: bool,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum ExitTo {
     /// It returns from the Cranelift function.
-    Return,
-    /// It continues at a block that takes r0 as its parameter.
-    Continue(Block),
+    Caller,
+    /// It continues at a block that takes these numbers as its parameters.
+    Block(Block),
 }
 
 /// One function of a codelet, on its way into the current Cranelift function.
@@ -119,6 +128,8 @@ pub(super) struct Body<'b, 'f> {
     pub(super) registers: [Variable; 11],
     /// The stores to known places of the frame.
     pub(super) frame_stores: Vec<Inst>,
+    /// Where aborts go, made by the first one.
+    pub(super) aborts: Option<AbortBlocks>,
 }
 
 /// A place where jumps land.
@@ -164,6 +175,7 @@ impl<'b, 'f> Body<'b, 'f> {
             known: KnownState::new(shared_loads),
             registers,
             frame_stores: Vec::new(),
+            aborts: None,
         };
         for (register, &argument) in (1u8..).zip(arguments) {
             body.define(register, argument);
@@ -175,6 +187,7 @@ impl<'b, 'f> Body<'b, 'f> {
             body.zero_frame(bytes.offset, bytes.len);
         }
         body.walk(function)?;
+        body.fill_abort_blocks();
         let Self {
             fb, frame_stores, ..
         } = body;
@@ -202,11 +215,22 @@ impl<'b, 'f> Body<'b, 'f> {
                     filled = false;
                 }
             }
+            if self.fact(at) == Fact::Unreachable {
+                if !filled {
+                    self.abort(at, AbortKind::Unreachable)?;
+                    filled = true;
+                }
+                at += slots(self.raw(at));
+                continue;
+            }
             let insn = self.decode(at)?;
             if !filled {
                 filled = self.instruction(at, insn, &mut leaders)?;
             }
             at += insn.slots();
+        }
+        if !filled {
+            self.abort(function.end.saturating_sub(1), AbortKind::Unreachable)?;
         }
         for leader in &leaders.0 {
             if !leader.sealed {
@@ -221,9 +245,13 @@ impl<'b, 'f> Body<'b, 'f> {
         let mut jumps: Vec<(usize, usize)> = Vec::new();
         let mut at = function.start;
         while at < function.end {
+            if self.fact(at) == Fact::Unreachable {
+                at += slots(self.raw(at));
+                continue;
+            }
             let insn = self.decode(at)?;
             let jump = match (insn, self.fact(at)) {
-                (_, Fact::Unreachable) | (_, Fact::Branch(BranchOutcome::Never)) => None,
+                (_, Fact::Branch(BranchOutcome::Never)) => None,
                 (Insn::Jump { target } | Insn::Branch { target, .. }, _) => Some(target),
                 _ => None,
             };
@@ -346,18 +374,30 @@ impl<'b, 'f> Body<'b, 'f> {
             } => {
                 return self.branch(at, (condition, bits, dst, src), target, leaders);
             }
-            Insn::CallHelper { id } => self.call_helper(self.fact(at), id)?,
-            Insn::CallFunction { target } => self.call_function(at, target)?,
+            Insn::CallHelper { id } => return self.call_helper(at, id),
+            Insn::CallFunction { target } => return self.call_function(at, target),
             Insn::Exit => {
                 let result = self.fb.use_var(self.registers[0]);
-                match self.exit {
-                    Exit::Return => self.fb.ins().return_(&[result]),
-                    Exit::Continue(block) => self.fb.ins().jump(block, &[BlockArg::Value(result)]),
-                };
+                self.end(result, false);
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// The function ends: gives r0 and, if it can leave the codelet, whether it does.
+    pub(super) fn end(&mut self, result: Value, left: bool) {
+        let mut results = vec![result];
+        if self.exit.leaves {
+            results.push(self.fb.ins().iconst(types::I64, i64::from(left)));
+        }
+        match self.exit.to {
+            ExitTo::Caller => self.fb.ins().return_(&results),
+            ExitTo::Block(block) => {
+                let results: Vec<BlockArg> = results.into_iter().map(BlockArg::Value).collect();
+                self.fb.ins().jump(block, &results)
+            }
+        };
     }
 
     fn raw(&self, at: usize) -> RawInsn {
@@ -632,6 +672,11 @@ impl Leaders {
 /// All bits of a `bits` wide value.
 pub(super) const fn ones(bits: Bits) -> u64 {
     u64::MAX >> (64 - bits)
+}
+
+/// Slots of an instruction that need not be one that the engine knows.
+pub(super) const fn slots(raw: RawInsn) -> usize {
+    if raw.opcode == 0x18 { 2 } else { 1 }
 }
 
 /// An address as machine code sees it.

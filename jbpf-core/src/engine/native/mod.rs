@@ -19,7 +19,9 @@
 //!
 //! `insn` decodes; `lower` walks a function; `alu`, `access` and `call` lower the kinds of instructions, `lookup`, `channel`,
 //! `send` and `clock` inline helpers;
-//! `shared` keeps accesses that other threads see; `known` remembers what helps to inline helpers, and `frame` drops the stack frame when that made it useless; `code` compiles and owns memory, `memory` maps it; `dispatch` puts
+//! `leaving` finds the functions that can leave their codelet before its end; `shared` keeps accesses that other threads
+//! see; `known` remembers what helps to inline helpers, and `frame` drops the stack frame when that made it useless;
+//! `code` compiles and owns memory, `memory` maps it; `dispatch` puts
 //! codelets together.
 
 mod access;
@@ -32,6 +34,7 @@ mod dispatch;
 mod frame;
 mod insn;
 mod known;
+mod leaving;
 mod listing;
 mod lookup;
 mod lower;
@@ -46,4 +49,4 @@ pub use dispatch::{
 pub use listing::{Listing, list_dispatch};
 
 pub(super) use code::CodeletCode;
-use code::registers_signature;
+use code::{function_signature, registers_signature};

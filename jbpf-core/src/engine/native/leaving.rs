@@ -1,0 +1,212 @@
+//! Leaving a codelet before its end: which functions can, and the blocks that do it.
+//!
+//! A function that can leave gives a second number beside r0, which its caller tests after the call. All aborts of a
+//! function share one block that counts them, out of the way of the code that runs.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
+use jbpf_verifier::program::{BranchOutcome, Fact, VerifiedFunction};
+
+use super::insn::{Insn, Operand};
+use super::lower::{Body, address_of, slots};
+use crate::engine::abort::{self, ABORT, AbortKind};
+use crate::engine::{BoundCodelet, EngineError};
+
+/// Where the aborts of a function go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AbortBlocks {
+    /// Counts the abort at the instruction that it is given, by the kind that it is given; and leaves.
+    count: Block,
+    /// Leaves: a callee has counted.
+    leave: Block,
+}
+
+impl Body<'_, '_> {
+    /// Leaves the codelet at instruction `at`; the current block is filled.
+    pub(super) fn abort(&mut self, at: usize, kind: AbortKind) -> Result<(), EngineError> {
+        let kind = self
+            .fb
+            .ins()
+            .iconst(types::I64, kind.number().cast_signed());
+        self.abort_as(at, kind)
+    }
+
+    /// Helper 31: leaves the codelet by the kind in r1; the current block is filled.
+    pub(super) fn abort_by_call(&mut self, at: usize) -> Result<(), EngineError> {
+        if let Some(kind) = self.known_operand(Operand::Register(1)) {
+            return self.abort(at, AbortKind::of_argument(kind));
+        }
+        // `AbortKind::of_argument` of a number that is known when it runs: those from 1 to 5, and 5 for all others.
+        let other = AbortKind::Other.number().cast_signed();
+        let kind = self.read(1, 64);
+        let index = self.fb.ins().iadd_imm_s(kind, -1);
+        let known = self
+            .fb
+            .ins()
+            .icmp_imm_u(IntCC::UnsignedLessThan, index, other);
+        let other = self.fb.ins().iconst(types::I64, other);
+        let kind = self.fb.ins().select(known, kind, other);
+        self.abort_as(at, kind)
+    }
+
+    fn abort_as(&mut self, at: usize, kind: Value) -> Result<(), EngineError> {
+        let blocks = self.abort_blocks(at)?;
+        let insn = self.address(at as u64);
+        let arguments = [insn, kind].map(BlockArg::Value);
+        self.fb.ins().jump(blocks.count, &arguments);
+        Ok(())
+    }
+
+    /// After a call at instruction `at` of a function that can leave: goes on with leaving if `left` is not 0.
+    pub(super) fn leave_if(&mut self, at: usize, left: Value) -> Result<(), EngineError> {
+        let blocks = self.abort_blocks(at)?;
+        let next = self.fb.create_block();
+        self.fb.ins().brif(left, blocks.leave, &[], next, &[]);
+        self.fb.seal_block(next);
+        self.fb.switch_to_block(next);
+        Ok(())
+    }
+
+    fn abort_blocks(&mut self, at: usize) -> Result<AbortBlocks, EngineError> {
+        if let Some(blocks) = self.aborts {
+            return Ok(blocks);
+        }
+        if !self.exit.leaves {
+            return Err(EngineError::Leaving {
+                codelet: self.codelet.name().to_owned(),
+                insn: at,
+            });
+        }
+        let [count, leave] = [(); 2].map(|()| self.fb.create_block());
+        self.fb.set_cold_block(count);
+        self.fb.set_cold_block(leave);
+        for _ in 0..2 {
+            self.fb.append_block_param(count, types::I64);
+        }
+        let blocks = AbortBlocks { count, leave };
+        self.aborts = Some(blocks);
+        Ok(blocks)
+    }
+
+    /// Fills the blocks that aborts go to, when no more come.
+    pub(super) fn fill_abort_blocks(&mut self) {
+        let Some(AbortBlocks { count, leave }) = self.aborts else {
+            return;
+        };
+        self.fb.seal_block(count);
+        self.fb.switch_to_block(count);
+        let aborts = self.address(address_of(&raw const **self.codelet.aborts()));
+        let mut arguments = vec![aborts];
+        arguments.extend_from_slice(self.fb.block_params(count));
+        let signature = self.imports.signature(self.fb, arguments.len());
+        let callee = self.address(abort::count as *const () as usize as u64);
+        self.fb.ins().call_indirect(signature, callee, &arguments);
+        self.fb.ins().jump(leave, &[]);
+        self.fb.seal_block(leave);
+        self.fb.switch_to_block(leave);
+        let result = self.fb.ins().iconst(types::I64, 0);
+        self.end(result, true);
+    }
+}
+
+/// Which functions of a codelet can leave it, by index: those that abort, those that can come to where the verifier says
+/// nobody comes, and those that call such a one.
+pub(super) fn leaving(codelet: &BoundCodelet) -> Vec<bool> {
+    let functions = codelet.program().functions();
+    let scanned: Vec<Scan<'_>> = functions
+        .iter()
+        .map(|function| Scan::of(codelet, function))
+        .collect();
+    let mut leaving: Vec<bool> = scanned.iter().map(|scan| scan.leaves).collect();
+    // Calls nest a few deep: so often at most.
+    loop {
+        let mut found = false;
+        for (index, scan) in scanned.iter().enumerate() {
+            let is_leaving = |callee: &usize| leaving.get(*callee).copied().unwrap_or_default();
+            if !is_leaving(&index)
+                && scan.callees.iter().any(is_leaving)
+                && let Some(leaves) = leaving.get_mut(index)
+            {
+                *leaves = true;
+                found = true;
+            }
+        }
+        if !found {
+            return leaving;
+        }
+    }
+}
+
+/// What is seen of a function when its instructions are looked at one by one.
+struct Scan<'c> {
+    codelet: &'c BoundCodelet,
+    leaves: bool,
+    /// The functions that it calls, by index.
+    callees: Vec<usize>,
+}
+
+impl<'c> Scan<'c> {
+    fn of(codelet: &'c BoundCodelet, function: &VerifiedFunction) -> Self {
+        let mut scan = Self {
+            codelet,
+            leaves: scan_is_dead(codelet, function.start),
+            callees: Vec::new(),
+        };
+        let insns = &codelet.program().program().insns;
+        let mut at = function.start;
+        while at < function.end {
+            let raw = insns.get(at).copied().unwrap_or_default();
+            let next = at + slots(raw);
+            if !scan.is_dead(at) {
+                match Insn::decode(at, raw, insns.get(at + 1).copied()) {
+                    Some(insn) => scan.instruction(at, insn, next, function.end),
+                    None => scan.leaves = true,
+                }
+            }
+            at = next;
+        }
+        scan
+    }
+
+    fn is_dead(&self, at: usize) -> bool {
+        scan_is_dead(self.codelet, at)
+    }
+
+    /// Looks at a reachable instruction.
+    fn instruction(&mut self, at: usize, insn: Insn, next: usize, end: usize) {
+        let facts = self.codelet.program().facts();
+        let outcome = match facts.get(at) {
+            Some(Fact::Branch(outcome)) => *outcome,
+            _ => BranchOutcome::Both,
+        };
+        match insn {
+            Insn::Exit => return,
+            Insn::Jump { target } => {
+                self.leaves |= self.is_dead(target);
+                return;
+            }
+            Insn::Branch { target, .. } if outcome != BranchOutcome::Never => {
+                self.leaves |= self.is_dead(target);
+                if outcome == BranchOutcome::Always {
+                    return;
+                }
+            }
+            Insn::CallHelper { id: ABORT } => self.leaves = true,
+            Insn::CallFunction { target } => {
+                let functions = self.codelet.program().functions();
+                match functions.binary_search_by_key(&target, |function| function.start) {
+                    Ok(callee) if !self.is_dead(target) => self.callees.push(callee),
+                    _ => self.leaves = true,
+                }
+            }
+            _ => {}
+        }
+        self.leaves |= next >= end || self.is_dead(next);
+    }
+}
+
+/// Whether no path was proven to reach an instruction.
+fn scan_is_dead(codelet: &BoundCodelet, at: usize) -> bool {
+    let facts = codelet.program().facts();
+    matches!(facts.get(at), None | Some(Fact::Unreachable))
+}
