@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use jbpf_core::engine::{BoundCodelet, CompiledHook, Engine, EngineError, Input, interpreter};
+use jbpf_core::engine::{BoundCodelet, CompiledHook, Engine, Input, interpreter};
 use jbpf_core::map::Storage;
 use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::VerifiedProgram;
@@ -42,12 +42,11 @@ impl Voices {
                 .collect()
         };
         let (interpreted, compiled): (Vec<_>, Vec<_>) = (bound(), bound());
-        let native = match Engine::Native.compile(HookKind::Control, &compiled, None) {
-            Ok(native) => Some(native),
-            // The verifier marks code that nobody reaches as reached, now and then.
-            Err(EngineError::MissingFunction { .. }) => None,
-            Err(error) => panic!("accepted, not compiled: {error}\n{}", listings(&compiled)),
-        };
+        let native = Engine::Native
+            .compile(HookKind::Control, &compiled, None)
+            .unwrap_or_else(|error| {
+                panic!("accepted, not compiled: {error}\n{}", listings(&compiled))
+            });
         let subjects: Vec<Subject<'_>> = programs
             .iter()
             .map(|Accepted { verified, replaced }| Subject {
@@ -61,7 +60,7 @@ impl Voices {
         Self {
             interpreted,
             compiled,
-            native,
+            native: Some(native),
             evaluator: Evaluator::new(&subjects),
             silent: None,
         }
