@@ -28,19 +28,12 @@ mod choices;
 mod evaluator;
 #[path = "../../jbpf-core/tests/soundness/feature.rs"]
 mod feature;
-#[path = "../../jbpf-core/tests/support/memory.rs"]
-mod memory;
 #[path = "../../jbpf-core/tests/soundness/oracle/mod.rs"]
 mod oracle;
 #[path = "../../jbpf-core/tests/soundness/program/mod.rs"]
 mod program;
 #[path = "../../jbpf-core/tests/soundness/tally.rs"]
 mod tally;
-
-/// Where the test has its memory.
-mod support {
-    pub use super::memory::Memory;
-}
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};

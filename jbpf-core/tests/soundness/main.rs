@@ -24,8 +24,6 @@ mod evaluator;
 mod feature;
 mod oracle;
 mod program;
-#[path = "../support/mod.rs"]
-mod support;
 mod tally;
 
 use std::time::{Duration, Instant};

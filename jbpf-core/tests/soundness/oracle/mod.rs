@@ -3,10 +3,11 @@
 //! It runs in the checked interpreter on contexts of all sorts, without a fault and in no more
 //! instructions than the worst case. Each register lies within what the verifier knew of it at each
 //! instruction, jumps go where the verifier says that they can go, accesses touch the memory that the engine is
-//! told of (`witness`). Machine code and an evaluator that knows no addresses leave the same behind, of the
+//! told of (`witness`). Wherever memory lies (`layout`), machine code and an evaluator that knows no addresses leave the same behind, of the
 //! program alone and among others in one dispatch function (`voices`). And what is accepted with states that stand for others is accepted path by path as
 //! well.
 
+mod layout;
 mod voices;
 mod witness;
 mod world;
@@ -15,7 +16,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use jbpf_core::engine::{Input, interpreter};
 use jbpf_verifier::program::Fact;
 use jbpf_verifier::report::{Code, disassemble};
 use jbpf_verifier::types::HelperTable;
@@ -25,6 +25,7 @@ use super::application;
 use super::choices::Choices;
 use super::evaluator::Stop;
 use super::program::Case;
+use layout::Ground;
 use voices::{Accepted, Voices};
 use witness::Witness;
 use world::Surroundings;
@@ -67,6 +68,7 @@ pub struct Oracle {
     limits: Limits,
     /// Programs that were accepted lately.
     before: RefCell<VecDeque<Accepted>>,
+    ground: RefCell<Ground>,
 }
 
 impl Oracle {
@@ -80,6 +82,7 @@ impl Oracle {
                 ..Limits::default()
             },
             before: RefCell::default(),
+            ground: RefCell::new(Ground::new()),
         }
     }
 
@@ -122,7 +125,7 @@ impl Oracle {
         };
         let mut runs = Runs::new(&accepted, record);
         for _ in 0..RUNS {
-            runs.run(choices);
+            runs.run(&mut self.ground.borrow_mut(), choices);
         }
         let native = runs.voices.is_native();
         let silent = runs.voices.silent.take();
@@ -148,7 +151,8 @@ impl Oracle {
             for _ in 0..RUNS {
                 voices.send_input(choices);
                 let surroundings = Surroundings::new(&context, choices);
-                voices.run(&surroundings, choices);
+                let ground = &mut self.ground.borrow_mut();
+                voices.run(&surroundings, ground, choices, |_, _| ());
             }
             true
         } else {
@@ -184,32 +188,20 @@ impl Runs {
         }
     }
 
-    fn run(&mut self, choices: &mut Choices) {
+    fn run(&mut self, ground: &mut Ground, choices: &mut Choices) {
         self.voices.send_input(choices);
-        let [codelet] = &self.voices.interpreted[..] else {
-            panic!("one program runs");
-        };
+        let codelet = Arc::clone(&self.voices.interpreted[0]);
         let surroundings = Surroundings::new(codelet.program().context(), choices);
-        let program = codelet.program().program();
-        let mut region = surroundings.place();
-        let mut fields = surroundings.fields.clone();
         let mut witness = Witness::new(
-            program,
+            codelet.program().program(),
             &self.facts,
             self.record.as_ref(),
             &mut self.executed,
-            region.bytes(),
         );
-        let mut input = Input {
-            fields: &mut fields,
-            region: region.bytes_mut(),
-        };
-        let mut observe = |step: interpreter::Step<'_>| witness.see(step);
-        application::begin();
-        let outcome = interpreter::run(codelet, &mut input, &mut observe)
-            .unwrap_or_else(|fault| panic!("{}: {fault}\n{}", program.name, listing(program)));
-        let left = (outcome.r0, region.bytes(), &fields[..]);
-        self.voices.compare(&surroundings, left, choices);
+        self.voices
+            .run(&surroundings, ground, choices, |step, region| {
+                witness.see(step, region);
+            });
     }
 }
 

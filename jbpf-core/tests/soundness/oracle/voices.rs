@@ -1,6 +1,7 @@
 //! Accepted programs, run by the interpreter, by machine code and by the evaluator side by side: the same r0,
 //! region, fields, maps and records.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use jbpf_core::engine::{BoundCodelet, CompiledHook, Engine, Input, interpreter};
@@ -12,6 +13,7 @@ use super::super::application;
 use super::super::choices::Choices;
 use super::super::evaluator::{Byte, Evaluator, Left, Stop, Subject};
 use super::super::program::RECORD;
+use super::layout::{Ground, Traces};
 use super::listing;
 use super::world::{Surroundings, bind, byte, contents};
 
@@ -90,48 +92,47 @@ impl Voices {
         }
     }
 
-    /// Runs all of them.
-    pub fn run(&mut self, surroundings: &Surroundings, choices: &mut Choices) {
-        let mut region = surroundings.place();
+    /// Runs all of them. `observe` sees each step of the interpreter, and where the region is.
+    pub fn run(
+        &mut self,
+        surroundings: &Surroundings,
+        ground: &mut Ground,
+        choices: &mut Choices,
+        mut observe: impl FnMut(interpreter::Step<'_>, &Range<u64>),
+    ) {
+        let context = self.interpreted[0].program().context().clone();
+        let mut layout = ground.lay_out(surroundings, &context, choices);
         let mut fields = surroundings.fields.clone();
         let mut r0 = 0;
         application::begin();
+        let range = layout.region().as_ptr_range();
+        let range = range.start as u64..range.end as u64;
         for codelet in &self.interpreted {
             let mut input = Input {
                 fields: &mut fields,
-                region: region.bytes_mut(),
+                region: layout.region(),
             };
-            r0 = interpreter::run(codelet, &mut input, &mut ())
+            let mut observe = |step: interpreter::Step<'_>| observe(step, &range);
+            r0 = interpreter::run(codelet, &mut input, &mut observe)
                 .unwrap_or_else(|fault| panic!("{fault}\n{}", listings(&self.interpreted)))
                 .r0;
         }
-        self.compare(surroundings, (r0, region.bytes(), &fields), choices);
-    }
-
-    /// Runs machine code and evaluator, and compares all with what the interpreter left.
-    pub fn compare(
-        &mut self,
-        surroundings: &Surroundings,
-        interpreted: (u64, &[u8], &[u8]),
-        choices: &mut Choices,
-    ) {
-        let left = self.evaluate(surroundings);
-        let mut region = surroundings.place();
-        let mut fields = surroundings.fields.clone();
-        let ours = self.native.as_ref().map(|native| {
-            let mut input = Input {
-                fields: &mut fields,
-                region: region.bytes_mut(),
-            };
+        let interpreted = Traces {
+            fields,
+            ..layout.traces(r0)
+        };
+        let mut layout = ground.lay_out(surroundings, &context, choices);
+        let native = self.native.as_ref().map(|native| {
             application::begin();
-            native.call(&mut input).unwrap()
+            let r0 = layout.call(native);
+            layout.traces(r0)
         });
         // Now and then only, so that rings fill up.
         let with_channels = choices.chance(50);
-        if let Some(left) = left {
-            self.hold(&left, "interpreted", interpreted);
-            if let Some(r0) = ours {
-                self.hold(&left, "natively", (r0, region.bytes(), &fields));
+        if let Some(left) = self.evaluate(surroundings) {
+            self.hold(&left, "interpreted", &interpreted);
+            if let Some(native) = &native {
+                self.hold(&left, "natively", native);
             }
             self.compare_maps(with_channels);
         } else if with_channels {
@@ -163,20 +164,21 @@ impl Voices {
         }
     }
 
-    fn hold(&self, left: &Left, who: &str, (r0, region, fields): (u64, &[u8], &[u8])) {
-        if left.r0.is_some_and(|expected| expected != r0) {
+    fn hold(&self, left: &Left, who: &str, traces: &Traces) {
+        let Traces { r0, region, fields } = traces;
+        if left.r0.is_some_and(|expected| expected != *r0) {
             self.differ(&format!("r0 is {r0:#x} {who}, not {:#x?}", left.r0));
         }
         if !are(&left.region, region) {
+            let expected = text(&left.region);
             self.differ(&format!(
-                "the region is {region:x?} {who}, not {:x?}",
-                left.region
+                "the region is {region:02x?} {who}, not {expected}"
             ));
         }
         if !are(&left.fields, fields) {
+            let expected = text(&left.fields);
             self.differ(&format!(
-                "the fields are {fields:x?} {who}, not {:x?}",
-                left.fields
+                "the fields are {fields:02x?} {who}, not {expected}"
             ));
         }
     }

@@ -1,6 +1,7 @@
 //! Each step of a run, held against what the verifier says.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use jbpf_core::engine::interpreter;
 use jbpf_verifier::program::{BranchOutcome, Fact, MemorySpace};
@@ -21,8 +22,7 @@ pub struct Witness<'r> {
     facts: &'r [Fact],
     record: Option<&'r Record>,
     executed: &'r mut BTreeSet<usize>,
-    /// Address and size.
-    region: (u64, u64),
+    region: Range<u64>,
     context: u64,
     /// The frame pointer of the first frame.
     entry_frame: u64,
@@ -35,21 +35,22 @@ impl<'r> Witness<'r> {
         facts: &'r [Fact],
         record: Option<&'r Record>,
         executed: &'r mut BTreeSet<usize>,
-        region: &[u8],
     ) -> Self {
         Self {
             program,
             facts,
             record,
             executed,
-            region: (region.as_ptr() as u64, region.len() as u64),
+            region: 0..0,
             context: 0,
             entry_frame: 0,
             last: None,
         }
     }
 
-    pub fn see(&mut self, step: interpreter::Step<'_>) {
+    /// A step of a run whose region is at these addresses.
+    pub fn see(&mut self, step: interpreter::Step<'_>, region: &Range<u64>) {
+        self.region = region.clone();
         if self.last.is_none() {
             self.context = step.registers[1];
             self.entry_frame = step.registers[10];
@@ -88,7 +89,7 @@ impl<'r> Witness<'r> {
         let within = |start: u64, len: u64| address.wrapping_sub(start) < len;
         let touched = if within(self.entry_frame - FRAME, FRAMES) {
             Some(MemorySpace::Stack)
-        } else if within(self.region.0, self.region.1) {
+        } else if self.region.contains(&address) {
             Some(MemorySpace::Region)
         } else if within(self.context, CONTEXT) {
             Some(MemorySpace::Context)
@@ -112,7 +113,7 @@ impl<'r> Witness<'r> {
         let Some(record) = self.record else { return };
         let starts = Starts {
             frame: step.registers[10],
-            region: self.region.0,
+            region: self.region.start,
             context: self.context,
         };
         for register in 0..10 {

@@ -12,7 +12,6 @@ use jbpf_verifier::types::{ContextDef, MapKind};
 
 use super::super::application;
 use super::super::choices::Choices;
-use super::super::support::Memory;
 
 /// Ties an accepted program to maps of its own.
 pub fn bind(verified: &VerifiedProgram, replaced: bool) -> Arc<BoundCodelet> {
@@ -41,12 +40,10 @@ fn own_slot() -> u32 {
     reclaim::with_record(ThreadRecord::slot).unwrap()
 }
 
-/// A region and fields.
+/// What region and fields hold when a run begins.
 #[derive(Clone)]
 pub struct Surroundings {
-    memory: Vec<u8>,
-    /// Bytes before the region, so that it is no more aligned than promised.
-    before: usize,
+    region: Vec<u8>,
     pub fields: Vec<u8>,
 }
 
@@ -59,41 +56,14 @@ impl Surroundings {
         } else {
             context.region.known_size
         };
-        let before = context.region.align as usize % 8;
         Self {
-            memory: (0..before as u64 + len).map(|_| byte(choices)).collect(),
-            before,
+            region: (0..len).map(|_| byte(choices)).collect(),
             fields: (0..12).map(|_| byte(choices)).collect(),
         }
     }
 
-    /// What the region holds at first.
     pub fn region(&self) -> &[u8] {
-        &self.memory[self.before..]
-    }
-
-    /// The region at an address of its own.
-    pub fn place(&self) -> Region {
-        Region {
-            memory: Memory::new(&self.memory),
-            before: self.before,
-        }
-    }
-}
-
-/// A region while programs run on it.
-pub struct Region {
-    memory: Memory,
-    before: usize,
-}
-
-impl Region {
-    pub fn bytes(&self) -> &[u8] {
-        &self.memory.bytes()[self.before..]
-    }
-
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.memory.bytes_mut()[self.before..]
+        &self.region
     }
 }
 
