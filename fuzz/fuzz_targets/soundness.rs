@@ -35,8 +35,7 @@ mod program;
 #[path = "../../jbpf-core/tests/soundness/tally.rs"]
 mod tally;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::cell::{Cell, RefCell};
 
 use choices::Choices;
 use libfuzzer_sys::fuzz_target;
@@ -47,17 +46,20 @@ use tally::Tally;
 /// After how many programs it is said what they exercised.
 const REPORT: u64 = 50_000;
 
-static ORACLE: LazyLock<Oracle> = LazyLock::new(Oracle::new);
-static TALLY: LazyLock<Mutex<Tally>> = LazyLock::new(Mutex::default);
-static PROGRAMS: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    static ORACLE: Oracle = Oracle::new();
+    static TALLY: RefCell<Tally> = RefCell::default();
+    static PROGRAMS: Cell<u64> = const { Cell::new(0) };
+}
 
 fuzz_target!(|bytes: &[u8]| {
     let mut choices = Choices::from_bytes(bytes);
     let case = Case::new("of the fuzzer's bytes", &mut choices);
-    let verdict = ORACLE.judge(&case, &mut choices);
-    let mut tally = TALLY.lock().unwrap();
-    tally.add(&case, &verdict);
-    if PROGRAMS.fetch_add(1, Ordering::Relaxed) % REPORT == REPORT - 1 {
-        eprintln!("{tally}");
+    let verdict = ORACLE.with(|oracle| oracle.judge(&case, &mut choices));
+    TALLY.with_borrow_mut(|tally| tally.add(&case, &verdict));
+    let programs = PROGRAMS.get() + 1;
+    PROGRAMS.set(programs);
+    if programs.is_multiple_of(REPORT) {
+        TALLY.with_borrow(|tally| eprintln!("{tally}"));
     }
 });
