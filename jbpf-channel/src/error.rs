@@ -2,9 +2,9 @@
 
 use std::io;
 
-use crate::StreamId;
 use crate::record::Disagreement;
 use crate::ring::layout::MAX_RECORD_SIZE;
+use crate::{OverBudget, StreamId};
 
 /// Why a channel could not be made or opened.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,14 @@ pub enum ChannelError {
         /// What the system answered.
         #[source]
         source: io::Error,
+    },
+    /// The memory budget has not what the channel needs.
+    #[error("channel {channel}: {source}")]
+    OverBudget {
+        /// The channel's name.
+        channel: String,
+        /// What is needed, and what is left.
+        source: OverBudget,
     },
     /// The type asked for has not the size of the channel's records.
     #[error(
@@ -113,6 +121,7 @@ impl ChannelError {
             Self::TooLarge { .. } => "channel-too-large",
             Self::Empty { .. } => "channel-empty",
             Self::System { .. } => "channel-system",
+            Self::OverBudget { .. } => "channel-over-budget",
             Self::RecordSize { .. } => "channel-record-size",
             Self::Layout { .. } => "channel-layout",
             Self::NotShared { .. } => "channel-not-shared",
@@ -121,6 +130,11 @@ impl ChannelError {
             Self::Unknown { .. } => "channel-unknown",
             Self::AlreadyOpen { .. } => "channel-already-open",
         }
+    }
+
+    pub(crate) fn over_budget(channel: &str) -> impl FnOnce(OverBudget) -> Self {
+        let channel = channel.to_owned();
+        move |source| Self::OverBudget { channel, source }
     }
 
     pub(crate) fn system(

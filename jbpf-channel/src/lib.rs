@@ -14,6 +14,8 @@
 //! [`jbpf_hooks`], on which it depends beside this crate; raw channels carry bytes and need no types.
 
 #[cfg(not(loom))]
+mod budget;
+#[cfg(not(loom))]
 mod collector;
 #[cfg(not(loom))]
 pub mod credentials;
@@ -36,6 +38,7 @@ mod wake;
 
 #[cfg(not(loom))]
 pub use crate::{
+    budget::{MemoryBudget, MemoryCharge, OverBudget},
     collector::{Collector, CollectorError},
     error::{ChannelError, RecvError, SendError},
     receiver::{RawReceiver, Receiver, TryIter},

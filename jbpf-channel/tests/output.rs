@@ -193,8 +193,11 @@ fn slots_beyond_the_prepared_ones_have_buffers_too() {
     };
     let ring = OutputRing::new(2, 8, &options).unwrap();
     let receiver = numbers(&ring);
-    ring.prepare_slot(598);
-    ring.prepare_slot(100_000);
+    ring.prepare_slot(598).unwrap();
+    ring.prepare_slot(100_000).unwrap();
+    assert!(ring.reserve(599).is_null());
+    assert_eq!(ring.commit(599), Err(SendError::NotReserved));
+    ring.prepare_slot(599).unwrap();
     let buffers: Vec<_> = (0..600).map(|slot| ring.reserve(slot)).collect();
     let distinct: std::collections::HashSet<_> = buffers.iter().collect();
     assert_eq!(distinct.len(), 600);

@@ -1,4 +1,4 @@
-//! What verification takes of the heap at its peak. Alone in its process, where an allocator counts.
+//! What verification takes of the heap at its peak, and what maps take of memory. Alone in its process, where an allocator counts.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,16 +15,22 @@ mod assembly;
 mod generated;
 #[path = "../../benches/verify/heap.rs"]
 mod heap;
+#[path = "support/map_memory.rs"]
+mod map_memory;
 #[path = "second_opinion/programs.rs"]
 mod programs;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Who measures.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Bytes that no verification may take.
 const MOST: usize = 16 << 20;
 
 #[test]
 fn verification_takes_little_memory_whatever_the_program() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let first_example = programs::of_object("first_example/example_codelet.o");
     let of_size = [generated::thousand_instructions()];
     let cases = first_example.into_iter().chain(of_size);

@@ -2,7 +2,9 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
-use super::layout::{SLOT_DROPPED, SLOT_EXPECTED, SLOT_RESERVED, SLOT_SPARE, SLOT_STRIDE};
+use super::layout::{
+    SLOT_DROPPED, SLOT_EXPECTED, SLOT_RESERVED, SLOT_SPARE, SLOT_STRIDE, ThreadSlot,
+};
 use super::output::OutputRing;
 
 /// Where machine code finds what it needs to do the usual cases of an [`OutputRing`]'s methods by itself.
@@ -80,7 +82,8 @@ pub struct OutputAddresses {
     pub slot_stride: usize,
     /// Offset of the spare buffer's index in a line.
     pub slot_spare: usize,
-    /// Offset of the word of who has a reservation in a line.
+    /// Offset of the word of who has a reservation in a line. [`UNREADY`](Self::UNREADY) in the line of a thread that has no
+    /// buffer, since nobody has [prepared](OutputRing::prepare_slot) it.
     pub slot_reserved: usize,
     /// Offset of the count of dropped records in a line.
     pub slot_dropped: usize,
@@ -94,6 +97,11 @@ pub struct OutputAddresses {
     pub record_size: u32,
     /// Places in the ring, a power of two.
     pub capacity: u32,
+}
+
+impl OutputAddresses {
+    /// The word of no hook call: see [`slot_reserved`](Self::slot_reserved).
+    pub const UNREADY: u32 = ThreadSlot::UNREADY;
 }
 
 impl OutputRing {

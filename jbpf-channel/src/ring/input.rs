@@ -15,7 +15,7 @@ use super::layout::{ConsumerHeader, InputGeometry, SenderHeader};
 use super::protocol::input::{ConsumerWords, SenderWords};
 use super::region::{PageOptions, Region, whole_pages};
 use crate::record::{Disagreement, RecordType};
-use crate::{ChannelError, RawSender, SendError};
+use crate::{ChannelError, MemoryBudget, MemoryCharge, RawSender, SendError};
 
 /// How an input ring is made.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct InputOptions {
     pub shared: bool,
     /// What is asked of the kernel for its pages.
     pub pages: PageOptions,
+    /// What its memory is counted against.
+    pub budget: Option<Arc<MemoryBudget>>,
 }
 
 impl Default for InputOptions {
@@ -38,6 +40,7 @@ impl Default for InputOptions {
             record_type: None,
             shared: false,
             pages: PageOptions::default(),
+            budget: None,
         }
     }
 }
@@ -207,6 +210,7 @@ pub struct InputRing {
     record_type: OnceLock<RecordType>,
     /// For senders of other processes; empty unless shared.
     lanes: Lanes,
+    charge: MemoryCharge,
     /// What the view points into.
     _region: Region,
 }
@@ -231,6 +235,25 @@ impl InputRing {
     /// Senders in other processes that a shared ring can have at a time.
     pub const LANES: usize = 8;
 
+    /// Bytes of memory that a ring takes when it has been made: what [`new`](Self::new) charges and faults in.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), for sizes that no ring can have.
+    pub fn memory_of(
+        records: u32,
+        record_size: u32,
+        options: &InputOptions,
+    ) -> Result<usize, ChannelError> {
+        Ok(geometry(records, record_size, options)?.memory())
+    }
+
+    /// Bytes of memory that it takes now. Each sender in another process adds a half, or a whole ring, to it.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.charge.bytes() + self.lanes.memory()
+    }
+
     /// Makes a ring of at least `records` places for records of `record_size` bytes, in memory of this process.
     ///
     /// Its pages are faulted in.
@@ -244,45 +267,28 @@ impl InputRing {
         record_size: u32,
         options: &InputOptions,
     ) -> Result<Arc<Self>, ChannelError> {
-        let too_large = || ChannelError::TooLarge {
-            channel: options.name.clone(),
-            records,
-            record_size,
-        };
-        if records == 0 || record_size == 0 {
-            return Err(ChannelError::Empty {
-                channel: options.name.clone(),
-                records,
-                record_size,
-            });
-        }
-        let geometry = InputGeometry {
-            capacity: records.checked_next_power_of_two().unwrap_or(u32::MAX),
-            record_size,
-        };
-        if !geometry.is_valid() {
-            return Err(too_large());
-        }
+        let geometry = geometry(records, record_size, options)?;
         let sender_offset = whole_pages(geometry.consumer_size());
-        let len = sender_offset + geometry.sender_size();
+        let len = geometry.memory();
+        let charge = MemoryCharge::new(len, options.budget.as_ref())
+            .map_err(ChannelError::over_budget(&options.name))?;
         let region = Region::anonymous(len)
             .map_err(ChannelError::system(&options.name, "mapping its memory"))?;
         region
-            .prepare(len, options.pages)
+            .prepare(0, len, options.pages)
             .map_err(ChannelError::system(&options.name, "locking its memory"))?;
         let halves = region
             .at(0, geometry.consumer_size())
             .zip(region.at(sender_offset, geometry.sender_size()));
-        let (consumer, sender) = halves.ok_or_else(too_large)?;
+        let (consumer, sender) = halves.ok_or_else(|| too_large(records, record_size, options))?;
         // SAFETY: the geometry is valid, both halves lie in the region, page-aligned, and the ring that holds the
         // view owns the region. All of it is writable in this process.
         let view = unsafe { InputView::new(consumer, sender, geometry) };
         view.initialise();
         let lanes = if options.shared { Self::LANES } else { 0 };
-        let lanes = Lanes::new(lanes, geometry).map_err(ChannelError::system(
-            &options.name,
-            "reserving memory for senders",
-        ))?;
+        let lanes = Lanes::new(lanes, geometry, options.budget.clone()).map_err(
+            ChannelError::system(&options.name, "reserving memory for senders"),
+        )?;
         Ok(Arc::new(Self {
             view,
             name: options.name.clone(),
@@ -292,6 +298,7 @@ impl InputRing {
                 .map(OnceLock::from)
                 .unwrap_or_default(),
             lanes,
+            charge,
             _region: region,
         }))
     }
@@ -419,5 +426,36 @@ impl InputRing {
             mask: u64::from(self.view.geometry.capacity) - 1,
             lanes: &raw const self.view.consumer().lanes,
         }
+    }
+}
+
+fn too_large(records: u32, record_size: u32, options: &InputOptions) -> ChannelError {
+    ChannelError::TooLarge {
+        channel: options.name.clone(),
+        records,
+        record_size,
+    }
+}
+
+fn geometry(
+    records: u32,
+    record_size: u32,
+    options: &InputOptions,
+) -> Result<InputGeometry, ChannelError> {
+    if records == 0 || record_size == 0 {
+        return Err(ChannelError::Empty {
+            channel: options.name.clone(),
+            records,
+            record_size,
+        });
+    }
+    let geometry = InputGeometry {
+        capacity: records.checked_next_power_of_two().unwrap_or(u32::MAX),
+        record_size,
+    };
+    if geometry.is_valid() {
+        Ok(geometry)
+    } else {
+        Err(too_large(records, record_size, options))
     }
 }

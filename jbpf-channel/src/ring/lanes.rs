@@ -10,7 +10,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::{Errno, Result};
 
@@ -18,6 +18,7 @@ use super::input::InputView;
 use super::layout::InputGeometry;
 use super::region::{Access, Region, whole_pages};
 use crate::shared::memory::MemoryFile;
+use crate::{MemoryBudget, MemoryCharge, OverBudget};
 
 /// The lanes of one ring.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Lanes {
     /// Where consumers begin to look, so that no lane starves another.
     turn: AtomicU32,
     books: Mutex<Books>,
+    /// What the lanes' memory is counted against.
+    budget: Option<Arc<MemoryBudget>>,
     /// What the views point into.
     region: Option<Region>,
 }
@@ -38,16 +41,29 @@ struct Books {
     closed: bool,
     /// The consumers' halves that have been made.
     consumers: Vec<Option<MemoryFile>>,
+    /// The memory of each lane: its consumers' half, once made, and its senders' half, while it is taken.
+    charges: Vec<LaneCharge>,
+}
+
+#[derive(Debug, Default)]
+struct LaneCharge {
+    consumer: Option<MemoryCharge>,
+    sender: Option<MemoryCharge>,
 }
 
 impl Lanes {
     /// Reserves addresses for `count` lanes.
-    pub(crate) fn new(count: usize, geometry: InputGeometry) -> Result<Self> {
+    pub(crate) fn new(
+        count: usize,
+        geometry: InputGeometry,
+        budget: Option<Arc<MemoryBudget>>,
+    ) -> Result<Self> {
         let mut lanes = Self {
             views: Box::default(),
             geometry,
             turn: AtomicU32::new(0),
             books: Mutex::default(),
+            budget,
             region: None,
         };
         if count == 0 {
@@ -116,9 +132,43 @@ impl Lanes {
         Some(lane)
     }
 
-    /// Gives `lane` back.
+    /// Charges what `lane`, which the caller has taken, needs for a sender.
+    pub(crate) fn charge(&self, lane: usize) -> core::result::Result<(), OverBudget> {
+        let mut books = self.books();
+        if books.charges.len() <= lane {
+            books.charges.resize_with(lane + 1, LaneCharge::default);
+        }
+        let Some(charges) = books.charges.get_mut(lane) else {
+            return Ok(());
+        };
+        let budget = self.budget.as_ref();
+        let sender = MemoryCharge::new(whole_pages(self.geometry.sender_size()), budget)?;
+        if charges.consumer.is_none() {
+            let size = whole_pages(self.geometry.consumer_size());
+            charges.consumer = Some(MemoryCharge::new(size, budget)?);
+        }
+        charges.sender = Some(sender);
+        Ok(())
+    }
+
+    /// Bytes of memory that lanes take now.
+    pub(crate) fn memory(&self) -> usize {
+        let books = self.books();
+        let charges = books.charges.iter();
+        charges
+            .flat_map(|lane| [&lane.consumer, &lane.sender])
+            .flatten()
+            .map(MemoryCharge::bytes)
+            .sum()
+    }
+
+    /// Gives `lane` back, whose sender's memory is gone.
     pub(crate) fn give_back(&self, lane: usize) {
-        self.books().taken &= !(1 << lane);
+        let mut books = self.books();
+        books.taken &= !(1 << lane);
+        if let Some(charges) = books.charges.get_mut(lane) {
+            charges.sender = None;
+        }
     }
 
     /// Lanes there are.

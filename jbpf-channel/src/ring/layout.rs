@@ -5,6 +5,8 @@
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::region::whole_pages;
+
 /// The most places a ring may have.
 pub(crate) const MAX_CAPACITY: u32 = 1 << 28;
 
@@ -44,14 +46,14 @@ pub(crate) struct Losses {
     pub(crate) slots_seen: AtomicU32,
 }
 
-/// What one producer thread alone writes. Zeros are its valid initial state, so that the lines of
-/// threads that never come are never touched.
+/// What one producer thread alone writes, once its buffer is there. Zeros are the initial state of a slot that is ready.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct ThreadSlot {
     /// The spare buffer's index, combined by exclusive or with the one that the slot starts with.
     pub(crate) spare: AtomicU32,
-    /// From a reservation to its commit the word of the hook call that has it, else 0.
+    /// From a reservation to its commit the word of the hook call that has it, else 0; [`UNREADY`](Self::UNREADY) until
+    /// there is memory for the slot's buffer.
     pub(crate) reserved: AtomicU32,
     /// Records that this thread dropped.
     pub(crate) dropped: AtomicU64,
@@ -66,6 +68,9 @@ pub(crate) struct ThreadSlot {
 }
 
 impl ThreadSlot {
+    /// The word of no hook call.
+    pub(crate) const UNREADY: u32 = u32::MAX;
+
     /// Stands for a number that only `head` can tell. At or above every limit.
     pub(crate) const SHARED: u64 = u64::MAX;
 
@@ -147,7 +152,12 @@ impl OutputGeometry {
 
     /// Bytes of the producers' memory; at most some 2^49, as the parts are bounded.
     pub(crate) fn size(&self) -> usize {
-        self.buffers_offset() + self.buffers() as usize * self.stride()
+        self.ready_size(self.slots)
+    }
+
+    /// Bytes of it that are memory, and not addresses alone, while thread slots below `ready` may reserve.
+    pub(crate) fn ready_size(&self, ready: u32) -> usize {
+        self.buffers_offset() + (self.capacity + ready) as usize * self.stride()
     }
 }
 
@@ -208,6 +218,11 @@ impl InputGeometry {
 
     pub(crate) fn sender_size(&self) -> usize {
         self.records_offset() + self.capacity as usize * self.stride()
+    }
+
+    /// Bytes of memory of both halves, each on pages of its own.
+    pub(crate) fn memory(&self) -> usize {
+        whole_pages(self.consumer_size()) + whole_pages(self.sender_size())
     }
 }
 

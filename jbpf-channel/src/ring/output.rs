@@ -14,14 +14,14 @@ use std::time::Instant;
 use jbpf_hooks::reclaim::HookCall;
 
 use super::copy::{shared_to_shared, zero_shared};
-use super::layout::{MAX_CAPACITY, MAX_RECORD_SIZE, OutputGeometry, SLOT_STRIDE, ThreadSlot};
+use super::layout::{MAX_CAPACITY, MAX_RECORD_SIZE, OutputGeometry, ThreadSlot};
 use super::protocol::output::{Claim, OutputWords};
 use super::reader::OutputView;
-use super::region::{Access, PageOptions, Region, page_size};
+use super::region::{Access, PageOptions, Region, page_size, whole_pages};
 use crate::record::{Disagreement, RecordType};
 use crate::shared::memory::MemoryFile;
 use crate::wake::{self, Doorbell, Producers, attention};
-use crate::{ChannelError, RawReceiver, SendError};
+use crate::{ChannelError, MemoryBudget, MemoryCharge, RawReceiver, SendError};
 
 /// Bytes of spare buffers kept for threads that do not exist yet. They are addresses, not memory, until used.
 const LATE_SPARES: usize = 16 << 20;
@@ -33,7 +33,8 @@ pub struct OutputOptions {
     pub name: String,
     /// What its records are, where that is known. Whoever opens the channel with a type of another layout is refused.
     pub record_type: Option<RecordType>,
-    /// Thread slots, from 0, whose buffers are faulted in with the ring.
+    /// Thread slots, from 0, whose buffers are made with the ring. Others are made by
+    /// [`prepare_slot`](OutputRing::prepare_slot).
     pub prepared_slots: u32,
     /// Thread slots that can hold a reservation at all. Lowered to what 16 MiB of records hold, and never below
     /// `prepared_slots`.
@@ -42,6 +43,8 @@ pub struct OutputOptions {
     pub shared: bool,
     /// What is asked of the kernel for its pages.
     pub pages: PageOptions,
+    /// What its memory is counted against.
+    pub budget: Option<Arc<MemoryBudget>>,
     /// Who may ask to be rung when a record comes. The first 29 count.
     pub doorbells: Vec<Arc<Doorbell>>,
 }
@@ -56,6 +59,7 @@ impl Default for OutputOptions {
             max_slots: 1024,
             shared: false,
             pages: PageOptions::default(),
+            budget: None,
             doorbells: Vec::new(),
         }
     }
@@ -75,13 +79,49 @@ pub struct OutputRing {
     bell: AtomicU32,
     /// Whether somebody reads. Held for moments, by who begins, ends, or stands in for a reader.
     has_reader: Mutex<bool>,
+    /// How many thread slots may reserve, and the memory for it. Held for moments, by who makes more.
+    ready: Mutex<Ready>,
+    pages: PageOptions,
     /// What other processes are lent, of a shared ring.
     data_file: Option<MemoryFile>,
     /// What the view points into: the page of control words, then the producers' memory.
     region: Region,
 }
 
+/// How much of a ring is memory.
+#[derive(Debug)]
+struct Ready {
+    /// Thread slots whose buffers are there.
+    slots: u32,
+    charge: MemoryCharge,
+}
+
+/// Bytes of memory that a ring takes while the slots below `ready` may reserve: the page of control words, and the producers' part.
+fn memory(geometry: OutputGeometry, ready: u32) -> usize {
+    page_size() + whole_pages(geometry.ready_size(ready))
+}
+
 impl OutputRing {
+    /// Bytes of memory that a ring takes when it has been made: what [`new`](Self::new) charges and faults in.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), for sizes that no ring can have.
+    pub fn memory_of(
+        records: u32,
+        record_size: u32,
+        options: &OutputOptions,
+    ) -> Result<usize, ChannelError> {
+        let geometry = geometry(records, record_size, options)?;
+        Ok(memory(geometry, options.prepared_slots))
+    }
+
+    /// Bytes of memory that it takes now. A slot that is prepared adds to it.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.ready().charge.bytes()
+    }
+
     /// Stands for threads without a slot of their own. They can send, and not reserve.
     pub const NO_SLOT: u32 = u32::MAX;
 
@@ -100,22 +140,27 @@ impl OutputRing {
         options: &OutputOptions,
     ) -> Result<Arc<Self>, ChannelError> {
         let geometry = geometry(records, record_size, options)?;
+        let prepared = memory(geometry, options.prepared_slots);
+        let charge = MemoryCharge::new(prepared, options.budget.as_ref())
+            .map_err(ChannelError::over_budget(&options.name))?;
         let region = Region::anonymous(page_size() + geometry.size())
             .map_err(ChannelError::system(&options.name, "mapping its memory"))?;
         let data_file = options
             .shared
-            .then(|| place_data_file(&region, geometry))
+            .then(|| place_data_file(&region, geometry, prepared - page_size()))
             .transpose()
             .map_err(ChannelError::system(
                 &options.name,
                 "making its memory file",
             ))?;
-        let prepared = geometry.buffers_offset()
-            + (geometry.capacity + options.prepared_slots) as usize * geometry.stride();
+        region.keep_sparse(
+            prepared,
+            (page_size() + geometry.size()).saturating_sub(prepared),
+        );
         region
-            .prepare(page_size() + prepared, options.pages)
+            .prepare(0, prepared, options.pages)
             .map_err(ChannelError::system(&options.name, "locking its memory"))?;
-        Self::on(region, data_file, geometry, options).map(Arc::new)
+        Self::on(region, data_file, geometry, options, charge).map(Arc::new)
     }
 
     /// Puts a ring on zeroed memory.
@@ -124,6 +169,7 @@ impl OutputRing {
         data_file: Option<MemoryFile>,
         geometry: OutputGeometry,
         options: &OutputOptions,
+        charge: MemoryCharge,
     ) -> Result<Self, ChannelError> {
         let parts = region
             .at(page_size(), geometry.size())
@@ -144,6 +190,11 @@ impl OutputRing {
         words
             .limit
             .store(u64::from(geometry.capacity), Ordering::Release);
+        for slot in options.prepared_slots..geometry.slots {
+            if let Some(line) = view.slot(slot) {
+                line.reserved.store(ThreadSlot::UNREADY, Ordering::Relaxed);
+            }
+        }
         Ok(Self {
             view,
             name: options.name.clone(),
@@ -160,6 +211,11 @@ impl OutputRing {
                 .collect(),
             bell: AtomicU32::new(0),
             has_reader: Mutex::new(false),
+            ready: Mutex::new(Ready {
+                slots: options.prepared_slots,
+                charge,
+            }),
+            pages: options.pages,
             data_file,
             region,
         })
@@ -242,19 +298,55 @@ impl OutputRing {
         self.view.header().losses.refused.load(Ordering::Relaxed)
     }
 
-    /// Faults in what thread `slot` needs to reserve, ahead of its first call.
-    pub fn prepare_slot(&self, slot: u32) {
+    /// Makes what thread `slot`, and those below it, need to reserve, ahead of its first call. Until then it gets no
+    /// buffer.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::OverBudget`], or [`ChannelError::System`] when there is no memory.
+    pub fn prepare_slot(&self, slot: u32) -> Result<(), ChannelError> {
         let geometry = self.view.geometry;
         if slot >= geometry.slots {
-            return;
+            return Ok(());
         }
-        let line = geometry.slots_offset() + slot as usize * SLOT_STRIDE;
-        self.region.touch(page_size() + line, SLOT_STRIDE);
-        let spare = (geometry.capacity + slot) as usize * geometry.stride();
-        self.region.touch(
-            page_size() + geometry.buffers_offset() + spare,
-            geometry.stride(),
-        );
+        let mut ready = self.ready();
+        if slot < ready.slots {
+            return Ok(());
+        }
+        let (before, after) = (memory(geometry, ready.slots), memory(geometry, slot + 1));
+        let more = after - before;
+        ready
+            .charge
+            .grow(more)
+            .map_err(ChannelError::over_budget(&self.name))?;
+        if let Err(errno) = self.make_ready(before, more) {
+            ready.charge.shrink(more);
+            return Err(ChannelError::system(&self.name, "making a thread's buffer")(errno));
+        }
+        for new in ready.slots..=slot {
+            if let Some(line) = self.view.slot(new) {
+                // Its thread has not reserved yet, as it could not.
+                line.reserved.store(0, Ordering::Release);
+            }
+        }
+        ready.slots = slot + 1;
+        Ok(())
+    }
+
+    /// Takes memory for `len` bytes from `offset` of the region.
+    fn make_ready(&self, offset: usize, len: usize) -> rustix::io::Result<()> {
+        if len == 0 {
+            return Ok(());
+        }
+        if let Some(file) = &self.data_file {
+            file.allocate(offset - page_size(), len)?;
+        }
+        self.region.prepare(offset, len, self.pages)
+    }
+
+    /// A panic while it was held left numbers that hold.
+    fn ready(&self) -> MutexGuard<'_, Ready> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a copy of the `len` bytes at `record`; a shorter one than the channel's is filled with zeros.
@@ -312,7 +404,7 @@ impl OutputRing {
     }
 
     /// The calling thread's buffer for the next record, 8-aligned; null when the ring is full, which counts as a drop,
-    /// or has no buffer for this slot.
+    /// or has no buffer for this slot ([`prepare_slot`](Self::prepare_slot)).
     ///
     /// The same one until [`commit_in`](Self::commit_in). It holds whatever an older record of this channel left there.
     ///
@@ -330,6 +422,7 @@ impl OutputRing {
         let holder = line.reserved.load(Ordering::Relaxed);
         let refused = match holder {
             0 => self.view.words().is_full(),
+            ThreadSlot::UNREADY => true,
             _ => call.is_inside_of(HookCall::from_word(holder)),
         };
         if refused {
@@ -363,7 +456,8 @@ impl OutputRing {
     pub fn commit_in(&self, slot: u32, call: HookCall) -> Result<(), SendError> {
         let line = self.view.slot(slot).ok_or(SendError::NotReserved)?;
         let holder = line.reserved.load(Ordering::Relaxed);
-        if holder == 0 || call.is_inside_of(HookCall::from_word(holder)) {
+        let none = holder == 0 || holder == ThreadSlot::UNREADY;
+        if none || call.is_inside_of(HookCall::from_word(holder)) {
             return Err(SendError::NotReserved);
         }
         line.reserved.store(0, Ordering::Relaxed);
@@ -580,8 +674,13 @@ impl OutputRing {
 }
 
 /// Puts a memory file where the producers' memory of a ring will be.
-fn place_data_file(region: &Region, geometry: OutputGeometry) -> rustix::io::Result<MemoryFile> {
-    let file = MemoryFile::new(geometry.size())?;
+fn place_data_file(
+    region: &Region,
+    geometry: OutputGeometry,
+    allocated: usize,
+) -> rustix::io::Result<MemoryFile> {
+    let file = MemoryFile::unallocated(geometry.size())?;
+    file.allocate(0, allocated)?;
     region.place_file(page_size(), geometry.size(), file.as_fd(), Access::Write)?;
     // The mapping just made is the last through which anybody writes.
     file.seal_against_writing()?;

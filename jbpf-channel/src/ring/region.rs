@@ -172,22 +172,34 @@ impl Region {
         Some(unsafe { self.base.add(offset) })
     }
 
-    /// Makes the pages of the first `len` bytes ready: as `options` asks, and faulted in.
+    /// Makes the pages of `len` bytes from `offset`, where a page begins, ready: as `options` asks, and faulted in.
     ///
     /// They must be writable.
-    pub(crate) fn prepare(&self, len: usize, options: PageOptions) -> Result<()> {
-        let len = whole_pages(len).min(self.len);
+    pub(crate) fn prepare(&self, offset: usize, len: usize, options: PageOptions) -> Result<()> {
+        let len = whole_pages(len).min(self.len.saturating_sub(offset));
+        let start = self.whole_pages_at(offset, len)?.as_ptr().cast();
         if options.huge_pages {
             // A kernel without them gives ordinary ones.
             // SAFETY: advice changes no bytes of this mapping.
-            let _ = unsafe { madvise(self.base.as_ptr().cast(), len, Advice::LinuxHugepage) };
+            let _ = unsafe { madvise(start, len, Advice::LinuxHugepage) };
         }
-        self.touch(0, len);
+        self.touch(offset, len);
         if options.lock_memory {
             // SAFETY: locking changes no bytes of this mapping, and ends with it.
-            unsafe { mlock(self.base.as_ptr().cast(), len) }?;
+            unsafe { mlock(start, len) }?;
         }
         Ok(())
+    }
+
+    /// Keeps the kernel from giving whole huge pages where `len` bytes from `offset`, where a page begins, are addresses and no
+    /// memory yet: a store next to them would take what nobody has counted.
+    pub(crate) fn keep_sparse(&self, offset: usize, len: usize) {
+        let len = whole_pages(len).min(self.len.saturating_sub(offset));
+        if let Ok(start) = self.whole_pages_at(offset, len) {
+            // A kernel without huge pages refuses, and gives none.
+            // SAFETY: advice changes no bytes of this mapping.
+            let _ = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxNoHugepage) };
+        }
     }
 
     /// Faults in the pages of `len` bytes from `offset`, so that no later store waits for the kernel.

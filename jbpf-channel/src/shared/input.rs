@@ -12,6 +12,8 @@ use crate::{ChannelError, InputRing};
 pub struct SharedInput {
     ring: Arc<InputRing>,
     lane: usize,
+    /// What the sender writes.
+    file: Option<MemoryFile>,
 }
 
 impl InputRing {
@@ -35,13 +37,16 @@ impl InputRing {
             }
         })?;
         // From here on, dropping it is what undoes each step.
-        let shared = SharedInput {
+        let mut shared = SharedInput {
             ring: self.clone(),
             lane,
+            file: None,
         };
-        let descriptors = self
-            .lend_lane(lane)
-            .map_err(ChannelError::system(self.name(), "making a sender's file"))?;
+        self.lanes()
+            .charge(lane)
+            .map_err(ChannelError::over_budget(self.name()))?;
+        let system = ChannelError::system(self.name(), "making a sender's file");
+        let descriptors = self.lend_lane(lane, &mut shared.file).map_err(system)?;
         let grant = InputGrant {
             name: self.name().to_owned(),
             record_type: self.record_type().cloned(),
@@ -51,25 +56,42 @@ impl InputRing {
         Ok((shared, grant, descriptors))
     }
 
-    fn lend_lane(&self, lane: usize) -> rustix::io::Result<Vec<OwnedFd>> {
+    fn lend_lane(
+        &self,
+        lane: usize,
+        kept: &mut Option<MemoryFile>,
+    ) -> rustix::io::Result<Vec<OwnedFd>> {
         let consumer = self.lanes().consumer_file(lane)?;
-        let sender = MemoryFile::new(self.view().geometry.sender_size())?;
+        let sender = kept.insert(MemoryFile::new(self.view().geometry.sender_size())?);
         // The first word is the sender's `head`. What an earlier sender left is gone; the new one continues where consumers are.
         let head = self.lanes().tail(lane).to_ne_bytes();
-        rustix::io::pwrite(&sender, &head, 0)?;
+        rustix::io::pwrite(&*sender, &head, 0)?;
         sender.seal()?;
-        self.lanes().attach(lane, &sender)?;
+        self.lanes().attach(lane, sender)?;
         self.announce_lane(lane, true);
-        Ok(vec![consumer, sender.into_descriptor()])
+        Ok(vec![
+            consumer,
+            rustix::io::fcntl_dupfd_cloexec(&*sender, 0)?,
+        ])
     }
 }
 
 impl Drop for SharedInput {
     fn drop(&mut self) {
         self.ring.announce_lane(self.lane, false);
-        // Without memory for the exchange, the lane stays taken and is not looked at.
-        if self.ring.lanes().detach(self.lane).is_ok() {
-            self.ring.lanes().give_back(self.lane);
+        // Without memory for the exchange, the lane stays taken and is not looked at. The sender may keep its descriptor, and
+        // with it the file: its pages are given back here, so that nobody gathers memory of this process's by
+        // opening and closing.
+        if self.ring.lanes().detach(self.lane).is_err() {
+            return;
         }
+        if let Some(file) = &self.file
+            && file
+                .discard(self.ring.view().geometry.sender_size())
+                .is_err()
+        {
+            return;
+        }
+        self.ring.lanes().give_back(self.lane);
     }
 }

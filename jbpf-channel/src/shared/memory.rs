@@ -26,12 +26,37 @@ pub(crate) struct MemoryFile {
 impl MemoryFile {
     /// Makes one of `len` zeros, rounded up to pages, all of them allocated: no later access lacks memory.
     pub(crate) fn new(len: usize) -> Result<Self> {
+        let file = Self::unallocated(len)?;
+        file.allocate(0, len)?;
+        Ok(file)
+    }
+
+    /// Makes one of `len` zeros, rounded up to pages, that take no memory yet.
+    pub(crate) fn unallocated(len: usize) -> Result<Self> {
         let file = memfd_create("jbpf", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         let len = whole_pages(len) as u64;
         ftruncate(&file, len)?;
-        fallocate(&file, FallocateFlags::empty(), 0, len)?;
         let maker = getpid();
         Ok(Self { file, maker })
+    }
+
+    /// Takes memory for `len` bytes from `offset` on, rounded up to pages.
+    pub(crate) fn allocate(&self, offset: usize, len: usize) -> Result<()> {
+        let len = whole_pages(len) as u64;
+        if len == 0 {
+            return Ok(());
+        }
+        fallocate(&self.file, FallocateFlags::empty(), offset as u64, len)
+    }
+
+    /// Gives the memory of all its `len` bytes back, whoever else still has it mapped: what they read from then on is
+    /// zeros, and what they write is memory of their own account. A forked child leaves its parent's file alone.
+    pub(crate) fn discard(&self, len: usize) -> Result<()> {
+        if self.is_inherited() {
+            return Ok(());
+        }
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        fallocate(&self.file, flags, 0, whole_pages(len) as u64)
     }
 
     /// Fixes its size. Whoever gets the descriptor may write.
@@ -47,11 +72,6 @@ impl MemoryFile {
     /// A second descriptor, to be sent away.
     pub(crate) fn duplicate(&self) -> std::io::Result<OwnedFd> {
         self.file.try_clone()
-    }
-
-    /// The descriptor itself, to be sent away.
-    pub(crate) fn into_descriptor(self) -> OwnedFd {
-        self.file
     }
 
     /// Whether this process was forked from the one that made it, and shares the memory.

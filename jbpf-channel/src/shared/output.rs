@@ -15,6 +15,8 @@ use crate::{ChannelError, OutputRing};
 #[derive(Debug)]
 pub struct SharedOutput {
     ring: Arc<OutputRing>,
+    /// What the reader writes: it takes the place of a page that the ring has anyway.
+    cursor: Option<MemoryFile>,
 }
 
 /// What another process needs to watch an output ring. The host hears of it only when nobody reads the ring: see
@@ -41,13 +43,14 @@ impl OutputRing {
         let data = self.duplicate_data()?;
         self.begin_primary()?;
         // From here on, dropping it is what undoes each step.
-        let shared = SharedOutput { ring: self.clone() };
-        let control = self.lend_cursor().map_err(ChannelError::system(
-            self.name(),
-            "making the cursor's file",
-        ))?;
+        let mut shared = SharedOutput {
+            ring: self.clone(),
+            cursor: None,
+        };
+        let system = ChannelError::system(self.name(), "making the cursor's file");
+        let control = self.lend_cursor(&mut shared.cursor).map_err(system)?;
         let grant = self.grant(false);
-        Ok((shared, grant, vec![data, control.into_descriptor()]))
+        Ok((shared, grant, vec![data, control]))
     }
 
     /// Lets another process watch the ring.
@@ -88,21 +91,21 @@ impl OutputRing {
     }
 
     /// Puts the cursor into a new file and under the reader's control.
-    fn lend_cursor(&self) -> rustix::io::Result<MemoryFile> {
-        let file = MemoryFile::new(size_of::<Control>())?;
+    fn lend_cursor(&self, kept: &mut Option<MemoryFile>) -> rustix::io::Result<OwnedFd> {
+        let file = &*kept.insert(MemoryFile::new(size_of::<Control>())?);
         let cursor = self.delivered().to_ne_bytes();
-        rustix::io::pwrite(&file, &cursor, 0)?;
+        rustix::io::pwrite(file, &cursor, 0)?;
         file.seal()?;
         self.place_control(|region, offset| {
             region.place_file(offset, page_size(), file.as_fd(), Access::Write)
         })?;
         let wanted = &self.view().header().traffic.attention;
         wanted.fetch_or(attention::REMOTE, Ordering::SeqCst);
-        Ok(file)
+        rustix::io::fcntl_dupfd_cloexec(file, 0)
     }
 
     /// Takes the cursor back, whatever the reader does with the file that it may still hold.
-    fn take_cursor_back(&self) {
+    fn take_cursor_back(&self, lent: Option<&MemoryFile>) {
         let wanted = &self.view().header().traffic.attention;
         wanted.fetch_and(!attention::REMOTE, Ordering::SeqCst);
         let cursor = self.delivered();
@@ -115,6 +118,10 @@ impl OutputRing {
         // Without memory for one page the old one stays, and with it a stranger's hand on it: then the ring
         // stays taken, and drops.
         if placed.is_ok() {
+            // The reader may keep its descriptor; the page is given back. Without that, it has a page of this process's.
+            if let Some(file) = lent {
+                let _ = file.discard(size_of::<Control>());
+            }
             self.view().words().settle();
             self.end_primary();
         }
@@ -123,6 +130,6 @@ impl OutputRing {
 
 impl Drop for SharedOutput {
     fn drop(&mut self) {
-        self.ring.take_cursor_back();
+        self.ring.take_cursor_back(self.cursor.as_ref());
     }
 }

@@ -6,6 +6,9 @@ use crate::application::{Application, table};
 use crate::output::{Failure, Output, Status};
 
 /// List the codeletsets that are loaded.
+///
+/// MEMORY is what the maps and channels of a codelet take, in bytes: whole pages, with the copies of threads and the rings of
+/// collectors. A map that codelets share counts for each of them.
 #[derive(Args)]
 pub(crate) struct List {
     #[command(flatten)]
@@ -20,17 +23,21 @@ impl List {
                 .iter()
                 .flat_map(|set| {
                     set.codelets.iter().map(|codelet| {
+                        let memory = codelet.maps.iter().map(|map| map.memory);
+                        let memory = memory.fold(0, u64::saturating_add);
                         [
                             set.id.clone(),
                             codelet.name.clone(),
                             codelet.hook.clone(),
                             codelet.priority.to_string(),
                             codelet.maps.len().to_string(),
+                            memory.to_string(),
                         ]
                     })
                 })
                 .collect();
-            table(output, ["ID", "CODELET", "HOOK", "PRIORITY", "MAPS"], &rows)
+            let titles = ["ID", "CODELET", "HOOK", "PRIORITY", "MAPS", "MEMORY"];
+            table(output, titles, &rows)
         })
     }
 }

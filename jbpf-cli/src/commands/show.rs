@@ -46,17 +46,19 @@ fn print(codelet: &CodeletReport, output: &mut Output) -> Result<(), Failure> {
     ))?;
     for map in codelet.maps.iter().filter(|map| !map.kind.is_channel()) {
         output.line(format_args!(
-            "    map {}: {} x {}-byte key, {}-byte value",
-            map.name, map.max_entries, map.key_size, map.value_size
+            "    map {}: {} x {}-byte key, {}-byte value, {} bytes of memory",
+            map.name, map.max_entries, map.key_size, map.value_size, map.memory
         ))?;
     }
     for channel in &codelet.channels {
+        let map = codelet.maps.iter().find(|map| map.name == channel.map);
         output.line(format_args!(
-            "    {} {}: {}, records of {} bytes",
+            "    {} {}: {}, records of {} bytes, {} bytes of memory",
             channel.direction.name(),
             channel.map,
             channel.stream_id,
-            channel.record_size
+            channel.record_size,
+            map.map_or(0, |map| map.memory)
         ))?;
     }
     for helper in &codelet.helpers {

@@ -55,6 +55,9 @@ pub struct MapInfo {
     pub name: String,
     /// Its definition; a linked map has the name that its owner gave it.
     pub def: MapDef,
+    /// Bytes of memory that it takes now, of the memory budget, if there is one: whole pages, with the copies of threads and the
+    /// rings of collectors. A linked map takes them once.
+    pub memory: usize,
 }
 
 /// A channel of a loaded codelet.
@@ -97,6 +100,7 @@ fn codelet_info(codelet: &LoadedCodelet, channels: &[Channel]) -> CodeletInfo {
             .map(|named| MapInfo {
                 name: named.name.clone(),
                 def: named.map.def().clone(),
+                memory: named.map.memory(),
             })
             .collect(),
         channels: channels

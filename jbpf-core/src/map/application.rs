@@ -14,10 +14,11 @@ use std::ops::ControlFlow;
 use std::ptr;
 use std::sync::Arc;
 
+use jbpf_channel::MemoryCharge;
 use jbpf_verifier::types::MapDef;
 
 use super::MapError;
-use super::pages::{Charge, MapOptions};
+use super::pages::MapOptions;
 use super::payload;
 use super::status::Status;
 use crate::containment::contain;
@@ -129,7 +130,7 @@ pub struct ApplicationStorage {
     key_size: usize,
     value_size: usize,
     /// Held for its drop, which gives the bytes back.
-    _charge: Charge,
+    _charge: MemoryCharge,
 }
 
 impl ApplicationStorage {
@@ -148,8 +149,11 @@ impl ApplicationStorage {
                 reason,
             })?;
         let bytes = contained(0, || created.memory());
-        let charge = Charge::new(bytes, options)
-            .map_err(|source| MapError::Memory { map: map(), source })?;
+        let charge =
+            MemoryCharge::new(bytes, options.budget.as_ref()).map_err(|over| MapError::Memory {
+                map: map(),
+                source: over.into(),
+            })?;
         Ok(Self {
             map: ManuallyDrop::new(created),
             key_size: def.key_size as usize,

@@ -18,41 +18,39 @@ use jbpf_hooks::reclaim::HookCall;
 use jbpf_verifier::types::{MapDef, MapKind};
 
 use super::MapError;
-use super::pages::{Charge, MapOptions};
+use super::pages::MapOptions;
 use super::status::Status;
 
 /// RINGBUF or OUTPUT: records leave through it. Readers are told when the map goes.
 #[derive(Debug)]
 pub struct OutputMap {
     ring: Arc<OutputRing>,
-    charge: Charge,
 }
 
 impl OutputMap {
     pub(super) fn new(def: &MapDef, options: &MapOptions) -> Result<Self, MapError> {
-        // Only OUTPUT is filled in place, in buffers that threads own.
-        let buffers = if def.kind == MapKind::Output {
-            OutputOptions::default()
-                .prepared_slots
-                .max(jbpf_hooks::reclaim::slots())
-        } else {
-            0
+        let ring_options = OutputOptions {
+            doorbells: options.doorbells.clone(),
+            shared: options.shared_channels,
+            pages: pages(options),
+            budget: options.budget.clone(),
+            ..output_options(def)
         };
-        let charge = charge(def, options, buffers)?;
-        let ring = OutputRing::new(
-            def.max_entries,
-            def.value_size,
-            &OutputOptions {
-                name: def.name.clone(),
-                prepared_slots: buffers,
-                doorbells: options.doorbells.clone(),
-                shared: options.shared_channels,
-                pages: pages(options),
-                ..OutputOptions::default()
-            },
-        )
-        .map_err(|source| MapError::channel(def, &source))?;
-        Ok(Self { ring, charge })
+        let ring = OutputRing::new(def.max_entries, def.value_size, &ring_options)
+            .map_err(|source| MapError::channel(def, &source))?;
+        Ok(Self { ring })
+    }
+
+    pub(super) fn memory_of(def: &MapDef) -> Result<usize, MapError> {
+        OutputRing::memory_of(def.max_entries, def.value_size, &output_options(def))
+            .map_err(|source| MapError::channel(def, &source))
+    }
+
+    /// Makes the buffer of a thread slot.
+    pub(super) fn prepare(&self, def: &MapDef, slot: u32) -> Result<(), MapError> {
+        self.ring
+            .prepare_slot(slot)
+            .map_err(|source| MapError::channel(def, &source))
     }
 
     /// The ring: its reader is opened here.
@@ -62,7 +60,7 @@ impl OutputMap {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.charge.bytes()
+        self.ring.memory()
     }
 
     /// Sends a copy of `len` bytes, filled up with zeros.
@@ -116,7 +114,7 @@ fn reserved_buffer(ring: &OutputAddresses, slot: u32) -> Option<usize> {
         }
     };
     let number = word(ring.slot_spare) ^ (ring.capacity + slot);
-    (word(ring.slot_reserved) != 0)
+    (!matches!(word(ring.slot_reserved), 0 | OutputAddresses::UNREADY))
         .then(|| ring.buffers_at.addr() + number as usize * ring.buffer_stride)
 }
 
@@ -124,24 +122,25 @@ fn reserved_buffer(ring: &OutputAddresses, slot: u32) -> Option<usize> {
 #[derive(Debug)]
 pub struct InputMap {
     ring: Arc<InputRing>,
-    charge: Charge,
 }
 
 impl InputMap {
     pub(super) fn new(def: &MapDef, options: &MapOptions) -> Result<Self, MapError> {
-        let charge = charge(def, options, 0)?;
-        let ring = InputRing::new(
-            def.max_entries,
-            def.value_size,
-            &InputOptions {
-                name: def.name.clone(),
-                shared: options.shared_channels,
-                pages: pages(options),
-                ..InputOptions::default()
-            },
-        )
-        .map_err(|source| MapError::channel(def, &source))?;
-        Ok(Self { ring, charge })
+        let ring_options = InputOptions {
+            name: def.name.clone(),
+            shared: options.shared_channels,
+            pages: pages(options),
+            budget: options.budget.clone(),
+            ..InputOptions::default()
+        };
+        let ring = InputRing::new(def.max_entries, def.value_size, &ring_options)
+            .map_err(|source| MapError::channel(def, &source))?;
+        Ok(Self { ring })
+    }
+
+    pub(super) fn memory_of(def: &MapDef) -> Result<usize, MapError> {
+        InputRing::memory_of(def.max_entries, def.value_size, &InputOptions::default())
+            .map_err(|source| MapError::channel(def, &source))
     }
 
     /// The ring: senders are opened here.
@@ -151,7 +150,7 @@ impl InputMap {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.charge.bytes()
+        self.ring.memory()
     }
 }
 
@@ -161,24 +160,24 @@ impl Drop for InputMap {
     }
 }
 
+/// What a ring's size depends on.
+fn output_options(def: &MapDef) -> OutputOptions {
+    // Only OUTPUT is filled in place, in buffers that threads own.
+    let prepared_slots = if def.kind == MapKind::Output {
+        OutputOptions::default().prepared_slots
+    } else {
+        0
+    };
+    OutputOptions {
+        name: def.name.clone(),
+        prepared_slots,
+        ..OutputOptions::default()
+    }
+}
+
 fn pages(options: &MapOptions) -> PageOptions {
     PageOptions {
         huge_pages: options.huge_pages,
         lock_memory: options.lock_memory,
     }
-}
-
-/// Takes a ring's records and buffers from the budget; its few pages of counters are not charged.
-fn charge(def: &MapDef, options: &MapOptions, buffers: u32) -> Result<Charge, MapError> {
-    let places = def.max_entries as usize;
-    let record = (def.value_size as usize).next_multiple_of(8);
-    let bytes = places
-        .checked_next_power_of_two()
-        .and_then(|places| places.checked_add(buffers as usize))
-        .and_then(|places| places.checked_mul(record))
-        .ok_or_else(|| super::layout_overflow(def))?;
-    Charge::new(bytes, options).map_err(|source| MapError::Memory {
-        map: def.name.clone(),
-        source,
-    })
 }

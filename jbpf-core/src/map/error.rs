@@ -106,6 +106,12 @@ pub enum MapError {
 
 impl MapError {
     pub(super) fn channel(def: &MapDef, error: &ChannelError) -> Self {
+        if let ChannelError::OverBudget { source, .. } = error {
+            return Self::Memory {
+                map: def.name.clone(),
+                source: (*source).into(),
+            };
+        }
         let mut reason = error.to_string();
         if let Some(source) = error.source() {
             reason = format!("{reason}: {source}");

@@ -39,11 +39,12 @@ pub use self::array::{ArrayLayout, ArrayMap};
 pub use self::channel::{InputMap, OutputMap};
 pub use self::error::MapError;
 pub use self::hash::{HashLayout, HashTable, MAX_HASH_ENTRIES, MAX_KEY_SIZE};
-pub use self::pages::{MapOptions, MemoryBudget, Pages, PagesError};
+pub use self::pages::{MapOptions, Pages, PagesError};
 pub use self::per_thread::{INLINE_SLOTS, PerThreadArray, PerThreadHash};
 pub use self::status::Status;
 pub use self::storage::Storage;
 pub use self::view::{MapKey, MapValue, MapView};
+pub use jbpf_channel::MemoryBudget;
 
 /// A map of any kind. Its address is what codelets hold as a map pointer.
 #[derive(Debug)]
@@ -99,10 +100,7 @@ impl Map {
         match &self.storage {
             Storage::PerThreadArray(array) => array.create(slot).map(|_| ()),
             Storage::PerThreadHash(hash) => hash.create(slot).map(|_| ()),
-            Storage::Output(output) => {
-                output.ring().prepare_slot(slot);
-                Ok(())
-            }
+            Storage::Output(output) => return output.prepare(&self.def, slot),
             _ => Ok(()),
         }
         .map_err(|source| MapError::Memory {
@@ -111,7 +109,8 @@ impl Map {
         })
     }
 
-    /// Bytes of memory that its entries take now, copies included.
+    /// Bytes of memory that it takes now: what the budget is charged. All that was allocated for it, the copies of threads and
+    /// the lanes of collectors included, but for less than a page that names and such take.
     #[must_use]
     pub fn memory(&self) -> usize {
         match &self.storage {
@@ -123,6 +122,16 @@ impl Map {
             Storage::ControlInput(input) => input.bytes(),
             Storage::Application(own) => own.bytes(),
         }
+    }
+
+    /// Bytes of memory that a map of this definition takes for the one thread that uses it: what
+    /// [`memory`](Self::memory) will say. Per-thread kinds take the copy's once more for each further thread, and input channels a
+    /// ring for each sender in another process. The application's own kinds tell when they are made.
+    ///
+    /// # Errors
+    /// The definition breaks a limit.
+    pub fn memory_of(def: &MapDef) -> Result<usize, MapError> {
+        Storage::memory_of(def)
     }
 
     /// Whether `len` bytes from `addr` on are what a codelet on the thread of this slot may touch: they lie

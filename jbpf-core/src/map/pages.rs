@@ -7,15 +7,31 @@
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use jbpf_channel::Doorbell;
+use jbpf_channel::{Doorbell, MemoryBudget, MemoryCharge, OverBudget};
 use thiserror::Error;
 
 use super::application::ApplicationKind;
 
-/// Alignment and granularity of [`Pages`], in bytes. Larger pages of the system are multiples of it.
+/// Alignment of [`Pages`], in bytes. Larger pages of the system are multiples of it.
 const PAGE: usize = 4096;
+
+/// Granularity of [`Pages`], in bytes: what the system maps at least.
+fn page() -> usize {
+    if cfg!(any(target_arch = "x86_64", miri)) {
+        // There is no other, and valgrind cannot be asked.
+        return PAGE;
+    }
+    rustix::param::page_size()
+}
+
+/// Bytes of memory that [`Pages::new`] maps, and charges, for so many; `None` where no address space has them.
+pub(super) fn whole_pages(bytes: usize) -> Option<usize> {
+    bytes
+        .max(1)
+        .checked_next_multiple_of(page())
+        .filter(|len| isize::try_from(*len).is_ok())
+}
 
 /// How maps are made, and where their memory comes from.
 #[derive(Debug, Clone, Default)]
@@ -32,84 +48,6 @@ pub struct MapOptions {
     pub doorbells: Vec<Arc<Doorbell>>,
     /// Make channels that can be lent to other processes.
     pub shared_channels: bool,
-}
-
-/// A limit in bytes that several maps share.
-#[derive(Debug)]
-pub struct MemoryBudget {
-    limit: usize,
-    used: AtomicUsize,
-}
-
-impl MemoryBudget {
-    /// A budget of `limit` bytes, unused.
-    #[must_use]
-    pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self {
-            limit,
-            used: AtomicUsize::new(0),
-        })
-    }
-
-    /// The limit in bytes.
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.limit
-    }
-
-    /// Bytes in use now.
-    #[must_use]
-    pub fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    fn take(&self, bytes: usize) -> Result<(), PagesError> {
-        self.used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(bytes).filter(|sum| *sum <= self.limit)
-            })
-            .map(|_| ())
-            .map_err(|used| PagesError::OverBudget {
-                bytes,
-                left: self.limit - used,
-                limit: self.limit,
-            })
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
-/// Bytes taken from a budget, given back on drop.
-#[derive(Debug)]
-pub(super) struct Charge {
-    bytes: usize,
-    budget: Option<Arc<MemoryBudget>>,
-}
-
-impl Charge {
-    pub(super) fn new(bytes: usize, options: &MapOptions) -> Result<Self, PagesError> {
-        if let Some(budget) = &options.budget {
-            budget.take(bytes)?;
-        }
-        Ok(Self {
-            bytes,
-            budget: options.budget.clone(),
-        })
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        if let Some(budget) = &self.budget {
-            budget.give_back(self.bytes);
-        }
-    }
 }
 
 /// Why memory for a map could not be had.
@@ -155,6 +93,12 @@ pub enum PagesError {
     },
 }
 
+impl From<OverBudget> for PagesError {
+    fn from(OverBudget { bytes, left, limit }: OverBudget) -> Self {
+        Self::OverBudget { bytes, left, limit }
+    }
+}
+
 /// A run of zeroed pages, all present in memory. Unmapped on drop.
 ///
 /// It hands out a raw pointer and never a reference: what lies there is shared with machine code
@@ -162,7 +106,7 @@ pub enum PagesError {
 pub struct Pages {
     start: NonNull<u8>,
     len: usize,
-    _charge: Charge,
+    _charge: MemoryCharge,
 }
 
 // SAFETY: `Pages` owns its mapping like a `Box` owns its memory, and gives access through raw pointers
@@ -177,15 +121,11 @@ impl Pages {
     /// # Errors
     /// The budget or the system does not give them, or the options cannot be met.
     pub fn new(bytes: usize, options: &MapOptions) -> Result<Self, PagesError> {
-        let len = bytes
-            .max(1)
-            .checked_next_multiple_of(PAGE)
-            .filter(|len| isize::try_from(*len).is_ok())
-            .ok_or_else(|| PagesError::Refused {
-                bytes,
-                reason: "more than the address space holds".to_owned(),
-            })?;
-        let charge = Charge::new(len, options)?;
+        let len = whole_pages(bytes).ok_or_else(|| PagesError::Refused {
+            bytes,
+            reason: "more than the address space holds".to_owned(),
+        })?;
+        let charge = MemoryCharge::new(len, options.budget.as_ref())?;
         let start = system::obtain(len, options)?;
         Ok(Self {
             start,

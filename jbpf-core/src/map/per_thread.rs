@@ -18,6 +18,8 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jbpf_channel::MemoryCharge;
+
 use super::array::ArrayLayout;
 use super::hash::{HashLayout, HashTable};
 use super::pages::{MapOptions, Pages, PagesError};
@@ -32,14 +34,31 @@ const LATER_SEGMENTS: usize = (u32::BITS - INLINE_SLOTS.ilog2()) as usize;
 struct SlotTable<T> {
     first: Box<[AtomicPtr<T>]>,
     later: [AtomicPtr<AtomicPtr<T>>; LATER_SEGMENTS],
+    /// The segments' memory, and what owners keep of each copy besides its pages.
+    charge: Mutex<MemoryCharge>,
+}
+
+/// Bytes of a segment.
+const fn segment_bytes(len: usize) -> usize {
+    len * size_of::<AtomicPtr<u8>>()
 }
 
 impl<T> SlotTable<T> {
-    fn new() -> Self {
-        Self {
+    fn new(options: &MapOptions) -> Result<Self, PagesError> {
+        let charge = MemoryCharge::new(
+            segment_bytes(INLINE_SLOTS as usize),
+            options.budget.as_ref(),
+        )?;
+        Ok(Self {
             first: empty_segment(INLINE_SLOTS as usize),
             later: [const { AtomicPtr::new(ptr::null_mut()) }; LATER_SEGMENTS],
-        }
+            charge: Mutex::new(charge),
+        })
+    }
+
+    fn charge(&self) -> MutexGuard<'_, MemoryCharge> {
+        // Nothing panics while it is locked.
+        self.charge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The segment of a slot at or beyond [`INLINE_SLOTS`], its length and the place in it.
@@ -77,7 +96,7 @@ impl<T> SlotTable<T> {
     /// # Errors
     /// It is set already: what is there, and `fresh` remains the caller's.
     fn install(&self, slot: u32, fresh: NonNull<T>) -> Result<(), *mut T> {
-        let Some(entry) = self.entry(slot) else {
+        let Ok(entry) = self.entry(slot) else {
             return Err(ptr::null_mut());
         };
         entry
@@ -90,14 +109,19 @@ impl<T> SlotTable<T> {
             .map(|_| ())
     }
 
-    fn entry(&self, slot: u32) -> Option<&AtomicPtr<T>> {
+    fn entry(&self, slot: u32) -> Result<&AtomicPtr<T>, PagesError> {
+        let no_place = || PagesError::Refused {
+            bytes: size_of::<T>(),
+            reason: format!("no place for thread slot {slot}"),
+        };
         if slot < INLINE_SLOTS {
-            return self.first.get(slot as usize);
+            return self.first.get(slot as usize).ok_or_else(no_place);
         }
         let (segment, len, place) = Self::locate(slot);
-        let segment = self.later.get(segment)?;
+        let segment = self.later.get(segment).ok_or_else(no_place)?;
         let mut entries = segment.load(Ordering::Acquire);
         if entries.is_null() {
+            self.charge().grow(segment_bytes(len))?;
             let fresh = Box::into_raw(empty_segment::<T>(len)).cast::<AtomicPtr<T>>();
             entries = match segment.compare_exchange(
                 ptr::null_mut(),
@@ -109,13 +133,14 @@ impl<T> SlotTable<T> {
                 Err(there) => {
                     // SAFETY: made above with this length and not published.
                     unsafe { drop_segment(fresh, len) };
+                    self.charge().shrink(segment_bytes(len));
                     there
                 }
             };
         }
         // SAFETY: a segment that is there has `len` entries and lives as long as the table; `place`
         // is below `len`.
-        Some(unsafe { &*entries.add(place) })
+        Ok(unsafe { &*entries.add(place) })
     }
 
     /// All entries that are set, with their slots.
@@ -187,13 +212,18 @@ pub struct PerThreadArray {
 }
 
 impl PerThreadArray {
-    pub(super) fn new(layout: ArrayLayout, options: &MapOptions) -> Self {
-        Self {
+    /// Bytes of the table.
+    pub(super) const TABLE: usize = segment_bytes(INLINE_SLOTS as usize);
+    /// Bytes that are kept of a copy besides its pages.
+    pub(super) const BOOKS: usize = size_of::<Pages>();
+
+    pub(super) fn new(layout: ArrayLayout, options: &MapOptions) -> Result<Self, PagesError> {
+        Ok(Self {
             layout,
             options: options.clone(),
-            copies: SlotTable::new(),
+            copies: SlotTable::new(options)?,
             pages: Mutex::default(),
-        }
+        })
     }
 
     /// Bytes from one value to the next: `value_size` rounded up to a multiple of 8.
@@ -251,14 +281,28 @@ impl PerThreadArray {
         if !there.is_null() {
             return Ok(there);
         }
-        let fresh = Pages::new(self.layout.bytes(), &self.options)?;
-        let start = fresh.start();
-        match self.copies.install(slot, fresh.first()) {
-            Ok(()) => {
+        self.copies.entry(slot)?;
+        self.copies.charge().grow(Self::BOOKS)?;
+        let fresh = Pages::new(self.layout.bytes(), &self.options);
+        let installed = fresh.map(|fresh| {
+            let start = fresh.start();
+            self.copies
+                .install(slot, fresh.first())
+                .map(|()| (start, fresh))
+        });
+        match installed {
+            Ok(Ok((start, fresh))) => {
                 self.pages().push(fresh);
                 Ok(start)
             }
-            Err(there) => Ok(there),
+            Ok(Err(there)) => {
+                self.copies.charge().shrink(Self::BOOKS);
+                Ok(there)
+            }
+            Err(error) => {
+                self.copies.charge().shrink(Self::BOOKS);
+                Err(error)
+            }
         }
     }
 
@@ -273,7 +317,8 @@ impl PerThreadArray {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.pages().iter().map(Pages::size).sum()
+        let pages: usize = self.pages().iter().map(Pages::size).sum();
+        self.copies.charge().bytes() + pages
     }
 
     pub(super) fn contains(&self, addr: usize, len: usize, slot: u32) -> bool {
@@ -294,12 +339,17 @@ pub struct PerThreadHash {
 }
 
 impl PerThreadHash {
-    pub(super) fn new(layout: HashLayout, options: &MapOptions) -> Self {
-        Self {
+    /// Bytes of the table of copies.
+    pub(super) const TABLE: usize = segment_bytes(INLINE_SLOTS as usize);
+    /// Bytes that are kept of a copy besides its pages.
+    pub(super) const BOOKS: usize = size_of::<HashTable>();
+
+    pub(super) fn new(layout: HashLayout, options: &MapOptions) -> Result<Self, PagesError> {
+        Ok(Self {
             layout,
             options: options.clone(),
-            copies: SlotTable::new(),
-        }
+            copies: SlotTable::new(options)?,
+        })
     }
 
     /// The table of a slot, if it has one.
@@ -325,13 +375,17 @@ impl PerThreadHash {
         if let Some(there) = self.copy(slot) {
             return Ok(there);
         }
-        let fresh = Box::new(HashTable::new(self.layout, &self.options)?);
-        let fresh = NonNull::from(Box::leak(fresh));
+        self.copies.entry(slot)?;
+        self.copies.charge().grow(Self::BOOKS)?;
+        let fresh = HashTable::new(self.layout, &self.options)
+            .inspect_err(|_| self.copies.charge().shrink(Self::BOOKS))?;
+        let fresh = NonNull::from(Box::leak(Box::new(fresh)));
         let copy = match self.copies.install(slot, fresh) {
             Ok(()) => fresh.as_ptr(),
             Err(there) => {
                 // SAFETY: leaked above and not published.
                 drop(unsafe { Box::from_raw(fresh.as_ptr()) });
+                self.copies.charge().shrink(Self::BOOKS);
                 there
             }
         };
@@ -351,7 +405,8 @@ impl PerThreadHash {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.copies().map(|(_, copy)| copy.bytes()).sum()
+        let pages: usize = self.copies().map(|(_, copy)| copy.bytes()).sum();
+        self.copies.charge().bytes() + pages
     }
 
     pub(super) fn contains(&self, addr: usize, len: usize, slot: u32) -> bool {

@@ -2,13 +2,13 @@
 
 use jbpf_verifier::types::{MapDef, MapKind};
 
-use super::MapError;
 use super::application::ApplicationStorage;
 use super::array::{ArrayLayout, ArrayMap};
 use super::channel::{InputMap, OutputMap};
 use super::hash::{HashLayout, HashTable};
-use super::pages::{MapOptions, PagesError};
+use super::pages::{MapOptions, PagesError, whole_pages};
 use super::per_thread::{PerThreadArray, PerThreadHash};
+use super::{MapError, layout_overflow};
 
 /// A map's memory and operations, by kind.
 #[derive(Debug)]
@@ -51,20 +51,39 @@ impl Storage {
             MapKind::Hash => HashTable::new(HashLayout::new(def)?, options)
                 .map(Self::Hash)
                 .map_err(out_of_memory),
-            MapKind::PerThreadArray => Ok(Self::PerThreadArray(PerThreadArray::new(
-                ArrayLayout::new(def)?,
-                options,
-            ))),
-            MapKind::PerThreadHash => Ok(Self::PerThreadHash(PerThreadHash::new(
-                HashLayout::new(def)?,
-                options,
-            ))),
+            MapKind::PerThreadArray => PerThreadArray::new(ArrayLayout::new(def)?, options)
+                .map(Self::PerThreadArray)
+                .map_err(out_of_memory),
+            MapKind::PerThreadHash => PerThreadHash::new(HashLayout::new(def)?, options)
+                .map(Self::PerThreadHash)
+                .map_err(out_of_memory),
             MapKind::RingBuf => OutputMap::new(def, options).map(Self::RingBuf),
             MapKind::Output => OutputMap::new(def, options).map(Self::Output),
             MapKind::ControlInput => InputMap::new(def, options).map(Self::ControlInput),
             MapKind::Application(number) => {
                 ApplicationStorage::new(def, number, options).map(Self::Application)
             }
+        }
+    }
+}
+
+impl Storage {
+    /// Bytes of memory that [`new`](Self::new) takes, with one thread's copy.
+    pub(super) fn memory_of(def: &MapDef) -> Result<usize, MapError> {
+        check_fields(def)?;
+        let pages = |bytes| whole_pages(bytes).ok_or_else(|| layout_overflow(def));
+        match def.kind {
+            MapKind::Array => pages(ArrayLayout::new(def)?.bytes()),
+            MapKind::Hash => pages(HashLayout::new(def)?.bytes()),
+            MapKind::PerThreadArray => Ok(PerThreadArray::TABLE
+                + PerThreadArray::BOOKS
+                + pages(ArrayLayout::new(def)?.bytes())?),
+            MapKind::PerThreadHash => Ok(PerThreadHash::TABLE
+                + PerThreadHash::BOOKS
+                + pages(HashLayout::new(def)?.bytes())?),
+            MapKind::RingBuf | MapKind::Output => OutputMap::memory_of(def),
+            MapKind::ControlInput => InputMap::memory_of(def),
+            MapKind::Application(_) => Ok(0),
         }
     }
 }

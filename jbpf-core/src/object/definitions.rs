@@ -7,6 +7,7 @@ use jbpf_verifier::types::{DataSection, MapDef, MapKind, MapParameters};
 
 use super::elf::{Elf, Section, SectionClass, SymbolClass, SymbolHome, at_most};
 use super::error::ObjectError;
+use crate::map::{Map, MapError};
 
 /// Size of `struct jbpf_load_map_def`: eight u32 (ABI: object).
 const DEFINITION_SIZE: u64 = 32;
@@ -16,8 +17,8 @@ pub(super) const MAX_MAPS: usize = 64;
 const MAX_DATA_SECTIONS: usize = 64;
 /// Bytes of all data sections together: `.bss` takes none in the file, so nothing else bounds them.
 const MAX_DATA: u64 = 4 << 20;
-/// Bytes that the entries of one map may take, one copy of it.
-const MAX_MAP_BYTES: u64 = 1 << 30;
+/// Bytes of memory that one map may take, with one thread's copy.
+const MAX_MAP_BYTES: usize = 1 << 30;
 /// Bytes of a key.
 const MAX_KEY_SIZE: u32 = 4096;
 /// Bytes of a map's name, as in load requests. Answers name all maps of a codeletset.
@@ -224,7 +225,7 @@ fn read_definition(name: &str, bytes: &[u8]) -> Result<MapDef, ObjectError> {
     } else {
         check_sizes(kind, key_size, value_size, max_entries).map_err(bad)?;
     }
-    Ok(MapDef {
+    let def = MapDef {
         name: name.to_owned(),
         kind,
         key_size: if kind.is_channel() { 0 } else { key_size },
@@ -232,7 +233,32 @@ fn read_definition(name: &str, bytes: &[u8]) -> Result<MapDef, ObjectError> {
         max_entries,
         parameters,
         section: None,
-    })
+    };
+    check_memory(&def).map_err(bad)?;
+    Ok(def)
+}
+
+/// What is made of the definition, and not what it asks for: entries of one byte take eight, or forty.
+fn check_memory(def: &MapDef) -> Result<(), String> {
+    let asked = || format!("{} entries of {} bytes", def.max_entries, def.value_size);
+    match Map::memory_of(def) {
+        Ok(bytes) if bytes > MAX_MAP_BYTES => Err(format!(
+            "{} take {bytes} bytes of memory; the limit is {MAX_MAP_BYTES}",
+            asked()
+        )),
+        Err(MapError::Overflow { .. }) => Err(format!(
+            "{} take more memory than there can be; the limit is {MAX_MAP_BYTES}",
+            asked()
+        )),
+        Err(MapError::TooLarge {
+            field,
+            value,
+            limit,
+            ..
+        }) => Err(format!("{field} is {value}; the limit is {limit}")),
+        // What else can be wrong is said when the map is made.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn check_sizes(
@@ -259,15 +285,6 @@ fn check_sizes(
     if key_size > MAX_KEY_SIZE {
         return Err(format!(
             "key_size is {key_size}; the limit is {MAX_KEY_SIZE}"
-        ));
-    }
-    let key = if indexed { 0 } else { u64::from(key_size) };
-    let bytes = u64::from(value_size)
-        .saturating_add(key)
-        .saturating_mul(u64::from(max_entries));
-    if bytes > MAX_MAP_BYTES {
-        return Err(format!(
-            "{max_entries} entries of {value_size} bytes take more than the limit of {MAX_MAP_BYTES}"
         ));
     }
     Ok(())

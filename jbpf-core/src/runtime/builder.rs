@@ -174,7 +174,13 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Limits what all maps and channels take together, in bytes. A load that would need more fails.
+    /// Limits the memory that all maps and channels take together, in bytes. A load that would need more fails, and so does a
+    /// collector that opens a channel; a new thread gets no copies of per-thread maps.
+    ///
+    /// What counts is what the system gives: whole pages, with all that lies on them, the copies of every thread and the rings of
+    /// every collector included. [`MapInfo::memory`](crate::codeletset::MapInfo::memory) says it of each map. Maps of the
+    /// application's own kinds count as much as they say when they are made. Machine code and what a load takes for a moment do
+    /// not count.
     pub fn memory_budget(mut self, bytes: usize) -> Self {
         self.map_options.budget = Some(MemoryBudget::new(bytes));
         self

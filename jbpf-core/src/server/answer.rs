@@ -237,7 +237,7 @@ pub(super) fn map(shared: &Shared, body: &MapBody) -> Reply {
         return Reply::Error(error);
     }
     let mut page = MapPage {
-        map: MapReport::new(named.name, named.map.def()),
+        map: MapReport::new(named.name, named.map.def(), named.map.memory()),
         key_type: named.key_type,
         value_type: named.value_type,
         elements: Vec::new(),

@@ -40,6 +40,33 @@ fn maps_come_in_the_order_of_their_definitions() {
     assert_eq!(object.programs[0].program.maps, object.maps);
 }
 
+/// Entries of a byte or two are charged the eight, or forty, that they take.
+#[test]
+fn what_a_map_takes_is_limited_and_not_what_it_asks_for() {
+    // Type, size of keys, bytes that an entry of one byte takes at least.
+    for (number, key_size, each) in [
+        (1, 4, 8),
+        (2, 1, 44),
+        (3, 0, 16),
+        (4, 0, 24),
+        (5, 4, 8),
+        (6, 1, 44),
+        (7, 0, 16),
+    ] {
+        let definition = |entries| [number, key_size, 1, entries, 0, 0, 0, 0];
+        let with = |entries| with_maps(&[definition(entries)], &[("map", 0)]);
+        let most = (1_u32 << 30) / each;
+        let error = error(&with(most + 1)).to_string();
+        assert!(error.contains("; the limit is 1073741824"), "{error}");
+        let (_, told) = error.split_once(" take ").unwrap();
+        let told: u64 = told.split_once(' ').unwrap().0.parse().unwrap();
+        assert!((1 << 30..4 << 30).contains(&told), "{error}");
+        Object::parse(&with(most / 4).build()).unwrap();
+    }
+    let without_end = [2, 4, u32::MAX, u32::MAX, 0, 0, 0, 0];
+    error(&with_maps(&[without_end], &[("map", 0)]));
+}
+
 #[test]
 fn a_map_needs_a_symbol_of_its_own() {
     let elf = with_maps(&[RINGBUF, ARRAY], &[("first", 0)]);

@@ -127,6 +127,11 @@ impl HashLayout {
         self.entries as usize * self.stride
     }
 
+    /// Bytes of a table.
+    pub(super) fn bytes(&self) -> usize {
+        self.checked_bytes().unwrap_or(usize::MAX)
+    }
+
     /// All of it: buckets, slots, links of overflow buckets, links of slots.
     fn checked_bytes(&self) -> Option<usize> {
         (self.entries as usize)
@@ -181,8 +186,7 @@ macro_rules! with_key {
 
 impl HashTable {
     pub(super) fn new(layout: HashLayout, options: &MapOptions) -> Result<Self, PagesError> {
-        let bytes = layout.checked_bytes().unwrap_or(usize::MAX);
-        let pages = Pages::new(bytes, options)?;
+        let pages = Pages::new(layout.bytes(), options)?;
         let after_buckets = layout.bucket_bytes();
         let after_slots = after_buckets + layout.slot_bytes();
         let after_overflow = after_slots + layout.buckets.overflow as usize * size_of::<u32>();

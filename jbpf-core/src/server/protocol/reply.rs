@@ -198,6 +198,9 @@ pub struct MapReport {
     pub value_size: u32,
     /// The most entries it holds.
     pub max_entries: u32,
+    /// Bytes of memory that it takes now, whole pages, copies of threads and rings of collectors included.
+    #[serde(default)]
+    pub memory: u64,
 }
 
 /// A channel of a codelet.
@@ -339,18 +342,19 @@ impl From<CalledHelper> for CalledHelperReport {
 
 impl From<MapInfo> for MapReport {
     fn from(info: MapInfo) -> Self {
-        Self::new(info.name, &info.def)
+        Self::new(info.name, &info.def, info.memory)
     }
 }
 
 impl MapReport {
-    pub(in crate::server) fn new(name: String, def: &MapDef) -> Self {
+    pub(in crate::server) fn new(name: String, def: &MapDef, memory: usize) -> Self {
         Self {
             name,
             kind: def.kind,
             key_size: def.key_size,
             value_size: def.value_size,
             max_entries: def.max_entries,
+            memory: memory as u64,
         }
     }
 }
