@@ -137,6 +137,9 @@ const fn slice_region<T: FieldType>() -> RegionLayout {
 
 /// The words `data` and `data_end` of a context: any reference has them. Whether codelets may see what
 /// lies between is what [`RegionTarget`] and [`WritableTarget`] decide.
+///
+/// A reference to no bytes may hold any address that is aligned, also the last ones, at which sums of it and an
+/// offset would wrap. Codelets see the alignment itself as the address of an empty region, where nothing lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Address of the first byte; 0 where there is no region.
@@ -156,21 +159,26 @@ impl Bounds {
     #[inline(always)]
     #[must_use]
     pub fn shared<T: ?Sized>(target: &T) -> Self {
-        Self::new(ptr::from_ref(target).cast::<u8>(), size_of_val(target))
+        let data = ptr::from_ref(target).cast::<u8>();
+        Self::new(data, size_of_val(target), align_of_val(target))
     }
 
     /// The bounds of memory that codelets may write, too.
     #[inline(always)]
     #[must_use]
     pub fn exclusive<T: ?Sized>(target: &mut T) -> Self {
-        let size = size_of_val(target);
-        Self::new(ptr::from_mut(target).cast::<u8>().cast_const(), size)
+        let (size, align) = (size_of_val(target), align_of_val(target));
+        let data = ptr::from_mut(target).cast::<u8>().cast_const();
+        Self::new(data, size, align)
     }
 
     // Exposed: codelets, and `Region::get`, make pointers of these numbers again.
     #[inline(always)]
-    fn new(data: *const u8, size: usize) -> Self {
-        let data = data.expose_provenance() as u64;
+    fn new(data: *const u8, size: usize, align: usize) -> Self {
+        let data = match size {
+            0 => align as u64,
+            _ => data.expose_provenance() as u64,
+        };
         Self {
             data,
             data_end: data + size as u64,
@@ -217,8 +225,8 @@ impl<'a, T: RegionTarget + ?Sized> Region<'a, T> {
     pub fn get(&self) -> &'a T {
         let data = ptr::with_exposed_provenance_mut(self.data as usize);
         let end = ptr::with_exposed_provenance_mut(self.data_end as usize);
-        // SAFETY: `new`, the only constructor (`empty` has nothing to point at, and a `()` may lie
-        // anywhere but at null), took both addresses from a `&'a T`, exposing its provenance.
+        // SAFETY: `new`, the only constructor, took both addresses from a `&'a T`, exposing its provenance; a `T`
+        // of no bytes may lie at any address that is aligned, and `new` chose the alignment itself.
         // Codelets cannot write a context's `data` and `data_end`, nor what they bound here.
         unsafe { &*T::at(data, end) }
     }
@@ -252,7 +260,8 @@ impl<'a, T: WritableTarget + ?Sized> RegionMut<'a, T> {
         let data = ptr::with_exposed_provenance_mut(self.data as usize);
         let end = ptr::with_exposed_provenance_mut(self.data_end as usize);
         // SAFETY: `new`, the only constructor, took both addresses from a `&'a mut T`, exposing its
-        // provenance, and that borrow lasts as long as `self`. The result borrows `self`, so nobody has a second one,
+        // provenance (a `T` of no bytes may lie at any address that is aligned, and `new` chose the alignment
+        // itself), and that borrow lasts as long as `self`. The result borrows `self`, so nobody has a second one,
         // and no hook call is under way: one has the context, and so this region, by value or by `&mut`.
         // Codelets cannot write a context's `data` and `data_end` (offsets below 16, which the verifier
         // refuses). They may leave any bits behind, and `WritableTarget` says that they
@@ -388,6 +397,21 @@ mod tests {
         assert_eq!(region.get_mut(), &[5, 2]);
         assert_eq!(region.meta_data(), 9);
         assert_eq!(value, [5, 2]);
+    }
+
+    #[test]
+    fn a_region_without_bytes_starts_at_its_alignment_wherever_the_reference_points() {
+        let last = ptr::without_provenance::<u32>(usize::MAX - 3);
+        // SAFETY: aligned and not null, and no bytes are read.
+        let nothing = unsafe { std::slice::from_raw_parts(last, 0) };
+        let expected = Bounds {
+            data: 4,
+            data_end: 4,
+        };
+        assert_eq!(Bounds::shared(nothing), expected);
+        assert_eq!(Bounds::exclusive(&mut [0_u32; 4][4..]), expected);
+        assert!(Region::new(nothing).get().is_empty());
+        assert!(RegionMut::new(&mut [0_u32; 4][4..]).get_mut().is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 )]
 
 use std::ffi::c_void;
+use std::ptr;
 
 use jbpf_hooks::reclaim::{self, ThreadRecord};
 use jbpf_verifier::types::{ContextDef, EntryKind};
@@ -90,7 +91,11 @@ impl Input<'_> {
         run: impl FnOnce(*mut u8, &ThreadRecord) -> R,
     ) -> Result<R, InputError> {
         self.check(context)?;
-        let start = self.region.as_mut_ptr();
+        // What has no bytes may have any address; codelets see the one that hooks give them, too.
+        let start = match self.region.is_empty() {
+            true => ptr::without_provenance_mut(usize::try_from(context.region.align).unwrap_or(1)),
+            false => self.region.as_mut_ptr(),
+        };
         if context.entry == EntryKind::Memory {
             return reclaim::with_record(|thread| run(start, thread)).ok_or(InputError::Thread);
         }

@@ -15,6 +15,7 @@ mod support;
 
 mod aborts;
 mod addresses;
+mod comparisons;
 mod sharing;
 
 use std::sync::Arc;
