@@ -206,11 +206,8 @@ fn outcomes(insns: &[RawInsn], engine: Engine, region: &mut [u8], number: u32) -
     let Storage::Array(results) = maps[RESULTS].storage() else {
         panic!("a section is an array");
     };
-    let bytes = (0..2 * CONDITIONS.len()).map(|at| {
-        // SAFETY: the section has that many bytes, and nobody else knows it any more.
-        unsafe { results.base().add(at).read() }
-    });
-    bytes.collect()
+    // SAFETY: the section has that many bytes, and nobody else knows it any more.
+    unsafe { std::slice::from_raw_parts(results.base(), 2 * CONDITIONS.len()) }.to_vec()
 }
 
 /// Runs a program in both engines, here and in a thread of its own with another region.
