@@ -84,7 +84,7 @@ fn names_stand_for_maps_sections_and_helpers() {
         "lddw r3, 0x1122334455667788",
         "call map_lookup_elem",
         "call +1",
-        "call 31",
+        "call 29",
         "exit",
     ];
     let text = format!(
