@@ -106,6 +106,8 @@ pub(crate) struct Archive {
     /// The newest of each place, whatever the iteration.
     recent: MixMap<u64, Vec<Rc<Proven>>>,
     bytes: usize,
+    /// How many were added so far.
+    added: u64,
 }
 
 /// How many states of one bucket are compared.
@@ -129,7 +131,31 @@ impl Archive {
         self.buckets.get(&key).map_or(&[], Vec::as_slice)
     }
 
+    /// How many states were added so far, for [`Archive::forget_since`].
+    pub(crate) fn added(&self) -> u64 {
+        self.added
+    }
+
+    /// Forgets the states that were added after the first `added`. What was found behind them was taken back,
+    /// so that a path that ends at one would find nothing there.
+    pub(crate) fn forget_since(&mut self, added: u64) {
+        if self.added == added {
+            return;
+        }
+        for bucket in self.buckets.values_mut() {
+            bucket.retain(|proven| proven.number < added);
+        }
+        for recent in self.recent.values_mut() {
+            recent.retain(|proven| proven.number < added);
+        }
+        let proven = self.buckets.values().flatten();
+        self.bytes = proven.map(|proven| proven.size()).sum();
+    }
+
     pub(crate) fn add(&mut self, proven: Proven, place: u64) {
+        let mut proven = proven;
+        proven.number = self.added;
+        self.added += 1;
         let proven = Rc::new(proven);
         let recent = self.recent.entry(place).or_default();
         if recent.len() >= RECENT {

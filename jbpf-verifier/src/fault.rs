@@ -1,5 +1,7 @@
 //! What a step found wrong, before it is told with its path.
 
+use std::panic::Location;
+
 use crate::report::Code;
 
 /// A failed obligation at the current instruction.
@@ -26,6 +28,17 @@ impl Fault {
             origin: None,
             hint: None,
         })
+    }
+
+    /// Something that cannot be: the verifier contradicts itself, and proves nothing. The message names the caller's
+    /// place in the source.
+    #[track_caller]
+    pub(crate) fn internal(what: &str) -> Box<Self> {
+        let place = Location::caller();
+        let (file, line) = (place.file(), place.line());
+        let message = format!("internal error of the verifier, {file}:{line}: {what}");
+        Self::new(Code::Internal, message)
+            .hint("this is a fault of the verifier, not of the codelet: report it with the object")
     }
 
     pub(crate) fn obligation(mut self: Box<Self>, text: impl Into<String>) -> Box<Self> {

@@ -1,7 +1,12 @@
 //! What holds of each instruction on every path, gathered while paths are explored.
+//!
+//! An exploration that may be taken back is marked when it begins. The findings change in place, and each
+//! change since the oldest mark is kept, so that findings are taken back with the work: code that only a state
+//! wider than any run reaches is not reached.
 
 use std::collections::BTreeSet;
 
+use crate::fault::Fault;
 use crate::flow::Flow;
 use crate::insn::Insn;
 use crate::program::{BranchOutcome, Fact, MemorySpace, StackBytes, VerifiedFunction};
@@ -14,10 +19,29 @@ pub(crate) struct Findings {
     functions: Vec<FrameUse>,
     helpers: BTreeSet<u32>,
     maps: BTreeSet<usize>,
+    /// How many explorations are under way that may be taken back, one inside of the other.
+    tentative: usize,
+    /// Changes since the outermost of them began, oldest first.
+    changes: Vec<Change>,
+    /// Something was found of an instruction or a function that is not there.
+    lost: Option<Box<Fault>>,
 }
 
+/// A change of the findings, with what was there before.
+#[derive(Debug)]
+enum Change {
+    Fact { at: usize, before: Fact },
+    Frame { function: usize, before: FrameUse },
+    Helper(u32),
+    Map(usize),
+}
+
+/// The findings at the beginning of an exploration that may be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark(usize);
+
 /// What a function does to its stack frame.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct FrameUse {
     /// The lowest byte touched, as bytes below the frame pointer.
     depth: u32,
@@ -33,66 +57,153 @@ impl Findings {
             functions: vec![FrameUse::default(); functions],
             helpers: BTreeSet::new(),
             maps: BTreeSet::new(),
+            tentative: 0,
+            changes: Vec::new(),
+            lost: None,
+        }
+    }
+
+    /// What cannot be, if it was met: nothing that was found counts then.
+    pub(crate) fn check(&mut self) -> Result<(), Box<Fault>> {
+        self.lost.take().map_or(Ok(()), Err)
+    }
+
+    /// An exploration begins that may be taken back.
+    pub(crate) fn begin(&mut self) -> Mark {
+        self.tentative += 1;
+        Mark(self.changes.len())
+    }
+
+    /// What was found since the mark holds, as far as the explorations around it hold.
+    pub(crate) fn keep(&mut self) {
+        self.tentative = self.tentative.saturating_sub(1);
+        if self.tentative == 0 {
+            self.changes = Vec::new();
+        }
+    }
+
+    /// What was found since the mark is not found.
+    pub(crate) fn take_back(&mut self, mark: Mark) {
+        while self.changes.len() > mark.0 {
+            match self.changes.pop() {
+                Some(Change::Fact { at, before }) => {
+                    if let Some(fact) = self.facts.get_mut(at) {
+                        *fact = before;
+                    }
+                }
+                Some(Change::Frame { function, before }) => {
+                    if let Some(frame) = self.functions.get_mut(function) {
+                        *frame = before;
+                    }
+                }
+                Some(Change::Helper(id)) => {
+                    self.helpers.remove(&id);
+                }
+                Some(Change::Map(map)) => {
+                    self.maps.remove(&map);
+                }
+                None => break,
+            }
+        }
+        self.keep();
+    }
+
+    /// About how many bytes the changes take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.changes.capacity() * size_of::<Change>()
+    }
+
+    fn change(&mut self, change: Change) {
+        if self.tentative > 0 {
+            self.changes.push(change);
+        }
+    }
+
+    fn fact(&mut self, at: usize, change: impl FnOnce(Fact) -> Fact) {
+        let Some(fact) = self.facts.get_mut(at) else {
+            self.lost = Some(Fault::internal("a fact of no instruction"));
+            return;
+        };
+        let before = std::mem::replace(fact, change(*fact));
+        if before != *fact {
+            self.change(Change::Fact { at, before });
+        }
+    }
+
+    fn frame(&mut self, function: usize, change: impl FnOnce(&mut FrameUse)) {
+        let Some(frame) = self.functions.get_mut(function) else {
+            self.lost = Some(Fault::internal("a frame of no function"));
+            return;
+        };
+        let before = frame.clone();
+        change(frame);
+        if before != *frame {
+            self.change(Change::Frame { function, before });
         }
     }
 
     pub(crate) fn reached(&mut self, at: usize) {
-        if let Some(fact @ Fact::Unreachable) = self.facts.get_mut(at) {
-            *fact = Fact::Reached;
-        }
+        self.fact(at, |fact| match fact {
+            Fact::Unreachable => Fact::Reached,
+            _ => fact,
+        });
     }
 
     pub(crate) fn memory(&mut self, at: usize, space: MemorySpace) {
-        if let Some(fact) = self.facts.get_mut(at) {
-            *fact = Fact::Memory(match *fact {
+        self.fact(at, |fact| {
+            Fact::Memory(match fact {
                 Fact::Memory(known) => known.or(space),
                 _ => space,
-            });
-        }
+            })
+        });
     }
 
     pub(crate) fn branch(&mut self, at: usize, outcome: BranchOutcome) {
-        if let Some(fact) = self.facts.get_mut(at) {
-            *fact = Fact::Branch(match *fact {
+        self.fact(at, |fact| {
+            Fact::Branch(match fact {
                 Fact::Branch(known) if known != outcome => BranchOutcome::Both,
                 _ => outcome,
-            });
-        }
+            })
+        });
     }
 
     pub(crate) fn helper_call(&mut self, at: usize, id: u32, map: Option<usize>) {
-        self.helpers.insert(id);
-        if let Some(fact) = self.facts.get_mut(at) {
-            *fact = Fact::HelperCall {
-                map: match *fact {
-                    Fact::HelperCall { map: known } if known != map => None,
-                    _ => map,
-                },
-            };
+        if self.helpers.insert(id) {
+            self.change(Change::Helper(id));
         }
+        self.fact(at, |fact| Fact::HelperCall {
+            map: match fact {
+                Fact::HelperCall { map: known } if known != map => None,
+                _ => map,
+            },
+        });
     }
 
     pub(crate) fn map(&mut self, map: usize) {
-        self.maps.insert(map);
+        if self.maps.insert(map) {
+            self.change(Change::Map(map));
+        }
     }
 
     /// Bytes of a function's frame down to this offset are used.
     pub(crate) fn stack(&mut self, function: usize, lowest: i32) {
-        if let Some(frame) = self.functions.get_mut(function) {
-            frame.depth = frame.depth.max(lowest.min(0).unsigned_abs());
+        let depth = lowest.min(0).unsigned_abs();
+        let known = self.functions.get(function).map(|frame| frame.depth);
+        if known.is_none_or(|known| depth > known) {
+            self.frame(function, |frame| frame.depth = depth);
         }
     }
 
     /// A helper is handed these bytes of a function's frame, which may not have been written.
     pub(crate) fn zeroed(&mut self, function: usize, start: i32, end: i32) {
-        if let Some(frame) = self.functions.get_mut(function) {
+        self.frame(function, |frame| {
             for byte in start.max(-FRAME_SIZE)..end.min(0) {
                 let flag = (byte + FRAME_SIZE) as usize;
                 if let Some(flags) = frame.zeroed.get_mut(flag / 64) {
                     *flags |= 1 << (flag % 64);
                 }
             }
-        }
+        });
     }
 
     pub(crate) fn facts(&self) -> &[Fact] {
@@ -112,30 +223,25 @@ impl Findings {
             .collect()
     }
 
-    /// Bytes of stack over the deepest chain of calls that paths take.
-    pub(crate) fn stack_bytes(&self, flow: &Flow, insns: &[Insn]) -> u32 {
-        let own = |function: usize| {
-            let frame = self.functions.get(function);
-            frame.map_or(0, |frame| frame.depth.next_multiple_of(8))
-        };
-        let mut totals = vec![0; self.functions.len()];
+    /// Bytes of stack over the deepest chain of calls that paths take; `None` if the findings are of another program.
+    pub(crate) fn stack_bytes(&self, flow: &Flow, insns: &[Insn]) -> Option<u32> {
+        let mut totals: Vec<Option<u32>> = vec![None; self.functions.len()];
         for &function in flow.callees_first() {
-            let range = flow.functions().get(function).map(|f| f.start..f.end);
-            let deepest = range.into_iter().flatten().filter_map(|at| {
-                match (insns.get(at)?, self.facts.get(at)?) {
-                    (_, Fact::Unreachable) => None,
-                    (Insn::CallFunction { target }, _) => {
-                        totals.get(flow.function_of(*target)).copied()
-                    }
-                    _ => None,
+            let body = flow.functions().get(function)?;
+            let mut deepest = 0;
+            for at in body.start..body.end {
+                if let Insn::CallFunction { target } = insns.get(at)?
+                    && *self.facts.get(at)? != Fact::Unreachable
+                {
+                    let callee = flow.function_at(*target)?;
+                    // Callees come first.
+                    deepest = deepest.max((*totals.get(callee)?)?);
                 }
-            });
-            let total = own(function) + deepest.max().unwrap_or(0);
-            if let Some(slot) = totals.get_mut(function) {
-                *slot = total;
             }
+            let own = self.functions.get(function)?.depth.next_multiple_of(8);
+            *totals.get_mut(function)? = Some(own + deepest);
         }
-        totals.first().copied().unwrap_or(0)
+        *totals.first()?
     }
 
     /// Helpers that paths call, ascending.

@@ -11,8 +11,16 @@ use crate::stack::{Cell, Stack};
 use crate::state::{Frame, RegionFacts, State};
 use crate::value::{Ids, Kind, Link, Num, Part, Places, Pointer, Source, Space, Value};
 
+/// A state that covers two.
+pub(crate) struct Covering {
+    pub(crate) state: State,
+    /// What numbers were made of that only one of them has on its stack. The state says that nothing was
+    /// written there and that no pointer is there, which rests on their being numbers.
+    pub(crate) dropped: Places,
+}
+
 /// A state that covers both, which are of one segment, or `None` if other calls led to them.
-pub(crate) fn hull(a: &State, b: &State, ids: &mut Ids) -> Option<State> {
+pub(crate) fn hull(a: &State, b: &State, ids: &mut Ids) -> Option<Covering> {
     let calls = |state: &State| -> Vec<usize> { state.frames().map(|(_, f)| f.call).collect() };
     if a.at != b.at || a.segment != b.segment || calls(a) != calls(b) {
         return None;
@@ -22,20 +30,26 @@ pub(crate) fn hull(a: &State, b: &State, ids: &mut Ids) -> Option<State> {
     both.steps = a.steps.max(b.steps);
     both.branches = a.branches.max(b.branches);
     both.facts = Rc::new(facts(a, b));
+    let mut dropped = Places::NONE;
     for (depth, other) in b.frames() {
         let own = a.frame(depth)?;
         // Frames that neither has touched since are the same.
         if !std::ptr::eq(own, other) {
-            let joined = Hull {
+            let mut hull = Hull {
                 depth,
                 segment: a.segment,
                 ids: &mut *ids,
-            }
-            .frame(own, other);
+                dropped,
+            };
+            let joined = hull.frame(own, other);
+            dropped = hull.dropped;
             *both.frame_mut(depth)? = joined;
         }
     }
-    Some(both)
+    Some(Covering {
+        state: both,
+        dropped,
+    })
 }
 
 fn facts(a: &State, b: &State) -> RegionFacts {
@@ -62,6 +76,7 @@ struct Hull<'i> {
     depth: usize,
     segment: u32,
     ids: &'i mut Ids,
+    dropped: Places,
 }
 
 impl Hull<'_> {
@@ -143,8 +158,9 @@ impl Hull<'_> {
         }
         let mut joined = Stack::default();
         for cell in a.cells() {
-            if let Some(value) = self.cell(cell, b) {
-                joined.write(self.depth, cell.start, cell.end, value);
+            match self.cell(cell, b) {
+                Some(value) => joined.write(self.depth, cell.start, cell.end, value),
+                None => self.drop(cell),
             }
         }
         // A gap says that no pointer is there, so that those of the other must not become one.
@@ -160,8 +176,17 @@ impl Hull<'_> {
                 let value = self.torn(&cell.value, a, cell.start, cell.end);
                 joined.write(self.depth, cell.start, cell.end, value);
             }
+            if !torn && !joined.gaps(cell.start, cell.end).is_empty() {
+                self.drop(cell);
+            }
         }
         joined
+    }
+
+    /// Notes a number that leaves a gap.
+    fn drop(&mut self, cell: &Cell) {
+        let own = Places::stack(self.depth, cell.start, cell.end);
+        self.dropped |= cell.value.source.places(self.segment, own);
     }
 
     fn torn(&self, value: &Value, other: &Stack, start: i32, end: i32) -> Value {

@@ -105,7 +105,7 @@ fn verify_as(
         program: Arc::clone(program),
         context: Arc::clone(context),
         helpers: Arc::clone(helpers),
-        summary: success.summary(&subject),
+        summary: success.summary(),
         functions: success.findings.functions(&subject.flow),
         facts: success.findings.facts().to_vec(),
     })

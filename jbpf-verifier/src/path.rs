@@ -11,9 +11,11 @@ use crate::stack::FRAME_SIZE;
 use crate::state::State;
 use crate::value::{Kind, Places, Value};
 
-/// How much of a value a check rested on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much of a value a check rested on. Each level includes those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Need {
+    /// That something was written there, a number or a pointer, whatever it is.
+    Written,
     /// That it is a number at all. Of a pointer, everything.
     Shape,
     /// That it is no other number.
@@ -23,35 +25,41 @@ pub(crate) enum Need {
 /// Places that were needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
-    pub(crate) shape: Places,
-    pub(crate) exact: Places,
+    written: Places,
+    shape: Places,
+    exact: Places,
 }
 
 impl Needs {
     pub(crate) const EVERYTHING: Self = Self {
+        written: Places::ALL,
         shape: Places::ALL,
         exact: Places::ALL,
     };
 
     pub(crate) fn of(need: Need, places: Places) -> Self {
-        match need {
-            Need::Shape => Self {
-                shape: places,
-                exact: Places::NONE,
-            },
-            Need::Exact => Self {
-                shape: places,
-                exact: places,
-            },
+        let from = |level| {
+            if need >= level { places } else { Places::NONE }
+        };
+        Self {
+            written: places,
+            shape: from(Need::Shape),
+            exact: from(Need::Exact),
         }
     }
 
+    /// Every place that is needed at all.
+    pub(crate) fn places(self) -> Places {
+        self.written | self.shape | self.exact
+    }
+
     fn is_empty(self) -> bool {
-        self.shape.is_empty() && self.exact.is_empty()
+        self.places().is_empty()
     }
 
     fn without(self, other: Self) -> Self {
         Self {
+            written: self.written.without(other.written),
             shape: self.shape.without(other.shape),
             exact: self.exact.without(other.exact),
         }
@@ -63,14 +71,23 @@ impl Needs {
             Some(Need::Exact)
         } else if self.shape.meets(place) {
             Some(Need::Shape)
+        } else if self.written.meets(place) {
+            Some(Need::Written)
         } else {
             None
         }
+    }
+
+    /// What is needed of the bytes at a place of a stack: loads need them to be readable, so that they are
+    /// never needed less.
+    pub(crate) fn at_stack(self, place: Places) -> Option<Need> {
+        self.at(place).map(|need| need.max(Need::Shape))
     }
 }
 
 impl std::ops::BitOrAssign for Needs {
     fn bitor_assign(&mut self, other: Self) {
+        self.written |= other.written;
         self.shape |= other.shape;
         self.exact |= other.exact;
     }
@@ -165,13 +182,15 @@ impl Path {
         Some((state, last.trail))
     }
 
-    /// The state as seen from an earlier checkpoint, the one at `to`.
-    pub(crate) fn rebased(&mut self, state: &State, to: usize) -> State {
+    /// The state as seen from an earlier checkpoint, the one at `to`, if there is one.
+    pub(crate) fn rebased(&mut self, state: &State, to: usize) -> Option<State> {
         let mut rebased = state.clone();
-        let above = self.open.get(to + 1..).unwrap_or_default();
-        let Some(base) = self.open.get(to).filter(|_| !above.is_empty()) else {
-            return rebased;
+        let [base, above @ ..] = self.open.get(to..)? else {
+            return None;
         };
+        if above.is_empty() {
+            return Some(rebased);
+        }
         let costs = above.iter().map(|open| open.state.cost);
         rebased.cost = costs.fold(state.cost, u64::saturating_add);
         let mut ancestry = Ancestry::itself();
@@ -180,7 +199,7 @@ impl Path {
         }
         self.looked += state.cells() as u64;
         rebased.rebase(base.segment, |places| ancestry.of(places));
-        rebased
+        Some(rebased)
     }
 
     /// How many values were looked at since this was asked last.
@@ -205,6 +224,18 @@ impl Path {
     /// Drops the last checkpoint: what was found behind it does not count.
     pub(crate) fn drop_last(&mut self) -> Option<Open> {
         self.open.pop()
+    }
+
+    /// The longest run from the last checkpoint to the end, as far as it is explored.
+    pub(crate) fn tail(&self) -> u64 {
+        self.open.last().map_or(0, |last| last.tail)
+    }
+
+    /// Takes the runs back that were found since the last checkpoint's longest was `tail`.
+    pub(crate) fn take_back(&mut self, tail: u64) {
+        if let Some(last) = self.open.last_mut() {
+            last.tail = tail;
+        }
     }
 
     /// A run of `cost` instructions from the last checkpoint to the end was found.
@@ -303,10 +334,11 @@ impl Ancestry {
 /// What needs at a state are in terms of the checkpoint before it.
 fn passed_on(state: &State, needs: Needs) -> Needs {
     let mut before = Needs::default();
-    let mut pass = |value: &Value, own: Places| {
-        let Some(need) = needs.at(own) else { return };
+    let mut pass = |value: &Value, own: Places, need: Option<Need>| {
+        let Some(need) = need else { return };
         let places = value.source.places(state.segment, own);
         let need = match &value.kind {
+            _ if need == Need::Written => need,
             Kind::Pointer(_) => Need::Exact,
             // Any number will do where nothing is known.
             Kind::Number(num) if num.is_any() => Need::Shape,
@@ -315,14 +347,15 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
         };
         before |= Needs::of(need, places);
     };
-    let places = needs.shape | needs.exact;
+    let places = needs.places();
     let in_registers = !places.registers_only().is_empty();
     let in_stack = !places.stack_only().is_empty();
     let mut unwritten = Places::NONE;
     for (depth, frame) in state.frames() {
         if in_registers {
             for reg in Reg::WRITABLE {
-                pass(&frame.registers[reg], Places::register(depth, reg));
+                let own = Places::register(depth, reg);
+                pass(&frame.registers[reg], own, needs.at(own));
             }
         }
         if !in_stack {
@@ -331,7 +364,7 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
         let mut covered = Places::NONE;
         for cell in frame.stack.cells() {
             let own = Places::stack(depth, cell.start, cell.end);
-            pass(&cell.value, own);
+            pass(&cell.value, own, needs.at_stack(own));
             if cell.start % 8 == 0 && cell.end % 8 == 0 {
                 covered |= own;
             }
@@ -340,7 +373,7 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
         // cover says nothing of another's, though they may share places.
         unwritten |= Places::stack(depth, -FRAME_SIZE, 0).without(covered);
     }
-    let unneeded = unwritten.without(needs.shape);
+    let unneeded = unwritten.without(places);
     before |= Needs::of(Need::Shape, unwritten.without(unneeded));
     if let Some(need) = needs.at(Places::REGION) {
         let source = state.facts.size_source;

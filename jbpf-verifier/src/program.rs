@@ -252,6 +252,7 @@ pub struct Summary {
     pub maps: Vec<MapIndex>,
     /// Instructions that the verifier processed.
     pub processed: u64,
-    /// Paths through loops that went on merged with another.
+    /// Paths that went on as part of a state wider than their own: merged with another at the head of a loop, or
+    /// joined with what was proven of others. Where it is 0, the facts are those of the paths alone.
     pub merged: u64,
 }

@@ -44,6 +44,8 @@ pub(crate) struct Proven {
     pub(crate) tail: u64,
     pub(crate) joined: bool,
     pub(crate) key: u64,
+    /// How many were proven before.
+    pub(crate) number: u64,
     at: usize,
 }
 
@@ -55,6 +57,7 @@ impl Proven {
             tail: open.tail,
             joined: open.joined,
             key: open.key,
+            number: 0,
             at: open.state.at,
         }
     }
@@ -110,13 +113,13 @@ fn calls(state: &State) -> impl Iterator<Item = usize> + '_ {
 
 fn register_places(state: &State, frame: usize, reg: Reg) -> Places {
     let own = Places::register(frame, reg);
-    state.frame(frame).map_or(own, |frame| {
+    state.frame(frame).map_or(Places::ALL, |frame| {
         frame.registers[reg].source.places(state.segment, own)
     })
 }
 
 fn stack_places(state: &State, depth: usize, start: i32, end: i32) -> Places {
-    state.frame(depth).map_or(Places::NONE, |frame| {
+    state.frame(depth).map_or(Places::ALL, |frame| {
         frame.stack.places(depth, state.segment, start, end)
     })
 }
@@ -125,7 +128,7 @@ fn stack_places(state: &State, depth: usize, start: i32, end: i32) -> Places {
 pub(crate) fn requirements(state: &State, needs: Needs) -> Vec<Requirement> {
     let mut requirements = Vec::new();
     let weakened = |kind: &Kind, need: Need| match kind {
-        Kind::Number(num) if num.is_any() => Need::Shape,
+        Kind::Number(num) if num.is_any() => need.min(Need::Shape),
         _ => need,
     };
     for (depth, frame) in state.frames() {
@@ -149,7 +152,9 @@ pub(crate) fn requirements(state: &State, needs: Needs) -> Vec<Requirement> {
             if cell.start % 8 == 0 && cell.end % 8 == 0 {
                 filled |= own;
             }
-            let Some(need) = needs.at(own) else { continue };
+            let Some(need) = needs.at_stack(own) else {
+                continue;
+            };
             if cell.value.kind != Kind::Uninit {
                 requirements.push(Requirement::Stack {
                     frame: depth,
@@ -160,12 +165,12 @@ pub(crate) fn requirements(state: &State, needs: Needs) -> Vec<Requirement> {
                 });
             }
         }
-        if needs.shape.stack_only().without(filled).is_empty() {
+        if needs.places().stack_only().without(filled).is_empty() {
             continue;
         }
         for slot in 0..64 {
             let (start, end) = (-8 * (slot + 1), -8 * slot);
-            if !needs.shape.meets(Places::stack(depth, start, end)) {
+            if !needs.places().meets(Places::stack(depth, start, end)) {
                 continue;
             }
             for (start, end) in frame.stack.gaps(start, end) {
@@ -255,6 +260,7 @@ impl Requirement {
 fn fits(old: &Kind, new: &Kind, need: Need, images: &mut Images) -> bool {
     match (old, new) {
         (Kind::Uninit, _) => true,
+        (_, new) if need == Need::Written => *new != Kind::Uninit,
         (Kind::Number(_), Kind::Number(_)) if need == Need::Shape => true,
         (Kind::Number(old), Kind::Number(new)) => {
             new.number.is_subset_of(&old.number) && images.number(old, new)
@@ -268,7 +274,12 @@ fn pointer_fits(old: &Pointer, new: &Pointer, images: &mut Images) -> bool {
     if old.space != new.space || new.or_null && !old.or_null {
         return false;
     }
-    if old.object != 0 && !images.add(old.object, Image::Plus(new.object, 0)) {
+    let same_object = if old.object == 0 {
+        new.object == 0
+    } else {
+        images.add(old.object, Image::Plus(new.object, 0))
+    };
+    if !same_object {
         return false;
     }
     let distance = new.offset.wrapping_sub(old.offset);

@@ -118,6 +118,15 @@ impl Stack {
         gaps
     }
 
+    /// The ranges between two offsets that may never have been written: gaps, and what is left of pointers, where
+    /// paths that were merged may have written nothing.
+    pub(crate) fn unreadable(&self, start: i32, end: i32) -> Vec<(i32, i32)> {
+        let torn = self.overlapping(start, end).iter();
+        let torn = torn.filter(|cell| cell.value.kind == Kind::Uninit);
+        let torn = torn.map(|cell| (cell.start.max(start), cell.end.min(end)));
+        torn.chain(self.gaps(start, end)).collect()
+    }
+
     /// Whether every byte between two offsets is part of a number.
     pub(crate) fn check_readable(&self, start: i32, end: i32) -> Result<(), Unreadable> {
         let mut next = start;

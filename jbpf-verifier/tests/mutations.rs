@@ -144,10 +144,8 @@ const MUTATIONS: &[Mutation] = &[
                 segment,
                 origin: at,
             };
-            if let Some(frame) = self.state.frame_mut(depth) {
-                frame.stack.blur(depth, start, end, made);
-            }",
-        after: "",
+            self.frame_mut(depth)?.stack.blur(depth, start, end, made);",
+        after: "let _ = at;",
     },
     Mutation {
         name: "a pointer that lost a part is still one",
@@ -285,6 +283,75 @@ const MUTATIONS: &[Mutation] = &[
         name: "an application keeps all values in one place",
         before: "(left, right) if left == right && !self.is_application_value(left) => {",
         after: "(left, right) if left == right => {",
+    },
+    Mutation {
+        name: "the end of the region is moved by any number if it was by one",
+        before: "self.path.need(Need::Exact, places);
+                num.number.as_constant().is_some()",
+        after: "num.number.as_constant().is_some()",
+    },
+    Mutation {
+        name: "a register that is moved rests on nothing",
+        before: "self.path.need(need, self.state.places(reg));
+        let value",
+        after: "if need != Need::Written {
+            self.path.need(need, self.state.places(reg));
+        }
+        let value",
+    },
+    Mutation {
+        name: "half of a register is moved if all of it could be",
+        before: "Width::W32 => Need::Shape,
+            Width::W64",
+        after: "Width::W32 => Need::Written,
+            Width::W64",
+    },
+    Mutation {
+        name: "a spill that is not whole rests on nothing",
+        before: "if !is_whole || depth != self.state.depth() {",
+        after: "if depth != self.state.depth() {",
+    },
+    Mutation {
+        name: "a value that is stored in a caller's frame may be any",
+        before: "if !is_whole || depth != self.state.depth() {",
+        after: "if !is_whole {",
+    },
+    Mutation {
+        name: "what a function leaves is no pointer into its stack if it was none once",
+        before: "self.need(Need::Shape, Reg::R0);",
+        after: "",
+    },
+    Mutation {
+        name: "merged stacks drop numbers that nothing rests on",
+        before: "self.path.need(Need::Shape, gathering.numbers);",
+        after: "",
+    },
+    Mutation {
+        name: "pointers into one object prove as much of pointers into two",
+        before: "let same_object = if old.object == 0 {
+        new.object == 0",
+        after: "let same_object = if old.object == 0 {
+        true",
+    },
+    Mutation {
+        name: "bytes of a torn pointer were written on every path",
+        before: "let gaps = frame.stack.unreadable(start, end);",
+        after: "let gaps = frame.stack.gaps(start, end);",
+    },
+    Mutation {
+        name: "findings of an exploration that failed are kept",
+        before: "self.findings.take_back(before.findings);",
+        after: "self.findings.keep();",
+    },
+    Mutation {
+        name: "what an exploration proved that failed is proven with nothing found",
+        before: "self.archive.forget_since(before.proven);",
+        after: "",
+    },
+    Mutation {
+        name: "runs of an exploration that failed are the longest",
+        before: "self.path.take_back(before.tail);",
+        after: "",
     },
 ];
 

@@ -16,8 +16,8 @@ use assembly::assemble;
 use jbpf_verifier::report::Code;
 use jbpf_verifier::verify;
 
-/// Codes whose programs are too large for a page.
-const WITHOUT_EXAMPLES: [Code; 1] = [Code::OutOfMemory];
+/// Codes whose programs are too large for a page, and the one that no program should be given.
+const WITHOUT_EXAMPLES: [Code; 2] = [Code::OutOfMemory, Code::Internal];
 
 #[test]
 fn every_page_explains_and_shows() {

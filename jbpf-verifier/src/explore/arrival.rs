@@ -252,13 +252,8 @@ impl Explorer<'_> {
     ) -> Result<(), Box<Fault>> {
         let exact = std::mem::replace(state, joined);
         let deadline = self.joined_deadline(exact.at);
-        self.push_work(Work::Joined {
-            bytes: bytes(&exact),
-            exact: Box::new(exact),
-            trail: self.trail.len(),
-            deadline,
-        })?;
-        self.deadline = deadline;
+        self.push_joined(Box::new(exact), deadline)?;
+        self.merged += 1;
         self.open_checkpoint(state, key, true)
     }
 

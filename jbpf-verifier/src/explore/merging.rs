@@ -13,8 +13,9 @@ use super::{Explorer, STATE_BYTES, Work, bytes};
 use crate::archive::{Mix, key};
 use crate::fault::Fault;
 use crate::hull::hull;
-use crate::path::Open;
+use crate::path::{Need, Open};
 use crate::state::State;
+use crate::value::Places;
 
 /// An iteration that is explored, and what came out of it.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Gathering {
     trail: usize,
     /// Covers every path that has come to the next iteration.
     next: Option<Box<State>>,
+    /// What that rests on: places of the checkpoint whose values are numbers.
+    numbers: Places,
 }
 
 /// Names a loop together with the calls and the iterations of the loops around it. The state is at
@@ -74,13 +77,16 @@ impl Explorer<'_> {
             return false;
         };
         self.looked += 2 * state.cells() as u64;
-        let rebased = self.path.rebased(state, gathering.open);
+        let Some(rebased) = self.path.rebased(state, gathering.open) else {
+            return false;
+        };
         let next = match &gathering.next {
             None => rebased,
             Some(next) => match hull(next, &rebased, &mut self.ids) {
-                Some(next) => {
+                Some(covering) => {
                     self.merged += 1;
-                    next
+                    gathering.numbers |= covering.dropped;
+                    covering.state
                 }
                 None => return false,
             },
@@ -105,13 +111,7 @@ impl Explorer<'_> {
     /// Begins to merge at the state, which has just passed a checkpoint at a loop's head.
     pub(super) fn start_merging(&mut self, state: &State) -> Result<(), Box<Fault>> {
         let deadline = self.joined_deadline(state.at);
-        self.push_work(Work::Joined {
-            bytes: bytes(state),
-            exact: Box::new(state.clone()),
-            trail: self.trail.len(),
-            deadline,
-        })?;
-        self.deadline = deadline;
+        self.push_joined(Box::new(state.clone()), deadline)?;
         self.push_gathering(state)
     }
 
@@ -149,6 +149,7 @@ impl Explorer<'_> {
             open: self.path.open().len().saturating_sub(1),
             trail: self.trail.len(),
             next: None,
+            numbers: Places::NONE,
         }))
     }
 
@@ -163,6 +164,7 @@ impl Explorer<'_> {
         };
         let mut state = *next;
         self.trail.truncate(gathering.trail);
+        self.path.need(Need::Shape, gathering.numbers);
         self.looked += 4 * state.cells() as u64;
         state.forget_unused();
         let key = key(&state);

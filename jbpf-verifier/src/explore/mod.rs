@@ -15,7 +15,7 @@ use merging::Gathering;
 
 use crate::archive::{Archive, MixMap, place_key};
 use crate::fault::Fault;
-use crate::findings::Findings;
+use crate::findings::{Findings, Mark};
 use crate::insn::{Insn, Reg};
 use crate::join::Bounds;
 use crate::path::{Label, Needs, Path};
@@ -102,15 +102,16 @@ pub(crate) struct Failure {
 pub(crate) struct Success {
     pub(crate) findings: Findings,
     pub(crate) worst_case: u64,
+    pub(crate) stack_bytes: u32,
     pub(crate) processed: u64,
     pub(crate) merged: u64,
 }
 
 impl Success {
-    pub(crate) fn summary(&self, subject: &Subject) -> Summary {
+    pub(crate) fn summary(&self) -> Summary {
         Summary {
             worst_case_instructions: self.worst_case,
-            stack_bytes: self.findings.stack_bytes(&subject.flow, &subject.insns),
+            stack_bytes: self.stack_bytes,
             helpers: self.findings.helpers(),
             maps: self.findings.maps(),
             processed: self.processed,
@@ -139,9 +140,21 @@ enum Work {
         trail: usize,
         deadline: u64,
         bytes: usize,
+        before: Before,
     },
     /// The next iteration of a loop follows when this one's paths, above, are followed.
     Gather(Gathering),
+}
+
+/// What was found before an exploration that may be taken back.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    findings: Mark,
+    /// The longest run behind the last checkpoint.
+    tail: u64,
+    merged: u64,
+    /// States that were proven.
+    proven: u64,
 }
 
 impl Work {
@@ -226,10 +239,27 @@ impl<'a> Explorer<'a> {
                 }
             }
         }
-        let worst_case = self.path.open().first().map_or(0, |root| root.tail);
+        self.success().map_err(|fault| Failure {
+            fault,
+            at: 0,
+            trail: Vec::new(),
+            state: None,
+        })
+    }
+
+    /// What was proven when no work is left.
+    fn success(mut self) -> Result<Success, Box<Fault>> {
+        self.findings.check()?;
+        let [root] = self.path.open() else {
+            return Err(Fault::internal("the entry is proven, and is not the last"));
+        };
+        let flow = &self.subject.flow;
+        let stack_bytes = self.findings.stack_bytes(flow, &self.subject.insns);
         Ok(Success {
+            worst_case: root.tail,
+            stack_bytes: stack_bytes
+                .ok_or_else(|| Fault::internal("a call leads to no function"))?,
             findings: self.findings,
-            worst_case,
             processed: self.processed,
             merged: self.merged,
         })
@@ -369,7 +399,8 @@ impl<'a> Explorer<'a> {
 
     /// Forgets proofs when memory runs short, and gives up when that is not enough.
     fn make_room(&mut self) -> Result<(), Box<Fault>> {
-        let waiting = self.bytes + self.trail.capacity() * size_of::<TrailStep>();
+        let trail = self.trail.capacity() * size_of::<TrailStep>();
+        let waiting = self.bytes + trail + self.findings.bytes();
         if waiting + self.archive.bytes() > self.limits.memory {
             self.archive.clear();
         }
@@ -405,7 +436,10 @@ impl<'a> Explorer<'a> {
                     return Ok(Some((*state, false)));
                 }
                 Some(Work::Close { .. }) => self.close(),
-                Some(Work::Joined { .. }) => self.restore_deadline(),
+                Some(Work::Joined { .. }) => {
+                    self.findings.keep();
+                    self.restore_deadline();
+                }
                 Some(Work::Gather(gathering)) => {
                     self.gatherings.pop();
                     let next = self
@@ -436,7 +470,33 @@ impl<'a> Explorer<'a> {
         self.archive.add(Proven::new(&open), place);
     }
 
-    /// Takes work back that is not done; a joined state's is returned.
+    /// Begins to explore another state than the exact one, which is taken back if it fails.
+    fn push_joined(&mut self, exact: Box<State>, deadline: u64) -> Result<(), Box<Fault>> {
+        let before = Before {
+            findings: self.findings.begin(),
+            tail: self.path.tail(),
+            merged: self.merged,
+            proven: self.archive.added(),
+        };
+        self.deadline = deadline;
+        self.push_work(Work::Joined {
+            bytes: bytes(&exact),
+            exact,
+            trail: self.trail.len(),
+            deadline,
+            before,
+        })
+    }
+
+    /// Takes back what was found.
+    fn take_back(&mut self, before: Before) {
+        self.findings.take_back(before.findings);
+        self.path.take_back(before.tail);
+        self.merged = before.merged;
+        self.archive.forget_since(before.proven);
+    }
+
+    /// Takes work back that is not done, with what was found by it; a joined state's is returned.
     fn drop_work(&mut self) -> Option<Work> {
         let work = self.pop_work()?;
         match &work {
@@ -445,7 +505,10 @@ impl<'a> Explorer<'a> {
                     self.forget_fingerprint(open.fingerprint);
                 }
             }
-            Work::Joined { .. } => self.restore_deadline(),
+            Work::Joined { before, .. } => {
+                self.take_back(*before);
+                self.restore_deadline();
+            }
             Work::Gather(_) => {
                 self.gatherings.pop();
             }
@@ -474,7 +537,7 @@ impl<'a> Explorer<'a> {
     /// After a fault: back to the exact state of the innermost joined one, if there is one. A fault
     /// outside of those is final, and so is an exhausted budget.
     fn fall_back(&mut self, fault: Box<Fault>, at: usize, state: State) -> Result<State, Failure> {
-        let exhausted = self.processed > self.limits.instructions;
+        let exhausted = self.processed > self.limits.instructions || fault.code == Code::Internal;
         let is_joined = |work: &Work| matches!(work, Work::Joined { .. });
         if exhausted || !self.work.iter().any(is_joined) {
             return Err(Failure {

@@ -66,8 +66,15 @@ impl Flow {
         &self.callees_first
     }
 
+    /// Index of the function that starts at a slot.
+    pub(crate) fn function_at(&self, start: usize) -> Option<usize> {
+        let index = self.function_of(start);
+        let function = self.functions.get(index)?;
+        (function.start == start).then_some(index)
+    }
+
     /// Index of the function that a slot belongs to.
-    pub(crate) fn function_of(&self, at: usize) -> usize {
+    fn function_of(&self, at: usize) -> usize {
         self.slot(at).function as usize
     }
 
@@ -100,10 +107,17 @@ impl Flow {
     fn check_jumps(&mut self, insns: &[Insn]) -> Result<(), GateError> {
         for (index, function) in self.functions.iter().enumerate() {
             let range = function.start..function.end;
-            for slot in self.slots.get_mut(range.clone()).unwrap_or_default() {
+            let slots = self.slots.get_mut(range.clone());
+            let body = insns.get(range.clone());
+            let (Some(slots), Some(body)) = (slots, body) else {
+                return Err(GateError::internal(
+                    range.start,
+                    "a function lies outside of the program",
+                ));
+            };
+            for slot in slots {
                 slot.function = index as u32;
             }
-            let body = insns.get(range.clone()).unwrap_or_default();
             for (at, insn) in range.clone().zip(body) {
                 let (Insn::Jump { target } | Insn::Branch { target, .. }) = insn else {
                     continue;
@@ -147,7 +161,7 @@ impl Flow {
             let mut open = vec![(root, None)];
             while let Some((function, next)) = open.last_mut() {
                 let Some(range) = self.functions.get(*function) else {
-                    break;
+                    return Err(GateError::internal(0, "a call leads to no function"));
                 };
                 let from = match *next {
                     Some(at) => at,

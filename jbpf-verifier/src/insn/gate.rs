@@ -1,6 +1,7 @@
 //! From slots to instructions: opcodes, reserved fields, registers and distances.
 
 use super::{AtomicOp, Insn, MAX_INSTRUCTIONS, MAX_MAPS, Operand, Reg, Swap};
+use crate::fault::Fault;
 use crate::program::{Program, RawInsn};
 use crate::report::Code;
 use crate::scalar::{AluOp, JumpCond, Width};
@@ -12,6 +13,18 @@ pub(crate) struct GateError {
     pub(crate) code: Code,
     pub(crate) insn: usize,
     pub(crate) message: String,
+}
+
+impl GateError {
+    /// Something that cannot be; see [`Fault::internal`].
+    #[track_caller]
+    pub(crate) fn internal(insn: usize, what: &str) -> Self {
+        Self {
+            code: Code::Internal,
+            insn,
+            message: Fault::internal(what).message,
+        }
+    }
 }
 
 /// Decodes the whole program, reachable or not.

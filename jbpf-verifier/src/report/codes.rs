@@ -79,6 +79,7 @@ codes! {
     Unbounded = 43, "an offset is not bounded";
     TooManyMaps = 44, "the program refers to more maps than the limit";
     OutOfMemory = 45, "the verifier's memory budget ran out";
+    Internal = 46, "the verifier contradicts itself";
 }
 
 impl fmt::Display for Code {

@@ -56,6 +56,7 @@ impl Code {
             Self::Unbounded => include_str!("pages/E0043.md"),
             Self::TooManyMaps => include_str!("pages/E0044.md"),
             Self::OutOfMemory => include_str!("pages/E0045.md"),
+            Self::Internal => include_str!("pages/E0046.md"),
         }
     }
 

@@ -28,13 +28,17 @@ impl Step<'_> {
 
     /// A move between registers.
     fn copy(&mut self, width: Width, dst: Reg, src: Reg) -> Checked<()> {
-        self.read(src)?;
+        // All 64 bits of a pointer may be moved like those of a number; half of them may not.
+        let need = match width {
+            Width::W32 => Need::Shape,
+            Width::W64 => Need::Written,
+        };
+        self.read(src, need)?;
         self.link(src);
-        let value = self.read(src)?.clone();
+        let value = self.state.register(src).clone();
         let places = self.state.places(src);
         match (&value.kind, width) {
             (Kind::Number(num), Width::W32) if num.number.umax() > u64::from(u32::MAX) => {
-                self.path.need(Need::Shape, places);
                 let number = num.number.truncate(4);
                 self.keep_remainder(num, places);
                 let low = self.low_half(num.link, number);
@@ -143,14 +147,13 @@ impl Step<'_> {
     }
 
     fn combine(&mut self, op: AluOp, width: Width, dst: Reg, rhs: Operand) -> Checked<()> {
-        let left = self.read(dst)?.kind.clone();
+        // Whatever comes of it, another kind of operand would be another operation.
+        let left = self.read(dst, Need::Shape)?.kind.clone();
         let right = match rhs {
             Operand::Imm(value) => Kind::constant(value),
-            Operand::Reg(src) => self.read(src)?.kind.clone(),
+            Operand::Reg(src) => self.read(src, Need::Shape)?.kind.clone(),
         };
         let places = self.state.places(dst) | self.operand_places(rhs);
-        // Whatever comes of it, another kind of operand would be another operation.
-        self.path.need(Need::Shape, places);
         let result = match (&left, &right) {
             (Kind::Number(_), Kind::Number(_))
                 if rhs.reg() == Some(dst) && matches!(op, AluOp::Sub | AluOp::Xor) =>
@@ -175,10 +178,10 @@ impl Step<'_> {
                 return Err(self.narrow_arithmetic(rhs.reg().unwrap_or(dst), pointer));
             }
             (Kind::Pointer(pointer), Kind::Number(num)) if op == AluOp::Add => {
-                self.moved(dst, pointer, num, rhs.reg())?
+                self.moved(dst, pointer, num, rhs.reg(), places)?
             }
             (Kind::Number(num), Kind::Pointer(pointer)) if op == AluOp::Add => {
-                self.moved(rhs.reg().unwrap_or(dst), pointer, num, Some(dst))?
+                self.moved(rhs.reg().unwrap_or(dst), pointer, num, Some(dst), places)?
             }
             (Kind::Pointer(pointer), Kind::Number(num)) if op == AluOp::Or => {
                 self.pointer_or(dst, pointer, num, rhs.reg(), places)?
@@ -189,7 +192,7 @@ impl Step<'_> {
             }
             (Kind::Pointer(pointer), Kind::Number(num)) if op == AluOp::Sub => {
                 let number = Number::alu(AluOp::Sub, Width::W64, &Number::ZERO, &num.number);
-                self.moved(dst, pointer, &Num::new(number), None)?
+                self.moved(dst, pointer, &Num::new(number), None, places)?
             }
             (Kind::Pointer(pointer), _) => return Err(self.no_arithmetic(dst, pointer)),
             (_, Kind::Pointer(pointer)) => {
@@ -201,14 +204,26 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// A pointer moved by a number, which stands in `by` if it stands in a register.
-    fn moved(&mut self, reg: Reg, pointer: &Pointer, num: &Num, by: Option<Reg>) -> Checked<Kind> {
+    /// A pointer moved by a number, which stands in `by` if it stands in a register. `places` are what both
+    /// were made of.
+    fn moved(
+        &mut self,
+        reg: Reg,
+        pointer: &Pointer,
+        num: &Num,
+        by: Option<Reg>,
+        places: Places,
+    ) -> Checked<Kind> {
         let movable = match pointer.space {
             Space::Stack { .. }
             | Space::Region
             | Space::MapValue { .. }
             | Space::OutputBuffer { .. } => true,
-            Space::Context | Space::RegionEnd => num.number.as_constant().is_some(),
+            Space::Context | Space::RegionEnd => {
+                // A number that is not constant would be refused, whether or not the result is used.
+                self.path.need(Need::Exact, places);
+                num.number.as_constant().is_some()
+            }
             Space::Map { .. } | Space::Released { .. } => false,
         };
         if !movable {
@@ -251,7 +266,7 @@ impl Step<'_> {
         }
         // Other numbers might set a bit that is set already.
         self.path.need(Need::Exact, places);
-        self.moved(reg, pointer, num, by)
+        self.moved(reg, pointer, num, by, places)
     }
 
     /// The distance between two pointers into one object.

@@ -290,17 +290,14 @@ impl Step<'_> {
                 fault.hint("a stack frame holds 512 bytes: keep large data in a map of one element")
             });
         }
-        if let Some(frame) = self.state.frame(depth) {
-            self.findings.stack(frame.function, first as i32);
-        }
+        let function = self.frame(depth)?.function;
+        self.findings.stack(function, first as i32);
         Ok(())
     }
 
     /// Checks that every byte of a part of a frame is a number's, and notes that it is needed.
     pub(super) fn check_initialised(&mut self, depth: usize, start: i32, end: i32) -> Checked<()> {
-        let Some(frame) = self.state.frame(depth) else {
-            return Ok(());
-        };
+        let frame = self.frame(depth)?;
         let places = frame.stack.places(depth, self.state.segment, start, end);
         let readable = frame.stack.check_readable(start, end);
         self.path.need(Need::Shape, places);

@@ -31,13 +31,12 @@ impl Step<'_> {
         rhs: Operand,
         target: usize,
     ) -> Checked<Outcome> {
-        let left = self.read(lhs)?.kind.clone();
+        let left = self.read(lhs, Need::Shape)?.kind.clone();
         let right = match rhs {
             Operand::Imm(value) => Kind::constant(value),
-            Operand::Reg(reg) => self.read(reg)?.kind.clone(),
+            Operand::Reg(reg) => self.read(reg, Need::Shape)?.kind.clone(),
         };
         let places = self.state.places(lhs) | self.operand_places(rhs);
-        self.path.need(Need::Shape, places);
         let is_pointer = |kind: &Kind| matches!(kind, Kind::Pointer(_));
         if width == Width::W32 && (is_pointer(&left) || is_pointer(&right)) {
             return Err(self.no_comparison(lhs, rhs, "half of a pointer says nothing"));

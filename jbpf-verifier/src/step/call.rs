@@ -14,7 +14,7 @@ use crate::scalar::Scalar;
 use crate::stack::Made;
 use crate::state::{Frame, MAX_FRAMES};
 use crate::types::{ArgKind, MapKind, MapKinds, ReturnKind};
-use crate::value::{Kind, Pointer, Source, Space, Value};
+use crate::value::{Kind, Num, Pointer, Source, Space, Value};
 
 /// The largest size that helpers are given.
 const MAX_SIZE: u64 = 1 << 30;
@@ -119,10 +119,9 @@ impl Step<'_> {
         arguments: &mut Arguments,
     ) -> Checked<()> {
         match kind {
-            ArgKind::Number => self.number_argument(helper, reg),
+            ArgKind::Number => self.number_argument(helper, reg).map(|_| ()),
             ArgKind::Ignored => {
-                self.read(reg)?;
-                self.need(Need::Shape, reg);
+                self.read(reg, Need::Written)?;
                 Ok(())
             }
             ArgKind::Map(kinds) => {
@@ -132,13 +131,17 @@ impl Step<'_> {
                 Ok(())
             }
             ArgKind::MapKey | ArgKind::MapValue => {
-                let def = arguments
-                    .map
-                    .and_then(|map| self.subject.program.maps.get(map));
-                let size = def.map_or(0, |def| match kind {
+                let Some(map) = arguments.map else {
+                    return Err(Fault::new(
+                        Code::HelperArgument,
+                        format!("{helper} takes a key or a value, but no map before it"),
+                    ));
+                };
+                let def = self.map_def(map)?;
+                let size = match kind {
                     ArgKind::MapKey => def.key_size,
                     _ => def.value_size,
-                });
+                };
                 self.memory_argument(reg, size.into(), Handing::Read)
             }
             ArgKind::Readable | ArgKind::Writable => {
@@ -170,12 +173,12 @@ impl Step<'_> {
                 if arguments.format_arguments > arguments.used_by_format {
                     return Ok(());
                 }
-                self.number_argument(helper, reg)
+                self.number_argument(helper, reg).map(|_| ())
             }
         }
     }
 
-    fn number_argument(&mut self, helper: &str, reg: Reg) -> Checked<()> {
+    fn number_argument(&mut self, helper: &str, reg: Reg) -> Checked<Num> {
         self.read_number(reg, |step, pointer| {
             let (name, value) = step.shown(reg);
             Fault::new(
@@ -186,13 +189,12 @@ impl Step<'_> {
                 ),
             )
             .register(name, value)
-        })?;
-        Ok(())
+        })
     }
 
     fn map_argument(&mut self, helper: &str, reg: Reg, kinds: &MapKinds) -> Checked<usize> {
-        let kind = &self.read(reg)?.kind;
-        let map = match kind {
+        let kind = self.read(reg, Need::Exact)?.kind.clone();
+        let map = match &kind {
             Kind::Pointer(Pointer {
                 space: Space::Map { map },
                 ..
@@ -206,13 +208,7 @@ impl Step<'_> {
                 .hint("pass the address of a map that is defined in section `maps`"));
             }
         };
-        self.need(Need::Exact, reg);
-        let Some(def) = self.subject.program.maps.get(map) else {
-            return Err(Fault::new(
-                Code::HelperArgument,
-                format!("{helper} takes a map in {reg}"),
-            ));
-        };
+        let def = self.map_def(map)?;
         let fits = match kinds {
             MapKinds::Any => true,
             MapKinds::Values => def.kind.holds_values(),
@@ -239,9 +235,8 @@ impl Step<'_> {
                 format!("{helper} takes memory, but no size of it"),
             ));
         };
-        self.number_argument(helper, reg)?;
+        let largest = self.number_argument(helper, reg)?.number.umax();
         self.need(Need::Exact, reg);
-        let largest = self.state.number(reg).map_or(0, |num| num.number.umax());
         if largest <= MAX_SIZE {
             return Ok(largest);
         }
@@ -260,7 +255,7 @@ impl Step<'_> {
 
     /// Memory of `size` bytes behind `reg` is handed to a helper.
     fn memory_argument(&mut self, reg: Reg, size: u64, handing: Handing) -> Checked<()> {
-        let value = self.read(reg)?;
+        let value = self.read(reg, Need::Exact)?;
         if let Kind::Number(_) = &value.kind {
             let origin = value.origin;
             let (name, value) = self.shown(reg);
@@ -312,28 +307,24 @@ impl Step<'_> {
             Handing::Read => self.check_initialised(depth, start, end)?,
             Handing::Change => {
                 self.check_initialised(depth, start, end)?;
-                if let Some(frame) = self.state.frame_mut(depth) {
-                    frame.stack.blur(depth, start, end, made);
-                }
+                self.frame_mut(depth)?.stack.blur(depth, start, end, made);
             }
             Handing::Fill if pointer.fixed_offset().is_none() => {
                 self.check_initialised(depth, start, end)?;
-                if let Some(frame) = self.state.frame_mut(depth) {
-                    frame.stack.blur(depth, start, end, made);
-                }
+                self.frame_mut(depth)?.stack.blur(depth, start, end, made);
             }
             Handing::Fill => {
-                if let Some(frame) = self.state.frame(depth) {
-                    for (from, to) in frame.stack.gaps(start, end) {
-                        self.findings.zeroed(frame.function, from, to);
-                        self.looked += frame.stack.cells().len() as u64;
-                    }
-                    let places = frame.stack.places(depth, made.segment, start, end);
-                    self.path.need(Need::Shape, places);
+                let frame = self.frame(depth)?;
+                let (function, cells) = (frame.function, frame.stack.cells().len());
+                // The engine writes zeros there.
+                let gaps = frame.stack.unreadable(start, end);
+                let places = frame.stack.places(depth, made.segment, start, end);
+                self.path.need(Need::Shape, places);
+                for (from, to) in gaps {
+                    self.findings.zeroed(function, from, to);
+                    self.looked += cells as u64;
                 }
-                if let Some(frame) = self.state.frame_mut(depth) {
-                    frame.stack.fill(depth, start, end, made);
-                }
+                self.frame_mut(depth)?.stack.fill(depth, start, end, made);
             }
         }
         Ok(())
@@ -343,7 +334,7 @@ impl Step<'_> {
     fn format(&mut self, reg: Reg, size: u64) -> Checked<usize> {
         let bytes = match &self.state.register(reg).kind {
             Kind::Pointer(pointer) => self.constant_bytes(&pointer.clone(), size),
-            _ => Some(Vec::new()),
+            _ => return Err(Fault::internal("a format that is no memory")),
         };
         let Some(bytes) = bytes else {
             // The helper prints numbers only, whatever the format says; it may use them all.
@@ -403,7 +394,9 @@ impl Step<'_> {
             )
             .hint("mark small functions `static inline`, or merge some"));
         }
-        let function = self.subject.flow.function_of(target);
+        let Some(function) = self.subject.flow.function_at(target) else {
+            return Err(Fault::internal("a call leads to no function"));
+        };
         let mut frame = Frame::new(function, self.at, depth);
         for reg in Reg::ARGUMENTS {
             let places = self.state.places(reg);
@@ -426,7 +419,6 @@ impl Step<'_> {
         let depth = self.state.depth();
         let places = self.state.places(Reg::R0);
         if depth == 0 {
-            self.read(Reg::R0)?;
             self.read_number(Reg::R0, |step, pointer| {
                 let (name, value) = step.shown(Reg::R0);
                 Fault::new(
@@ -445,23 +437,25 @@ impl Step<'_> {
             })?;
             return Ok(Outcome::End);
         }
-        let result = self.state.register(Reg::R0).clone();
+        // Functions that return nothing leave anything in r0, which their callers do not read.
+        let is_read = self.subject.flow.live(self.state.active.call + 1) & Reg::R0.bit() != 0;
+        let mut result = if is_read {
+            self.need(Need::Shape, Reg::R0);
+            self.state.register(Reg::R0).clone()
+        } else {
+            Value::UNINIT
+        };
         if let Kind::Pointer(Pointer {
             space: Space::Stack { frame },
             ..
         }) = &result.kind
             && usize::from(*frame) == depth
         {
-            let (name, value) = self.shown(Reg::R0);
-            return Err(Fault::new(
-                Code::PointerReturned,
-                "the function would return a pointer into its own stack, which ends with it",
-            )
-            .register(name, value)
-            .origin(result.origin, "the pointer was made here"));
+            result.kind = Kind::Uninit;
+            result.origin = self.at as u32;
         }
         let Some(caller) = self.state.callers.pop() else {
-            return Ok(Outcome::End);
+            return Err(Fault::internal("a function returns that no call entered"));
         };
         let ended = std::mem::replace(&mut self.state.active, caller);
         self.state.at = ended.call + 1;

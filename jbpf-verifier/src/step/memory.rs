@@ -73,9 +73,7 @@ impl Step<'_> {
     ) -> Checked<()> {
         let (start, end) = stack_range(pointer, size.into());
         let segment = self.state.segment;
-        let Some(frame) = self.state.frame(depth) else {
-            return Ok(());
-        };
+        let frame = self.frame(depth)?;
         let places = frame.stack.places(depth, segment, start, end);
         if pointer.fixed_offset().is_none() {
             self.walk_frame(depth);
@@ -176,7 +174,8 @@ impl Step<'_> {
         let value = match value {
             Operand::Imm(value) => Value::new(Kind::constant(value), self.state.segment, self.at),
             Operand::Reg(reg) => {
-                self.read(reg)?;
+                // What more is needed of it depends on where it goes.
+                self.read(reg, Need::Written)?;
                 let fits = self
                     .state
                     .number(reg)
@@ -188,7 +187,7 @@ impl Step<'_> {
                 let source = Source::new(self.state.segment, places);
                 Value {
                     source,
-                    ..self.read(reg)?.clone()
+                    ..self.state.register(reg).clone()
                 }
             }
         };
@@ -227,9 +226,14 @@ impl Step<'_> {
     ) -> Checked<()> {
         let (start, end) = stack_range(pointer, size.into());
         self.walk_frame(depth);
+        let is_whole = pointer.fixed_offset().is_some() && size == 8 && start % 8 == 0;
+        if !is_whole || depth != self.state.depth() {
+            // A pointer would be refused here, or some would.
+            self.path.need(Need::Shape, places);
+        }
         let is_pointer = matches!(value.kind, Kind::Pointer(_));
         if let Kind::Pointer(stored) = &value.kind {
-            if pointer.fixed_offset().is_none() || size != 8 || start % 8 != 0 {
+            if !is_whole {
                 return Err(Fault::new(
                     Code::PointerPartial,
                     "a pointer can be stored on the stack whole, at a fixed offset that is a multiple of 8, and in no other way",
@@ -251,21 +255,17 @@ impl Step<'_> {
         let segment = self.state.segment;
         let at = self.at as u32;
         if pointer.fixed_offset().is_none() {
-            self.path.need(Need::Shape, places);
             let made = Made {
                 places,
                 segment,
                 origin: at,
             };
-            if let Some(frame) = self.state.frame_mut(depth) {
-                frame.stack.blur(depth, start, end, made);
-            }
+            self.frame_mut(depth)?.stack.blur(depth, start, end, made);
             return Ok(());
         }
         let mut value = value;
         if let Kind::Number(num) = &mut value.kind {
             if size < 8 {
-                self.path.need(Need::Shape, places);
                 let number = num.number.truncate(size);
                 if number != num.number {
                     *num = Num::new(number);
@@ -278,9 +278,8 @@ impl Step<'_> {
         if !is_pointer {
             value.origin = at;
         }
-        if let Some(frame) = self.state.frame_mut(depth) {
-            frame.stack.write(depth, start, end, value);
-        }
+        let frame = self.frame_mut(depth)?;
+        frame.stack.write(depth, start, end, value);
         Ok(())
     }
 
@@ -317,9 +316,7 @@ impl Step<'_> {
                 segment: self.state.segment,
                 origin: self.at as u32,
             };
-            if let Some(frame) = self.state.frame_mut(depth) {
-                frame.stack.blur(depth, start, end, made);
-            }
+            self.frame_mut(depth)?.stack.blur(depth, start, end, made);
         }
         let old = Kind::number(Number::of_size(size));
         match op {
@@ -378,7 +375,7 @@ impl Step<'_> {
 
     /// The address `base + offset`, noted as needed to be exactly that.
     pub(super) fn address(&mut self, base: Reg, offset: i16) -> Checked<Pointer> {
-        let value = self.read(base)?;
+        let value = self.read(base, Need::Exact)?;
         let origin = value.origin;
         let pointer = match &value.kind {
             Kind::Pointer(pointer) => pointer.clone(),
@@ -392,7 +389,6 @@ impl Step<'_> {
                 .hint("numbers that were read from memory cannot become pointers again"));
             }
         };
-        self.need(Need::Exact, base);
         let fault = if pointer.or_null {
             Fault::new(
                 Code::NullDereference,

@@ -3,6 +3,30 @@
 //! `alu` computes, `memory` loads and stores what `bounds` allows, `branch` compares and forks, `call` enters helpers and
 //! functions and leaves them. Nothing here knows of other paths; what a check rested on is noted at
 //! the path, what was found at the findings.
+//!
+//! A check needs what it looks at: a state that a proof covers has the same there, or less. A check that notes
+//! less lets states pass that it would refuse. Results need nothing by themselves: whoever looks at them passes
+//! the need on to what they were made of. `tests/pruning` holds each check against each pair of values.
+//!
+//! | check | looks at | needs |
+//! | --- | --- | --- |
+//! | 64-bit move, spill of eight aligned bytes to the own frame, ignored argument | whether something was written | `Written` |
+//! | 32-bit move, sign extension, byte swap, arithmetic | number or pointer, and which | `Shape` of each operand |
+//! | sum or difference with the context or the end of the region | whether the number is constant | `Exact` of both |
+//! | bits set in a pointer | which bits may be set in the number | `Exact` of both |
+//! | distance of two pointers | space, object, null or not | `Shape` of both, which of a pointer is everything |
+//! | comparison with both outcomes | number or pointer | `Shape`; what is learnt is made of both operands |
+//! | comparison with one outcome, pointer with a number | the values | `Exact` of both |
+//! | address of a load, store, atomic operation or memory argument | space, offset, null or not | `Exact` |
+//! | access to the region | how much is known to be there | `Exact` of the size, or of the ranges behind variables |
+//! | load from the stack, memory argument that is read, atomic operation | whether the bytes are readable | `Shape` of them |
+//! | memory argument that is filled | which bytes were written | `Shape` of them |
+//! | store to memory that is shared, in part, unaligned, somewhere, or to a caller's frame | number or pointer | `Shape` |
+//! | number argument, result of the entry | number or pointer | `Shape` |
+//! | map argument, size argument | the map, the largest size | `Exact` |
+//! | format | its bytes, if all are constant | `Exact` of them; one that is not constant is never refused, and all its arguments are numbers |
+//! | result of a function that its caller may read | whether it points into the stack that ends | `Shape` |
+//! | merged stacks | that what only one of them has is no pointer | `Shape` of it |
 
 mod alu;
 mod bounds;
@@ -20,8 +44,8 @@ use crate::insn::{GateError, Insn, Operand, Reg, decode};
 use crate::path::{Need, Path};
 use crate::program::Program;
 use crate::report::Code;
-use crate::state::State;
-use crate::types::{ContextDef, HelperTable};
+use crate::state::{Frame, State};
+use crate::types::{ContextDef, HelperTable, MapDef};
 use crate::value::{Ids, Kind, Num, Places, Pointer, Source, Space, Value};
 
 pub(crate) use branch::FAR;
@@ -69,7 +93,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Size of a map's value or record in bytes.
+    /// Size of a map's value or record in bytes; 0, where nothing may be accessed, of one that is not there.
     fn value_size(&self, map: usize) -> i64 {
         let def = self.program.maps.get(map);
         def.map_or(0, |def| def.value_size.into())
@@ -103,7 +127,7 @@ pub(crate) struct Step<'s> {
     pub(crate) at: usize,
 }
 
-impl Step<'_> {
+impl<'s> Step<'s> {
     pub(crate) fn run(&mut self) -> Checked<Outcome> {
         let Some(insn) = self.subject.insns.get(self.at).copied() else {
             return Err(Fault::new(
@@ -176,6 +200,26 @@ impl Step<'_> {
         Ok(Outcome::Continue)
     }
 
+    /// A frame of a call that is active.
+    #[track_caller]
+    fn frame(&self, depth: usize) -> Checked<&Frame> {
+        let frame = self.state.frame(depth);
+        frame.ok_or_else(|| Fault::internal("a pointer into a frame that no call made"))
+    }
+
+    #[track_caller]
+    fn frame_mut(&mut self, depth: usize) -> Checked<&mut Frame> {
+        let frame = self.state.frame_mut(depth);
+        frame.ok_or_else(|| Fault::internal("a pointer into a frame that no call made"))
+    }
+
+    /// The definition of a map that an instruction refers to.
+    #[track_caller]
+    fn map_def(&self, map: usize) -> Checked<&'s MapDef> {
+        let def = self.subject.program.maps.get(map);
+        def.ok_or_else(|| Fault::internal("a map that no definition names"))
+    }
+
     /// Counts a walk through all that the state holds.
     fn walk(&mut self, times: u64) {
         self.looked += times * self.state.cells() as u64;
@@ -198,10 +242,21 @@ impl Step<'_> {
             .set_register(dst, Value::derived(kind, source, self.at));
     }
 
-    /// A register's value; one never written is refused.
-    fn read(&self, reg: Reg) -> Checked<&Value> {
+    /// A register's value, of which so much is needed; one never written is refused.
+    fn read(&mut self, reg: Reg, need: Need) -> Checked<&Value> {
+        self.path.need(need, self.state.places(reg));
         let value = self.state.register(reg);
         if value.kind == Kind::Uninit {
+            // Only functions that return a pointer into their own stack leave an exit as the origin.
+            if value.origin > 0
+                && self.subject.insns.get(value.origin as usize) == Some(&Insn::Exit)
+            {
+                return Err(Fault::new(
+                    Code::PointerReturned,
+                    format!("{reg} is read, which is a pointer into the stack of a function that has returned"),
+                )
+                .origin(value.origin, "the function returned the pointer here, and its stack ended"));
+            }
             return Err(Fault::new(
                 Code::UninitialisedRegister,
                 format!("{reg} is read, but on this path nothing was written to it"),
@@ -221,13 +276,9 @@ impl Step<'_> {
         reg: Reg,
         refuse: impl FnOnce(&Self, &Pointer) -> Box<Fault>,
     ) -> Checked<Num> {
-        match &self.read(reg)?.kind {
-            Kind::Number(num) => {
-                let num = num.clone();
-                self.path.need(Need::Shape, self.state.places(reg));
-                Ok(num)
-            }
-            Kind::Pointer(pointer) => Err(refuse(self, pointer)),
+        match self.read(reg, Need::Shape)?.kind.clone() {
+            Kind::Number(num) => Ok(num),
+            Kind::Pointer(pointer) => Err(refuse(self, &pointer)),
             Kind::Bytes | Kind::Uninit => Err(Fault::new(
                 Code::UninitialisedRegister,
                 format!("{reg} holds nothing that can be read"),

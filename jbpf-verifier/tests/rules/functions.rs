@@ -59,18 +59,28 @@ fn callee_saved_registers_come_back_and_others_do_not() {
 #[test]
 fn a_function_that_returns_nothing_leaves_nothing() {
     accepted("call f\nmov r0, 0\nexit\nf:\nmov r1, 0\nexit");
+    // Whatever was in r0 before the call.
     rejected(
         Code::UninitialisedRegister,
-        "call f\nexit\nf:\nmov r1, 0\nexit",
+        "mov r0, 1\ncall f\nexit\nf:\nmov r1, 0\nexit",
     );
+    // On one way, the function leaves a pointer into its own stack, on another a number.
+    let leaves = |after: &str| {
+        format!(
+            "call f\n{after}\nexit\nf:\nldxb r2, [r1+24]\nmov r0, r10\njeq r2, 0, out\nmov r0, 1\nout:\nexit"
+        )
+    };
+    accepted(&leaves("mov r0, 0"));
+    rejected(Code::PointerReturned, &leaves("mov r1, r0\nmov r0, 0"));
 }
 
 #[test]
 fn a_function_may_return_a_pointer_but_not_into_its_own_stack() {
     accepted("call f\nldxw r0, [r0+24]\nexit\nf:\nmov r0, r1\nexit");
+    rejected(Code::PointerReturned, "call f\nexit\nf:\nmov r0, r10\nexit");
     rejected(
         Code::PointerReturned,
-        "call f\nmov r0, 0\nexit\nf:\nmov r0, r10\nexit",
+        "call f\nmov r1, r0\nmov r0, 0\nexit\nf:\nmov r0, r10\nexit",
     );
     rejected(
         Code::PointerLeak,

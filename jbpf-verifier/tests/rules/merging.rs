@@ -5,6 +5,8 @@
 //! shortest nor the longest path has: states that are explored one by one do not meet it first.
 
 use super::{accepted, rejected, verify};
+use jbpf_verifier::VerifiedProgram;
+use jbpf_verifier::program::Fact;
 use jbpf_verifier::report::Code;
 
 /// r9 is the context, r6 counts; r0 to r5 are free, and kept through the loop but for r2 and r5.
@@ -115,11 +117,10 @@ fn copies_are_copies_on_all_paths_or_none() {
         stb [r0], 1
     ";
     let copy = "mov r4, r3";
-    merged(
-        &format!("ldxw r3, [r9+24]\n{copy}"),
-        "mov r4, 7",
-        bound_by_copy,
-    );
+    // Merged, it is not known to be a copy, and the paths are followed one by one.
+    let copied = format!("ldxw r3, [r9+24]\n{copy}");
+    let exact = accepted(&program(&copied, "mov r4, 7", bound_by_copy));
+    assert_eq!(exact.summary().merged, 0);
     let loaded = "ldxw r3, [r9+24]\nmov r0, 0";
     for (before, way) in [(copy, "mov r4, 9"), ("mov r4, 9", copy)] {
         for way in [way.to_owned(), once(way), once_last(way)] {
@@ -405,4 +406,101 @@ fn a_proof_rests_on_what_came_through_loops_inside() {
     accepted(&with(3, 7));
     rejected(Code::StackOutOfBounds, &with(3, 8));
     rejected(Code::StackOutOfBounds, &with(8, 3));
+}
+
+/// Each of three registers is 0 or 3 behind the loop, so that their sum is never 1, and `nowhere` is not reached.
+/// That is known of each path by itself; merged, the sum is anything up to 9.
+fn never_one(nowhere: &str) -> VerifiedProgram {
+    let verified = accepted(&format!(
+        "
+            .map m array key 4 value 16 entries 4
+            .map in control_input value 8 entries 4
+            mov r6, r1
+            mov r9, 0
+            mov r7, 0
+            mov r8, 0
+            mov r5, 0
+        again:
+            ldxw r2, [r6+24]
+            jset r2, 1, first
+            mov r7, 3
+        first:
+            jset r2, 2, second
+            mov r8, 3
+        second:
+            jset r2, 4, third
+            mov r5, 3
+        third:
+            add r9, 1
+            jlt r9, 12, again
+            add r7, r8
+            add r7, r5
+            jne r7, 1, out
+            {nowhere}
+        out:
+            mov r0, r7
+            exit
+        f:
+            mov r0, 7
+            stxdw [r10-256], r0
+            exit
+        "
+    ));
+    let summary = verified.summary();
+    // No path is left that was merged.
+    assert_eq!(summary.merged, 0, "{summary:?}");
+    assert_eq!(
+        summary.worst_case_instructions,
+        5 + 12 * 9 + 5,
+        "{summary:?}"
+    );
+    verified
+}
+
+#[test]
+fn findings_of_merged_paths_that_failed_are_taken_back() {
+    let wrong = "ldxdw r1, [r10-512]";
+    // Calls, branches, and where jumps lead that only such paths take.
+    for further in [
+        "call f",
+        "jgt r1, 5, out\nmov r7, 1",
+        "jgt r1, 5, on\non:\nmov r7, 1\nja out",
+        "",
+    ] {
+        let verified = never_one(&format!("{further}\n{wrong}"));
+        let reached = verified.facts().iter().enumerate();
+        let reached = reached.filter(|(at, fact)| *at > 16 && **fact != Fact::Unreachable);
+        let reached: Vec<_> = reached.map(|(at, _)| at).collect();
+        let end = verified.facts().len() - 3;
+        assert_eq!(reached, [end - 2, end - 1], "{further}");
+    }
+    // Memory, stacks, helpers and maps.
+    let verified = never_one(&format!(
+        "
+            stxdw [r10-128], r7
+            call f
+            lddw r1, map in
+            mov r2, r10
+            add r2, -200
+            mov r3, 8
+            call control_input_receive
+            lddw r1, map m
+            call map_clear
+            call rand
+            {wrong}
+        "
+    ));
+    let summary = verified.summary();
+    assert_eq!(
+        (
+            summary.stack_bytes,
+            summary.helpers.len(),
+            summary.maps.len()
+        ),
+        (0, 0, 0),
+        "{summary:?}"
+    );
+    for function in verified.functions() {
+        assert_eq!((function.stack_size, function.zero_on_entry.len()), (0, 0));
+    }
 }
