@@ -425,15 +425,16 @@ impl<'c> Machine<'c> {
     }
 
     fn exit(&mut self) -> Result<Flow, FaultKind> {
-        let r0 = self.get(0)?;
         let Some(caller) = self.callers.pop() else {
-            return Ok(Flow::Return(r0));
+            return Ok(Flow::Return(self.get(0)?));
         };
+        // A function that returns nothing leaves r0 as it is, written or not; its caller does not read it then.
+        let result = self.initialised & 1;
         self.memory.leave_frame(self.callers.len());
         let [r0, ..] = self.registers;
         let [r6, r7, r8, r9, r10] = caller.saved;
         self.registers = [r0, 0, 0, 0, 0, 0, r6, r7, r8, r9, r10];
-        self.initialised = caller.initialised & !0b11_1110 | 1;
+        self.initialised = caller.initialised & !0b11_1111 | result;
         Ok(Flow::Jump(caller.next))
     }
 }

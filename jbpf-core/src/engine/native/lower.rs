@@ -377,6 +377,8 @@ impl<'b, 'f> Body<'b, 'f> {
             Insn::CallHelper { id } => return self.call_helper(at, id),
             Insn::CallFunction { target } => return self.call_function(at, target),
             Insn::Exit => {
+                // A function that returns nothing may get here with r0 unwritten: a variable that no way defined
+                // is 0 to the builder. Nobody reads it.
                 let result = self.fb.use_var(self.registers[0]);
                 self.end(result, false);
                 return Ok(true);
