@@ -34,6 +34,7 @@
 //! * [`context`], [`region`], [`layout`]: what codelets see of a call, described at compile time.
 //! * [`helper`]: functions of the application that codelets call.
 //! * [`registry`]: all hooks, helpers and data of the process.
+//! * [`words`]: single accesses to memory that codelets and other threads share.
 //! * [`header`] and [`json`]: the descriptions as a C header, and records as text.
 
 extern crate self as jbpf_hooks;
@@ -49,6 +50,7 @@ pub mod region;
 pub mod registry;
 #[doc(hidden)]
 pub mod rules;
+pub mod words;
 
 pub use context::JbpfContext;
 pub use header::codelet_header;

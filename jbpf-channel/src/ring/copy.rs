@@ -1,55 +1,58 @@
 //! Copies between memory that others may touch at the same time.
 //!
 //! A tap reads a buffer that a producer may be filling; a codelet sends a map value that another
-//! thread is storing to. So every access to such memory is an atomic one, `Relaxed`, of the widest word that its
-//! alignment allows; what was torn is thrown away by the protocol, or is the codelet's own race.
+//! thread is storing to, or a region that may only be read. So every access to such memory is one of [`jbpf_hooks::words`], of the
+//! widest word that its alignment allows; what was torn is thrown away by the protocol, or is the codelet's own race.
 
 #![expect(
     unsafe_code,
     reason = "reads and writes shared memory through raw pointers"
 )]
 
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use jbpf_hooks::words::{
+    WORDS_AT_A_TIME, copy_words, load_u8, load_u32, load_u64, store_u8, store_u32, store_u64,
+};
 
 /// Copies `len` bytes of shared memory to shared memory.
 ///
 /// # Safety
 ///
-/// `source` is readable and `target` writable for `len` bytes, for the whole call; neither is reached
-/// through a Rust reference meanwhile. They may be accessed by others, and may overlap: then what
-/// arrives is unspecified.
+/// `source` is readable and `target` writable for `len` bytes, for the whole call; the target is reached through no Rust
+/// reference meanwhile, and the source through none that may write. They may be accessed by others, and may
+/// overlap: then what arrives is unspecified.
 #[inline]
 pub(crate) unsafe fn shared_to_shared(source: *const u8, target: *mut u8, len: usize) {
     let alignment = source.addr() | target.addr();
     let mut done = 0;
     if alignment.is_multiple_of(8) {
+        while done + 8 * WORDS_AT_A_TIME <= len {
+            let (from, to) = (source.wrapping_add(done), target.wrapping_add(done));
+            // SAFETY: both pointers are aligned to 8 and valid for as many words, by the caller's word.
+            unsafe { copy_words(from.cast(), to.cast()) };
+            done += 8 * WORDS_AT_A_TIME;
+        }
         while done + 8 <= len {
             // SAFETY: both pointers are aligned to 8 and valid for the 8 bytes from `done`, by the caller's word.
-            let word =
-                unsafe { &*source.wrapping_add(done).cast::<AtomicU64>() }.load(Ordering::Relaxed);
+            let word = unsafe { load_u64(source.wrapping_add(done).cast()) };
             // SAFETY: as above, for the target.
-            unsafe { &*target.wrapping_add(done).cast::<AtomicU64>() }
-                .store(word, Ordering::Relaxed);
+            unsafe { store_u64(target.wrapping_add(done).cast(), word) };
             done += 8;
         }
     }
     if alignment.is_multiple_of(4) {
         while done + 4 <= len {
             // SAFETY: both pointers are aligned to 4 and valid for the 4 bytes from `done`, by the caller's word.
-            let word =
-                unsafe { &*source.wrapping_add(done).cast::<AtomicU32>() }.load(Ordering::Relaxed);
+            let word = unsafe { load_u32(source.wrapping_add(done).cast()) };
             // SAFETY: as above, for the target.
-            unsafe { &*target.wrapping_add(done).cast::<AtomicU32>() }
-                .store(word, Ordering::Relaxed);
+            unsafe { store_u32(target.wrapping_add(done).cast(), word) };
             done += 4;
         }
     }
     while done < len {
         // SAFETY: both pointers are valid for the byte at `done`, by the caller's word.
-        let byte =
-            unsafe { &*source.wrapping_add(done).cast::<AtomicU8>() }.load(Ordering::Relaxed);
+        let byte = unsafe { load_u8(source.wrapping_add(done)) };
         // SAFETY: as above, for the target.
-        unsafe { &*target.wrapping_add(done).cast::<AtomicU8>() }.store(byte, Ordering::Relaxed);
+        unsafe { store_u8(target.wrapping_add(done), byte) };
         done += 1;
     }
 }
@@ -65,11 +68,11 @@ pub(crate) unsafe fn zero_shared(record: *mut u8, offset: usize, len: usize) {
     while done < end {
         if done.is_multiple_of(8) && done + 8 <= end {
             // SAFETY: aligned, as `record` and `done` are, and within the caller's bytes.
-            unsafe { &*record.wrapping_add(done).cast::<AtomicU64>() }.store(0, Ordering::Relaxed);
+            unsafe { store_u64(record.wrapping_add(done).cast(), 0) };
             done += 8;
         } else {
             // SAFETY: within the caller's bytes.
-            unsafe { &*record.wrapping_add(done).cast::<AtomicU8>() }.store(0, Ordering::Relaxed);
+            unsafe { store_u8(record.wrapping_add(done), 0) };
             done += 1;
         }
     }
@@ -86,8 +89,7 @@ pub(crate) unsafe fn shared_to_own(record: *const u8, target: *mut u8, len: usiz
     let words = len / 8;
     for word in 0..words {
         // SAFETY: aligned and within `len` bytes, by the caller's word.
-        let value =
-            unsafe { &*record.cast::<AtomicU64>().wrapping_add(word) }.load(Ordering::Relaxed);
+        let value = unsafe { load_u64(record.cast::<u64>().wrapping_add(word)) };
         // SAFETY: within the `len` bytes of the target; an unaligned write needs no alignment.
         unsafe {
             target
@@ -99,8 +101,7 @@ pub(crate) unsafe fn shared_to_own(record: *const u8, target: *mut u8, len: usiz
     let rest = len % 8;
     if rest != 0 {
         // SAFETY: the last word is readable whole, as the record is padded to 8.
-        let value =
-            unsafe { &*record.cast::<AtomicU64>().wrapping_add(words) }.load(Ordering::Relaxed);
+        let value = unsafe { load_u64(record.cast::<u64>().wrapping_add(words)) };
         let bytes = value.to_ne_bytes();
         // SAFETY: `rest` bytes of 8 from a local array to the last `rest` bytes of the target.
         unsafe {

@@ -17,8 +17,15 @@ use rustix::mm::{
 
 /// A mapping of its own, unmapped when dropped.
 ///
-/// Parts of it can be replaced while other threads access them: the kernel exchanges the pages under its own lock,
-/// so that each access sees the old pages or the new ones, and none faults.
+/// Parts of it can be replaced while other threads access them. `mmap` and `mremap` take the old pages away and put the new
+/// ones there while they hold the lock of the process's mappings for writing. A thread whose access finds the place
+/// empty in between is in the kernel's hands then, waits for that lock, and finds the new pages. So each access sees the old pages or
+/// the new ones, and none faults.
+///
+/// A refusal leaves the old pages, with one exception: before Linux 6.12, a kernel that lacks memory for the few hundred bytes
+/// that describe a mapping may notice after it has taken the old one away. Then the place is filled with zeros at once
+/// ([`refused`](Self::refused)), which the rings' protocols take for one more thing that a peer may have written. An access between
+/// the two would fault: rings rely on the kernel's having those bytes.
 #[derive(Debug)]
 pub(crate) struct Region {
     base: NonNull<u8>,
@@ -120,9 +127,9 @@ impl Region {
     ) -> Result<()> {
         let len = whole_pages(len);
         let target = self.whole_pages_at(offset, len)?;
-        // SAFETY: the range lies in this mapping, page-aligned. Rings reach it through atomics, to which a
-        // change of pages is a change of values.
-        unsafe {
+        // SAFETY: the range lies in this mapping, page-aligned. Rings reach it through atomics and `words`, to which
+        // a change of pages is a change of values; no access faults, as the type says.
+        let placed = unsafe {
             mmap(
                 target.as_ptr().cast(),
                 len,
@@ -131,16 +138,19 @@ impl Region {
                 file,
                 0,
             )
-        }
-        .map(drop)
+        };
+        placed
+            .map(drop)
+            .map_err(|errno| Self::refused(target, len, errno))
     }
 
     /// Moves all pages of `fresh` to `offset`, in the place of what is there.
     pub(crate) fn place(&self, offset: usize, fresh: Self) -> Result<()> {
         let target = self.whole_pages_at(offset, fresh.len)?;
         // SAFETY: the source is a whole mapping that nobody refers to any more; the target lies in this one,
-        // page-aligned, and rings reach it through atomics, to which a change of pages is a change of values.
-        unsafe {
+        // page-aligned, and rings reach it through atomics and `words`, to which a change of pages is a change of
+        // values; no access faults, as the type says.
+        let placed = unsafe {
             mremap_fixed(
                 fresh.base.as_ptr().cast(),
                 fresh.len,
@@ -148,10 +158,52 @@ impl Region {
                 MremapFlags::MAYMOVE,
                 target.as_ptr().cast(),
             )
+        };
+        match placed {
+            Ok(_) => {
+                // Its pages belong to this mapping now.
+                core::mem::forget(fresh);
+                Ok(())
+            }
+            Err(errno) => Err(Self::refused(target, fresh.len, errno)),
+        }
+    }
+
+    /// After the kernel has refused to replace `len` bytes at `target`: puts zeros there if nothing is. Returns why it refused.
+    fn refused(target: NonNull<u8>, len: usize, errno: Errno) -> Errno {
+        // The kernel that could not describe a mapping has just given up others.
+        const ATTEMPTS: usize = 1000;
+        for _ in 0..ATTEMPTS {
+            if Self::fill_hole(target, len) != Err(Errno::NOMEM) {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        errno
+    }
+
+    /// Maps zeros at `target`, of `len` bytes, both whole pages.
+    ///
+    /// # Errors
+    ///
+    /// `EXIST` if something is there, which stays; what else the kernel answers.
+    fn fill_hole(target: NonNull<u8>, len: usize) -> Result<()> {
+        // SAFETY: replaces nothing that is there. A kernel that does not know that wish (Linux before 4.17) takes the address
+        // for a hint, and maps what is new elsewhere.
+        let mapped = unsafe {
+            mmap_anonymous(
+                target.as_ptr().cast(),
+                len,
+                Access::Write.protection(),
+                MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE,
+            )
         }?;
-        // Its pages belong to this mapping now.
-        core::mem::forget(fresh);
-        Ok(())
+        if mapped == target.as_ptr().cast() {
+            return Ok(());
+        }
+        // SAFETY: mapped just now, and known to nobody.
+        let _ = unsafe { munmap(mapped, len) };
+        Err(Errno::EXIST)
     }
 
     fn whole_pages_at(&self, offset: usize, len: usize) -> Result<NonNull<u8>> {
@@ -225,5 +277,42 @@ impl Drop for Region {
         // SAFETY: the range was mapped by this type and is unmapped once; the rings that point into it own it.
         let unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.len) };
         debug_assert!(unmapped.is_ok(), "munmap of an owned mapping");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+
+    #[test]
+    fn a_hole_is_filled_with_zeros_and_what_is_there_stays() {
+        let page = page_size();
+        let region = Region::anonymous(3 * page).unwrap();
+        for at in 0..3 {
+            let word = region.at(at * page, 8).unwrap().cast::<u64>();
+            // SAFETY: within the region, which nobody else knows.
+            unsafe { word.write(7) };
+        }
+        let middle = region.at(page, page).unwrap();
+        let words = || {
+            [0, 1, 2].map(|at| {
+                let word = region.at(at * page, 8).unwrap().cast::<u64>();
+                // SAFETY: within the region, whose pages are all there.
+                unsafe { word.read() }
+            })
+        };
+        // A file that is none cannot be placed, and takes nothing away.
+        let no_memory = std::fs::File::open("/dev/null").unwrap();
+        let refused = region.place_file(page, page, no_memory.as_fd(), Access::Write);
+        assert!(refused.is_err());
+        assert_eq!(Region::fill_hole(middle, page), Err(Errno::EXIST));
+        assert_eq!(words(), [7; 3]);
+        // As if the kernel had noticed too late that it cannot place one.
+        // SAFETY: a page of the region, which nobody else knows.
+        unsafe { munmap(middle.as_ptr().cast(), page) }.unwrap();
+        assert_eq!(Region::refused(middle, page, Errno::NOMEM), Errno::NOMEM);
+        assert_eq!(words(), [7, 0, 7]);
     }
 }

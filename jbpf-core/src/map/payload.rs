@@ -1,6 +1,6 @@
 //! Copies of memory that codelets and other threads may be writing at the same time.
 //!
-//! Every byte moves through a relaxed atomic, eight at a time where both ends are aligned: a copy
+//! Every byte moves through an access of [`jbpf_hooks::words`], eight at a time where both ends are aligned: a copy
 //! that races with a writer gives each aligned word as it was at some moment, and is never undefined.
 #![expect(
     unsafe_code,
@@ -12,7 +12,8 @@
 )]
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use jbpf_hooks::words::{self, WORDS_AT_A_TIME};
 
 /// Bytes of a word.
 pub(crate) const WORD: usize = size_of::<u64>();
@@ -27,6 +28,11 @@ pub(crate) unsafe fn copy(src: *const u8, dst: *mut u8, len: usize) {
     let mut done = 0;
     let alignment = src.addr() | dst.addr();
     if alignment.is_multiple_of(WORD) {
+        while len - done >= WORD * WORDS_AT_A_TIME {
+            // SAFETY: as many words are left, and both addresses are multiples of 8.
+            unsafe { words::copy_words(src.add(done).cast(), dst.add(done).cast()) };
+            done += WORD * WORDS_AT_A_TIME;
+        }
         while len - done >= WORD {
             // SAFETY: `done + 8 <= len`, and both addresses are multiples of 8.
             unsafe { copy_word(src.add(done), dst.add(done)) };
@@ -74,7 +80,7 @@ pub(crate) unsafe fn store(bytes: &[u8], dst: *mut u8) {
 unsafe fn store_bytes(bytes: &[u8], dst: *mut u8) {
     for (at, byte) in bytes.iter().enumerate() {
         // SAFETY: the caller's word.
-        unsafe { AtomicU8::from_ptr(dst.add(at)) }.store(*byte, Ordering::Relaxed);
+        unsafe { words::store_u8(dst.add(at), *byte) };
     }
 }
 
@@ -116,7 +122,7 @@ pub(crate) unsafe fn zero(dst: *mut u8, len: usize) {
     }
     while done < len {
         // SAFETY: `done < len`.
-        unsafe { AtomicU8::from_ptr(dst.add(done)) }.store(0, Ordering::Relaxed);
+        unsafe { words::store_u8(dst.add(done), 0) };
         done += 1;
     }
 }
@@ -129,9 +135,7 @@ pub(crate) unsafe fn zero(dst: *mut u8, len: usize) {
 pub(crate) unsafe fn load_u32(src: *const u8) -> u32 {
     if src.addr().is_multiple_of(4) {
         // SAFETY: aligned, and readable by the caller's word.
-        return u32::from_le(
-            unsafe { AtomicU32::from_ptr(src.cast_mut().cast()) }.load(Ordering::Relaxed),
-        );
+        return u32::from_le(unsafe { words::load_u32(src.cast()) });
     }
     let mut bytes = [0; 4];
     // SAFETY: the caller's word for the source; the destination is a local of that size.
@@ -165,7 +169,7 @@ pub(crate) unsafe fn load_u64(src: *const u8) -> u64 {
 #[inline]
 pub(crate) unsafe fn load_word(src: *const u8) -> u64 {
     // SAFETY: the caller's word.
-    unsafe { AtomicU64::from_ptr(src.cast_mut().cast()) }.load(Ordering::Relaxed)
+    unsafe { words::load_u64(src.cast()) }
 }
 
 /// # Safety
@@ -173,7 +177,7 @@ pub(crate) unsafe fn load_word(src: *const u8) -> u64 {
 #[inline]
 pub(crate) unsafe fn store_word(dst: *mut u8, word: u64) {
     // SAFETY: the caller's word.
-    unsafe { AtomicU64::from_ptr(dst.cast()) }.store(word, Ordering::Relaxed);
+    unsafe { words::store_u64(dst.cast(), word) };
 }
 
 /// # Safety
@@ -191,9 +195,9 @@ unsafe fn copy_word(src: *const u8, dst: *mut u8) {
 #[inline]
 unsafe fn copy_half(src: *const u8, dst: *mut u8) {
     // SAFETY: the caller's word.
-    let half = unsafe { AtomicU32::from_ptr(src.cast_mut().cast()) }.load(Ordering::Relaxed);
+    let half = unsafe { words::load_u32(src.cast()) };
     // SAFETY: the caller's word.
-    unsafe { AtomicU32::from_ptr(dst.cast()) }.store(half, Ordering::Relaxed);
+    unsafe { words::store_u32(dst.cast(), half) };
 }
 
 /// # Safety
@@ -201,9 +205,9 @@ unsafe fn copy_half(src: *const u8, dst: *mut u8) {
 #[inline]
 unsafe fn copy_byte(src: *const u8, dst: *mut u8) {
     // SAFETY: the caller's word.
-    let byte = unsafe { AtomicU8::from_ptr(src.cast_mut()) }.load(Ordering::Relaxed);
+    let byte = unsafe { words::load_u8(src) };
     // SAFETY: the caller's word.
-    unsafe { AtomicU8::from_ptr(dst) }.store(byte, Ordering::Relaxed);
+    unsafe { words::store_u8(dst, byte) };
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! The verifier has proven of each pointer that its memory may be read (written) for its size. It has not proven that
 //! the memory is aligned, that two arguments do not overlap, or that no other thread writes it: map values are
 //! shared. A Rust reference would claim all of that, so none is made: memory is copied into locals with
-//! volatile accesses, and copied back.
+//! the accesses of [`words`](crate::words), and copied back.
 
 #![expect(
     unsafe_code,
@@ -22,6 +22,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::map::{MapHandle, MapRef};
 use super::{HelperArgument, HelperInfo, HelperReturn};
 use crate::layout::{FieldType, Scalar};
+use crate::words;
 
 /// Calls the helper `info` for a codelet: `body` takes its parameters from the registers and calls
 /// the function. Panics of `body` are contained and counted, and return 0.
@@ -408,24 +409,24 @@ impl Deref for CopiedBytes {
 /// # Safety
 ///
 /// `destination.len()` bytes from `address` may be read. They need not be aligned, and other threads may
-/// write them meanwhile, as the codelets of those threads do: the accesses are volatile, so each word is read once.
+/// write them meanwhile, as the codelets of those threads do: each word is read once.
 #[inline]
 unsafe fn copy_in(address: u64, destination: &mut [u8]) {
     let mut source = ptr::with_exposed_provenance::<u8>(address as usize);
-    let (words, bytes) = if source.cast::<u64>().is_aligned() {
+    let (whole, bytes) = if source.cast::<u64>().is_aligned() {
         destination.as_chunks_mut::<8>()
     } else {
         (&mut [][..], destination)
     };
-    for word in words {
+    for word in whole {
         // SAFETY: eight of the bytes that the caller vouches for, and aligned: the first word was.
-        *word = unsafe { source.cast::<u64>().read_volatile() }.to_ne_bytes();
+        *word = unsafe { words::load_u64(source.cast()) }.to_ne_bytes();
         // One word further, inside or just after those bytes.
         source = source.wrapping_add(8);
     }
     for byte in bytes {
         // SAFETY: one of the bytes that the caller vouches for.
-        *byte = unsafe { source.read_volatile() };
+        *byte = unsafe { words::load_u8(source) };
         source = source.wrapping_add(1);
     }
 }
@@ -438,23 +439,19 @@ unsafe fn copy_in(address: u64, destination: &mut [u8]) {
 #[inline]
 unsafe fn copy_out(address: u64, source: &[u8]) {
     let mut destination = ptr::with_exposed_provenance_mut::<u8>(address as usize);
-    let (words, bytes) = if destination.cast::<u64>().is_aligned() {
+    let (whole, bytes) = if destination.cast::<u64>().is_aligned() {
         source.as_chunks::<8>()
     } else {
         (&[][..], source)
     };
-    for word in words {
+    for word in whole {
         // SAFETY: eight of the bytes that the caller vouches for, and aligned: the first word was.
-        unsafe {
-            destination
-                .cast::<u64>()
-                .write_volatile(u64::from_ne_bytes(*word));
-        }
+        unsafe { words::store_u64(destination.cast(), u64::from_ne_bytes(*word)) };
         destination = destination.wrapping_add(8);
     }
     for byte in bytes {
         // SAFETY: one of the bytes that the caller vouches for.
-        unsafe { destination.write_volatile(*byte) };
+        unsafe { words::store_u8(destination, *byte) };
         destination = destination.wrapping_add(1);
     }
 }

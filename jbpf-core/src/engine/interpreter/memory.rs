@@ -1,8 +1,9 @@
 //! What a running program may touch.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use jbpf_hooks::words;
 use jbpf_verifier::types::{ContextDef, EntryKind};
 
 use super::fault::FaultKind;
@@ -305,13 +306,13 @@ impl<'c> Memory<'c> {
         self.buffers.retain(|buffer| buffer.map != map);
     }
 
-    // Accesses. Other threads may be at the same bytes: all of them are atomic, bytes one by one where the
+    // Accesses. Other threads may be at the same bytes: all of them are those of `words`, bytes one by one where the
     // whole is not aligned.
 
     pub(super) fn load(&self, address: u64, size: usize) -> Result<u64, FaultKind> {
         self.check_readable(address, size)?;
         let pointer = address as usize as *mut u8;
-        // SAFETY: the bytes were found above to be the program's, and are accessed atomically only.
+        // SAFETY: the bytes were found above to be the program's, and are accessed as `words` does.
         let whole = unsafe { load_aligned(pointer, size) };
         Ok(whole.unwrap_or_else(|| {
             let mut bytes = [0; 8];
@@ -319,7 +320,7 @@ impl<'c> Memory<'c> {
                 // SAFETY: within the bytes that were found.
                 let pointer = unsafe { pointer.add(offset) };
                 // SAFETY: as above.
-                *byte = unsafe { AtomicU8::from_ptr(pointer) }.load(Ordering::Relaxed);
+                *byte = unsafe { words::load_u8(pointer) };
             }
             number_of(bytes, size)
         }))
@@ -330,8 +331,8 @@ impl<'c> Memory<'c> {
             self.set_written(offset..offset + size, true);
         }
         let pointer = address as usize as *mut u8;
-        // SAFETY: the bytes were found above to be the program's to write, and are accessed atomically
-        // only.
+        // SAFETY: the bytes were found above to be the program's to write, and are accessed as `words`
+        // does.
         if unsafe { store_aligned(pointer, size, value) } {
             return Ok(());
         }
@@ -339,7 +340,7 @@ impl<'c> Memory<'c> {
             // SAFETY: within the bytes that were found.
             let pointer = unsafe { pointer.add(offset) };
             // SAFETY: as above.
-            unsafe { AtomicU8::from_ptr(pointer) }.store(byte, Ordering::Relaxed);
+            unsafe { words::store_u8(pointer, byte) };
         }
         Ok(())
     }
@@ -396,16 +397,15 @@ unsafe fn load_aligned(pointer: *mut u8, size: usize) -> Option<u64> {
     if !(pointer as usize).is_multiple_of(size) {
         return None;
     }
-    let order = Ordering::Relaxed;
     Some(match size {
         // SAFETY: the caller's word, and aligned; so in each arm.
-        1 => u64::from(unsafe { AtomicU8::from_ptr(pointer) }.load(order)),
+        1 => u64::from(unsafe { words::load_u8(pointer) }),
         // SAFETY: as above.
-        2 => u64::from(unsafe { AtomicU16::from_ptr(pointer.cast()) }.load(order)),
+        2 => u64::from(unsafe { words::load_u16(pointer.cast()) }),
         // SAFETY: as above.
-        4 => u64::from(unsafe { AtomicU32::from_ptr(pointer.cast()) }.load(order)),
+        4 => u64::from(unsafe { words::load_u32(pointer.cast()) }),
         // SAFETY: as above.
-        8 => unsafe { AtomicU64::from_ptr(pointer.cast()) }.load(order),
+        8 => unsafe { words::load_u64(pointer.cast()) },
         _ => return None,
     })
 }
@@ -416,16 +416,15 @@ unsafe fn store_aligned(pointer: *mut u8, size: usize, value: u64) -> bool {
     if !(pointer as usize).is_multiple_of(size) {
         return false;
     }
-    let order = Ordering::Relaxed;
     match size {
         // SAFETY: the caller's word, and aligned; so in each arm.
-        1 => unsafe { AtomicU8::from_ptr(pointer) }.store(value as u8, order),
+        1 => unsafe { words::store_u8(pointer, value as u8) },
         // SAFETY: as above.
-        2 => unsafe { AtomicU16::from_ptr(pointer.cast()) }.store(value as u16, order),
+        2 => unsafe { words::store_u16(pointer.cast(), value as u16) },
         // SAFETY: as above.
-        4 => unsafe { AtomicU32::from_ptr(pointer.cast()) }.store(value as u32, order),
+        4 => unsafe { words::store_u32(pointer.cast(), value as u32) },
         // SAFETY: as above.
-        8 => unsafe { AtomicU64::from_ptr(pointer.cast()) }.store(value, order),
+        8 => unsafe { words::store_u64(pointer.cast(), value) },
         _ => return false,
     }
     true
