@@ -100,3 +100,28 @@ fn objects_name_no_path_of_the_machine_that_built_them() {
         }
     }
 }
+
+/// `docs/safety.md` names a test for each clause, as `file::test`.
+#[test]
+fn the_tests_that_the_promise_names_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let promise = std::fs::read_to_string(root.join("docs/safety.md")).unwrap();
+    let mut named = 0;
+    for (file, test) in promise
+        .split('`')
+        .filter_map(|code| code.split_once(".rs::"))
+    {
+        let path = root.join(format!("{file}.rs"));
+        let source = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let declared = source.split_once(&format!("fn {test}("));
+        let (before, _) = declared.unwrap_or_else(|| panic!("{file}.rs has no test {test}"));
+        let attributes = before.rsplit_once('}').map_or(before, |(_, last)| last);
+        assert!(
+            attributes.contains("#[test]"),
+            "{file}.rs: {test} is no test"
+        );
+        named += 1;
+    }
+    assert!(named > 50, "{named} tests are named");
+}
