@@ -28,10 +28,14 @@ mod choices;
 mod evaluator;
 #[path = "../../jbpf-core/tests/soundness/feature.rs"]
 mod feature;
+#[path = "../../jbpf-core/tests/support/last_seen.rs"]
+mod last_seen;
 #[path = "../../jbpf-core/tests/soundness/oracle/mod.rs"]
 mod oracle;
 #[path = "../../jbpf-core/tests/soundness/program/mod.rs"]
 mod program;
+#[path = "../../jbpf-core/tests/soundness/row/mod.rs"]
+mod row;
 #[path = "../../jbpf-core/tests/soundness/tally.rs"]
 mod tally;
 

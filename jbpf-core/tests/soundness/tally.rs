@@ -1,11 +1,12 @@
 //! What programs were tried, and what they exercised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::feature::Feature;
 use super::oracle::Verdict;
 use super::program::Case;
+use super::row::{Row, TABLE, can_be_accepted};
 
 /// Programs that have a feature.
 #[derive(Debug, Default, Clone, Copy)]
@@ -34,6 +35,8 @@ pub struct Tally {
     /// Rejected though all paths are right.
     pub needlessly: u64,
     features: BTreeMap<Feature, Exercised>,
+    /// Programs that met a row, and those of them that were accepted.
+    rows: BTreeMap<Row, (u64, u64)>,
 }
 
 impl Tally {
@@ -43,6 +46,7 @@ impl Tally {
             Verdict::Rejected {
                 needlessly,
                 too_complex,
+                ..
             } => {
                 self.needlessly += u64::from(*needlessly);
                 self.too_complex += u64::from(*too_complex);
@@ -69,6 +73,13 @@ impl Tally {
                 self.merged += merged;
             }
         }
+        let (Verdict::Rejected { met, .. } | Verdict::Accepted { met, .. }) = verdict;
+        let is_accepted = matches!(verdict, Verdict::Accepted { .. });
+        for row in met {
+            let (made, accepted) = self.rows.entry(*row).or_default();
+            *made += 1;
+            *accepted += u64::from(is_accepted);
+        }
         let mut uses: BTreeMap<Feature, bool> = BTreeMap::new();
         for used in &case.uses {
             let executed = match verdict {
@@ -83,6 +94,36 @@ impl Tally {
             exercised.accepted += u64::from(matches!(verdict, Verdict::Accepted { .. }));
             exercised.executed += u64::from(executed);
         }
+    }
+
+    /// Programs that met a row, and those of them that were accepted.
+    pub fn met(&self, row: Row) -> (u64, u64) {
+        self.rows.get(&row).copied().unwrap_or_default()
+    }
+
+    /// Whether no program has shown yet what becomes of those that meet a row.
+    pub fn is_empty(&self, row: Row) -> bool {
+        let (made, accepted) = self.met(row);
+        if can_be_accepted(row) {
+            accepted == 0
+        } else {
+            made == 0
+        }
+    }
+
+    /// Rows of the table that are empty.
+    pub fn empty(&self) -> Vec<Row> {
+        let rows = TABLE.iter().copied();
+        rows.filter(|row| self.is_empty(*row)).collect()
+    }
+
+    /// Rows that accepted programs met, and that the table does not have, or not for them.
+    pub fn unexpected(&self) -> Vec<Row> {
+        let table: BTreeSet<Row> = TABLE.iter().copied().collect();
+        let accepted = self.rows.iter().filter(|(_, (_, accepted))| *accepted > 0);
+        let rows = accepted.map(|(row, _)| *row);
+        rows.filter(|row| !can_be_accepted(*row) || !table.contains(row))
+            .collect()
     }
 
     pub fn exercised(&self, feature: Feature) -> Exercised {

@@ -211,13 +211,15 @@ impl<'c> Memory<'c> {
         Ok(Place::Elsewhere)
     }
 
+    /// Whether each byte is in a field that may be written: a store may touch several, as the verifier has it.
     fn context_field_writable(&self, offset: u64, size: usize) -> bool {
-        self.definition.fields.iter().any(|field| {
-            let start = u64::from(field.offset);
-            field.writable
-                && start <= offset
-                && offset + size as u64 <= start + u64::from(field.size)
-        })
+        let writable = |byte: u64| {
+            self.definition.fields.iter().any(|field| {
+                let start = u64::from(field.offset);
+                field.writable && (start..start + u64::from(field.size)).contains(&byte)
+            })
+        };
+        (offset..offset + size as u64).all(writable)
     }
 
     fn map_of_value(&self, address: u64, size: usize) -> Option<&Map> {

@@ -26,10 +26,18 @@ impl Machine<'_> {
         let Some(proto) = helpers.get(id) else {
             return Err(fault(format!("calls helper {id}, which does not exist")));
         };
+        self.see_given(id, &proto.args);
         let arguments = self.arguments(&proto.args)?;
-        if let Some(answer) = self.map_helper(id, &arguments)? {
-            return Ok(answer);
-        }
+        let answer = match self.map_helper(id, &arguments)? {
+            Some(answer) => answer,
+            None => self.other_helper(id, &arguments)?,
+        };
+        self.see_answered(id, arguments.map, answer);
+        Ok(answer)
+    }
+
+    /// Helpers that take no map.
+    fn other_helper(&mut self, id: u32, arguments: &Arguments) -> Result<Value, Stop> {
         let number = |at: usize| {
             arguments.values[at]
                 .number()
@@ -85,7 +93,7 @@ impl Machine<'_> {
         let map = &mut self.codelet.maps[index];
         let bytes = &arguments.bytes;
         let found = |found: Option<_>| match found {
-            Some(object) => Value::Pointer(Pointer { object, offset: 0 }),
+            Some(object) => Value::Pointer(Pointer::to(object, 0)),
             None => Value::Null,
         };
         Ok(Some(match id {

@@ -11,11 +11,13 @@ mod hash;
 mod helpers;
 mod maps;
 mod objects;
+mod sight;
 mod stop;
 #[cfg(test)]
 mod tests;
 mod value;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jbpf_verifier::Program;
@@ -24,6 +26,7 @@ use jbpf_verifier::types::{ContextDef, HelperTable};
 pub use objects::Byte;
 pub use stop::Stop;
 
+use super::row::Row;
 use decoder::{Operation, Source, Update, decode};
 use maps::Map;
 use objects::{ObjectId, Objects, Sort, known};
@@ -42,6 +45,8 @@ const POINTERS: i64 = 16;
 pub struct Evaluator {
     codelets: Vec<Codelet>,
     objects: Objects,
+    /// Rows that runs met.
+    pub met: BTreeSet<Row>,
 }
 
 #[derive(Debug)]
@@ -93,7 +98,11 @@ impl Evaluator {
                 }
             })
             .collect();
-        Self { codelets, objects }
+        Self {
+            codelets,
+            objects,
+            met: BTreeSet::new(),
+        }
     }
 
     /// Somebody sends a record to a map of a codelet.
@@ -121,6 +130,7 @@ impl Evaluator {
             let pointer = Pointer {
                 object: region,
                 offset,
+                from_end: !bytes.is_empty(),
             };
             bytes.extend((0..8).map(|at| Byte::Of(pointer, at)));
         }
@@ -133,6 +143,7 @@ impl Evaluator {
             let mut machine = Machine {
                 codelet,
                 objects,
+                met: &mut self.met,
                 registers: [Value::Nothing; 11],
                 frames: vec![Frame {
                     object: frame,
@@ -169,6 +180,7 @@ struct Frame {
 struct Machine<'m> {
     codelet: &'m mut Codelet,
     objects: &'m mut Objects,
+    met: &'m mut BTreeSet<Row>,
     registers: [Value; 11],
     frames: Vec<Frame>,
     at: usize,
@@ -180,10 +192,7 @@ struct Machine<'m> {
 impl Machine<'_> {
     fn run(&mut self, context: ObjectId) -> Result<Value, Stop> {
         let size = self.codelet.context.readable.next_multiple_of(8);
-        self.registers[1] = Value::Pointer(Pointer {
-            object: context,
-            offset: 0,
-        });
+        self.registers[1] = Value::Pointer(Pointer::to(context, 0));
         self.registers[2] = Value::Number(size.into());
         self.registers[10] = self.top();
         loop {
@@ -192,10 +201,12 @@ impl Machine<'_> {
                 return Err(fault("takes more instructions than the worst case"));
             }
             let insns = &self.codelet.program.insns;
-            let operation = insns
+            let next = insns.get(self.at + 1).copied();
+            let (raw, operation) = insns
                 .get(self.at)
-                .and_then(|insn| decode(*insn, insns.get(self.at + 1).copied()))
+                .and_then(|raw| Some((*raw, decode(*raw, next)?)))
                 .ok_or_else(|| fault("is no instruction"))?;
+            self.see(raw, operation);
             if let Some(r0) = self.execute(operation)? {
                 return Ok(r0);
             }
@@ -204,10 +215,8 @@ impl Machine<'_> {
 
     /// The end of the frame that is active.
     fn top(&self) -> Value {
-        Value::Pointer(Pointer {
-            object: self.frames[self.frames.len() - 1].object,
-            offset: FRAME as i64,
-        })
+        let frame = self.frames[self.frames.len() - 1].object;
+        Value::Pointer(Pointer::to(frame, FRAME as i64))
     }
 
     /// What r0 holds when the program ends here.
@@ -284,13 +293,13 @@ impl Machine<'_> {
             }
             Operation::Map { dst, map } => {
                 let object = self.map(map)?.handle;
-                self.registers[usize::from(dst)] = Value::Pointer(Pointer { object, offset: 0 });
+                self.registers[usize::from(dst)] = Value::Pointer(Pointer::to(object, 0));
                 next += 1;
             }
             Operation::Section { dst, map, offset } => {
                 let object = self.map(map)?.section()?;
-                let offset = offset.into();
-                self.registers[usize::from(dst)] = Value::Pointer(Pointer { object, offset });
+                let value = Value::Pointer(Pointer::to(object, offset.into()));
+                self.registers[usize::from(dst)] = value;
                 next += 1;
             }
             Operation::Jump { by } => next = jump(next, by),
@@ -304,14 +313,15 @@ impl Machine<'_> {
                 let left = self.registers[usize::from(left)];
                 let right = self.source(right);
                 let objects = &*self.objects;
-                for value in [left, right] {
-                    if let Value::Pointer(pointer) = value
-                        && objects.is_gone(pointer.object)
-                    {
-                        return Err(fault("compares a pointer to what is gone"));
-                    }
+                if let (Value::Pointer(left), Value::Pointer(right)) = (left, right)
+                    && (objects.is_gone(left.object) || objects.is_gone(right.object))
+                {
+                    return Err(fault("compares a pointer to what is gone"));
                 }
-                if holds(test, wide, left, right, |object| objects.extent(object))? {
+                let taken = holds(test, wide, left, right, |object| objects.extent(object))?;
+                let opcode = self.codelet.program.insns[self.at].opcode;
+                self.see_jump(opcode, taken);
+                if taken {
                     next = jump(next, by.into());
                 }
             }

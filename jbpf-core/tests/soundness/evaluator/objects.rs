@@ -242,6 +242,15 @@ impl Objects {
         Ok(())
     }
 
+    /// The stores that wrote the bytes of an access into a frame.
+    pub fn stamps(&self, pointer: Pointer, size: usize) -> &[Stamp] {
+        let start = pointer.offset as usize;
+        self.at(pointer.object)
+            .stamps
+            .get(start..start + size)
+            .unwrap_or_default()
+    }
+
     /// Bytes that a helper reads.
     pub fn read(&self, pointer: Pointer, size: usize) -> Result<Vec<Byte>, Stop> {
         let bytes = &self.at(pointer.object).bytes[self.range(pointer, size)?];

@@ -125,7 +125,11 @@ fn what_depends_on_where_objects_lie_is_found() {
     let value = [mov(9, 7)];
     // Equal they never are, inside of both.
     assert_eq!(r0(&compare(0x1d, &frame, &value)), 5);
-    assert!(is_layout(&compare(0x1d, &[mov(8, 10)], &value)));
+    assert!(is_layout(&compare(
+        0x1d,
+        &frame,
+        &[mov(9, 7), add_imm(9, 64)]
+    )));
     assert!(is_layout(&compare(
         0x1d,
         &[mov(8, 10), add_imm(8, 4096)],

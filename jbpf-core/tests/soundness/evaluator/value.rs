@@ -2,7 +2,7 @@
 //! where the object lies is not defined.
 
 use super::decoder::{Function, Order, Test};
-use super::objects::{Extent, ObjectId};
+use super::objects::{Extent, ObjectId, Sort};
 use super::stop::{Stop, fault};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +23,19 @@ pub enum Value {
 pub struct Pointer {
     pub object: ObjectId,
     pub offset: i64,
+    /// Whether it was made of the end of the region.
+    pub from_end: bool,
 }
 
 impl Pointer {
+    pub fn to(object: ObjectId, offset: i64) -> Self {
+        Self {
+            object,
+            offset,
+            from_end: false,
+        }
+    }
+
     pub fn moved(self, by: i64) -> Self {
         Self {
             offset: self.offset.wrapping_add(by),
@@ -300,13 +310,15 @@ fn two_objects(
     (left, left_extent): (Pointer, Extent),
     (right, right_extent): (Pointer, Extent),
 ) -> Result<bool, Stop> {
-    let inside = |pointer: Pointer, extent: Extent| (0..extent.len).contains(&pointer.offset);
-    // The end of one object may be the start of another.
-    let within =
-        |pointer: Pointer, extent: Extent| 0 < pointer.offset && pointer.offset < extent.len;
-    let apart = inside(left, left_extent) && inside(right, right_extent)
-        || left.offset == left_extent.len && within(right, right_extent)
-        || right.offset == right_extent.len && within(left, left_extent);
+    // Behind an object another one may start at once, but for frames, between which there is room.
+    let inside = |pointer: Pointer, extent: Extent| {
+        let end = match extent.family {
+            Sort::Frame { .. } => extent.len + 1,
+            _ => extent.len,
+        };
+        (0..end).contains(&pointer.offset)
+    };
+    let apart = inside(left, left_extent) && inside(right, right_extent);
     match test {
         Test::Equal if apart => Ok(false),
         Test::Different if apart => Ok(true),

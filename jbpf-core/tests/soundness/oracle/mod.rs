@@ -23,8 +23,9 @@ use jbpf_verifier::{Limits, Program, Record, Rejection, verify_recorded, verify_
 
 use super::application;
 use super::choices::Choices;
-use super::evaluator::Stop;
+use super::evaluator::{Evaluator, Stop, Subject};
 use super::program::Case;
+use super::row::Row;
 use layout::Ground;
 use voices::{Accepted, Voices};
 use witness::Witness;
@@ -32,12 +33,16 @@ use world::Surroundings;
 
 /// How often an accepted program runs.
 const RUNS: usize = 4;
+/// How many instructions of a rejected program are evaluated.
+const ATTEMPTED: u64 = 2000;
 /// How many accepted programs are remembered, to run with later ones in one dispatch function.
 const REMEMBERED: usize = 40;
 
 /// What became of a program.
 pub enum Verdict {
     Rejected {
+        /// Rows that a run meets before it goes wrong, or does not.
+        met: BTreeSet<Row>,
         /// Path by path, it is accepted.
         needlessly: bool,
         /// Nothing is wrong with it but its size.
@@ -54,6 +59,8 @@ pub enum Verdict {
         native: bool,
         /// Whether it ran with others in one dispatch function.
         fused: bool,
+        /// Rows that some run met.
+        met: BTreeSet<Row>,
         /// Why the evaluator did not say what is right.
         silent: Option<Stop>,
         /// Instructions that some run executed.
@@ -100,6 +107,7 @@ impl Oracle {
             Ok(verified) => verified,
             Err(rejection) => {
                 return Verdict::Rejected {
+                    met: self.attempt(case, choices),
                     needlessly: path_by_path.is_ok(),
                     too_complex: is_exhausted(&rejection),
                 };
@@ -129,6 +137,7 @@ impl Oracle {
         }
         let native = runs.voices.is_native();
         let silent = runs.voices.silent.take();
+        let met = runs.voices.met();
         Verdict::Accepted {
             recorded,
             path_by_path: is_same,
@@ -136,8 +145,25 @@ impl Oracle {
             native,
             fused: native && silent.is_none() && self.fuse(accepted, choices),
             silent,
+            met,
             executed: runs.executed,
         }
+    }
+
+    /// What a rejected program does before it goes wrong.
+    fn attempt(&self, case: &Case, choices: &mut Choices) -> BTreeSet<Row> {
+        let subject = Subject {
+            program: &case.program,
+            context: &case.context,
+            helpers: &self.helpers[usize::from(case.replaced)],
+            replaced: case.replaced,
+            limit: ATTEMPTED,
+        };
+        let mut evaluator = Evaluator::new(&[subject]);
+        let surroundings = Surroundings::new(&case.context, choices);
+        // Whatever comes of it.
+        let _ = evaluator.run(surroundings.region(), &surroundings.fields);
+        evaluator.met
     }
 
     /// Runs a program between two that were accepted before, in one dispatch function.

@@ -1,6 +1,7 @@
 //! Accepted programs, run by the interpreter, by machine code and by the evaluator side by side: the same r0,
 //! region, fields, maps and records.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use jbpf_verifier::VerifiedProgram;
 use super::super::application;
 use super::super::choices::Choices;
 use super::super::evaluator::{Byte, Evaluator, Left, Stop, Subject};
-use super::super::program::RECORD;
+use super::super::row::Row;
 use super::layout::{Ground, Traces};
 use super::listing;
 use super::world::{Surroundings, bind, byte, contents};
@@ -68,6 +69,11 @@ impl Voices {
         }
     }
 
+    /// Rows of the table that runs met.
+    pub fn met(&mut self) -> BTreeSet<Row> {
+        std::mem::take(&mut self.evaluator.met)
+    }
+
     /// Whether there is machine code.
     pub fn is_native(&self) -> bool {
         self.native.is_some()
@@ -80,7 +86,7 @@ impl Voices {
                 if !matches!(map.storage(), Storage::ControlInput(_)) || !choices.chance(50) {
                     continue;
                 }
-                let record = [byte(choices); RECORD as usize];
+                let record = vec![byte(choices); map.def().value_size as usize];
                 for map in [map, &self.compiled[index].maps()[at]] {
                     if let Storage::ControlInput(input) = map.storage() {
                         // A full ring is as good.
@@ -105,8 +111,12 @@ impl Voices {
         let mut fields = surroundings.fields.clone();
         let mut r0 = 0;
         application::begin();
-        let range = layout.region().as_ptr_range();
-        let range = range.start as u64..range.end as u64;
+        let start = match layout.region() {
+            // As inputs have it.
+            [] => context.region.align,
+            bytes => bytes.as_ptr() as u64,
+        };
+        let range = start..start + surroundings.region().len() as u64;
         for codelet in &self.interpreted {
             let mut input = Input {
                 fields: &mut fields,

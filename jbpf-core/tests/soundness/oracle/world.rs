@@ -12,15 +12,20 @@ use jbpf_verifier::types::{ContextDef, MapKind};
 
 use super::super::application;
 use super::super::choices::Choices;
+use super::super::last_seen::last_seen;
 
 /// Ties an accepted program to maps of its own.
 pub fn bind(verified: &VerifiedProgram, replaced: bool) -> Arc<BoundCodelet> {
     let program = verified.program();
+    let options = MapOptions {
+        kinds: vec![last_seen()],
+        ..MapOptions::default()
+    };
     let maps = program
         .maps
         .iter()
         .map(|def| {
-            let map = Map::new(def, &MapOptions::default()).unwrap();
+            let map = Map::new(def, &options).unwrap();
             map.prepare(own_slot()).unwrap();
             Arc::new(map)
         })

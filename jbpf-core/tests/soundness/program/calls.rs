@@ -113,17 +113,19 @@ impl Writer<'_, '_> {
     }
 
     /// A call of a function with BASE or an address on the stack, and numbers.
-    pub(super) fn call_function(&mut self) {
-        let on_stack = self.manner != Manner::Frameless && self.choices.chance(40);
+    pub(super) fn call_function(&mut self, with_frame: bool) {
+        let on_stack = with_frame || self.manner != Manner::Frameless && self.choices.chance(40);
         if on_stack {
             self.emit_all(&[mov(1, 10), add_imm(1, -32)]);
         } else {
             self.emit(mov(1, BASE));
         }
         self.emit(mov(5, CTX));
-        let at = self.jump(insn(0x85, 0, 1, 0, 0));
-        let function = self.choices.below(FUNCTIONS as u64) as usize;
-        self.calls.push(Call { at, function });
+        let function = match self.aimed {
+            Some((function, _)) if with_frame => function,
+            _ => self.choices.below(FUNCTIONS as u64) as usize,
+        };
+        self.call_of(function);
         self.note(if on_stack {
             Feature::FunctionWritesCallersStack
         } else {
@@ -157,6 +159,7 @@ impl Writer<'_, '_> {
             }
             self.function(function);
         }
+        self.leaves();
     }
 
     /// A function of an address, numbers and the context, which answers a number, or the address.
@@ -168,10 +171,18 @@ impl Writer<'_, '_> {
                 self.emit(insn(0x7b, 10, 2, -offset, 0));
             }
         }
-        if self.choices.chance(75) {
+        let aimed = self.aimed.filter(|(function, _)| *function == index);
+        if aimed.is_some() || self.choices.chance(75) {
             self.emit_all(&[mov(CTX, 5), mov_imm(5, 3)]);
         } else {
             self.emit(mov_imm(CTX, 0));
+        }
+        if let Some((_, row)) = aimed {
+            self.aim(row);
+            if self.choices.chance(70) {
+                self.emit(EXIT);
+                return;
+            }
         }
         for _ in 0..1 + self.choices.below(4) {
             if self.manner == Manner::Frameless {
@@ -223,8 +234,7 @@ impl Writer<'_, '_> {
 
     fn call_next(&mut self, function: usize) {
         self.emit_all(&[mov(1, BASE), mov(5, CTX)]);
-        let at = self.jump(insn(0x85, 0, 1, 0, 0));
-        self.calls.push(Call { at, function });
+        self.call_of(function);
         self.note(Feature::NestedFunction);
         for register in [2, 3, 4, 5] {
             let from = self.choices.pick(&[0, 8, 9]);

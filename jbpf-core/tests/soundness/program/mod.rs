@@ -4,21 +4,30 @@
 //! that fills registers and stack, some pieces that leave the registers as they found them, in kind, and
 //! functions that the pieces call. The pieces are in `numbers`, `memory`, `pointers`, `calls` and `loops`.
 
+mod aims;
 mod calls;
 pub mod insns;
 mod loops;
 mod memory;
 mod numbers;
+mod operands;
 mod pointers;
+mod requests;
+mod world;
 
 use std::sync::Arc;
 
-use jbpf_verifier::types::{ContextDef, DataSection, MapDef, MapKind};
+use jbpf_verifier::types::{ContextDef, MapDef};
 use jbpf_verifier::{Program, RawInsn};
 
 use super::choices::Choices;
 use super::feature::{Feature, Use};
+use super::row::{Row, TABLE};
 use insns::*;
+use world::{ARRAY, DATA, HASH, INPUT, OUT, PTA, PTH, RING, RODATA, context_for, maps_for};
+
+#[cfg(test)]
+pub use world::maps;
 
 /// A program with what it is verified against.
 pub struct Case {
@@ -31,25 +40,42 @@ pub struct Case {
 
 impl Case {
     pub fn new(name: &str, choices: &mut Choices) -> Self {
-        let context = context(choices);
         let manner = Manner::choose(choices);
+        Self::write(name, choices, manner, None)
+    }
+
+    /// A program that meets a row, if all goes well.
+    pub fn aimed(name: &str, row: Row, choices: &mut Choices) -> Self {
+        Self::write(name, choices, Manner::Mixed, Some(row))
+    }
+
+    fn write(name: &str, choices: &mut Choices, manner: Manner, row: Option<Row>) -> Self {
+        let context = context_for(row, choices);
+        let maps = maps_for(row, choices);
         let replaced = choices.chance(70);
         let mut writer = Writer {
             choices,
             manner,
+            context: &context,
+            maps: &maps,
             insns: Vec::new(),
             uses: Vec::new(),
             base: Memory::Stack,
             kept: Vec::new(),
             calls: Vec::new(),
+            leaves: Vec::new(),
+            aimed: None,
             depth: 0,
         };
-        writer.program();
+        match row {
+            Some(row) => writer.program_for(row),
+            None => writer.program(),
+        }
         let Writer { insns, uses, .. } = writer;
         let program = Program {
             name: name.to_owned(),
             insns,
-            maps: maps(),
+            maps,
             ..Program::default()
         };
         Self {
@@ -67,10 +93,8 @@ const CTX: u8 = 6;
 const BASE: u8 = 7;
 /// Registers that hold numbers between pieces. r1 is free within them.
 const NUMBERS: [u8; 7] = [0, 2, 3, 4, 5, 8, 9];
-/// Bytes of a map's value.
-const VALUE: u32 = 64;
-/// Bytes of a record of the input channel.
-pub const RECORD: u32 = 16;
+/// Bytes of a record of the input channel in most programs.
+const RECORD: u32 = 16;
 
 /// What BASE points into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,69 +106,17 @@ enum Memory {
     Rodata,
 }
 
-/// Indices of the maps.
-const ARRAY: i32 = 0;
-const HASH: i32 = 1;
-const OUT: i32 = 2;
-const RODATA: i32 = 3;
-const DATA: i32 = 4;
-const INPUT: i32 = 5;
-const RING: i32 = 6;
-const PTA: i32 = 7;
-const PTH: i32 = 8;
-
-pub fn maps() -> Vec<MapDef> {
-    let map = |name: &str, kind, key_size, value_size| MapDef {
-        name: name.to_owned(),
-        kind,
-        key_size,
-        value_size,
-        max_entries: 4,
-        parameters: Default::default(),
-        section: None,
-    };
-    let section = |name: &str, read_only| MapDef {
-        section: Some(DataSection {
-            // Small numbers, to index with, and large ones.
-            contents: (0..VALUE as u8)
-                .map(|at| at.wrapping_mul(37) % if at < 32 { 16 } else { 255 })
-                .collect(),
-            read_only,
-        }),
-        max_entries: 1,
-        ..map(name, MapKind::Array, 4, VALUE)
-    };
-    vec![
-        map("array", MapKind::Array, 4, VALUE),
-        map("hash", MapKind::Hash, 8, 48),
-        map("out", MapKind::Output, 0, VALUE),
-        section(".rodata", true),
-        section(".data", false),
-        map("in", MapKind::ControlInput, 0, RECORD),
-        map("ring", MapKind::RingBuf, 0, RECORD),
-        map("pta", MapKind::PerThreadArray, 4, 40),
-        map("pth", MapKind::PerThreadHash, 8, 24),
-    ]
-}
-
-fn context(choices: &mut Choices) -> ContextDef {
-    let mut context = ContextDef::generic();
-    match choices.below(5) {
-        0 => {
-            context.region.known_size = 32;
-            context.region.sized_by_end = false;
-        }
-        1 => context.region.known_size = 16,
-        2 => context.region.align = choices.pick(&[1, 2, 4]),
-        _ => {}
-    }
-    context
-}
-
 /// A call of a function that is not written yet.
 struct Call {
     at: usize,
     function: usize,
+}
+
+/// A small function that is called once.
+enum Leaf {
+    Body(Vec<RawInsn>),
+    /// So many functions, each of which calls the next one.
+    Chain(u8),
 }
 
 /// What a program is mostly made of.
@@ -178,12 +150,18 @@ impl Manner {
 struct Writer<'c, 'b> {
     choices: &'c mut Choices<'b>,
     manner: Manner,
+    context: &'c ContextDef,
+    maps: &'c [MapDef],
     insns: Vec<RawInsn>,
     uses: Vec<Use>,
     base: Memory,
     /// Registers that hold numbers which pieces leave alone for now.
     kept: Vec<u8>,
     calls: Vec<Call>,
+    /// Small functions, and the calls of them.
+    leaves: Vec<(usize, Leaf)>,
+    /// A row that is met in a function.
+    aimed: Option<(usize, Row)>,
     /// Pieces within pieces.
     depth: u32,
 }
@@ -358,13 +336,14 @@ impl Writer<'_, '_> {
             16 => self.left_of_region(),
             17 => self.compare_pointers(),
             18 => self.distance(),
-            19 if self.may_call() => self.call_function(),
+            19 if self.may_call() => self.call_function(false),
             _ => self.compare_frames(),
         }
     }
 
     fn mixed_piece(&mut self) {
-        match self.choices.below(34) {
+        match self.choices.below(38) {
+            34..=37 if self.kept.is_empty() => self.any_aim(),
             32 | 33 => self.compare_frames(),
             27..=30 if !self.may_call() => self.arithmetic(),
             0..=5 => self.arithmetic(),
@@ -384,8 +363,18 @@ impl Writer<'_, '_> {
             27 => self.fixed_access(),
             28 => self.call_helper(),
             29 => self.helper_writes(),
-            30 => self.call_function(),
+            30 => self.call_function(false),
             _ => self.either_memory(),
+        }
+    }
+
+    /// Code that meets any row.
+    fn any_aim(&mut self) {
+        let row = self.choices.pick(&TABLE);
+        if row.needs_function() {
+            self.any_request();
+        } else {
+            self.aim(row);
         }
     }
 
