@@ -139,7 +139,8 @@ const fn slice_region<T: FieldType>() -> RegionLayout {
 /// lies between is what [`RegionTarget`] and [`WritableTarget`] decide.
 ///
 /// A reference to no bytes may hold any address that is aligned, also the last ones, at which sums of it and an
-/// offset would wrap. Codelets see the alignment itself as the address of an empty region, where nothing lies.
+/// offset would wrap. Codelets see the alignment itself as the address of an empty region, where nothing lies. (Clause 2 of
+/// `jbpf-verifier/src/addresses.rs`.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Address of the first byte; 0 where there is no region.

@@ -5,11 +5,12 @@
 //!
 //! The rooms, from the instruction to the whole program: `insn` is the gate, `flow` the shape of the
 //! code; `number`, `value`, `stack` and `state` hold what is known; `step` executes one instruction on
-//! that; `path` and `proven` remember what proofs rested on, `archive` finds them again, `join` covers
+//! that, by the model of `addresses`; `path` and `proven` remember what proofs rested on, `archive` finds them again, `join` covers
 //! many states by one; `explore` walks all paths, and `findings` gathers what holds on each.
 
 #![forbid(unsafe_code)]
 
+pub mod addresses;
 mod archive;
 mod declared;
 mod explore;

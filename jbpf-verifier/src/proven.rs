@@ -1,10 +1,10 @@
 //! States behind which everything is proven, and whether another state is covered by one.
 
+use crate::addresses::FAR;
 use crate::archive::MixMap;
 use crate::insn::Reg;
 use crate::path::{Need, Needs, Open, Path};
 use crate::state::{Remainder, State};
-use crate::step::FAR;
 use crate::value::{Id, Kind, Link, Num, Part, Places, Pointer};
 
 /// What one state had to have for the proof behind it.
@@ -311,7 +311,7 @@ impl Image {
             Self::Constant(constant) => i128::from(state.facts.size) - i128::from(constant as i64),
             Self::Plus(id, distance) => match state.facts.range(id) {
                 // Both variables are near; if their distance is not, one of them is not that number.
-                Some(known) if i128::from(distance).abs() <= 2 * FAR => {
+                Some(known) if i128::from(distance).abs() <= 2 * i128::from(FAR) => {
                     i128::from(known) - i128::from(distance)
                 }
                 _ => return false,

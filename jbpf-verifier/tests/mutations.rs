@@ -109,7 +109,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "addresses may be compared wherever they are",
-        before: "if first >= -LOWEST_ADDRESS && last <= FAR {",
+        before: "if first >= (-LOWEST_SECRET).into() && last <= FAR.into() {",
         after: "if first <= last {",
     },
     Mutation {

@@ -21,7 +21,7 @@ fn section() -> MapDef {
 /// What a program returns on this region of two words: natively as interpreted.
 fn answer(text: &str, words: [u64; 2]) -> u64 {
     let [native, interpreted] = ENGINES.map(|engine| {
-        let maps = [section()];
+        let maps = [section(), map("own", MapKind::PerThreadArray, 8, 4)];
         let codelet = bind("addresses", assemble(text), ContextDef::generic(), &maps);
         let hook = engine.compile(HookKind::Control, &[codelet], None).unwrap();
         call(&hook, &words.map(u64::to_ne_bytes).concat(), &[]).0
@@ -106,4 +106,30 @@ fn frames_that_are_never_stored_to_are_different_ones() {
         or r0, 4
         exit";
     assert_eq!(answer(deeper, [0; 2]), 0);
+}
+
+#[test]
+fn frame_pointers_are_multiples_of_sixteen() {
+    // Sets the lowest bits of fp - 16, which are zero, and stores there: that is fp - 1.
+    let store = "
+        stdw [r10-8], 0
+        stdw [r10-16], 0
+        mov r2, r10
+        add r2, -16
+        or r2, 15
+        stb [r2], 1
+        ldxb r0, [r10-1]";
+    // Beside slots of other sizes: the key of a lookup, and what is kept over a call.
+    let beside = "
+        stw [r10-20], 2
+        mov r2, r10
+        add r2, -20
+        map r1, 1
+        call 1";
+    let kept = format!("mov r6, r1{beside}\nldxw r7, [r6+24]{store}\nadd r0, r7");
+    for body in [store.to_owned(), format!("{beside}{store}"), kept] {
+        assert_eq!(answer(&format!("{body}\nexit"), [0; 2]), 1, "{body}");
+        let called = format!("stdw [r10-8], 0\nlocal +1\nexit\n{body}\nexit");
+        assert_eq!(answer(&called, [0; 2]), 1, "{called}");
+    }
 }

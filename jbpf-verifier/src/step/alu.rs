@@ -1,6 +1,7 @@
 //! Arithmetic, on numbers and on pointers.
 
 use super::{Checked, Step};
+use crate::addresses::{FAR, LARGEST_REGION};
 use crate::fault::Fault;
 use crate::insn::{Operand, Reg, Swap};
 use crate::number::Number;
@@ -9,9 +10,6 @@ use crate::report::Code;
 use crate::scalar::{AluOp, Scalar, Width};
 use crate::state::Remainder;
 use crate::value::{Kind, Link, Num, Part, Places, Pointer, Source, Space, Value};
-
-/// No region is larger: addresses of processes have at most 57 bits.
-const LARGEST_REGION: i128 = 1 << 57;
 
 impl Step<'_> {
     pub(super) fn alu(&mut self, op: AluOp, width: Width, dst: Reg, rhs: Operand) -> Checked<()> {
@@ -341,14 +339,14 @@ impl Step<'_> {
         }
         // Far from the region the distance may wrap, and says nothing of what is left.
         let (first, last) = from.offsets();
-        let near = -super::branch::FAR..=super::branch::FAR;
+        let near = i128::from(-FAR)..=i128::from(FAR);
         if ![first, last, end.offset.into(), from.offset.into()]
             .iter()
             .all(|offset| near.contains(offset))
         {
             return Num::new(Number::unknown());
         }
-        let largest = LARGEST_REGION + moved - i128::from(from.variable.smin());
+        let largest = i128::from(LARGEST_REGION) + moved - i128::from(from.variable.smin());
         let behind_variable = facts.range(from.variable_id).map(i128::from);
         let behind_start = i128::from(facts.size) - i128::from(from.variable.smax());
         let smallest = behind_variable.unwrap_or(behind_start).max(behind_start) + moved;

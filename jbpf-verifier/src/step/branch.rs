@@ -1,6 +1,7 @@
 //! Conditional jumps: which ways are possible, and what each teaches.
 
 use super::{Checked, Outcome, Step};
+use crate::addresses::{FAR, LOWEST_SECRET};
 use crate::fault::Fault;
 use crate::insn::{Operand, Reg};
 use crate::number::Number;
@@ -12,12 +13,6 @@ use crate::stack::FRAME_SIZE;
 use crate::state::State;
 use crate::types::MapKind;
 use crate::value::{Kind, Num, Part, Places, Pointer, Source, Space};
-
-/// Offsets up to here, added to any address, do not wrap: addresses stay far below 2^63.
-pub(crate) const FAR: i128 = 1 << 40;
-
-/// Objects lie above this address, or so low that their place is no secret.
-const LOWEST_ADDRESS: i128 = 1 << 32;
 
 /// What one way of a jump teaches a state.
 type Lesson<'l> = &'l dyn Fn(&mut State);
@@ -174,7 +169,7 @@ impl Step<'_> {
     /// where the object lies, which comparisons would tell bit by bit.
     fn check_tells_nothing(&self, jump: &Jump, pointer: &Pointer) -> Checked<()> {
         let (first, last) = pointer.offsets();
-        if first >= -LOWEST_ADDRESS && last <= FAR {
+        if first >= (-LOWEST_SECRET).into() && last <= FAR.into() {
             return Ok(());
         }
         let (shown, target) = (self.pointer(pointer), self.target(pointer.space));
@@ -313,7 +308,7 @@ impl Step<'_> {
                 }
                 _ => 0,
             };
-            first >= low && last <= FAR
+            first >= low && last <= FAR.into()
         };
         if a.or_null || b.or_null || !near(a) || !near(b) {
             return Ok(self.undecided(jump, &|_| (), &|_| ()));
@@ -365,9 +360,9 @@ impl Step<'_> {
             && (back == 0 || back < 0 && -back <= i128::from(self.state.facts.size));
         // A range is told of the variable alone, and taken over for others at a distance from it: that
         // adds up as long as none of them wraps.
-        let variable_is_near = i128::from(pointer.variable.smin()) >= -FAR
-            && i128::from(pointer.variable.smax()) <= FAR;
-        if first < -FAR || last > FAR || !variable_is_near || !end_is_sane {
+        let variable_is_near = pointer.variable.smin() >= -FAR && pointer.variable.smax() <= FAR;
+        let is_near = first >= (-FAR).into() && last <= FAR.into();
+        if !is_near || !variable_is_near || !end_is_sane {
             return self.undecided(jump, &|_| (), &|_| ());
         }
         let places = if back == 0 {

@@ -37,6 +37,7 @@ mod memory;
 
 use std::fmt;
 
+use crate::addresses::{FRAME_ALIGN, VALUE_ALIGN};
 use crate::fault::Fault;
 use crate::findings::Findings;
 use crate::flow::Flow;
@@ -47,8 +48,6 @@ use crate::report::Code;
 use crate::state::{Frame, State};
 use crate::types::{ContextDef, HelperTable, MapDef};
 use crate::value::{Ids, Kind, Num, Places, Pointer, Source, Space, Value};
-
-pub(crate) use branch::FAR;
 
 /// What does not change while a program is verified.
 #[derive(Debug)]
@@ -86,8 +85,8 @@ impl<'a> Subject<'a> {
     /// What the start of some memory is known to be a multiple of, a power of two.
     fn alignment(&self, space: Space) -> Option<u64> {
         match space {
-            Space::Stack { .. } => Some(16),
-            Space::MapValue { .. } | Space::OutputBuffer { .. } => Some(8),
+            Space::Stack { .. } => Some(FRAME_ALIGN.into()),
+            Space::MapValue { .. } | Space::OutputBuffer { .. } => Some(VALUE_ALIGN.into()),
             Space::Region => Some(self.context.region.align),
             Space::Context | Space::RegionEnd | Space::Map { .. } | Space::Released { .. } => None,
         }

@@ -15,7 +15,8 @@ pub(super) const FRAME_BYTES: usize = 512;
 /// Frames of nested calls, the entry's included.
 pub(super) const FRAMES: usize = 8;
 
-/// Bytes from one frame to the next: the address behind a frame, which r10 is, lies in no other one.
+/// Bytes from one frame to the next: the address behind a frame, which r10 is, lies in no other one (clause 3 of
+/// [`addresses`](jbpf_verifier::addresses)).
 const FRAME_STRIDE: usize = FRAME_BYTES + 16;
 
 const STACK_BYTES: usize = (FRAME_STRIDE * FRAMES).next_multiple_of(64);

@@ -8,14 +8,16 @@ use cranelift_codegen::ir::{
     Value, types,
 };
 use cranelift_frontend::FunctionBuilder;
+use jbpf_verifier::addresses::FRAME_ALIGN;
 
 /// A frame in a stack slot. Every function has one, also if nothing is stored in it: the codelet may
-/// compare its address, and the verifier holds that it is not null and no other frame's.
+/// compare its address, and the verifier holds that it is not null and no other frame's (clauses 1 to 3 of
+/// [`addresses`](jbpf_verifier::addresses)).
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
     /// Address of its lowest byte.
     pub base: Value,
-    /// Bytes from there to r10, a multiple of 16.
+    /// Bytes from there to r10.
     pub size: i32,
 }
 
@@ -29,15 +31,16 @@ impl Frame {
     }
 }
 
-/// Bytes of a frame: its top is 16-aligned when its start is, and no frame is empty. The top of an empty
+/// Bytes of a frame: its top is aligned when its start is, and no frame is empty. The top of an empty
 /// one could be the start of what lies above it, and so another object's address.
 fn rounded(stack_size: u32) -> u32 {
-    stack_size.max(1).next_multiple_of(16)
+    stack_size.max(1).next_multiple_of(FRAME_ALIGN)
 }
 
 /// A stack slot for a frame of `stack_size` bytes.
 pub(super) fn slot(fb: &mut FunctionBuilder<'_>, stack_size: u32) -> StackSlot {
-    let data = StackSlotData::new(StackSlotKind::ExplicitSlot, rounded(stack_size), 4);
+    let align = FRAME_ALIGN.trailing_zeros() as u8;
+    let data = StackSlotData::new(StackSlotKind::ExplicitSlot, rounded(stack_size), align);
     fb.create_sized_stack_slot(data)
 }
 

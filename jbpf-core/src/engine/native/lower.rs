@@ -36,7 +36,8 @@ pub(super) struct Imports {
     shared_loads: SharedLoads,
 }
 
-/// Memory that cannot overlap: Cranelift forwards stores to loads and drops repeated loads inside one.
+/// Memory that cannot overlap (clause 3 of [`addresses`](jbpf_verifier::addresses)): Cranelift forwards stores to loads
+/// and drops repeated loads inside one.
 #[derive(Clone, Copy)]
 pub(super) struct AliasRegions {
     /// The frame: nobody else has its address, except helpers during a call.
