@@ -276,8 +276,8 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "places of a frame that are told apart need not be the frame's",
-        before: "// So that the engine's frame has this place, and no other one does.\n                if let Some(frame) = self.state.frame(frame.into()) {",
-        after: "if let Some(frame) = self.state.frame(frame.into()).filter(|_| false) {",
+        before: "self.findings.stack(function, first as i32);\n                return Ok(());",
+        after: "self.findings.stack(function, 0);\n                return Ok(());",
     },
     Mutation {
         name: "an application keeps all values in one place",
@@ -352,6 +352,46 @@ const MUTATIONS: &[Mutation] = &[
         name: "runs of an exploration that failed are the longest",
         before: "self.path.take_back(before.tail);",
         after: "",
+    },
+    Mutation {
+        name: "a branch goes where the first path went",
+        before: "Fact::Branch(known) if known != outcome => BranchOutcome::Both,",
+        after: "Fact::Branch(known) => known,",
+    },
+    Mutation {
+        name: "an access touches what the first path touched",
+        before: "Fact::Memory(known) => known.or(space),",
+        after: "Fact::Memory(known) => known,",
+    },
+    Mutation {
+        name: "what one path shares is a thread's own",
+        before: "(Self::MapValue, Self::PrivateValue) | (Self::PrivateValue, Self::MapValue) => {\n                Self::MapValue",
+        after: "(Self::MapValue, Self::PrivateValue) | (Self::PrivateValue, Self::MapValue) => {\n                Self::PrivateValue",
+    },
+    Mutation {
+        name: "values of all maps are a thread's own",
+        before: "matches!(def.kind, MapKind::PerThreadArray | MapKind::PerThreadHash)",
+        after: "def.section.is_none()",
+    },
+    Mutation {
+        name: "a helper gets the map that the first path passed",
+        before: "Fact::HelperCall { map: known } if known != map => None,",
+        after: "Fact::HelperCall { map: known } => known,",
+    },
+    Mutation {
+        name: "a frame holds what its own function accesses",
+        before: "let function = self.frame(depth)?.function;\n        self.findings.stack(function, first as i32);",
+        after: "let function = self.frame(self.state.depth())?.function;\n        self.findings.stack(function, first as i32);",
+    },
+    Mutation {
+        name: "a buffer that a helper fills was written before",
+        before: "self.findings.zeroed(function, from, to);",
+        after: "let _ = (from, to);",
+    },
+    Mutation {
+        name: "frame pointers are multiples of 32",
+        before: "Space::Stack { .. } => Some(FRAME_ALIGN.into()),",
+        after: "Space::Stack { .. } => Some((2 * FRAME_ALIGN).into()),",
     },
 ];
 

@@ -273,9 +273,8 @@ impl Step<'_> {
             Space::MapValue { map } | Space::OutputBuffer { map } => self.subject.value_size(map),
             Space::Stack { frame } if first >= i128::from(-FRAME_SIZE) && last <= 0 => {
                 // So that the engine's frame has this place, and no other one does.
-                if let Some(frame) = self.state.frame(frame.into()) {
-                    self.findings.stack(frame.function, first as i32);
-                }
+                let function = self.frame(frame.into())?.function;
+                self.findings.stack(function, first as i32);
                 return Ok(());
             }
             // A region that is empty starts where nothing lies.

@@ -1,0 +1,175 @@
+//! What the engine is told of each instruction holds on every path that reaches it.
+
+use super::accepted;
+use jbpf_verifier::program::{BranchOutcome, Fact, MemorySpace};
+
+/// Facts of the instructions of one kind, in order.
+fn facts_of(text: &str, is_kind: fn(&Fact) -> bool) -> Vec<Fact> {
+    let program = accepted(text);
+    let facts = program.facts().iter().copied();
+    facts.filter(is_kind).collect()
+}
+
+fn branches(text: &str) -> Vec<BranchOutcome> {
+    let facts = facts_of(text, |fact| matches!(fact, Fact::Branch(_)));
+    let outcome = |fact| match fact {
+        Fact::Branch(outcome) => outcome,
+        _ => BranchOutcome::Both,
+    };
+    facts.into_iter().map(outcome).collect()
+}
+
+/// The kind of memory that one load touches, which a function makes through the pointers that `calls` pass it in turn.
+fn loaded(calls: &str) -> Vec<Fact> {
+    let text = format!(
+        "
+            .context writable 16
+            .map shared array key 4 value 8 entries 4
+            .map own per_thread_array key 4 value 8 entries 4
+            .map output output value 8 entries 4
+            .rodata constant 01 02 03 04 05 06 07 08
+            mov r6, r1
+            stdw [r10-8], 0
+            {calls}
+        out:
+            mov r0, 0
+            exit
+        look:
+            ldxb r0, [r1]
+            exit
+        "
+    );
+    let program = accepted(&text);
+    let insns = &program.program().insns;
+    let loads = insns.iter().zip(program.facts());
+    let loads = loads.filter(|(insn, _)| insn.opcode == 0x71);
+    loads.map(|(_, fact)| *fact).collect()
+}
+
+const FRAME: &str = "mov r1, r10\nadd r1, -8\ncall look\n";
+const REGION: &str = "ldxdw r1, [r6]\ncall look\n";
+const CONTEXT: &str = "mov r1, r6\nadd r1, 24\ncall look\n";
+const CONSTANT: &str = "lddw r1, section constant\ncall look\n";
+
+fn value(map: &str) -> String {
+    format!(
+        "lddw r1, map {map}\nmov r2, r10\nadd r2, -8\ncall map_lookup_elem\njeq r0, 0, out\n\
+         mov r1, r0\ncall look\n"
+    )
+}
+
+#[test]
+fn a_branch_goes_where_every_path_goes() {
+    let with = |first: u32, second: u32| {
+        branches(&format!(
+            "
+                mov r1, {first}
+                call is_one
+                mov r1, {second}
+                call is_one
+                exit
+            is_one:
+                mov r0, 1
+                jeq r1, 1, out
+                mov r0, 0
+            out:
+                exit
+            "
+        ))
+    };
+    assert_eq!(with(1, 1), [BranchOutcome::Always]);
+    assert_eq!(with(2, 3), [BranchOutcome::Never]);
+    assert_eq!(with(1, 2), [BranchOutcome::Both]);
+    assert_eq!(with(2, 1), [BranchOutcome::Both]);
+}
+
+#[test]
+fn an_access_touches_the_kind_of_memory_that_it_touches_on_every_path() {
+    use MemorySpace::{Context, MapValue, Mixed, PrivateValue, Region, Stack};
+    let (shared, own) = (value("shared"), value("own"));
+    for (calls, space) in [
+        ([FRAME, FRAME], Stack),
+        ([REGION, REGION], Region),
+        ([CONTEXT, CONTEXT], Context),
+        ([&shared, &shared], MapValue),
+        ([&own, CONSTANT], PrivateValue),
+        ([FRAME, REGION], Mixed),
+        ([REGION, FRAME], Mixed),
+        ([CONTEXT, &shared], Mixed),
+        ([&own, FRAME], Mixed),
+        // What one path shares, all do.
+        ([&own, &shared], MapValue),
+        ([&shared, CONSTANT], MapValue),
+    ] {
+        assert_eq!(loaded(&calls.concat()), [Fact::Memory(space)], "{calls:?}");
+    }
+}
+
+#[test]
+fn a_helper_is_known_to_get_a_map_if_every_path_passes_it() {
+    let with = |first: &str, second: &str| {
+        let text = format!(
+            "
+                .map a array key 4 value 8 entries 4
+                .map b array key 4 value 8 entries 4
+                stw [r10-4], 0
+                lddw r1, map {first}
+                call look
+                lddw r1, map {second}
+                call look
+                mov r0, 0
+                exit
+            look:
+                stw [r10-4], 0
+                mov r2, r10
+                add r2, -4
+                call map_lookup_elem
+                mov r0, 0
+                exit
+            "
+        );
+        facts_of(&text, |fact| matches!(fact, Fact::HelperCall { .. }))
+    };
+    assert_eq!(with("b", "b"), [Fact::HelperCall { map: Some(1) }]);
+    assert_eq!(with("a", "b"), [Fact::HelperCall { map: None }]);
+    assert_eq!(with("b", "a"), [Fact::HelperCall { map: None }]);
+}
+
+#[test]
+fn what_some_path_reaches_is_reached() {
+    let program = accepted(
+        "
+            ldxw r1, [r1+24]
+            mov r0, 0
+            jle r1, 5, out
+            jgt r1, 5, out
+            mov r0, 7
+        out:
+            exit
+        ",
+    );
+    let unreachable = |fact: &Fact| *fact == Fact::Unreachable;
+    let facts: Vec<bool> = program.facts().iter().map(unreachable).collect();
+    assert_eq!(facts, [false, false, false, false, true, false]);
+}
+
+#[test]
+fn a_frame_holds_all_that_is_accessed_in_it_by_whomever() {
+    let program = accepted(
+        "
+            mov r1, r10
+            add r1, -24
+            call fill
+            stdw [r10-8], 0
+            mov r0, 0
+            exit
+        fill:
+            stdw [r1-16], 0
+            stb [r10-3], 0
+            mov r0, 0
+            exit
+        ",
+    );
+    let sizes: Vec<u32> = program.functions().iter().map(|f| f.stack_size).collect();
+    assert_eq!(sizes, [40, 8]);
+}
