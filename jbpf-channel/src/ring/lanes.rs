@@ -231,12 +231,12 @@ impl Lanes {
         region.place(self.sender_offset(lane), zeros)
     }
 
-    /// Tells senders that nobody takes records any more.
+    /// Tells senders that nobody takes records any more. Not in a forked child, which shares the words with its parent.
     pub(crate) fn close(&self) {
         let mut books = self.books();
         books.closed = true;
         for (view, made) in self.views.iter().zip(&books.consumers) {
-            if made.is_some() {
+            if made.as_ref().is_some_and(|file| !file.is_inherited()) {
                 view.consumer().closed.store(1, Ordering::Release);
             }
         }
