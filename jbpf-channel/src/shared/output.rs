@@ -122,7 +122,7 @@ impl OutputRing {
             if let Some(file) = lent {
                 let _ = file.discard(size_of::<Control>());
             }
-            self.view().words().settle();
+            self.settle();
             self.end_primary();
         }
     }
