@@ -1,5 +1,7 @@
 //! What lies behind a map, by kind.
 
+use std::sync::Arc;
+
 use jbpf_verifier::types::{MapDef, MapKind};
 
 use super::application::ApplicationStorage;
@@ -18,9 +20,9 @@ pub enum Storage {
     /// HASHMAP.
     Hash(HashTable),
     /// PER_THREAD_ARRAY.
-    PerThreadArray(PerThreadArray),
+    PerThreadArray(Arc<PerThreadArray>),
     /// PER_THREAD_HASHMAP.
-    PerThreadHash(PerThreadHash),
+    PerThreadHash(Arc<PerThreadHash>),
     /// RINGBUF.
     RingBuf(OutputMap),
     /// CONTROL_INPUT.
@@ -52,10 +54,10 @@ impl Storage {
                 .map(Self::Hash)
                 .map_err(out_of_memory),
             MapKind::PerThreadArray => PerThreadArray::new(ArrayLayout::new(def)?, options)
-                .map(Self::PerThreadArray)
+                .map(|array| Self::PerThreadArray(Arc::new(array)))
                 .map_err(out_of_memory),
             MapKind::PerThreadHash => PerThreadHash::new(HashLayout::new(def)?, options)
-                .map(Self::PerThreadHash)
+                .map(|hash| Self::PerThreadHash(Arc::new(hash)))
                 .map_err(out_of_memory),
             MapKind::RingBuf => OutputMap::new(def, options).map(Self::RingBuf),
             MapKind::Output => OutputMap::new(def, options).map(Self::Output),
