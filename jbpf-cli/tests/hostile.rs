@@ -57,6 +57,7 @@ fn stream() -> StreamReport {
         sent: 1,
         dropped: 0,
         received: 0,
+        passed_over: 0,
         read: true,
         record_type: Some(RecordType {
             name: "said".to_owned(),
@@ -165,10 +166,12 @@ fn the_live_table_obeys_no_names() {
         hook: hostile(),
         measured: None,
         skipped: 0,
+        kept: 0,
         codelets: vec![CodeletStatisticsReport {
             codeletset: hostile(),
             codelet: hostile(),
             measured: None,
+            busy: 0,
             channels: Vec::new(),
         }],
     }]);

@@ -30,6 +30,9 @@ pub struct HookStatistics {
     pub measured: Option<Measured>,
     /// Calls that ran no codelet although some were attached, since the process began.
     pub skipped: u64,
+    /// Compiled versions of its codelets that were replaced or unloaded and are still in memory, since the system does not
+    /// allow any more what tells when the last thread has left them.
+    pub kept: u64,
     /// Its codelets in the order in which they run.
     pub codelets: Vec<CodeletStatistics>,
 }
@@ -43,6 +46,9 @@ pub struct CodeletStatistics {
     pub codelet: String,
     /// Its calls; `None` while its hook is not measured.
     pub measured: Option<Measured>,
+    /// Operations on its maps, its own and those of codelets that share them, that did not wait for another thread: updates and
+    /// deletions that returned -2, and lookups that found nothing for that reason. See [`Map::busy`](crate::map::Map::busy).
+    pub busy: u64,
     /// Its channels.
     pub channels: Vec<ChannelStatistics>,
 }
@@ -62,6 +68,9 @@ pub struct ChannelStatistics {
     pub dropped: u64,
     /// Records that the reader has taken.
     pub received: u64,
+    /// Records that nobody has taken: they made room for others while nobody read the channel and it was watched. Of those
+    /// that were sent, the ones that were neither received nor passed over wait in the channel.
+    pub passed_over: u64,
 }
 
 /// What was measured of a hook or of a codelet.
@@ -116,6 +125,13 @@ impl CodeletStatistics {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.channels.iter().map(|channel| channel.dropped).sum()
+    }
+
+    /// Records that it sent and that nobody received.
+    #[must_use]
+    pub fn passed_over(&self) -> u64 {
+        let of_channels = self.channels.iter().map(|channel| channel.passed_over);
+        of_channels.sum()
     }
 }
 

@@ -42,12 +42,14 @@ use crate::stream::Direction;
 use attachment::{Attachments, Change, CompileError};
 use maintenance::{Maintenance, Needed, Periods};
 use measuring::{Board, Demand};
+use publish::Retired;
 
 pub use builder::RuntimeBuilder;
 pub use codeletset::Codeletset;
 pub use measuring::{MeasureError, Measuring};
 pub(crate) use measuring::{MeasuredHook, Wanted};
 pub use output::{OutputError, OutputRecord};
+pub(crate) use publish::kept;
 pub(crate) use threads::Threads;
 pub use threads::{Scheduling, ThreadError};
 
@@ -178,7 +180,8 @@ impl Runtime {
     /// Takes a codeletset out of the process. Returns once no thread runs it any more.
     ///
     /// # Errors
-    /// When it is not loaded, or this thread is inside a codelet.
+    /// When it is not loaded, or this thread is inside a codelet. [`UnloadError::Kept`]: it is taken off its hooks, and nobody can
+    /// tell when the last thread has left it.
     pub fn unload(&self, id: &str) -> Result<(), UnloadError> {
         self.shared.unload(id)
     }
@@ -359,7 +362,8 @@ impl Shared {
         self.sets_mut().insert(id.to_owned(), Arc::clone(&coming));
         let retired = attachments.publish(change);
         self.output.streams_changed();
-        drop(retired);
+        // What came runs. What went and could not be freed is counted and logged.
+        let _ = retired.free();
         self.maintenance.settle(needed);
         if let Some(leaving) = leaving {
             leaving.close_channels(Some(&coming));
@@ -382,13 +386,15 @@ impl Shared {
                 source,
             })?;
         let needed = needed_after(&attachments, &change);
-        let retired = attachments.publish(change);
-        drop(retired);
+        let freed = attachments.publish(change).free();
         self.maintenance.settle(needed);
         self.sets_mut().remove(id);
         leaving.close_channels(None);
         self.output.streams_changed();
-        Ok(())
+        freed.map_err(|source| UnloadError::Kept {
+            id: id.to_owned(),
+            source,
+        })
     }
 
     /// Measures these hooks until the guard is dropped.
@@ -425,7 +431,8 @@ impl Shared {
                 source,
             },
         )?;
-        drop(attachments.publish(change));
+        // What went and could not be freed is counted and logged.
+        let _ = attachments.publish(change).free();
         Ok(())
     }
 
@@ -473,7 +480,7 @@ impl Shared {
         };
         let shared = Arc::clone(self);
         let spawned = self.threads.spawn_anyhow(RETIRE_THREAD, move || {
-            drop(retired);
+            let _ = retired.map(Retired::free);
             shared.finish();
         });
         if let Err(error) = spawned {
@@ -481,11 +488,13 @@ impl Shared {
         }
     }
 
+    /// Hooks first: while codelets run, there is no end of what others have to serve.
     fn finish(&self) {
-        self.output.stop();
         let retired = self.lock().close();
-        drop(retired);
+        // What cannot be freed is counted and logged.
+        let _ = retired.free();
         self.maintenance.settle(Needed::default());
+        self.output.stop();
         let leaving = core::mem::take(&mut *self.sets_mut());
         for set in leaving.values() {
             set.close_channels(None);

@@ -153,7 +153,7 @@ impl Table<'_> {
     }
 
     /// The column that rows are sorted by has an arrow.
-    fn titles(&self) -> [String; 8] {
+    fn titles(&self) -> [String; 10] {
         let arrow = if self.view.ascending { '^' } else { 'v' };
         let mut columns = Column::ALL.into_iter();
         TITLES.map(|title| match columns.next() {
@@ -195,14 +195,14 @@ fn plain(text: String) -> Line {
 }
 
 /// Rows of text with columns of equal width; names to the left, numbers to the right.
-fn aligned(rows: &[[String; 8]]) -> Vec<String> {
-    let mut widths = [0; 8];
+fn aligned(rows: &[[String; 10]]) -> Vec<String> {
+    let mut widths = [0; 10];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let line = |row: &[String; 8]| {
+    let line = |row: &[String; 10]| {
         let cells = row.iter().zip(widths).enumerate();
         let padded = cells.map(|(column, (cell, width))| {
             if column < 2 {

@@ -108,6 +108,9 @@ pub struct HookReport {
     pub calls: Option<u64>,
     /// Calls that ran no codelet, because they were nested too deep.
     pub skipped: u64,
+    /// Compiled versions of its codelets that are gone and could not be freed.
+    #[serde(default)]
+    pub kept: u64,
 }
 
 /// What codelets of a hook do.
@@ -239,6 +242,10 @@ pub struct StreamReport {
     pub dropped: u64,
     /// Records that the reader has taken so far; of an input channel, those that collectors sent left out.
     pub received: u64,
+    /// Records of an output channel that made room for others without having been read, while it was watched and nobody
+    /// read it.
+    #[serde(default)]
+    pub passed_over: u64,
     /// Whether somebody takes the records out: an output channel that nobody reads fills, and drops. Codelets read their
     /// input channels themselves.
     #[serde(default)]

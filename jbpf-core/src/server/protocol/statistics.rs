@@ -18,6 +18,9 @@ pub struct HookStatisticsReport {
     pub measured: Option<MeasuredReport>,
     /// Calls that ran no codelet, because they were nested too deep.
     pub skipped: u64,
+    /// Compiled versions of its codelets that are gone and could not be freed: see the error `kept`.
+    #[serde(default)]
+    pub kept: u64,
     /// Its codelets in the order in which they run.
     pub codelets: Vec<CodeletStatisticsReport>,
 }
@@ -32,6 +35,9 @@ pub struct CodeletStatisticsReport {
     /// What was measured; absent while its hook is not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<MeasuredReport>,
+    /// Operations on its maps that were refused with -2, or found nothing, since another thread was in the way.
+    #[serde(default)]
+    pub busy: u64,
     /// Its channels.
     pub channels: Vec<ChannelStatisticsReport>,
 }
@@ -51,6 +57,9 @@ pub struct ChannelStatisticsReport {
     pub dropped: u64,
     /// Records that the reader has taken.
     pub received: u64,
+    /// Records that made room for others without having been read.
+    #[serde(default)]
+    pub passed_over: u64,
 }
 
 /// Calls and times since measuring began.
@@ -84,6 +93,7 @@ impl From<HookStatistics> for HookStatisticsReport {
             hook: hook.hook.to_owned(),
             measured: hook.measured.map(Into::into),
             skipped: hook.skipped,
+            kept: hook.kept,
             codelets: hook.codelets.into_iter().map(Into::into).collect(),
         }
     }
@@ -95,6 +105,7 @@ impl From<CodeletStatistics> for CodeletStatisticsReport {
             codeletset: codelet.codeletset,
             codelet: codelet.codelet,
             measured: codelet.measured.map(Into::into),
+            busy: codelet.busy,
             channels: codelet.channels.into_iter().map(Into::into).collect(),
         }
     }
@@ -109,6 +120,7 @@ impl From<ChannelStatistics> for ChannelStatisticsReport {
             sent: channel.sent,
             dropped: channel.dropped,
             received: channel.received,
+            passed_over: channel.passed_over,
         }
     }
 }
