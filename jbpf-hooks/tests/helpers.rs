@@ -157,7 +157,7 @@ fn the_signature_is_the_prototype() {
     let sum = registry::helper(35).unwrap();
     assert_eq!(
         sum.arguments,
-        [HelperArgument::Bytes, HelperArgument::Bytes]
+        [HelperArgument::BytesUpTo(4096), HelperArgument::Bytes]
     );
     assert_eq!(sum.returns, HelperReturn::I32);
     assert_eq!(
