@@ -199,7 +199,7 @@ impl Lanes {
             None => {
                 let size = self.geometry.consumer_size();
                 let file = MemoryFile::new(size)?;
-                region.place_file(
+                region.place_file_in_use(
                     self.consumer_offset(lane),
                     size,
                     file.as_fd(),
@@ -221,13 +221,16 @@ impl Lanes {
     pub(crate) fn attach(&self, lane: usize, sender: &MemoryFile) -> Result<()> {
         let region = self.region.as_ref().ok_or(Errno::INVAL)?;
         let size = self.geometry.sender_size();
-        region.place_file(self.sender_offset(lane), size, sender.as_fd(), Access::Read)
+        region.place_file_in_use(self.sender_offset(lane), size, sender.as_fd(), Access::Read)
     }
 
     /// Puts zeros where a sender wrote.
     pub(crate) fn detach(&self, lane: usize) -> Result<()> {
         let region = self.region.as_ref().ok_or(Errno::INVAL)?;
-        let zeros = Region::anonymous(self.geometry.sender_size())?;
+        let size = self.geometry.sender_size();
+        let zeros = Region::anonymous(size)?;
+        // A consumer may be looking at the lane still.
+        zeros.touch(0, size);
         region.place(self.sender_offset(lane), zeros)
     }
 

@@ -117,7 +117,7 @@ impl Region {
         Ok(Self { base, len })
     }
 
-    /// Puts the pages of the memory file `file` at `offset`, in the place of what is there.
+    /// Puts the pages of the memory file `file` at `offset`, in the place of what is there. Nothing is faulted in yet.
     pub(crate) fn place_file(
         &self,
         offset: usize,
@@ -142,6 +142,22 @@ impl Region {
         placed
             .map(drop)
             .map_err(|errno| Self::refused(target, len, errno))
+    }
+
+    /// [`place_file`](Self::place_file), with the pages faulted in: for what hook calls use already.
+    pub(crate) fn place_file_in_use(
+        &self,
+        offset: usize,
+        len: usize,
+        file: BorrowedFd<'_>,
+        access: Access,
+    ) -> Result<()> {
+        self.place_file(offset, len, file, access)?;
+        match access {
+            Access::Write => self.touch(offset, len),
+            Access::Read => self.look_at(offset, len),
+        }
+        Ok(())
     }
 
     /// Moves all pages of `fresh` to `offset`, in the place of what is there.
@@ -275,6 +291,20 @@ impl Region {
         };
         if populated.is_err() {
             self.touch_by_hand(start, end);
+        }
+    }
+
+    /// Faults in the pages of `len` bytes from `offset`, so that no later load waits for the kernel.
+    fn look_at(&self, offset: usize, len: usize) {
+        let page = page_size();
+        let start = offset - offset % page;
+        let end = offset.saturating_add(len).min(self.len);
+        for at in (start..end).step_by(page) {
+            let byte = self.base.as_ptr().wrapping_add(at).cast::<AtomicU8>();
+            // SAFETY: within the mapping, which is reached through atomics.
+            let byte = unsafe { &*byte };
+            // What is done with the byte, the optimiser does not know: so the load stays.
+            core::hint::black_box(byte.load(Ordering::Relaxed));
         }
     }
 

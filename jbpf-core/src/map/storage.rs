@@ -14,6 +14,10 @@ use super::{MapError, layout_overflow};
 
 /// A map's memory and operations, by kind.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a map, and shared maps are used without another indirection"
+)]
 pub enum Storage {
     /// ARRAY, or a data section.
     Array(ArrayMap),

@@ -251,13 +251,13 @@ mod tests {
             (table.view.sort, table.view.ascending),
             (Column::P99, false)
         );
-        press(&mut table, [KeyCode::Right; 4]);
+        press(&mut table, [KeyCode::Right; 6]);
         assert_eq!(
             (table.view.sort, table.view.ascending),
             (Column::Hook, true)
         );
         press(&mut table, [KeyCode::Left]);
-        assert_eq!(table.view.sort, Column::Dropped);
+        assert_eq!(table.view.sort, Column::Busy);
         press(&mut table, [KeyCode::Char('r')]);
         assert!(table.view.ascending);
     }
