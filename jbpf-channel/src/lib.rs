@@ -45,7 +45,7 @@ pub use crate::{
     ring::{
         addresses::OutputAddresses,
         input::{InputAddresses, InputOptions, InputRing},
-        output::{OutputCounts, OutputOptions, OutputRing},
+        output::{OutputOptions, OutputRing},
         region::PageOptions,
     },
     sender::{RawSender, Sender},

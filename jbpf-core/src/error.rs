@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use jbpf_channel::StreamId;
-use jbpf_hooks::reclaim::SynchronizeError;
 use jbpf_verifier::Rejection;
 use jbpf_verifier::types::{MapDef, MapKind};
 
@@ -304,7 +303,7 @@ pub enum LoadError {
     Internal(&'static str),
 }
 
-/// Why a codeletset was not unloaded. It is as loaded as before, unless it is [`Kept`](Self::Kept).
+/// Why a codeletset was not unloaded. It is as loaded as before.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnloadError {
@@ -328,17 +327,6 @@ pub enum UnloadError {
         hook: String,
         /// What the engine said.
         source: EngineError,
-    },
-    /// It is taken off its hooks, and no call begins to run it any more; but a call that began before may not have ended, and
-    /// nobody can tell. So its code and maps stay in memory, until a later load or unload can tell.
-    #[error(
-        "codeletset `{id}` is detached, and stays in memory, as a thread may still be inside it: {source}"
-    )]
-    Kept {
-        /// The id.
-        id: String,
-        /// Why nobody can tell.
-        source: SynchronizeError,
     },
 }
 

@@ -17,7 +17,6 @@ mod primitives {
 
     pub(crate) const LANES: usize = 2;
     pub(crate) const SPIN_LIMIT: u32 = 100;
-    pub(crate) const LOOKUP_ATTEMPTS: u32 = 100;
 
     /// An atomic of loom's whose every access is a point where the model may switch threads.
     ///
@@ -154,7 +153,7 @@ impl Map {
     }
 
     fn find(&self, key: Key) -> Option<u32> {
-        self.index.find(hash(key), self.holds(key)).unwrap()
+        self.index.find(hash(key), self.holds(key))
     }
 
     fn value(&self, slot: u32) -> u64 {

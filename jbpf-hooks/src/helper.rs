@@ -20,7 +20,7 @@ mod registers;
 
 pub use map::{MapError, MapHandle, MapOperations, MapRef};
 pub use registers::{
-    BytesCopy, CodeletBytes, HelperMemory, HelperResult, HelperValue, Registers, Writable, run,
+    CodeletBytes, CopiedBytes, HelperMemory, HelperResult, HelperValue, Registers, Writable, run,
 };
 
 /// The ids that an application gives to helpers of its own.
@@ -49,10 +49,8 @@ pub enum HelperArgument {
         /// What it holds.
         ty: Type,
     },
-    /// `CodeletBytes`: two registers, a readable pointer and its length.
+    /// `&[u8]` or `CodeletBytes`: two registers, a readable pointer and its length.
     Bytes,
-    /// `&[u8]`: likewise, with a length of at most this many bytes, which are copied on the stack.
-    BytesUpTo(u32),
     /// `MapRef<'_>`: a map of any kind.
     Map,
 }
@@ -76,17 +74,11 @@ impl HelperArgument {
         }
     }
 
-    /// The argument of a parameter `&[u8]`.
-    #[must_use]
-    pub const fn copied_bytes() -> Self {
-        Self::BytesUpTo(BytesCopy::MAX)
-    }
-
     /// How many of the five argument registers it takes.
     #[must_use]
     pub const fn registers(&self) -> usize {
         match self {
-            Self::Bytes | Self::BytesUpTo(_) => 2,
+            Self::Bytes => 2,
             Self::Number(_) | Self::Readable { .. } | Self::Writable { .. } | Self::Map => 1,
         }
     }
@@ -115,7 +107,7 @@ pub struct HelperDeclaration {
     pub name: &'static str,
     /// Names of the arguments, for the C header.
     pub argument_names: &'static [&'static str],
-    /// The arguments in order; [`HelperArgument::Bytes`] and `BytesUpTo` take two registers.
+    /// The arguments in order; [`HelperArgument::Bytes`] takes two registers.
     pub arguments: &'static [HelperArgument],
     /// What it returns.
     pub returns: HelperReturn,

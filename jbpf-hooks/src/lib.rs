@@ -76,8 +76,7 @@ pub mod __private {
         ContextField, ContextLayout, ContextNumber, JbpfContext, PassedContext,
     };
     pub use crate::helper::{
-        BytesCopy, HelperArgument, HelperDeclaration, HelperInfo, HelperResult, HelperValue,
-        Registers, run,
+        HelperArgument, HelperDeclaration, HelperInfo, HelperResult, HelperValue, Registers, run,
     };
     pub use crate::hook::{Hook, HookInfo, HookKind};
     pub use crate::layout::{DataInfo, DataLayout, Field, FieldType, JbpfData, Scalar, Type};

@@ -2,12 +2,12 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use jbpf_hooks::reclaim::process;
 use rustix::fs::{
     FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat,
     ftruncate, memfd_create,
 };
 use rustix::io::{Errno, Result};
+use rustix::process::{Pid, getpid};
 
 use crate::ring::region::whole_pages;
 
@@ -20,8 +20,7 @@ fn fixed() -> SealFlags {
 #[derive(Debug)]
 pub(crate) struct MemoryFile {
     file: OwnedFd,
-    /// The [`process`] that made it.
-    maker: u64,
+    maker: Pid,
 }
 
 impl MemoryFile {
@@ -37,7 +36,7 @@ impl MemoryFile {
         let file = memfd_create("jbpf", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         let len = whole_pages(len) as u64;
         ftruncate(&file, len)?;
-        let maker = process();
+        let maker = getpid();
         Ok(Self { file, maker })
     }
 
@@ -77,7 +76,7 @@ impl MemoryFile {
 
     /// Whether this process was forked from the one that made it, and shares the memory.
     pub(crate) fn is_inherited(&self) -> bool {
-        process() != self.maker
+        getpid() != self.maker
     }
 }
 

@@ -7,11 +7,10 @@ use jbpf_core::stream::Direction;
 use crate::application::{Application, table, whole_name};
 use crate::output::{Failure, Output, Status};
 
-/// List the channels of what is loaded: records sent, dropped, received and passed over so far.
+/// List the channels of what is loaded: records sent, dropped and received so far.
 ///
 /// RECEIVED counts what the reader of an output channel has taken, and of an input channel what the codelet has taken of the
-/// application's and operators' records. An output channel that nobody reads fills, and drops; while somebody watches it, PASSED
-/// counts what makes room instead, without having been read.
+/// application's and operators' records. An output channel that nobody reads fills, and drops.
 #[derive(Args)]
 pub(crate) struct Streams {
     #[command(flatten)]
@@ -25,14 +24,14 @@ impl Streams {
             .answer_each(streams, output, |streams, output| {
                 let rows: Vec<_> = streams.iter().map(row).collect();
                 let titles = [
-                    "CHANNEL", "WAY", "STREAM", "SENT", "DROPPED", "RECEIVED", "PASSED", "READER",
+                    "CHANNEL", "WAY", "STREAM", "SENT", "DROPPED", "RECEIVED", "READER",
                 ];
                 table(output, titles, &rows)
             })
     }
 }
 
-fn row(stream: &StreamReport) -> [String; 8] {
+fn row(stream: &StreamReport) -> [String; 7] {
     let reader = match (stream.direction, stream.read) {
         (Direction::Input, _) => "codelet",
         (Direction::Output, true) => "yes",
@@ -45,7 +44,6 @@ fn row(stream: &StreamReport) -> [String; 8] {
         stream.sent.to_string(),
         stream.dropped.to_string(),
         stream.received.to_string(),
-        stream.passed_over.to_string(),
         reader.to_owned(),
     ]
 }

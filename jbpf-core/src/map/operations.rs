@@ -41,9 +41,8 @@ unsafe impl MapOperations for Map {
         check_size(MapOperations::value_size(self), value)?;
         // SAFETY: the sizes are right.
         match unsafe { callers_contents(self)?.read(key, value) } {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(MapError::NotFound),
-            Err(status) => self.outcome(status),
+            true => Ok(()),
+            false => Err(MapError::NotFound),
         }
     }
 
@@ -51,7 +50,7 @@ unsafe impl MapOperations for Map {
         check_size(MapOperations::key_size(self), key)?;
         check_size(MapOperations::value_size(self), value)?;
         // SAFETY: the sizes are right.
-        self.outcome(unsafe { callers_contents(self)?.write(key, value) })
+        outcome(unsafe { callers_contents(self)?.write(key, value) })
     }
 
     fn delete(&self, key: &[u8]) -> Result<(), MapError> {
@@ -59,12 +58,12 @@ unsafe impl MapOperations for Map {
         match callers_contents(self)? {
             Contents::Array { .. } => Err(MapError::Unsupported),
             // SAFETY: the size is right.
-            contents => self.outcome(unsafe { contents.remove(key) }),
+            contents => outcome(unsafe { contents.remove(key) }),
         }
     }
 
     fn clear(&self) -> Result<(), MapError> {
-        self.outcome(callers_contents(self)?.clear())
+        outcome(callers_contents(self)?.clear())
     }
 }
 
@@ -72,8 +71,7 @@ unsafe impl MapOperations for Map {
 fn callers_contents(map: &Map) -> Result<Contents<'_>, MapError> {
     let slot = match &map.storage {
         Storage::PerThreadArray(_) | Storage::PerThreadHash(_) | Storage::Application(_) => {
-            let slot = reclaim::slot().or_else(reclaim::prepare_thread);
-            slot.ok_or(MapError::Unsupported)?
+            reclaim::prepare_thread().ok_or(MapError::Unsupported)?
         }
         _ if map.def.kind.is_channel() => return Err(MapError::Unsupported),
         _ => 0,
@@ -91,13 +89,11 @@ fn check_size(expected: usize, bytes: &[u8]) -> Result<(), MapError> {
     })
 }
 
-impl Map {
-    fn outcome(&self, status: Status) -> Result<(), MapError> {
-        match self.counted(status) {
-            Status::Success => Ok(()),
-            Status::Error => Err(MapError::NotFound),
-            Status::Busy => Err(MapError::Busy),
-            Status::Full => Err(MapError::Full),
-        }
+fn outcome(status: Status) -> Result<(), MapError> {
+    match status {
+        Status::Success => Ok(()),
+        Status::Error => Err(MapError::NotFound),
+        Status::Busy => Err(MapError::Busy),
+        Status::Full => Err(MapError::Full),
     }
 }

@@ -37,12 +37,11 @@ use std::ptr::{self, NonNull};
 use jbpf_verifier::types::MapDef;
 
 use self::cells::Cells;
-pub(super) use self::index::Busy;
 use self::index::{Bucket, BucketCount, Index, Walker};
 pub use self::key::MAX_KEY_SIZE;
 use self::key::{Key, LongKey, LongKeyBuffer, Seed, WordsKey};
 use super::pages::{MapOptions, Pages, PagesError};
-use super::payload::{self, Source, WORD};
+use super::payload::{self, WORD};
 use super::status::Status;
 use super::{MapError, layout_overflow};
 
@@ -240,52 +239,51 @@ impl HashTable {
 
     /// The address of a key's value, or null.
     ///
-    /// # Errors
-    /// The bucket is busy.
-    ///
     /// # Safety
     /// `key` is readable for `key_size` bytes.
     #[inline]
-    pub(super) unsafe fn lookup(&self, key: *const u8) -> Result<*mut u8, Busy> {
+    pub(super) unsafe fn lookup(&self, key: *const u8) -> *mut u8 {
         with_key!(self, key, |key| self.lookup_key(key))
     }
 
     /// [`lookup`](Self::lookup) for a key that is at hand.
     #[inline(always)]
-    fn lookup_key(&self, key: &impl Key) -> Result<*mut u8, Busy> {
-        let found = self
+    fn lookup_key(&self, key: &impl Key) -> *mut u8 {
+        match self
             .index
-            .find(key.hash(&self.layout.seed), self.slot_holds(key))?;
-        Ok(found.map_or(ptr::null_mut(), |slot| self.value(slot)))
+            .find(key.hash(&self.layout.seed), self.slot_holds(key))
+        {
+            Some(slot) => self.value(slot),
+            None => ptr::null_mut(),
+        }
     }
 
-    /// The address of a key's value, zeroed, or null.
-    ///
-    /// # Errors
-    /// The bucket is busy.
+    /// The address of a key's value, zeroed, or null; null as well when the bucket is busy.
     ///
     /// # Safety
     /// As [`lookup`](Self::lookup).
-    pub(super) unsafe fn lookup_reset(&self, key: *const u8) -> Result<*mut u8, Busy> {
+    pub(super) unsafe fn lookup_reset(&self, key: *const u8) -> *mut u8 {
         with_key!(self, key, |key| {
             // The lock keeps the slot from being given to another key before it is zeroed.
-            let locked = self.index.lock(key.hash(&self.layout.seed))?;
+            let Ok(locked) = self.index.lock(key.hash(&self.layout.seed)) else {
+                return ptr::null_mut();
+            };
             let Some(place) = locked.find(self.slot_holds(key)) else {
-                return Ok(ptr::null_mut());
+                return ptr::null_mut();
             };
             let value = self.value(place.slot);
             // SAFETY: a value of this size.
             unsafe { payload::zero(value, self.layout.value_size) };
-            Ok(value)
+            value
         })
     }
 
     /// Sets the value of a key, new or not.
     ///
     /// # Safety
-    /// As [`lookup`](Self::lookup); `value` has `value_size` bytes.
+    /// As [`lookup`](Self::lookup); `value` is readable for `value_size` bytes.
     #[inline]
-    pub(super) unsafe fn update(&self, key: *const u8, value: impl Source) -> Status {
+    pub(super) unsafe fn update(&self, key: *const u8, value: *const u8) -> Status {
         with_key!(self, key, |key| {
             // SAFETY: the caller's word.
             unsafe { self.update_key(key, value) }
@@ -293,15 +291,15 @@ impl HashTable {
     }
 
     /// # Safety
-    /// `value` has `value_size` bytes.
+    /// `value` is readable for `value_size` bytes.
     #[inline(always)]
-    unsafe fn update_key(&self, key: &impl Key, value: impl Source) -> Status {
+    unsafe fn update_key(&self, key: &impl Key, value: *const u8) -> Status {
         let Ok(locked) = self.index.lock(key.hash(&self.layout.seed)) else {
             return Status::Busy;
         };
         if let Some(place) = locked.find(self.slot_holds(key)) {
             // SAFETY: both are values of this size.
-            unsafe { value.write(self.value(place.slot), self.layout.value_size) };
+            unsafe { payload::copy(value, self.value(place.slot), self.layout.value_size) };
             return Status::Success;
         }
         let Some(slot) = self.index.take_slot() else {
@@ -310,7 +308,7 @@ impl HashTable {
         // SAFETY: a slot starts with the words of a key.
         unsafe { key.store(self.slot(slot)) };
         // SAFETY: both are values of this size.
-        unsafe { value.write(self.value(slot), self.layout.value_size) };
+        unsafe { payload::copy(value, self.value(slot), self.layout.value_size) };
         if locked.insert(slot).is_err() {
             self.index.release_slot(slot);
             return Status::Full;
@@ -342,7 +340,7 @@ impl HashTable {
     pub(super) fn clear(&self) -> Status {
         match self.index.clear() {
             Ok(()) => Status::Success,
-            Err(Busy) => Status::Busy,
+            Err(index::Busy) => Status::Busy,
         }
     }
 
@@ -368,7 +366,7 @@ impl HashTable {
             match self.index.walk(home, &mut dump) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => return Ok(0),
-                Err(Busy) => return Err(Status::Busy),
+                Err(index::Busy) => return Err(Status::Busy),
             }
         }
         Ok(dump.elements)
@@ -391,18 +389,15 @@ impl HashTable {
         };
         match self.index.walk(chain, &mut copies) {
             Ok(_) => Ok(copies.bytes),
-            Err(Busy) => Err(Status::Busy),
+            Err(index::Busy) => Err(Status::Busy),
         }
     }
 
     /// Copies the value of a key as it was while the key was there.
     ///
-    /// # Errors
-    /// The bucket is busy.
-    ///
     /// # Safety
     /// `key` is readable for `key_size` bytes, `out` writable for `value_size` bytes.
-    pub(super) unsafe fn read(&self, key: *const u8, out: *mut u8) -> Result<bool, Busy> {
+    pub(super) unsafe fn read(&self, key: *const u8, out: *mut u8) -> bool {
         with_key!(self, key, |key| {
             let holds = self.slot_holds(key);
             let found = self.index.find(key.hash(&self.layout.seed), |slot| {
@@ -414,7 +409,7 @@ impl HashTable {
                 }
                 found
             });
-            found.map(|slot| slot.is_some())
+            found.is_some()
         })
     }
 
