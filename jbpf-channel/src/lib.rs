@@ -45,7 +45,7 @@ pub use crate::{
     ring::{
         addresses::OutputAddresses,
         input::{InputAddresses, InputOptions, InputRing},
-        output::{OutputOptions, OutputRing},
+        output::{OutputCounts, OutputOptions, OutputRing},
         region::PageOptions,
     },
     sender::{RawSender, Sender},

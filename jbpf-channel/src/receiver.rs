@@ -181,10 +181,17 @@ impl RawReceiver {
     }
 
     /// Records that found no place, since the ring was made. Records that were sent have numbers without gaps, so
-    /// that records received and dropped add up to what codelets tried to send.
+    /// that records received, [passed over](Self::passed_over) and dropped add up to what codelets tried to send.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.view.dropped()
+    }
+
+    /// Records that nobody received, since the ring was made: they made room for others while the channel had no reader and
+    /// a tap stood in for one.
+    #[must_use]
+    pub fn passed_over(&self) -> u64 {
+        self.view.passed_over()
     }
 
     /// Records that this reader itself lost because it was too slow. Always 0 for a primary reader.
@@ -502,6 +509,13 @@ impl<T: FromBytes> Receiver<T> {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.raw.dropped()
+    }
+
+    /// Records that nobody received, since the channel was made: they made room for others while it had no reader and a tap
+    /// stood in for one.
+    #[must_use]
+    pub fn passed_over(&self) -> u64 {
+        self.raw.passed_over()
     }
 
     /// Records that this reader itself lost because it was too slow. Always 0 unless it is a tap.

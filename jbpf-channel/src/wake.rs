@@ -6,10 +6,10 @@
 //! full fence into every running producer (`membarrier`), and looks at the ring once more. Either the producer's load came
 //! after that fence, and saw the announcement, or its record came before, and the sleeper sees it.
 //!
-//! Where the kernel has no `membarrier`, sleepers wake by themselves every [`UNSIGNALLED`]: producers
-//! never pay.
+//! Where the kernel has no `membarrier`, or ceases to allow it (a `seccomp` filter), sleepers wake by themselves every
+//! [`UNSIGNALLED`]: producers never pay.
 
-use core::sync::atomic::{AtomicU32, Ordering, compiler_fence, fence};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence, fence};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
@@ -138,6 +138,8 @@ pub(crate) fn left(deadline: Option<Instant>) -> Option<Option<Duration>> {
 #[derive(Debug)]
 pub struct Doorbell {
     event: OwnedFd,
+    /// Whether the last arming's fence failed: then a ring may be missed.
+    unfenced: AtomicBool,
 }
 
 impl Doorbell {
@@ -148,7 +150,10 @@ impl Doorbell {
     /// What `eventfd` answers, when descriptors or memory are exhausted.
     pub fn new() -> std::io::Result<Self> {
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { event })
+        Ok(Self {
+            event,
+            unfenced: AtomicBool::new(false),
+        })
     }
 
     /// Rings it: the next or present [`wait`](Self::wait) returns.
@@ -165,7 +170,8 @@ impl Doorbell {
         for reader in readers.clone() {
             reader.arm(self);
         }
-        fence_producers(Producers::ThisProcess);
+        let fenced = fence_producers(Producers::ThisProcess);
+        self.unfenced.store(!fenced, Ordering::Relaxed);
         readers.into_iter().any(RawReceiver::is_ready)
     }
 
@@ -192,10 +198,11 @@ impl Doorbell {
         while rustix::io::read(&self.event, &mut count) == Err(Errno::INTR) {}
     }
 
-    /// The longest that an armed wait may last before the rings must be looked at anyway; `None` is for ever.
+    /// The longest that a wait may last before the rings must be looked at anyway; `None` is for ever. For who has
+    /// [armed](Self::arm) it, on the same thread: what the kernel allows, it may cease to.
     #[must_use]
     pub fn longest_wait(&self) -> Option<Duration> {
-        (!registered()).then_some(UNSIGNALLED)
+        self.unfenced.load(Ordering::Relaxed).then_some(UNSIGNALLED)
     }
 }
 

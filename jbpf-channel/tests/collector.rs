@@ -37,6 +37,7 @@ use zerocopy::IntoBytes;
 
 unsafe extern "C" {
     safe fn fork() -> i32;
+    safe fn unshare(flags: i32) -> i32;
     fn waitpid(process: i32, status: *mut i32, options: i32) -> i32;
     safe fn _exit(status: i32) -> !;
 }
@@ -536,6 +537,14 @@ fn a_tap_of_another_process_keeps_a_channel_going_that_nobody_reads() {
         assert_eq!(tap.recv(), Ok(value));
     }
     assert_eq!((tap.lost(), ring.dropped()), (0, 1));
+    let counts = ring.counts();
+    assert_eq!((counts.sent, counts.received), (1016, 0));
+    assert_eq!(
+        counts.passed_over,
+        ring.delivered(),
+        "the tap's doing alone"
+    );
+    assert_eq!(tap.passed_over(), counts.passed_over);
 
     // A reader that comes finds the newer half, and from then on releases alone.
     let receiver: Receiver<u64> = ring.primary().unwrap().typed().unwrap();
@@ -805,6 +814,11 @@ fn a_garbage_cursor_is_refused_counted_and_forgotten_with_its_reader() {
             received,
             [1, 2, 3],
             "in a full ring, a reader that left costs one record"
+        );
+        let counts = ring.counts();
+        assert_eq!(
+            (counts.passed_over, counts.received),
+            (ended.into(), 3 * u64::from(ended))
         );
     }
 }
@@ -1141,6 +1155,53 @@ fn opening_and_closing_leaves_nothing_behind() {
             .recv_timeout(Duration::ZERO),
         Err(RecvError::Timeout)
     );
+}
+
+/// What a process ends with whose system makes no PID namespaces for it.
+const NO_NAMESPACES: i32 = 77;
+
+/// As [`in_a_forked_child`], with the child as process 1 of a PID namespace of its own; true as well where the system makes
+/// none.
+fn as_process_1(child: impl FnOnce() -> bool) -> bool {
+    const NEW_USERS: i32 = 0x1000_0000;
+    const NEW_PROCESSES: i32 = 0x2000_0000;
+    let process = fork();
+    assert!(process >= 0);
+    if process == 0 {
+        if unshare(NEW_PROCESSES) != 0 && unshare(NEW_USERS | NEW_PROCESSES) != 0 {
+            _exit(NO_NAMESPACES);
+        }
+        _exit(i32::from(!in_a_forked_child(|| {
+            std::process::id() == 1 && child()
+        })));
+    }
+    let mut status = -1;
+    assert_eq!(unsafe { waitpid(process, &raw mut status, 0) }, process);
+    if status == NO_NAMESPACES << 8 {
+        eprintln!("the system makes no PID namespaces: nothing was tried");
+        return true;
+    }
+    status == 0
+}
+
+#[test]
+fn a_child_with_its_parents_process_id_closes_and_gives_back_nothing() {
+    assert!(as_process_1(|| {
+        let (ring, back) = (shared_output(16, 8), shared_input(16, 8));
+        let (tap, lent) = (ring.tap(), back.share().unwrap());
+        let in_the_child = as_process_1(|| {
+            ring.close();
+            back.close();
+            true
+        });
+        // What senders of other processes see of it, behind two words.
+        let mut closed = [0_u8; 4];
+        rustix::io::pread(&lent.2[0], &mut closed, 12).unwrap();
+        let was_open = closed == [0; 4] && !tap.is_closed();
+        back.close();
+        rustix::io::pread(&lent.2[0], &mut closed, 12).unwrap();
+        in_the_child && was_open && closed == 1_u32.to_ne_bytes()
+    }));
 }
 
 /// Runs `child` in a forked process, to its end; whether it returned true.

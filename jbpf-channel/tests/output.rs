@@ -15,7 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jbpf_channel::{
-    ChannelError, Doorbell, OutputOptions, OutputRing, PageOptions, Receiver, RecvError, SendError,
+    ChannelError, Doorbell, OutputCounts, OutputOptions, OutputRing, PageOptions, Receiver,
+    RecvError, SendError,
 };
 use jbpf_hooks::reclaim::HookCall;
 use proptest::prelude::*;
@@ -371,6 +372,18 @@ fn a_tap_of_a_full_ring_that_nobody_reads_makes_room_and_keeps_the_newer_half() 
     }
     assert_eq!(ring.dropped(), 2);
     assert_eq!(receiver.try_iter().count(), 8);
+    assert_eq!((receiver.passed_over(), receiver.lost()), (24, 0));
+    let counts = OutputCounts {
+        sent: 8 + 20 + 8,
+        dropped: 2,
+        received: 4 + 8,
+        passed_over: 24,
+    };
+    assert_eq!(
+        ring.counts(),
+        counts,
+        "what a tap released, nobody received"
+    );
 }
 
 #[test]

@@ -17,8 +17,8 @@ use std::thread::JoinHandle;
 use jbpf::StreamId;
 use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 use jbpf_core::server::protocol::{
-    AbortPlaceReport, AbortsReport, Bytes, CodeletStatisticsReport, Envelope, ErrorReport, Hello,
-    HookStatisticsReport, MeasureBody, RecordEvent, Reply, StreamReport, VERSION, to_line,
+    Bytes, CodeletStatisticsReport, Envelope, ErrorReport, Hello, HookStatisticsReport,
+    MeasureBody, RecordEvent, Reply, StreamReport, VERSION, to_line,
 };
 use jbpf_core::stream::Direction;
 use jbpf_core::visible::is_invisible;
@@ -57,6 +57,7 @@ fn stream() -> StreamReport {
         sent: 1,
         dropped: 0,
         received: 0,
+        passed_over: 0,
         read: true,
         record_type: Some(RecordType {
             name: "said".to_owned(),
@@ -165,22 +166,12 @@ fn the_live_table_obeys_no_names() {
         hook: hostile(),
         measured: None,
         skipped: 0,
+        kept: 0,
         codelets: vec![CodeletStatisticsReport {
             codeletset: hostile(),
             codelet: hostile(),
             measured: None,
-            aborts: AbortsReport {
-                count: 1,
-                faults: 1,
-                last: Some(AbortPlaceReport {
-                    kind: hostile(),
-                    insn: usize::MAX,
-                    function: Some(hostile()),
-                    file: Some(hostile()),
-                    line: Some(u32::MAX),
-                    at_ms: u64::MAX,
-                }),
-            },
+            busy: 0,
             channels: Vec::new(),
         }],
     }]);

@@ -418,7 +418,8 @@ fn hooks_are_watched(terminal: &Terminal<'_>, runtime: &Runtime) {
         assert_eq!(
             titles,
             [
-                "HOOK", "CODELET", "CALLS/S", "P50", "P99", "LOAD", "DROPS/S", "DROPPED", "ABORTS"
+                "HOOK", "CODELET", "CALLS/S", "P50", "P99", "LOAD", "DROPS/S", "DROPPED", "PASSED",
+                "BUSY"
             ]
         );
         assert!(lines[1].starts_with("example  (all)"), "{text}");

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use jbpf_channel::StreamId;
+use jbpf_hooks::reclaim::SynchronizeError;
 use jbpf_verifier::Rejection;
 use jbpf_verifier::types::{MapDef, MapKind};
 
@@ -303,7 +304,7 @@ pub enum LoadError {
     Internal(&'static str),
 }
 
-/// Why a codeletset was not unloaded. It is as loaded as before.
+/// Why a codeletset was not unloaded. It is as loaded as before, unless it is [`Kept`](Self::Kept).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnloadError {
@@ -327,6 +328,17 @@ pub enum UnloadError {
         hook: String,
         /// What the engine said.
         source: EngineError,
+    },
+    /// It is taken off its hooks, and no call begins to run it any more; but a call that began before may not have ended, and
+    /// nobody can tell. So its code and maps stay in memory, until a later load or unload can tell.
+    #[error(
+        "codeletset `{id}` is detached, and stays in memory, as a thread may still be inside it: {source}"
+    )]
+    Kept {
+        /// The id.
+        id: String,
+        /// Why nobody can tell.
+        source: SynchronizeError,
     },
 }
 

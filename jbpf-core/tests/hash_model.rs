@@ -17,6 +17,7 @@ mod primitives {
 
     pub(crate) const LANES: usize = 2;
     pub(crate) const SPIN_LIMIT: u32 = 100;
+    pub(crate) const LOOKUP_ATTEMPTS: u32 = 100;
 
     /// An atomic of loom's whose every access is a point where the model may switch threads.
     ///
@@ -153,7 +154,7 @@ impl Map {
     }
 
     fn find(&self, key: Key) -> Option<u32> {
-        self.index.find(hash(key), self.holds(key))
+        self.index.find(hash(key), self.holds(key)).unwrap()
     }
 
     fn value(&self, slot: u32) -> u64 {

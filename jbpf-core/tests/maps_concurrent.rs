@@ -51,19 +51,29 @@ fn update<K, V>(map: &Map, mut key: K, mut value: V) -> Status {
     assert_eq!(size_of::<K>(), map.def().key_size as usize);
     assert_eq!(size_of::<V>(), map.def().value_size as usize);
     // SAFETY: key and value have the sizes of the map.
-    unsafe {
+    patiently(|| unsafe {
         map.update(
             std::ptr::from_mut(&mut key).cast(),
             std::ptr::from_mut(&mut value).cast(),
             0,
         )
+    })
+}
+
+/// Tries again while a thread that does not run has the bucket.
+fn patiently(mut attempt: impl FnMut() -> Status) -> Status {
+    loop {
+        match attempt() {
+            Status::Busy => thread::yield_now(),
+            status => return status,
+        }
     }
 }
 
 fn delete<K>(map: &Map, mut key: K) -> Status {
     assert_eq!(size_of::<K>(), map.def().key_size as usize);
     // SAFETY: the key has the size of the map's.
-    unsafe { map.delete(std::ptr::from_mut(&mut key).cast(), 0) }
+    patiently(|| unsafe { map.delete(std::ptr::from_mut(&mut key).cast(), 0) })
 }
 
 /// Says so when it goes, on unwinding too: whoever waits for it does not wait for ever.
@@ -218,7 +228,7 @@ fn of_many_that_insert_one_key_nobody_makes_a_second_element() {
             let key = round % 16;
             match thread % 2 {
                 0 => assert_eq!(update(&map, key, key), Status::Success),
-                _ => assert_ne!(delete(&map, key), Status::Busy),
+                _ => _ = delete(&map, key),
             }
         }
     });
@@ -306,11 +316,14 @@ fn clearing_and_dumping_meet_inserts_without_losing_a_slot() {
         let mut buffer = vec![0_u64; 2 * 64];
         for round in 0..ROUNDS / 50 {
             match thread {
-                0 => assert_eq!(map.clear(0), Status::Success),
+                0 => assert_eq!(patiently(|| map.clear(0)), Status::Success),
                 1 => {
                     // SAFETY: the buffer has 1024 bytes.
-                    let elements =
-                        unsafe { map.dump(buffer.as_mut_ptr().cast(), 1024, 0) }.unwrap();
+                    let elements = unsafe { map.dump(buffer.as_mut_ptr().cast(), 1024, 0) };
+                    let Ok(elements) = elements else {
+                        assert_eq!(elements, Err(Status::Busy));
+                        continue;
+                    };
                     assert!(elements <= 64);
                     let mut keys = HashSet::new();
                     for [key, value] in buffer.as_chunks::<2>().0.iter().take(elements as usize) {
@@ -322,7 +335,7 @@ fn clearing_and_dumping_meet_inserts_without_losing_a_slot() {
                 _ => {
                     for n in 0..10 {
                         let key = (thread * 1000 + round * 10 + n) % 500;
-                        assert_ne!(update(&map, key, key), Status::Busy);
+                        update(&map, key, key);
                     }
                 }
             }

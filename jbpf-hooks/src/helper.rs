@@ -20,7 +20,7 @@ mod registers;
 
 pub use map::{MapError, MapHandle, MapOperations, MapRef};
 pub use registers::{
-    CodeletBytes, CopiedBytes, HelperMemory, HelperResult, HelperValue, Registers, Writable, run,
+    BytesCopy, CodeletBytes, HelperMemory, HelperResult, HelperValue, Registers, Writable, run,
 };
 
 /// The ids that an application gives to helpers of its own.
@@ -49,8 +49,10 @@ pub enum HelperArgument {
         /// What it holds.
         ty: Type,
     },
-    /// `&[u8]` or `CodeletBytes`: two registers, a readable pointer and its length.
+    /// `CodeletBytes`: two registers, a readable pointer and its length.
     Bytes,
+    /// `&[u8]`: likewise, with a length of at most this many bytes, which are copied on the stack.
+    BytesUpTo(u32),
     /// `MapRef<'_>`: a map of any kind.
     Map,
 }
@@ -74,11 +76,17 @@ impl HelperArgument {
         }
     }
 
+    /// The argument of a parameter `&[u8]`.
+    #[must_use]
+    pub const fn copied_bytes() -> Self {
+        Self::BytesUpTo(BytesCopy::MAX)
+    }
+
     /// How many of the five argument registers it takes.
     #[must_use]
     pub const fn registers(&self) -> usize {
         match self {
-            Self::Bytes => 2,
+            Self::Bytes | Self::BytesUpTo(_) => 2,
             Self::Number(_) | Self::Readable { .. } | Self::Writable { .. } | Self::Map => 1,
         }
     }
@@ -107,7 +115,7 @@ pub struct HelperDeclaration {
     pub name: &'static str,
     /// Names of the arguments, for the C header.
     pub argument_names: &'static [&'static str],
-    /// The arguments in order; [`HelperArgument::Bytes`] takes two registers.
+    /// The arguments in order; [`HelperArgument::Bytes`] and `BytesUpTo` take two registers.
     pub arguments: &'static [HelperArgument],
     /// What it returns.
     pub returns: HelperReturn,

@@ -76,7 +76,8 @@ pub mod __private {
         ContextField, ContextLayout, ContextNumber, JbpfContext, PassedContext,
     };
     pub use crate::helper::{
-        HelperArgument, HelperDeclaration, HelperInfo, HelperResult, HelperValue, Registers, run,
+        BytesCopy, HelperArgument, HelperDeclaration, HelperInfo, HelperResult, HelperValue,
+        Registers, run,
     };
     pub use crate::hook::{Hook, HookInfo, HookKind};
     pub use crate::layout::{DataInfo, DataLayout, Field, FieldType, JbpfData, Scalar, Type};

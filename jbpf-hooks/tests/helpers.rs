@@ -157,7 +157,7 @@ fn the_signature_is_the_prototype() {
     let sum = registry::helper(35).unwrap();
     assert_eq!(
         sum.arguments,
-        [HelperArgument::Bytes, HelperArgument::Bytes]
+        [HelperArgument::BytesUpTo(4096), HelperArgument::Bytes]
     );
     assert_eq!(sum.returns, HelperReturn::I32);
     assert_eq!(
@@ -230,9 +230,11 @@ fn bytes_are_a_pointer_and_a_length() {
         "sign-extended"
     );
     assert_eq!(call(35, [0, 0, 0, 0, 0]), 0);
+    // Of copies there are 4096 bytes at most, of what stays in place any number.
     let mut many = vec![1_u8; 10_000];
-    let result = call(35, [address(&mut many[..]), 10_000, 0, 0, 0]);
-    assert_eq!(result.cast_signed(), -10_000);
+    let at = address(&mut many[..]);
+    let result = call(35, [at, 4096, at, 10_000, 0]);
+    assert_eq!(result.cast_signed(), -14_096);
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl Helper {
             quote_spanned!(returned.span()=> <#returned as #private::HelperResult>::RETURNS);
         let check = quote!(#private::rules::fits_registers(__JBPF_ARGUMENTS););
         let check = respanned(check, ident.span());
-        let body = self.call();
+        let body = self.call(&private);
         let (call, registers) = (local("call"), local("registers"));
         quote! {
             #function
@@ -169,7 +169,7 @@ impl Helper {
     }
 
     /// Takes the parameters, calls the function, and copies back what it may have changed.
-    fn call(&self) -> TokenStream {
+    fn call(&self, private: &TokenStream) -> TokenStream {
         let ident = &self.function.sig.ident;
         let (registers, result) = (local("registers"), local("result"));
         let mut takes = TokenStream::new();
@@ -193,7 +193,11 @@ impl Helper {
                         quote!(#argument.get_mut()),
                     )
                 }
-                Kind::Bytes => (quote!(#registers.bytes()), quote!(&#argument)),
+                Kind::Bytes => {
+                    let room = local(&format!("room{index}"));
+                    takes.extend(quote!(let mut #room = #private::BytesCopy::new();));
+                    (quote!(#registers.bytes(&mut #room)), quote!(#argument))
+                }
             };
             let mutable = matches!(parameter.kind, Kind::Writable(_)).then(|| quote!(mut));
             // SAFETY: the parameters are taken in their order, each as the kind and type that
@@ -264,7 +268,7 @@ impl Parameter {
                 let writable = Ident::new("writable", ty.span());
                 quote_spanned!(ty.span()=> #private::HelperArgument::#writable::<#ty>())
             }
-            Kind::Bytes => quote!(#private::HelperArgument::Bytes),
+            Kind::Bytes => quote!(#private::HelperArgument::copied_bytes()),
         }
     }
 }

@@ -152,8 +152,8 @@ pub fn derive_context(item: TokenStream) -> TokenStream {
 ///
 /// The signature is what the verifier demands of calls. Parameters: `u8` to `u64`, `i8` to `i64` (a register is truncated to
 /// them), `bool` (not 0); `&T` and `&mut T` of data with a known layout (copies, since codelets share their memory between
-/// threads; `&mut T` is copied back); `&[u8]` (a pointer and a length; a copy) or `CodeletBytes<'_>`
-/// (without the copy); `MapRef<'_>`. Together they take at most five registers, bytes two of them. The function returns
+/// threads; `&mut T` is copied back); `&[u8]` (a pointer and a length; a copy on the stack: the verifier refuses codelets that may pass
+/// more than 4096 bytes) or `CodeletBytes<'_>` (without the copy, any number); `MapRef<'_>`. Together they take at most five registers, bytes two of them. The function returns
 /// `u64`, `i32` or nothing. It may panic: that is contained and counted, returns 0, and nothing is copied back.
 ///
 /// It may fire hooks. A record that the calling codelet has reserved and not sent stays that codelet's own: codelets of these

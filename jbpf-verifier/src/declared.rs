@@ -156,6 +156,9 @@ impl From<&HelperInfo> for HelperProto {
                     args.push(ArgKind::WritableFixed(narrow(size)));
                 }
                 HelperArgument::Bytes => args.extend([ArgKind::Readable, ArgKind::Size]),
+                HelperArgument::BytesUpTo(max) => {
+                    args.extend([ArgKind::Readable, ArgKind::SizeUpTo(max)]);
+                }
                 HelperArgument::Map => args.push(ArgKind::Map(MapKinds::Any)),
             }
         }

@@ -248,6 +248,8 @@ pub enum ArgKind {
     WritableFixed(u32),
     /// The size of the memory in the register before; it may be 0.
     Size,
+    /// As [`Size`](ArgKind::Size), and at most this number.
+    SizeUpTo(u32),
     /// A printf format whose size the next register gives; the registers after that are its arguments.
     Format,
     /// An argument of the format: a number, or anything when the format is known not to use it.

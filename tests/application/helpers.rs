@@ -239,6 +239,10 @@ fn calls_that_do_not_fit_the_signature_are_rejected() {
             "E0034: fails, argument r1: .rodata is read-only data",
         ),
         ("no_map", "E0032: add takes a map in r1"),
+        (
+            "many_bytes",
+            "E0035: checksum takes 4096 bytes at most, and is given up to 4097 in r2",
+        ),
     ] {
         rejected(&application, name, "ask", message);
     }

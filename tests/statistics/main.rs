@@ -7,7 +7,6 @@
     missing_docs
 )]
 
-mod aborts;
 mod builtin_hooks;
 mod crowd;
 mod inside;

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jbpf_hooks::reclaim::process;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, getpid};
 use rustix::time::Timespec;
 
 use super::CollectorError;
@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Connection {
     socket: UnixStream,
-    /// The process that the host talks to, and that what it opened belongs to. A forked child shares the socket.
-    owner: Pid,
+    /// The [`process`] that the host talks to, and that what it opened belongs to. A forked child shares the socket.
+    owner: u64,
     talk: Mutex<Talk>,
 }
 
@@ -46,7 +46,7 @@ impl Connection {
         socket.set_write_timeout(Some(PATIENCE))?;
         Ok(Self {
             socket,
-            owner: getpid(),
+            owner: process(),
             talk: Mutex::default(),
         })
     }
@@ -100,7 +100,7 @@ impl Connection {
 
     /// Whether this process was forked from the one that connected.
     pub(crate) fn is_inherited(&self) -> bool {
-        getpid() != self.owner
+        process() != self.owner
     }
 
     fn say(&self, talk: &mut Talk, body: CollectorRequest) -> io::Result<u64> {

@@ -199,7 +199,7 @@ impl Lanes {
             None => {
                 let size = self.geometry.consumer_size();
                 let file = MemoryFile::new(size)?;
-                region.place_file(
+                region.place_file_in_use(
                     self.consumer_offset(lane),
                     size,
                     file.as_fd(),
@@ -221,22 +221,25 @@ impl Lanes {
     pub(crate) fn attach(&self, lane: usize, sender: &MemoryFile) -> Result<()> {
         let region = self.region.as_ref().ok_or(Errno::INVAL)?;
         let size = self.geometry.sender_size();
-        region.place_file(self.sender_offset(lane), size, sender.as_fd(), Access::Read)
+        region.place_file_in_use(self.sender_offset(lane), size, sender.as_fd(), Access::Read)
     }
 
     /// Puts zeros where a sender wrote.
     pub(crate) fn detach(&self, lane: usize) -> Result<()> {
         let region = self.region.as_ref().ok_or(Errno::INVAL)?;
-        let zeros = Region::anonymous(self.geometry.sender_size())?;
+        let size = self.geometry.sender_size();
+        let zeros = Region::anonymous(size)?;
+        // A consumer may be looking at the lane still.
+        zeros.touch(0, size);
         region.place(self.sender_offset(lane), zeros)
     }
 
-    /// Tells senders that nobody takes records any more.
+    /// Tells senders that nobody takes records any more. Not in a forked child, which shares the words with its parent.
     pub(crate) fn close(&self) {
         let mut books = self.books();
         books.closed = true;
         for (view, made) in self.views.iter().zip(&books.consumers) {
-            if made.is_some() {
+            if made.as_ref().is_some_and(|file| !file.is_inherited()) {
                 view.consumer().closed.store(1, Ordering::Release);
             }
         }

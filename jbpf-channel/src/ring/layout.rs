@@ -44,6 +44,8 @@ pub(crate) struct Losses {
     pub(crate) refused: AtomicU64,
     /// Above every thread slot that has dropped a record.
     pub(crate) slots_seen: AtomicU32,
+    /// Records released that no reader has released: see [`OutputRing::passed_over`](super::output::OutputRing::passed_over).
+    pub(crate) passed_over: AtomicU64,
 }
 
 /// What one producer thread alone writes, once its buffer is there. Zeros are the initial state of a slot that is ready.

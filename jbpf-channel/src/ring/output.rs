@@ -65,6 +65,22 @@ impl Default for OutputOptions {
     }
 }
 
+/// What became of the records of an [`OutputRing`], at one moment.
+///
+/// `sent` and `dropped` add up to what codelets tried to send. Of those that were sent, `received` and `passed_over` are no
+/// longer in the ring, and the rest waits there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OutputCounts {
+    /// Records accepted.
+    pub sent: u64,
+    /// Records that found no place.
+    pub dropped: u64,
+    /// Records that a primary reader has released.
+    pub received: u64,
+    /// Records that made room without having been read: [`OutputRing::passed_over`].
+    pub passed_over: u64,
+}
+
 /// A bounded ring of records from any thread to one reader.
 ///
 /// A *thread slot* is a small dense number that belongs to one thread at a time
@@ -273,7 +289,30 @@ impl OutputRing {
         self.view.dropped()
     }
 
-    /// Records that the primary reader has released.
+    /// Records that made room for others without a primary reader having released them: a tap stood in for one and went past
+    /// them ([`tap`](Self::tap)), or a reader in another process went away and left the ring full, which costs one.
+    #[must_use]
+    pub fn passed_over(&self) -> u64 {
+        self.view.passed_over()
+    }
+
+    /// What became of the records so far.
+    #[must_use]
+    pub fn counts(&self) -> OutputCounts {
+        // While it is held nobody stands in, so that what was passed over and what was released belong together.
+        let _nobody_stands_in = self.has_reader();
+        let passed_over = self.passed_over();
+        OutputCounts {
+            dropped: self.dropped(),
+            received: self.delivered().saturating_sub(passed_over),
+            passed_over,
+            // Last: never fewer than have gone.
+            sent: self.sent(),
+        }
+    }
+
+    /// Records that are no longer in the ring, [received](OutputCounts::received) or [passed over](Self::passed_over): the number
+    /// of the first one that is.
     #[must_use]
     pub fn delivered(&self) -> u64 {
         let cursor = self.view.control().cursor.0.load(Ordering::Acquire);
@@ -546,8 +585,16 @@ impl OutputRing {
 
     /// Declares that no record will come any more, and wakes every reader to tell it.
     ///
-    /// Whoever calls it has stopped the producers; a record sent later is lost.
+    /// Whoever calls it has stopped the producers; a record sent later is lost. In a forked child it does nothing: the
+    /// ring is its parent's.
     pub fn close(&self) {
+        if self
+            .data_file
+            .as_ref()
+            .is_some_and(MemoryFile::is_inherited)
+        {
+            return;
+        }
         self.view.header().traffic.closed.store(1, Ordering::SeqCst);
         self.attend(u32::MAX);
     }
@@ -598,9 +645,24 @@ impl OutputRing {
         }
         let has_reader = self.has_reader();
         let target = self.view.passed_half(next);
-        if !*has_reader && target > self.delivered() {
+        let delivered = self.delivered();
+        if !*has_reader && target > delivered {
             self.view.words().release(target);
+            self.count_passed_over(target.wrapping_sub(delivered));
         }
+    }
+
+    /// Ends what a peer's cursor has released, which the caller has taken away from it.
+    pub(crate) fn settle(&self) {
+        // So that nobody counts the records in between.
+        let _nobody_counts = self.has_reader();
+        let settled = self.view.words().settle();
+        self.count_passed_over(settled.given_up);
+    }
+
+    fn count_passed_over(&self, records: u64) {
+        let losses = &self.view.header().losses;
+        losses.passed_over.fetch_add(records, Ordering::Relaxed);
     }
 
     /// Whether a tap that has come to `next` has something to release in a reader's stead.

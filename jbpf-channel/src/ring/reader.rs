@@ -140,6 +140,11 @@ impl OutputView {
         head.saturating_sub(half).min(next)
     }
 
+    /// Records that made room for others without having been read.
+    pub(crate) fn passed_over(&self) -> u64 {
+        self.header().losses.passed_over.load(Ordering::Relaxed)
+    }
+
     /// Records dropped so far, by all threads.
     pub(crate) fn dropped(&self) -> u64 {
         let losses = &self.header().losses;

@@ -117,7 +117,7 @@ impl Region {
         Ok(Self { base, len })
     }
 
-    /// Puts the pages of the memory file `file` at `offset`, in the place of what is there.
+    /// Puts the pages of the memory file `file` at `offset`, in the place of what is there. Nothing is faulted in yet.
     pub(crate) fn place_file(
         &self,
         offset: usize,
@@ -142,6 +142,22 @@ impl Region {
         placed
             .map(drop)
             .map_err(|errno| Self::refused(target, len, errno))
+    }
+
+    /// [`place_file`](Self::place_file), with the pages faulted in: for what hook calls use already.
+    pub(crate) fn place_file_in_use(
+        &self,
+        offset: usize,
+        len: usize,
+        file: BorrowedFd<'_>,
+        access: Access,
+    ) -> Result<()> {
+        self.place_file(offset, len, file, access)?;
+        match access {
+            Access::Write => self.touch(offset, len),
+            Access::Read => self.look_at(offset, len),
+        }
+        Ok(())
     }
 
     /// Moves all pages of `fresh` to `offset`, in the place of what is there.
@@ -254,20 +270,55 @@ impl Region {
         }
     }
 
-    /// Faults in the pages of `len` bytes from `offset`, so that no later store waits for the kernel.
+    /// Faults in the pages of `len` bytes from `offset`, so that no later store waits for the kernel. Others may be using
+    /// them.
     ///
     /// They must be writable.
     pub(crate) fn touch(&self, offset: usize, len: usize) {
         let page = page_size();
+        let start = offset - offset % page;
         let end = offset.saturating_add(len).min(self.len);
-        let mut at = offset - offset % page;
-        while at < end {
+        if start >= end {
+            return;
+        }
+        // SAFETY: within the mapping. Populating pages changes no bytes of them.
+        let populated = unsafe {
+            madvise(
+                self.base.as_ptr().wrapping_add(start).cast(),
+                end - start,
+                Advice::LinuxPopulateWrite,
+            )
+        };
+        if populated.is_err() {
+            self.touch_by_hand(start, end);
+        }
+    }
+
+    /// Faults in the pages of `len` bytes from `offset`, so that no later load waits for the kernel.
+    fn look_at(&self, offset: usize, len: usize) {
+        let page = page_size();
+        let start = offset - offset % page;
+        let end = offset.saturating_add(len).min(self.len);
+        for at in (start..end).step_by(page) {
             let byte = self.base.as_ptr().wrapping_add(at).cast::<AtomicU8>();
             // SAFETY: within the mapping, which is reached through atomics.
             let byte = unsafe { &*byte };
-            // An `or` of 0 changes no byte of a ring in use.
-            byte.fetch_or(0, Ordering::Relaxed);
-            at += page;
+            // What is done with the byte, the optimiser does not know: so the load stays.
+            core::hint::black_box(byte.load(Ordering::Relaxed));
+        }
+    }
+
+    /// [`touch`](Self::touch) where the kernel cannot be asked to (Linux before 5.14): a store into each page.
+    ///
+    /// The bytes are in use, so the store must not change them, and it must be one: an atomic `or` with a constant 0 is
+    /// not, since the optimiser may leave the store out. This `or` is with a number that the optimiser does not know.
+    #[cold]
+    fn touch_by_hand(&self, start: usize, end: usize) {
+        for at in (start..end).step_by(page_size()) {
+            let byte = self.base.as_ptr().wrapping_add(at).cast::<AtomicU8>();
+            // SAFETY: within the mapping, which is reached through atomics.
+            let byte = unsafe { &*byte };
+            byte.fetch_or(core::hint::black_box(0), Ordering::Relaxed);
         }
     }
 }
@@ -314,5 +365,51 @@ mod tests {
         unsafe { munmap(middle.as_ptr().cast(), page) }.unwrap();
         assert_eq!(Region::refused(middle, page, Errno::NOMEM), Errno::NOMEM);
         assert_eq!(words(), [7, 0, 7]);
+    }
+
+    const PAGES: usize = 64;
+
+    /// Page faults of this thread so far.
+    fn faults() -> i64 {
+        // SAFETY: numbers, all of which may be 0.
+        let mut usage: libc::rusage = unsafe { core::mem::zeroed() };
+        // SAFETY: the structure is this function's own.
+        let told = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+        assert_eq!(told, 0);
+        usage.ru_minflt + usage.ru_majflt
+    }
+
+    /// Faults that a store into each page of a new region takes, after `prepare`.
+    fn faults_after(prepare: impl Fn(&Region, usize)) -> i64 {
+        let len = PAGES * page_size();
+        let region = Region::anonymous(len).unwrap();
+        prepare(&region, len);
+        let before = faults();
+        for at in (0..len).step_by(page_size()) {
+            let byte = region.at(at, 1).unwrap().cast::<AtomicU8>();
+            // SAFETY: within the region.
+            unsafe { byte.as_ref() }.store(1, Ordering::Relaxed);
+        }
+        faults() - before
+    }
+
+    #[test]
+    fn no_store_to_touched_pages_faults_however_they_were_touched() {
+        let untouched = faults_after(|_, _| {});
+        assert!(untouched >= PAGES as i64, "{untouched}");
+        assert_eq!(faults_after(|region, len| region.touch(0, len)), 0);
+        assert_eq!(faults_after(|region, len| region.touch_by_hand(0, len)), 0);
+    }
+
+    #[test]
+    fn touching_changes_no_byte() {
+        let region = Region::anonymous(2 * page_size()).unwrap();
+        let word = region.at(page_size(), 8).unwrap().cast::<u64>();
+        // SAFETY: within the region, which nobody else knows.
+        unsafe { word.write(u64::MAX) };
+        region.touch(0, 2 * page_size());
+        region.touch_by_hand(0, 2 * page_size());
+        // SAFETY: as above.
+        assert_eq!(unsafe { word.read() }, u64::MAX);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use jbpf_hooks::reclaim::process;
 use rustix::fs::{
     FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat,
     ftruncate, memfd_create,
 };
 use rustix::io::{Errno, Result};
-use rustix::process::{Pid, getpid};
 
 use crate::ring::region::whole_pages;
 
@@ -20,7 +20,8 @@ fn fixed() -> SealFlags {
 #[derive(Debug)]
 pub(crate) struct MemoryFile {
     file: OwnedFd,
-    maker: Pid,
+    /// The [`process`] that made it.
+    maker: u64,
 }
 
 impl MemoryFile {
@@ -36,7 +37,7 @@ impl MemoryFile {
         let file = memfd_create("jbpf", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         let len = whole_pages(len) as u64;
         ftruncate(&file, len)?;
-        let maker = getpid();
+        let maker = process();
         Ok(Self { file, maker })
     }
 
@@ -76,7 +77,7 @@ impl MemoryFile {
 
     /// Whether this process was forked from the one that made it, and shares the memory.
     pub(crate) fn is_inherited(&self) -> bool {
-        getpid() != self.maker
+        process() != self.maker
     }
 }
 

@@ -97,7 +97,7 @@ impl OutputRing {
         rustix::io::pwrite(file, &cursor, 0)?;
         file.seal()?;
         self.place_control(|region, offset| {
-            region.place_file(offset, page_size(), file.as_fd(), Access::Write)
+            region.place_file_in_use(offset, page_size(), file.as_fd(), Access::Write)
         })?;
         let wanted = &self.view().header().traffic.attention;
         wanted.fetch_or(attention::REMOTE, Ordering::SeqCst);
@@ -122,7 +122,7 @@ impl OutputRing {
             if let Some(file) = lent {
                 let _ = file.discard(size_of::<Control>());
             }
-            self.view().words().settle();
+            self.settle();
             self.end_primary();
         }
     }

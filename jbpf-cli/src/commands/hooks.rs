@@ -86,6 +86,12 @@ fn print(hook: &HookReport, output: &mut Output) -> Result<(), Failure> {
         let calls = output.bad(&hook.skipped.to_string());
         output.line(format_args!("    {calls} calls skipped, nested too deep"))?;
     }
+    if hook.kept > 0 {
+        let versions = output.bad(&hook.kept.to_string());
+        output.line(format_args!(
+            "    {versions} versions of its codelets kept in memory: the system does not allow membarrier(2) any more"
+        ))?;
+    }
     Ok(())
 }
 

@@ -45,6 +45,16 @@ struct Line<'a> {
     entry: Entry<'a>,
 }
 
+/// Bytes that a map takes, of which copies of threads are a part.
+fn memory(set: &CodeletsetReport, codelet: &str, map: &str) -> u64 {
+    set.codelets
+        .iter()
+        .filter(|report| report.name == codelet)
+        .flat_map(|report| &report.maps)
+        .find(|report| report.name == map)
+        .map_or(0, |report| report.memory)
+}
+
 impl Maps {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
         let mut operator = self.application.connect()?;
@@ -56,6 +66,11 @@ impl Maps {
             }
             Some(Format::Json) | None => {
                 for (codelet, map) in maps {
+                    if !self.is_json() {
+                        let title = output.bold(&format!("{codelet}/{map}"));
+                        let memory = memory(&set, codelet, map);
+                        output.line(format_args!("{title}, {memory} bytes of memory"))?;
+                    }
                     self.show(&mut operator, codelet, map, output)?;
                 }
             }
@@ -74,10 +89,6 @@ impl Maps {
         map: &str,
         output: &mut Output,
     ) -> Result<(), Failure> {
-        if !self.is_json() {
-            let title = output.bold(&format!("{codelet}/{map}"));
-            output.line(title)?;
-        }
         self.pages(operator, codelet, map, |page| {
             let types = MapTypes::from(page);
             let mut elements = self.elements(page);

@@ -8,15 +8,13 @@ use clap::{Args, ValueEnum};
 use jbpf_core::engine::{CodeletEnvironment, Engine, Input};
 use jbpf_core::map::Map;
 use jbpf_core::object::{Object, ObjectProgram};
-use jbpf_core::server::protocol::AbortPlaceReport;
 use jbpf_verifier::VerifiedProgram;
 use jbpf_verifier::types::{ContextDef, ContextFieldDef, HelperTable};
 use serde::Serialize;
 
 use super::verify;
-use crate::application;
 use crate::entry::{Entry, MapTypes};
-use crate::off_target::{Effort, End, OffTarget};
+use crate::off_target::{Effort, OffTarget};
 use crate::output::{self, Failure, Output, Status};
 use crate::printed::Printed;
 use crate::record::{self, Record};
@@ -118,11 +116,8 @@ struct MapLine<'a> {
 struct Summary<'a> {
     engine: &'static str,
     calls: u64,
-    /// What the last call returned; 0 if it was left before.
+    /// What the last call returned.
     result: u64,
-    /// Where the last call was left, if it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    aborted: Option<AbortPlaceReport>,
     worst_case_instructions: u64,
     #[serde(flatten)]
     effort: Effort,
@@ -152,7 +147,7 @@ impl Run {
             return Ok(Status::Refused);
         };
         let bytes = self.stimulus.bytes(&object, &place)?;
-        let mut results: Vec<Vec<End>> = Vec::new();
+        let mut results: Vec<Vec<u64>> = Vec::new();
         for engine in self.engine.list() {
             let mut session = Session {
                 run: self,
@@ -254,13 +249,13 @@ impl Run {
 }
 
 impl Session<'_> {
-    /// Runs as often as asked for, and prints; how each call ended.
+    /// Runs as often as asked for, and prints; what each call returned.
     fn run(
         &mut self,
         verified: VerifiedProgram,
         engine: Engine,
         bytes: &Bytes,
-    ) -> Result<Vec<End>, Failure> {
+    ) -> Result<Vec<u64>, Failure> {
         let context = Arc::clone(verified.context());
         let worst_case_instructions = verified.summary().worst_case_instructions;
         let mut codelet = OffTarget::new(verified, self.run.environment(), engine)?;
@@ -301,17 +296,11 @@ impl Session<'_> {
         for map in codelet.maps() {
             self.map(map)?;
         }
-        let (result, place) = match results.last() {
-            Some(End::Returned(result)) => (*result, None),
-            Some(End::Left(abort)) => (0, Some(codelet.place(*abort))),
-            None => (0, None),
-        };
         let after = region.bytes();
         let summary = Summary {
             engine: self.engine,
             calls: self.run.repeat,
-            result,
-            aborted: place.map(Into::into),
+            result: results.last().copied().unwrap_or_default(),
             worst_case_instructions,
             effort: codelet.effort(),
             data: (after != bytes.region)
@@ -395,14 +384,10 @@ impl Session<'_> {
             let name = self.output.bold(name);
             self.output.line(format_args!("{name}  {number}"))?;
         }
-        let verdict = match summary.aborted {
-            None => self.output.good("returned"),
-            Some(_) => self.output.bad("aborted:"),
-        };
-        let result = match (&summary.aborted, summary.result.cast_signed()) {
-            (Some(place), _) => application::place(place),
-            (None, negative @ ..0) => format!("{negative} ({:#x})", summary.result),
-            (None, result) => result.to_string(),
+        let verdict = self.output.good("returned");
+        let result = match summary.result.cast_signed() {
+            negative @ ..0 => format!("{negative} ({:#x})", summary.result),
+            result => result.to_string(),
         };
         let calls = match summary.calls {
             1 => String::new(),

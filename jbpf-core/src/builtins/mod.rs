@@ -119,7 +119,15 @@ pub fn bindings<'a>(
             }
         })
         .collect::<Result<Vec<_>, _>>()?;
+    prepare();
     Ok(HelperBindings { table, targets })
+}
+
+/// Does what is done once in a process, so that no hook call does it.
+fn prepare() {
+    crate::clock::refine();
+    numbers::prepare();
+    printf::is_wanted();
 }
 
 /// A shim takes all five registers, whatever its helper uses of them.

@@ -98,22 +98,41 @@ pub(super) unsafe extern "C" fn rand(thread: *const ThreadRecord) -> u64 {
 /// SplitMix64 (Steele, Lea, Flood 2014): a step of a constant, and a mixing of 64 bits. Good enough to
 /// sample by, not to keep secrets.
 fn next_random(state: &AtomicU64) -> u64 {
-    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut word = state.load(Ordering::Relaxed);
     if word == 0 {
         word = seed();
     }
     word = word.wrapping_add(STEP);
     state.store(word, Ordering::Relaxed);
+    mixed(word)
+}
+
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+fn mixed(mut word: u64) -> u64 {
     word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ word >> 31
 }
 
-/// From the system's random numbers, by way of the standard library's hash keys.
+/// What the next thread's generator begins with; 0 before anybody has asked the system.
+static SEED: AtomicU64 = AtomicU64::new(0);
+
+/// Asks the system for random numbers, by way of the standard library's hash keys: now, so that no hook call does.
+pub(super) fn prepare() {
+    if SEED.load(Ordering::Relaxed) == 0 {
+        let random = RandomState::new().hash_one(0_u8) | 1;
+        // Whoever comes first.
+        let _ = SEED.compare_exchange(0, random, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+/// Another one for each thread.
 #[cold]
 fn seed() -> u64 {
-    RandomState::new().hash_one(0_u8) | 1
+    prepare();
+    // An odd step comes to every number once.
+    mixed(SEED.fetch_add(STEP, Ordering::Relaxed)) | 1
 }
 
 #[cfg(test)]

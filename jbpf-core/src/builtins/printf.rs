@@ -33,9 +33,7 @@ pub(super) unsafe extern "C" fn printf(
     third: u64,
     codelet: *const CodeletEnvironment,
 ) -> u64 {
-    // The subscriber is the application's; a panic in it must not unwind into machine code.
-    let wanted = contain(|| tracing::enabled!(target: PRINTF_TARGET, tracing::Level::DEBUG));
-    if !wanted.unwrap_or_default() {
+    if !is_wanted() {
         return Status::Success.to_register();
     }
     // SAFETY: proved by the verifier; the environment lives as long as the code that calls.
@@ -44,6 +42,14 @@ pub(super) unsafe extern "C" fn printf(
         Ok(()) => Status::Success.to_register(),
         Err(BadFormat) => Status::Error.to_register(),
     }
+}
+
+/// Whether a subscriber wants messages. Asked for the first time, `tracing` notes who asks, and takes a lock for it: a load
+/// asks, so that no hook call is the first.
+pub(super) fn is_wanted() -> bool {
+    // The subscriber is the application's; a panic in it must not unwind into machine code.
+    let wanted = contain(|| tracing::enabled!(target: PRINTF_TARGET, tracing::Level::DEBUG));
+    wanted.unwrap_or_default()
 }
 
 /// # Safety

@@ -12,7 +12,7 @@ mod program;
 use std::sync::Arc;
 
 use jbpf_channel::record::{Disagreement, RecordType};
-use jbpf_channel::{InputRing, OutputRing, StreamId};
+use jbpf_channel::{InputRing, OutputCounts, OutputRing, StreamId};
 use jbpf_hooks::hook::Hook;
 
 use crate::engine::BoundCodelet;
@@ -76,10 +76,20 @@ impl Channel {
 
     /// What went through it.
     pub(crate) fn statistics(&self) -> ChannelStatistics {
-        let (sent, dropped, received) = match (self.output_ring(), self.input_ring()) {
-            (Some(ring), _) => (ring.sent(), ring.dropped(), ring.delivered()),
-            (None, Some(ring)) => (ring.sent(), ring.dropped(), ring.received()),
-            (None, None) => (0, 0, 0),
+        let OutputCounts {
+            sent,
+            dropped,
+            received,
+            passed_over,
+        } = match (self.output_ring(), self.input_ring()) {
+            (Some(ring), _) => ring.counts(),
+            (None, Some(ring)) => OutputCounts {
+                sent: ring.sent(),
+                dropped: ring.dropped(),
+                received: ring.received(),
+                passed_over: 0,
+            },
+            (None, None) => OutputCounts::default(),
         };
         ChannelStatistics {
             stream_id: self.stream_id,
@@ -88,6 +98,7 @@ impl Channel {
             sent,
             dropped,
             received,
+            passed_over,
         }
     }
 

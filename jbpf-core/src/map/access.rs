@@ -9,13 +9,15 @@
 )]
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
+use jbpf_hooks::reclaim;
 use jbpf_verifier::types::MapKind;
 use thiserror::Error;
 
 use super::application::ApplicationStorage;
 use super::array::{self, ArrayLayout};
-use super::hash::{HashTable, MAX_KEY_SIZE};
+use super::hash::{Busy, HashTable, MAX_KEY_SIZE};
 use super::payload::{self, WORD};
 use super::status::Status;
 use super::{Map, Storage};
@@ -116,29 +118,31 @@ pub(super) enum Contents<'a> {
 impl Contents<'_> {
     /// Copies the value of a key; false when there is none.
     ///
+    /// # Errors
+    /// The bucket is busy.
+    ///
     /// # Safety
     /// Key and value have the sizes of the map.
-    pub(super) unsafe fn read(self, key: &[u8], value: &mut [u8]) -> bool {
-        private_copy(key, |key| match self {
-            // SAFETY: the key holds an index of four bytes, and the value is as large as the map's.
-            Self::Array { base, layout, .. } => unsafe {
-                let found = array::values::lookup(base, layout, key);
-                if !found.is_null() {
-                    payload::copy(found, value.as_mut_ptr(), value.len());
-                }
-                !found.is_null()
-            },
-            // SAFETY: both have the sizes of the map.
-            Self::Hash(table) => unsafe { table.read(key, value.as_mut_ptr()) },
-            // SAFETY: the key has the size of the map's, and what is found has the size of its values.
-            Self::Application { own, slot } => unsafe {
-                let found = own.lookup(key, slot);
-                if !found.is_null() {
-                    payload::copy(found, value.as_mut_ptr(), value.len());
-                }
-                !found.is_null()
-            },
-        })
+    pub(super) unsafe fn read(self, key: &[u8], value: &mut [u8]) -> Result<bool, Status> {
+        let found = match self {
+            // SAFETY: the key holds an index of four bytes.
+            Self::Array { base, layout, .. } => private_key(key, |key| unsafe {
+                array::values::lookup(base, layout, key)
+            }),
+            Self::Hash(table) => {
+                let out = value.as_mut_ptr();
+                // SAFETY: both have the sizes of the map.
+                let read = private_key(key, |key| unsafe { table.read(key, out) });
+                return read.map_err(|Busy| Status::Busy);
+            }
+            Self::Application { own, slot } => own.lookup_bytes(key, slot),
+        };
+        if found.is_null() {
+            return Ok(false);
+        }
+        // SAFETY: what is found has the size of the map's values, as has `value`.
+        unsafe { payload::copy(found, value.as_mut_ptr(), value.len()) };
+        Ok(true)
     }
 
     /// Sets the value of a key.
@@ -146,21 +150,18 @@ impl Contents<'_> {
     /// # Safety
     /// Key and value have the sizes of the map.
     pub(super) unsafe fn write(self, key: &[u8], value: &[u8]) -> Status {
-        private_copy(key, |key| {
-            private_copy(value, |value| match self {
-                Self::Array {
-                    read_only: true, ..
-                } => Status::Error,
-                // SAFETY: the key holds an index of four bytes, and the value is as large as the map's.
-                Self::Array { base, layout, .. } => unsafe {
-                    array::values::update(base, layout, key, value)
-                },
-                // SAFETY: both have the sizes of the map.
-                Self::Hash(table) => unsafe { table.update(key, value) },
-                // SAFETY: both have the sizes of the map.
-                Self::Application { own, slot } => unsafe { own.update(key, value, slot) },
-            })
-        })
+        match self {
+            Self::Array {
+                read_only: true, ..
+            } => Status::Error,
+            // SAFETY: the key holds an index of four bytes, and the value is as large as the map's.
+            Self::Array { base, layout, .. } => private_key(key, |key| unsafe {
+                array::values::update(base, layout, key, value)
+            }),
+            // SAFETY: both have the sizes of the map.
+            Self::Hash(table) => private_key(key, |key| unsafe { table.update(key, value) }),
+            Self::Application { own, slot } => own.update_bytes(key, value, slot),
+        }
     }
 
     /// Removes a key.
@@ -171,11 +172,8 @@ impl Contents<'_> {
         match self {
             Self::Array { .. } => Status::UNSUPPORTED,
             // SAFETY: the key has the size of the map's.
-            Self::Hash(table) => private_copy(key, |key| unsafe { table.delete(key) }),
-            Self::Application { own, slot } => private_copy(key, |key| {
-                // SAFETY: the key has the size of the map's.
-                unsafe { own.delete(key, slot) }
-            }),
+            Self::Hash(table) => private_key(key, |key| unsafe { table.delete(key) }),
+            Self::Application { own, slot } => own.delete_bytes(key, slot),
         }
     }
 
@@ -228,7 +226,7 @@ impl Contents<'_> {
             }
             Self::Hash(table) => {
                 for chain in 0..table.chains() {
-                    let elements = table.elements(chain)?;
+                    let elements = patiently(self, || table.elements(chain))?;
                     let size = key_size + table.layout().value_size();
                     for element in elements.chunks_exact(size) {
                         if *skip > 0 {
@@ -275,40 +273,55 @@ impl Contents<'_> {
     }
 }
 
-/// Calls `f` with the address of an aligned copy of the bytes: storage reads with atomics, and those need
-/// memory that may be written.
-fn private_copy<R>(bytes: &[u8], f: impl FnOnce(*const u8) -> R) -> R {
-    const ON_STACK: usize = MAX_KEY_SIZE as usize / WORD;
-    fn fill(words: &mut [u64], bytes: &[u8]) {
-        for (word, chunk) in words.iter_mut().zip(bytes.chunks(WORD)) {
-            let mut padded = [0; WORD];
-            for (to, from) in padded.iter_mut().zip(chunk) {
-                *to = *from;
-            }
-            *word = u64::from_ne_bytes(padded);
+/// Calls `f` with the address of an aligned copy of a key of a built-in kind: storage reads keys with atomics, and those need
+/// memory that may be written. Of a key that is longer than any, and so has no map, the first bytes.
+fn private_key<R>(key: &[u8], f: impl FnOnce(*const u8) -> R) -> R {
+    let mut copy = [0; MAX_KEY_SIZE as usize / WORD];
+    for (word, chunk) in copy.iter_mut().zip(key.chunks(WORD)) {
+        let mut padded = [0; WORD];
+        for (to, from) in padded.iter_mut().zip(chunk) {
+            *to = *from;
+        }
+        *word = u64::from_ne_bytes(padded);
+    }
+    f(copy.as_mut_ptr().cast())
+}
+
+/// How often the application tries what is busy: a fifth of a second and more.
+const TRIES: u32 = 256;
+/// How many of them come with no more than a yield in between.
+const YIELDS: u32 = 64;
+
+/// Tries again while a bucket is locked: by a thread that does not run, or it would not be for long. For the application:
+/// inside of a hook call nobody waits.
+fn patiently<R>(
+    contents: Contents<'_>,
+    mut attempt: impl FnMut() -> Result<R, Status>,
+) -> Result<R, Status> {
+    if !matches!(contents, Contents::Hash(_)) || reclaim::inside_codelet() {
+        return attempt();
+    }
+    for tried in 0..TRIES {
+        match attempt() {
+            Err(Status::Busy) if tried < YIELDS => std::thread::yield_now(),
+            Err(Status::Busy) => std::thread::sleep(Duration::from_millis(1)),
+            other => return other,
         }
     }
-    let words = bytes.len().div_ceil(WORD);
-    if words <= ON_STACK {
-        let mut copy = [0; ON_STACK];
-        fill(&mut copy, bytes);
-        return f(copy.as_mut_ptr().cast());
-    }
-    let mut copy = vec![0; words];
-    fill(&mut copy, bytes);
-    f(copy.as_mut_ptr().cast())
+    attempt()
 }
 
 impl Map {
     /// Copies the value of a key into `value`; false when there is no such key.
     ///
     /// # Errors
-    /// Wrong sizes, an index out of range, a per-thread kind, or a channel.
+    /// Wrong sizes, an index out of range, a busy bucket, a per-thread kind, or a channel.
     pub fn get(&self, key: &[u8], value: &mut [u8]) -> Result<bool, AccessError> {
         self.check_sizes(key, Some(value))?;
         let copy = self.shared("read")?;
         // SAFETY: the sizes are right.
-        let found = unsafe { copy.read(key, value) };
+        let found = patiently(copy, || unsafe { copy.read(key, value) })
+            .map_err(|status| self.refused(status, key))?;
         match self.storage {
             Storage::Array(_) if !found => Err(self.out_of_range(key)),
             _ => Ok(found),
@@ -323,8 +336,8 @@ impl Map {
         self.check_sizes(key, Some(value))?;
         let copy = self.shared("set")?;
         // SAFETY: the sizes are right.
-        let status = unsafe { copy.write(key, value) };
-        self.done(status, key)
+        let written = patiently(copy, || outcome(unsafe { copy.write(key, value) }));
+        written.map_err(|status| self.refused(status, key))
     }
 
     /// Removes a key; false when there was no such key.
@@ -338,9 +351,10 @@ impl Map {
             return Err(self.unsupported("remove"));
         }
         // SAFETY: the size is right.
-        match unsafe { copy.remove(key) } {
-            Status::Error => Ok(false),
-            status => self.done(status, key).map(|()| true),
+        match patiently(copy, || outcome(unsafe { copy.remove(key) })) {
+            Ok(()) => Ok(true),
+            Err(Status::Error) => Ok(false),
+            Err(status) => Err(self.refused(status, key)),
         }
     }
 
@@ -350,15 +364,17 @@ impl Map {
     /// A busy bucket (some keys remain), a section of constants, or a channel.
     pub fn clear_all(&self) -> Result<(), AccessError> {
         self.check_holds_values("clear")?;
-        self.copies()
-            .try_for_each(|(_, copy)| self.done(copy.clear(), &[]))
+        self.copies().try_for_each(|(_, copy)| {
+            let cleared = patiently(copy, || outcome(copy.clear()));
+            cleared.map_err(|status| self.refused(status, &[]))
+        })
     }
 
     /// Copies the values that the threads have for a key, with their slots; on other kinds the one value,
     /// with slot 0.
     ///
     /// # Errors
-    /// Wrong sizes, an index out of range, or a channel.
+    /// Wrong sizes, an index out of range, a busy bucket, or a channel.
     pub fn get_each(
         &self,
         key: &[u8],
@@ -375,7 +391,9 @@ impl Map {
         }
         for (slot, copy) in self.copies() {
             // SAFETY: the sizes are right.
-            if unsafe { copy.read(key, value) } {
+            let found = patiently(copy, || unsafe { copy.read(key, value) })
+                .map_err(|status| self.refused(status, key))?;
+            if found {
                 show(slot, value);
             }
         }
@@ -491,14 +509,14 @@ impl Map {
     pub(super) fn contents_of(&self, slot: u32) -> Option<Contents<'_>> {
         match &self.storage {
             Storage::PerThreadArray(array) => {
-                let base = array.copy_or_create(slot);
+                let base = array.copy(slot);
                 (!base.is_null()).then(|| Contents::Array {
                     base,
                     layout: array.layout(),
                     read_only: false,
                 })
             }
-            Storage::PerThreadHash(hash) => hash.copy_or_create(slot).map(Contents::Hash),
+            Storage::PerThreadHash(hash) => hash.copy(slot).map(Contents::Hash),
             Storage::Application(own) => Some(Contents::Application { own, slot }),
             _ => self.shared("use").ok(),
         }
@@ -538,13 +556,6 @@ impl Map {
         }
     }
 
-    fn done(&self, status: Status, key: &[u8]) -> Result<(), AccessError> {
-        match status {
-            Status::Success => Ok(()),
-            refused => Err(self.refused(refused, key)),
-        }
-    }
-
     fn refused(&self, status: Status, key: &[u8]) -> AccessError {
         let map = self.def.name.clone();
         match (status, &self.storage) {
@@ -575,6 +586,14 @@ impl Map {
             kind: self.def.kind,
             operation,
         }
+    }
+}
+
+/// A status as a result.
+fn outcome(status: Status) -> Result<(), Status> {
+    match status {
+        Status::Success => Ok(()),
+        refused => Err(refused),
     }
 }
 

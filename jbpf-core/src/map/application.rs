@@ -98,7 +98,8 @@ impl ApplicationKind {
     pub const FIRST: u32 = 16;
 
     /// A map type. `create` is called at load for each map of that type, with all eight numbers of its definition;
-    /// it says no with the reason, a sentence without a full stop. `value_size` and `max_entries` are not 0.
+    /// it says no with the reason, a sentence without a full stop. `value_size` and `max_entries` are not 0; `key_size` and
+    /// `value_size` are [`MAX_COPIED_SIZE`] at most.
     ///
     /// Returns `None` for numbers below [`FIRST`](Self::FIRST).
     pub fn new(
@@ -124,6 +125,9 @@ impl fmt::Debug for ApplicationKind {
     }
 }
 
+/// The most bytes that keys and values of an application's kind have: they are copied on the stack of the hook call.
+pub const MAX_COPIED_SIZE: u32 = payload::MAX_COPY as u32;
+
 /// A map of the application's, as codelets use it.
 pub struct ApplicationStorage {
     map: ManuallyDrop<Box<dyn ApplicationMap>>,
@@ -136,6 +140,16 @@ pub struct ApplicationStorage {
 impl ApplicationStorage {
     pub(super) fn new(def: &MapDef, number: u32, options: &MapOptions) -> Result<Self, MapError> {
         let map = || def.name.clone();
+        for (field, value) in [("key_size", def.key_size), ("value_size", def.value_size)] {
+            if value > MAX_COPIED_SIZE {
+                return Err(MapError::TooLarge {
+                    map: map(),
+                    field,
+                    value: value.into(),
+                    limit: MAX_COPIED_SIZE.into(),
+                });
+            }
+        }
         let kind = options
             .kinds
             .iter()
@@ -166,6 +180,18 @@ impl ApplicationStorage {
     #[must_use]
     pub fn map(&self) -> &dyn ApplicationMap {
         &**self.map
+    }
+
+    pub(super) fn lookup_bytes(&self, key: &[u8], slot: u32) -> *mut u8 {
+        contained(ptr::null_mut(), || self.map.lookup(key, slot))
+    }
+
+    pub(super) fn update_bytes(&self, key: &[u8], value: &[u8], slot: u32) -> Status {
+        contained(Status::Error, || self.map.update(key, value, slot))
+    }
+
+    pub(super) fn delete_bytes(&self, key: &[u8], slot: u32) -> Status {
+        contained(Status::Error, || self.map.delete(key, slot))
     }
 
     /// # Safety

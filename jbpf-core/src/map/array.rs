@@ -7,7 +7,7 @@
 use jbpf_verifier::types::{DataSection, MapDef};
 
 use super::pages::{MapOptions, Pages, PagesError};
-use super::payload::{self, WORD};
+use super::payload::{self, Source, WORD};
 use super::status::Status;
 use super::{MapError, layout_overflow};
 
@@ -161,10 +161,10 @@ impl ArrayMap {
 /// Operations on the values of an array or of one thread's copy. `base` is the address of the first
 /// value of memory laid out by `layout`.
 ///
-/// Each is `unsafe`: `base` must be such memory, `key` readable for four bytes, `value` readable for
-/// `value_size`.
+/// Each is `unsafe`: `base` must be such memory, `key` readable for four bytes, `value` have `value_size`
+/// bytes.
 pub(super) mod values {
-    use super::{ArrayLayout, Status, payload};
+    use super::{ArrayLayout, Source, Status, payload};
 
     #[inline]
     pub(crate) unsafe fn lookup(base: *mut u8, layout: ArrayLayout, key: *const u8) -> *mut u8 {
@@ -194,7 +194,7 @@ pub(super) mod values {
         base: *mut u8,
         layout: ArrayLayout,
         key: *const u8,
-        value: *const u8,
+        value: impl Source,
     ) -> Status {
         // SAFETY: the caller's word.
         let slot = unsafe { lookup(base, layout, key) };
@@ -202,7 +202,7 @@ pub(super) mod values {
             return Status::Error;
         }
         // SAFETY: `slot` is a whole value, `value` as large by the caller's word.
-        unsafe { payload::copy(value, slot, layout.value_size) };
+        unsafe { value.write(slot, layout.value_size) };
         Status::Success
     }
 

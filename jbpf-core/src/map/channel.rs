@@ -46,13 +46,6 @@ impl OutputMap {
             .map_err(|source| MapError::channel(def, &source))
     }
 
-    /// Makes the buffer of a thread slot.
-    pub(super) fn prepare(&self, def: &MapDef, slot: u32) -> Result<(), MapError> {
-        self.ring
-            .prepare_slot(slot)
-            .map_err(|source| MapError::channel(def, &source))
-    }
-
     /// The ring: its reader is opened here.
     #[must_use]
     pub fn ring(&self) -> &Arc<OutputRing> {

@@ -1,7 +1,7 @@
 //! Maps: memory that machine code, helpers, other threads and the application share.
 //!
 //! `pages` owns memory; `array`, `hash` and `per_thread` lay entries out in it, and `storage` is one of
-//! them. `payload` copies what others may be writing. Channels (kinds 3, 4 and 7) are maps too: they hold
+//! them. `threads` makes what each thread has for itself before it runs codelets. `payload` copies what others may be writing. Channels (kinds 3, 4 and 7) are maps too: they hold
 //! the codelet's end of a ring of `jbpf-channel`. Codelets use a map by the operations of [`Map`]; the
 //! application by byte strings (`access`) or types (`view`), its helpers through `operations`. No `&` or `&mut` to a byte of a key or value is ever
 //! made here.
@@ -26,23 +26,30 @@ pub(crate) mod payload;
 mod per_thread;
 mod status;
 mod storage;
+mod threads;
 mod view;
 
 use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jbpf_hooks::helper::MapHandle;
 use jbpf_verifier::types::MapDef;
 
 pub use self::access::AccessError;
-pub use self::application::{ApplicationKind, ApplicationMap, ApplicationStorage, ShowElement};
+pub use self::application::{
+    ApplicationKind, ApplicationMap, ApplicationStorage, MAX_COPIED_SIZE, ShowElement,
+};
 pub use self::array::{ArrayLayout, ArrayMap};
 pub use self::channel::{InputMap, OutputMap};
 pub use self::error::MapError;
+use self::hash::Busy;
 pub use self::hash::{HashLayout, HashTable, MAX_HASH_ENTRIES, MAX_KEY_SIZE};
 pub use self::pages::{MapOptions, Pages, PagesError};
 pub use self::per_thread::{INLINE_SLOTS, PerThreadArray, PerThreadHash};
 pub use self::status::Status;
 pub use self::storage::Storage;
+use self::threads::{ForThreads, Shortage};
 pub use self::view::{MapKey, MapValue, MapView};
 pub use jbpf_channel::MemoryBudget;
 
@@ -54,11 +61,14 @@ pub struct Map {
     handle: MapHandle,
     storage: Storage,
     def: MapDef,
+    /// Operations of codelets that did not wait for another thread.
+    busy: AtomicU64,
 }
 
 impl Map {
     /// Makes an empty map, or the data section with its contents. Its memory is present when this
-    /// returns; copies of per-thread kinds are made for the threads that have run codelets so far.
+    /// returns; copies of per-thread kinds are made for the threads that have run codelets so far, and for others
+    /// before they run any: see [`prepare_thread`](jbpf_hooks::reclaim::prepare_thread).
     ///
     /// # Errors
     /// The definition breaks a limit, or there is no memory for it; the map and the field are named.
@@ -67,9 +77,10 @@ impl Map {
             handle: operations::HANDLE,
             storage: Storage::new(def, options)?,
             def: def.clone(),
+            busy: AtomicU64::new(0),
         };
-        for slot in 0..jbpf_hooks::reclaim::slots() {
-            map.prepare(slot)?;
+        if let Some(for_threads) = map.for_threads() {
+            threads::prepare_all(&for_threads).map_err(|shortage| map.unprepared(&shortage))?;
         }
         Ok(map)
     }
@@ -97,15 +108,63 @@ impl Map {
     /// # Errors
     /// There is no memory for it.
     pub fn prepare(&self, slot: u32) -> Result<(), MapError> {
-        match &self.storage {
-            Storage::PerThreadArray(array) => array.create(slot).map(|_| ()),
-            Storage::PerThreadHash(hash) => hash.create(slot).map(|_| ()),
-            Storage::Output(output) => return output.prepare(&self.def, slot),
-            _ => Ok(()),
+        match self.for_threads() {
+            Some(for_threads) => for_threads
+                .prepare(slot)
+                .map_err(|shortage| self.unprepared(&shortage)),
+            None => Ok(()),
         }
-        .map_err(|source| MapError::Memory {
-            map: self.def.name.clone(),
-            source,
+    }
+
+    /// What has something of its own for each thread.
+    fn for_threads(&self) -> Option<Arc<dyn ForThreads>> {
+        match &self.storage {
+            Storage::PerThreadArray(array) => Some(Arc::clone(array) as _),
+            Storage::PerThreadHash(hash) => Some(Arc::clone(hash) as _),
+            Storage::Output(output) => Some(Arc::clone(output.ring()) as _),
+            _ => None,
+        }
+    }
+
+    fn unprepared(&self, shortage: &Shortage) -> MapError {
+        match shortage {
+            Shortage::Pages(source) => MapError::Memory {
+                map: self.def.name.clone(),
+                source: source.clone(),
+            },
+            Shortage::Channel(source) => MapError::channel(&self.def, source),
+        }
+    }
+
+    /// Operations of codelets, and of helpers for them, that did not wait for a thread that held a bucket of a hash map or
+    /// kept changing it, since the map was made. Updates and deletions returned -2, and lookups found nothing.
+    #[must_use]
+    pub fn busy(&self) -> u64 {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    fn count_busy(&self) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The status of an operation, counted if it says busy.
+    #[inline]
+    fn counted(&self, status: Status) -> Status {
+        if status == Status::Busy
+            && matches!(self.storage, Storage::Hash(_) | Storage::PerThreadHash(_))
+        {
+            self.count_busy();
+        }
+        status
+    }
+
+    /// What a lookup found; nothing, counted, if the bucket was busy.
+    #[inline]
+    fn found(&self, found: Result<*mut u8, Busy>) -> *mut u8 {
+        found.unwrap_or_else(|Busy| {
+            self.count_busy();
+            ptr::null_mut()
         })
     }
 
@@ -150,8 +209,8 @@ impl Map {
         }
     }
 
-    /// The address of a key's value, or null: no such key, an index out of range, or no memory for the
-    /// thread's copy.
+    /// The address of a key's value, or null: no such key, an index out of range, or no copy for the thread, since there was no
+    /// memory for it. Copies are never made here: a hook call asks the system for nothing.
     ///
     /// # Safety
     /// `key` is readable for `key_size` bytes, and whoever else accesses them does so atomically or from
@@ -162,14 +221,14 @@ impl Map {
         unsafe {
             match &self.storage {
                 Storage::Array(array) => array::values::lookup(array.base(), array.layout(), key),
-                Storage::Hash(hash) => hash.lookup(key),
-                Storage::PerThreadArray(array) => match array.copy_or_create(slot) {
+                Storage::Hash(hash) => self.found(hash.lookup(key)),
+                Storage::PerThreadArray(array) => match array.copy(slot) {
                     base if base.is_null() => base,
                     base => array::values::lookup(base, array.layout(), key),
                 },
                 Storage::PerThreadHash(hash) => hash
-                    .copy_or_create(slot)
-                    .map_or(ptr::null_mut(), |copy| copy.lookup(key)),
+                    .copy(slot)
+                    .map_or(ptr::null_mut(), |copy| self.found(copy.lookup(key))),
                 Storage::Application(own) => own.lookup(key, slot),
                 _ => ptr::null_mut(),
             }
@@ -187,14 +246,14 @@ impl Map {
                 Storage::Array(array) => array.writable().map_or(ptr::null_mut(), |base| {
                     array::values::lookup_reset(base, array.layout(), key)
                 }),
-                Storage::Hash(hash) => hash.lookup_reset(key),
-                Storage::PerThreadArray(array) => match array.copy_or_create(slot) {
+                Storage::Hash(hash) => self.found(hash.lookup_reset(key)),
+                Storage::PerThreadArray(array) => match array.copy(slot) {
                     base if base.is_null() => base,
                     base => array::values::lookup_reset(base, array.layout(), key),
                 },
                 Storage::PerThreadHash(hash) => hash
-                    .copy_or_create(slot)
-                    .map_or(ptr::null_mut(), |copy| copy.lookup_reset(key)),
+                    .copy(slot)
+                    .map_or(ptr::null_mut(), |copy| self.found(copy.lookup_reset(key))),
                 Storage::Application(own) => own.lookup_reset(key, slot),
                 _ => ptr::null_mut(),
             }
@@ -214,14 +273,14 @@ impl Map {
                 Storage::Array(array) => array.writable().map_or(Status::Error, |base| {
                     array::values::update(base, array.layout(), key, value)
                 }),
-                Storage::Hash(hash) => hash.update(key, value),
-                Storage::PerThreadArray(array) => match array.copy_or_create(slot) {
+                Storage::Hash(hash) => self.counted(hash.update(key, value)),
+                Storage::PerThreadArray(array) => match array.copy(slot) {
                     base if base.is_null() => Status::Error,
                     base => array::values::update(base, array.layout(), key, value),
                 },
                 Storage::PerThreadHash(hash) => hash
-                    .copy_or_create(slot)
-                    .map_or(Status::Error, |copy| copy.update(key, value)),
+                    .copy(slot)
+                    .map_or(Status::Error, |copy| self.counted(copy.update(key, value))),
                 Storage::Application(own) => own.update(key, value, slot),
                 _ => Status::UNSUPPORTED,
             }
@@ -237,10 +296,10 @@ impl Map {
         // SAFETY: as in `lookup`.
         unsafe {
             match &self.storage {
-                Storage::Hash(hash) => hash.delete(key),
+                Storage::Hash(hash) => self.counted(hash.delete(key)),
                 Storage::PerThreadHash(hash) => hash
                     .copy(slot)
-                    .map_or(Status::Error, |copy| copy.delete(key)),
+                    .map_or(Status::Error, |copy| self.counted(copy.delete(key))),
                 Storage::Application(own) => own.delete(key, slot),
                 _ => Status::UNSUPPORTED,
             }
@@ -256,7 +315,7 @@ impl Map {
                 unsafe { array::values::clear(base, array.layout()) };
                 Status::Success
             }),
-            Storage::Hash(hash) => hash.clear(),
+            Storage::Hash(hash) => self.counted(hash.clear()),
             Storage::PerThreadArray(array) => {
                 let base = array.copy(slot);
                 if !base.is_null() {
@@ -265,9 +324,9 @@ impl Map {
                 }
                 Status::Success
             }
-            Storage::PerThreadHash(hash) => {
-                hash.copy(slot).map_or(Status::Success, HashTable::clear)
-            }
+            Storage::PerThreadHash(hash) => hash
+                .copy(slot)
+                .map_or(Status::Success, |copy| self.counted(copy.clear())),
             Storage::Application(own) => own.clear(slot),
             _ => Status::UNSUPPORTED,
         }
@@ -287,10 +346,11 @@ impl Map {
         // SAFETY: the caller's word, in every arm.
         unsafe {
             match &self.storage {
-                Storage::Hash(hash) => hash.dump(out, size),
-                Storage::PerThreadHash(hash) => {
-                    hash.copy(slot).map_or(Ok(0), |copy| copy.dump(out, size))
-                }
+                Storage::Hash(hash) => hash.dump(out, size).map_err(|status| self.counted(status)),
+                Storage::PerThreadHash(hash) => hash
+                    .copy(slot)
+                    .map_or(Ok(0), |copy| copy.dump(out, size))
+                    .map_err(|status| self.counted(status)),
                 Storage::Application(own) => own.dump(out, size, slot),
                 _ => Err(Status::UNSUPPORTED),
             }

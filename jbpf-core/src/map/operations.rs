@@ -41,8 +41,9 @@ unsafe impl MapOperations for Map {
         check_size(MapOperations::value_size(self), value)?;
         // SAFETY: the sizes are right.
         match unsafe { callers_contents(self)?.read(key, value) } {
-            true => Ok(()),
-            false => Err(MapError::NotFound),
+            Ok(true) => Ok(()),
+            Ok(false) => Err(MapError::NotFound),
+            Err(status) => self.outcome(status),
         }
     }
 
@@ -50,7 +51,7 @@ unsafe impl MapOperations for Map {
         check_size(MapOperations::key_size(self), key)?;
         check_size(MapOperations::value_size(self), value)?;
         // SAFETY: the sizes are right.
-        outcome(unsafe { callers_contents(self)?.write(key, value) })
+        self.outcome(unsafe { callers_contents(self)?.write(key, value) })
     }
 
     fn delete(&self, key: &[u8]) -> Result<(), MapError> {
@@ -58,12 +59,12 @@ unsafe impl MapOperations for Map {
         match callers_contents(self)? {
             Contents::Array { .. } => Err(MapError::Unsupported),
             // SAFETY: the size is right.
-            contents => outcome(unsafe { contents.remove(key) }),
+            contents => self.outcome(unsafe { contents.remove(key) }),
         }
     }
 
     fn clear(&self) -> Result<(), MapError> {
-        outcome(callers_contents(self)?.clear())
+        self.outcome(callers_contents(self)?.clear())
     }
 }
 
@@ -71,7 +72,8 @@ unsafe impl MapOperations for Map {
 fn callers_contents(map: &Map) -> Result<Contents<'_>, MapError> {
     let slot = match &map.storage {
         Storage::PerThreadArray(_) | Storage::PerThreadHash(_) | Storage::Application(_) => {
-            reclaim::prepare_thread().ok_or(MapError::Unsupported)?
+            let slot = reclaim::slot().or_else(reclaim::prepare_thread);
+            slot.ok_or(MapError::Unsupported)?
         }
         _ if map.def.kind.is_channel() => return Err(MapError::Unsupported),
         _ => 0,
@@ -89,11 +91,13 @@ fn check_size(expected: usize, bytes: &[u8]) -> Result<(), MapError> {
     })
 }
 
-fn outcome(status: Status) -> Result<(), MapError> {
-    match status {
-        Status::Success => Ok(()),
-        Status::Error => Err(MapError::NotFound),
-        Status::Busy => Err(MapError::Busy),
-        Status::Full => Err(MapError::Full),
+impl Map {
+    fn outcome(&self, status: Status) -> Result<(), MapError> {
+        match self.counted(status) {
+            Status::Success => Ok(()),
+            Status::Error => Err(MapError::NotFound),
+            Status::Busy => Err(MapError::Busy),
+            Status::Full => Err(MapError::Full),
+        }
     }
 }

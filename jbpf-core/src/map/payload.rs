@@ -84,21 +84,62 @@ unsafe fn store_bytes(bytes: &[u8], dst: *mut u8) {
     }
 }
 
-/// Calls `f` with a copy of `len` bytes: on the stack up to 512, else on the heap.
+/// Where the bytes of a value come from.
+pub(crate) trait Source: Copy {
+    /// Writes them to memory that others may be using.
+    ///
+    /// # Safety
+    /// As for the destination of [`copy`]; there are `len` bytes, and an address is a source as [`copy`] has one.
+    unsafe fn write(self, dst: *mut u8, len: usize);
+}
+
+/// Memory that others may be writing.
+impl Source for *const u8 {
+    #[inline(always)]
+    unsafe fn write(self, dst: *mut u8, len: usize) {
+        // SAFETY: the caller's word.
+        unsafe { copy(self, dst, len) };
+    }
+}
+
+/// Bytes that nobody else writes.
+impl Source for &[u8] {
+    unsafe fn write(self, dst: *mut u8, _len: usize) {
+        // SAFETY: the caller's word: there are as many bytes.
+        unsafe { store(self, dst) };
+    }
+}
+
+/// The most bytes that [`with_copy`] copies.
+pub(crate) const MAX_COPY: usize = 4096;
+
+/// Calls `f` with a copy of `len` bytes, which lies on the stack: of more than [`MAX_COPY`], the first ones.
 ///
 /// # Safety
 /// As for the source of [`copy`].
 pub(crate) unsafe fn with_copy<R>(src: *const u8, len: usize, f: impl FnOnce(&[u8]) -> R) -> R {
-    const ON_STACK: usize = 512 / WORD;
+    const SMALL: usize = 256 / WORD;
+    const LARGE: usize = MAX_COPY / WORD;
+    if len <= SMALL * WORD {
+        // SAFETY: the caller's word.
+        return unsafe { copied_to::<SMALL, R>(src, len, f) };
+    }
+    // SAFETY: the caller's word, for as many bytes as he says, or fewer.
+    unsafe { copied_to::<LARGE, R>(src, len.min(MAX_COPY), f) }
+}
+
+/// [`with_copy`] with room for so many words. Not in line: a call with a small copy needs no stack for a large one.
+///
+/// # Safety
+/// As for the source of [`copy`], and `len` bytes are not more than the words.
+#[inline(never)]
+unsafe fn copied_to<const WORDS: usize, R>(
+    src: *const u8,
+    len: usize,
+    f: impl FnOnce(&[u8]) -> R,
+) -> R {
     // Of words, so that the copy is aligned as well as values are.
-    let mut on_stack = [MaybeUninit::<u64>::uninit(); ON_STACK];
-    let mut on_heap = Vec::new();
-    let room = if len <= ON_STACK * WORD {
-        &mut on_stack[..]
-    } else {
-        on_heap.resize(len.div_ceil(WORD), MaybeUninit::uninit());
-        &mut on_heap[..]
-    };
+    let mut room = [MaybeUninit::<u64>::uninit(); WORDS];
     let start = room.as_mut_ptr().cast::<u8>();
     // SAFETY: the caller's word for the source; there is room for `len` bytes.
     unsafe { copy(src, start, len) };
@@ -249,7 +290,7 @@ mod tests {
 
     #[test]
     fn copies_are_private_and_whole_whatever_their_length() {
-        for len in [0, 1, 511, 512, 513, 4000] {
+        for len in [0, 1, 255, 256, 257, 4095, MAX_COPY] {
             let mut bytes: Vec<u8> = (0..len).map(|n| (n % 251) as u8).collect();
             let expected = bytes.clone();
             // SAFETY: the vector's own bytes.

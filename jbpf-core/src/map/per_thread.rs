@@ -2,8 +2,8 @@
 //!
 //! A copy belongs to a *slot*, the number of a [`ThreadRecord`](jbpf_hooks::reclaim::ThreadRecord).
 //! A thread that exits passes its slot on, and with it the copy, so what was counted is never lost.
-//! Copies are made at load for the slots that exist and on first use for later ones; they live as
-//! long as the map. Each is on pages of its own, so that no two threads write to one cache line.
+//! Copies are made at load for the slots that exist and, for later ones, before their threads run codelets
+//! (`threads`); they live as long as the map. Each is on pages of its own, so that no two threads write to one cache line.
 #![expect(
     unsafe_code,
     reason = "owns copies through the atomic pointers that machine code reads"
@@ -264,18 +264,7 @@ impl PerThreadArray {
         self.copies.get(slot)
     }
 
-    /// The values of a slot, made if need be; null when there is no memory for them.
-    #[inline]
-    pub(super) fn copy_or_create(&self, slot: u32) -> *mut u8 {
-        let copy = self.copy(slot);
-        if copy.is_null() {
-            return self.create(slot).unwrap_or(ptr::null_mut());
-        }
-        copy
-    }
-
     /// Makes the copy of a slot, unless it exists.
-    #[cold]
     pub(super) fn create(&self, slot: u32) -> Result<*mut u8, PagesError> {
         let there = self.copy(slot);
         if !there.is_null() {
@@ -360,17 +349,7 @@ impl PerThreadHash {
         unsafe { self.copies.get(slot).as_ref() }
     }
 
-    /// The table of a slot, made if need be; `None` when there is no memory for it.
-    #[inline]
-    pub(super) fn copy_or_create(&self, slot: u32) -> Option<&HashTable> {
-        match self.copy(slot) {
-            Some(copy) => Some(copy),
-            None => self.create(slot).ok(),
-        }
-    }
-
     /// Makes the table of a slot, unless it exists.
-    #[cold]
     pub(super) fn create(&self, slot: u32) -> Result<&HashTable, PagesError> {
         if let Some(there) = self.copy(slot) {
             return Ok(there);

@@ -1,5 +1,7 @@
 //! What lies behind a map, by kind.
 
+use std::sync::Arc;
+
 use jbpf_verifier::types::{MapDef, MapKind};
 
 use super::application::ApplicationStorage;
@@ -12,15 +14,19 @@ use super::{MapError, layout_overflow};
 
 /// A map's memory and operations, by kind.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a map, and shared maps are used without another indirection"
+)]
 pub enum Storage {
     /// ARRAY, or a data section.
     Array(ArrayMap),
     /// HASHMAP.
     Hash(HashTable),
     /// PER_THREAD_ARRAY.
-    PerThreadArray(PerThreadArray),
+    PerThreadArray(Arc<PerThreadArray>),
     /// PER_THREAD_HASHMAP.
-    PerThreadHash(PerThreadHash),
+    PerThreadHash(Arc<PerThreadHash>),
     /// RINGBUF.
     RingBuf(OutputMap),
     /// CONTROL_INPUT.
@@ -52,10 +58,10 @@ impl Storage {
                 .map(Self::Hash)
                 .map_err(out_of_memory),
             MapKind::PerThreadArray => PerThreadArray::new(ArrayLayout::new(def)?, options)
-                .map(Self::PerThreadArray)
+                .map(|array| Self::PerThreadArray(Arc::new(array)))
                 .map_err(out_of_memory),
             MapKind::PerThreadHash => PerThreadHash::new(HashLayout::new(def)?, options)
-                .map(Self::PerThreadHash)
+                .map(|hash| Self::PerThreadHash(Arc::new(hash)))
                 .map_err(out_of_memory),
             MapKind::RingBuf => OutputMap::new(def, options).map(Self::RingBuf),
             MapKind::Output => OutputMap::new(def, options).map(Self::Output),

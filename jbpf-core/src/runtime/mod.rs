@@ -2,11 +2,10 @@
 //!
 //! `admission` says which codeletsets may come, `codeletset` is what the application holds of one, `attachment`
 //! knows which codelets run at which hook, `publish` hands code to hooks and frees it, `measuring` knows who wants
-//! which hooks measured and `statistics` what came of it, `aborts` tells the log of calls that codelets left, `output` serves callbacks, `maintenance` calls the built-in
+//! which hooks measured and `statistics` what came of it, `output` serves callbacks, `maintenance` calls the built-in
 //! hooks, `threads` starts all of these, `fork` keeps children from running codelets. Loads and unloads take turns;
 //! reading what is loaded never waits for one.
 
-mod aborts;
 mod admission;
 mod attachment;
 mod builder;
@@ -43,12 +42,14 @@ use crate::stream::Direction;
 use attachment::{Attachments, Change, CompileError};
 use maintenance::{Maintenance, Needed, Periods};
 use measuring::{Board, Demand};
+use publish::Retired;
 
 pub use builder::RuntimeBuilder;
 pub use codeletset::Codeletset;
 pub use measuring::{MeasureError, Measuring};
 pub(crate) use measuring::{MeasuredHook, Wanted};
 pub use output::{OutputError, OutputRecord};
+pub(crate) use publish::kept;
 pub(crate) use threads::Threads;
 pub use threads::{Scheduling, ThreadError};
 
@@ -179,7 +180,8 @@ impl Runtime {
     /// Takes a codeletset out of the process. Returns once no thread runs it any more.
     ///
     /// # Errors
-    /// When it is not loaded, or this thread is inside a codelet.
+    /// When it is not loaded, or this thread is inside a codelet. [`UnloadError::Kept`]: it is taken off its hooks, and nobody can
+    /// tell when the last thread has left it.
     pub fn unload(&self, id: &str) -> Result<(), UnloadError> {
         self.shared.unload(id)
     }
@@ -187,7 +189,6 @@ impl Runtime {
     /// What is loaded, by id.
     #[must_use]
     pub fn list(&self) -> Vec<CodeletsetInfo> {
-        self.shared.tell_aborts();
         self.shared
             .sets()
             .values()
@@ -280,7 +281,6 @@ impl Runtime {
     /// What is known of all hooks, their codelets and channels now. Waits for nobody.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        self.shared.tell_aborts();
         self.shared.statistics()
     }
 
@@ -362,12 +362,11 @@ impl Shared {
         self.sets_mut().insert(id.to_owned(), Arc::clone(&coming));
         let retired = attachments.publish(change);
         self.output.streams_changed();
-        drop(retired);
+        // What came runs. What went and could not be freed is counted and logged.
+        let _ = retired.free();
         self.maintenance.settle(needed);
         if let Some(leaving) = leaving {
             leaving.close_channels(Some(&coming));
-            drop(attachments);
-            aborts::tell(&leaving, true);
         }
         Ok(Codeletset { set: coming })
     }
@@ -387,15 +386,15 @@ impl Shared {
                 source,
             })?;
         let needed = needed_after(&attachments, &change);
-        let retired = attachments.publish(change);
-        drop(retired);
+        let freed = attachments.publish(change).free();
         self.maintenance.settle(needed);
         self.sets_mut().remove(id);
         leaving.close_channels(None);
         self.output.streams_changed();
-        drop(attachments);
-        aborts::tell(&leaving, true);
-        Ok(())
+        freed.map_err(|source| UnloadError::Kept {
+            id: id.to_owned(),
+            source,
+        })
     }
 
     /// Measures these hooks until the guard is dropped.
@@ -432,7 +431,8 @@ impl Shared {
                 source,
             },
         )?;
-        drop(attachments.publish(change));
+        // What went and could not be freed is counted and logged.
+        let _ = attachments.publish(change).free();
         Ok(())
     }
 
@@ -480,7 +480,7 @@ impl Shared {
         };
         let shared = Arc::clone(self);
         let spawned = self.threads.spawn_anyhow(RETIRE_THREAD, move || {
-            drop(retired);
+            let _ = retired.map(Retired::free);
             shared.finish();
         });
         if let Err(error) = spawned {
@@ -488,14 +488,15 @@ impl Shared {
         }
     }
 
+    /// Hooks first: while codelets run, there is no end of what others have to serve.
     fn finish(&self) {
-        self.output.stop();
         let retired = self.lock().close();
-        drop(retired);
+        // What cannot be freed is counted and logged.
+        let _ = retired.free();
         self.maintenance.settle(Needed::default());
+        self.output.stop();
         let leaving = core::mem::take(&mut *self.sets_mut());
         for set in leaving.values() {
-            aborts::tell(set, true);
             set.close_channels(None);
         }
         OWNER.store(0, Ordering::Release);

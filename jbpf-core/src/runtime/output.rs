@@ -1,6 +1,5 @@
 //! Records served to a callback, by one thread that sleeps while none come.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -88,7 +87,7 @@ impl Output {
         let service = Service {
             shared,
             signals,
-            streams: BTreeMap::new(),
+            streams: Vec::new(),
             record: Vec::new(),
             callback,
         };
@@ -107,8 +106,8 @@ impl Output {
         self.signals.panics.load(Ordering::Relaxed)
     }
 
-    /// Ends the thread after it has served what is there. Called on that very thread, by the
-    /// callback, it does not wait.
+    /// Ends the thread after it has served what is there now: a channel that is sent to without end does not keep it. Called
+    /// on that very thread, by the callback, it does not wait.
     pub(super) fn stop(&self) {
         self.signals.stop.store(true, Ordering::Release);
         self.signals.bell.ring();
@@ -126,11 +125,15 @@ impl Output {
     }
 }
 
+/// Records of one channel that the callback gets before the other channels have their turn.
+const RECORDS_A_TURN: u64 = 256;
+
 /// The serving thread's state.
 struct Service<F> {
     shared: Weak<Shared>,
     signals: Arc<Signals>,
-    streams: BTreeMap<StreamId, Stream>,
+    /// Those that are loaded, and those that are not any more and still hold records.
+    streams: Vec<Stream>,
     /// The record that the callback is given.
     record: Vec<u8>,
     callback: F,
@@ -138,11 +141,23 @@ struct Service<F> {
 
 /// A channel whose primary reader the service is.
 struct Stream {
+    stream_id: StreamId,
     codeletset: String,
     codelet: String,
     map: String,
     ring: Arc<OutputRing>,
     records: RawReceiver,
+    /// Nothing that is loaded has it.
+    leaving: bool,
+}
+
+/// What a turn of a channel has come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// It held no more records.
+    Empty,
+    /// It may hold more.
+    Over,
 }
 
 impl<F: FnMut(OutputRecord<'_>)> Service<F> {
@@ -153,27 +168,31 @@ impl<F: FnMut(OutputRecord<'_>)> Service<F> {
             let streams = self.signals.streams.load(Ordering::Acquire);
             if known != Some(streams) {
                 known = Some(streams);
-                self.serve_records(); // What a channel that goes still holds.
                 self.refresh();
             }
-            self.serve_records();
             if stop {
+                self.serve_rest();
                 return;
             }
+            if self.serve_a_turn() == Turn::Over {
+                continue;
+            }
             let bell = &self.signals.bell;
-            if !bell.arm(self.streams.values().map(|stream| &stream.records)) {
+            if !bell.arm(self.streams.iter().map(|stream| &stream.records)) {
                 bell.wait(None);
             }
         }
     }
 
-    /// Takes the channels that nobody else reads, and gives back those that are gone.
+    /// Takes the channels that nobody else reads. Those that are gone are left once they are empty.
     fn refresh(&mut self) {
         let Some(shared) = self.shared.upgrade() else {
             return;
         };
+        for stream in &mut self.streams {
+            stream.leaving = true;
+        }
         let sets: Vec<_> = shared.sets().values().cloned().collect();
-        let mut streams = BTreeMap::new();
         for set in sets {
             for channel in set
                 .channels
@@ -183,42 +202,80 @@ impl<F: FnMut(OutputRecord<'_>)> Service<F> {
                 let Some(ring) = channel.output_ring() else {
                     continue;
                 };
-                let records = match self.streams.remove(&channel.stream_id) {
-                    Some(stream) if Arc::ptr_eq(&stream.ring, ring) => Some(stream.records),
-                    _ => ring.primary().ok(),
-                };
-                if let Some(records) = records {
-                    let stream = Stream {
+                let known = self
+                    .streams
+                    .iter_mut()
+                    .find(|stream| Arc::ptr_eq(&stream.ring, ring));
+                if let Some(known) = known {
+                    known.leaving = false;
+                } else if let Ok(records) = ring.primary() {
+                    self.streams.push(Stream {
+                        stream_id: channel.stream_id,
                         codeletset: set.id.clone(),
                         codelet: channel.codelet.clone(),
                         map: channel.map.name.clone(),
                         ring: Arc::clone(ring),
                         records,
-                    };
-                    streams.insert(channel.stream_id, stream);
+                        leaving: false,
+                    });
                 }
             }
         }
-        self.streams = streams;
     }
 
-    fn serve_records(&mut self) {
-        for (stream_id, stream) in &self.streams {
-            let size = stream.records.record_size() as usize;
-            self.record.resize(size, 0);
-            while let Some(number) = stream.records.try_recv(&mut self.record) {
-                let record = OutputRecord {
-                    stream_id: *stream_id,
-                    codeletset: &stream.codeletset,
-                    codelet: &stream.codelet,
-                    map: &stream.map,
-                    number,
-                    bytes: &self.record,
-                };
-                if contain(|| (self.callback)(record)).is_none() {
-                    self.signals.panics.fetch_add(1, Ordering::Relaxed);
-                }
+    /// Serves some records of each channel. [`Turn::Empty`]: none of them held more.
+    fn serve_a_turn(&mut self) -> Turn {
+        let mut over = Turn::Empty;
+        let mut streams = core::mem::take(&mut self.streams);
+        streams.retain(|stream| {
+            // Closed first: what was sent before closing is served before the channel is left.
+            let closed = stream.records.is_closed();
+            let signals = Arc::clone(&self.signals);
+            let stopped = || signals.stop.load(Ordering::Relaxed);
+            let turn = self.serve(stream, RECORDS_A_TURN, stopped);
+            if turn == Turn::Over {
+                over = Turn::Over;
+            }
+            !(stream.leaving && closed && turn == Turn::Empty)
+        });
+        self.streams = streams;
+        over
+    }
+
+    /// Serves what the channels hold now, and nothing that comes later.
+    fn serve_rest(&mut self) {
+        let streams = core::mem::take(&mut self.streams);
+        let rest: Vec<u64> = streams.iter().map(|stream| stream.ring.sent()).collect();
+        for (stream, end) in streams.iter().zip(rest) {
+            let last = end.checked_sub(1);
+            let served = || last.is_none() || stream.records.record_number() >= last;
+            self.serve(stream, u64::from(stream.ring.capacity()), served);
+        }
+    }
+
+    /// Serves at most `limit` records of a channel, and no further one once there are `enough`.
+    fn serve(&mut self, stream: &Stream, limit: u64, enough: impl Fn() -> bool) -> Turn {
+        let size = stream.records.record_size() as usize;
+        self.record.resize(size, 0);
+        for _ in 0..limit {
+            if enough() {
+                return Turn::Over;
+            }
+            let Some(number) = stream.records.try_recv(&mut self.record) else {
+                return Turn::Empty;
+            };
+            let record = OutputRecord {
+                stream_id: stream.stream_id,
+                codeletset: &stream.codeletset,
+                codelet: &stream.codelet,
+                map: &stream.map,
+                number,
+                bytes: &self.record,
+            };
+            if contain(|| (self.callback)(record)).is_none() {
+                self.signals.panics.fetch_add(1, Ordering::Relaxed);
             }
         }
+        Turn::Over
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jbpf_hooks::hook::Hook;
 use jbpf_hooks::registry;
 
-use super::Shared;
+use super::{Shared, publish};
 use crate::codeletset::{Channel, LoadedCodelet, LoadedSet};
-use crate::stats::{AbortStatistics, CodeletStatistics, HookStatistics, Statistics};
+use crate::stats::{CodeletStatistics, HookStatistics, Statistics};
 
 impl Shared {
     pub(crate) fn statistics(&self) -> Statistics {
@@ -30,6 +30,7 @@ impl Shared {
             hook: hook.info().name,
             measured: measured.as_ref().map(|measured| measured.measured()),
             skipped: hook.skipped(),
+            kept: publish::kept(hook),
             codelets: codelets
                 .into_iter()
                 .map(|(set, codelet)| CodeletStatistics {
@@ -38,7 +39,7 @@ impl Shared {
                     measured: measured
                         .as_ref()
                         .and_then(|measured| measured.measured_of(&codelet.bound)),
-                    aborts: AbortStatistics::of(&codelet.bound),
+                    busy: codelet.maps.iter().map(|named| named.map.busy()).sum(),
                     channels: set
                         .channels
                         .iter()

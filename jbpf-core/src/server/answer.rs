@@ -116,6 +116,7 @@ fn hook_report<'a>(
         codelets,
         calls: measured.map(|measured| measured.measured().calls),
         skipped: hook.skipped(),
+        kept: crate::runtime::kept(hook),
     }
 }
 
@@ -222,6 +223,7 @@ fn stream_report(set: &LoadedSet, channel: &Channel) -> StreamReport {
         sent: statistics.sent,
         dropped: statistics.dropped,
         received: statistics.received,
+        passed_over: statistics.passed_over,
         read: channel.output_ring().is_none_or(|ring| ring.is_read()),
         record_type: record_type.cloned(),
     }

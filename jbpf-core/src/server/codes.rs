@@ -25,6 +25,7 @@ impl From<&UnloadError> for ErrorReport {
             UnloadError::NotLoaded { .. } => "not-loaded",
             UnloadError::Place(place) => place_code(*place),
             UnloadError::Engine { .. } => "engine",
+            UnloadError::Kept { .. } => "kept",
         };
         Self::new(code, error.to_string())
     }

@@ -181,7 +181,7 @@ fn prototype(helper: &HelperProto) -> (i32, HelperPrototype) {
             ArgKind::MapValue => EbpfArgumentType::PtrToMapValue,
             ArgKind::Readable | ArgKind::Format => EbpfArgumentType::PtrToReadableMem,
             ArgKind::Writable => EbpfArgumentType::PtrToWritableMem,
-            ArgKind::Size => EbpfArgumentType::ConstSizeOrZero,
+            ArgKind::Size | ArgKind::SizeUpTo(_) => EbpfArgumentType::ConstSizeOrZero,
             // Which of them are read, the format says.
             ArgKind::FormatArg => EbpfArgumentType::DontCare,
             ArgKind::ReadableFixed(_) | ArgKind::WritableFixed(_) => EbpfArgumentType::Unsupported,

@@ -10,7 +10,9 @@ pub fn parameter(name: &str, argument: &HelperArgument) -> String {
         HelperArgument::Number(number) => format!("{} {name}", scalar(*number)),
         HelperArgument::Readable { ty, .. } => format!("const {}", pointer(name, ty)),
         HelperArgument::Writable { ty, .. } => pointer(name, ty),
-        HelperArgument::Bytes => format!("const void *{name}, uint64_t {name}_size"),
+        HelperArgument::Bytes | HelperArgument::BytesUpTo(_) => {
+            format!("const void *{name}, uint64_t {name}_size")
+        }
         HelperArgument::Map => format!("void *{name}"),
     }
 }

@@ -12,7 +12,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::ops::Deref;
+use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -116,15 +116,15 @@ impl<'call> Registers<'call> {
         }
     }
 
-    /// A parameter `&[u8]`: a copy of the memory.
+    /// A parameter `&[u8]`: a copy of the memory, in `room`.
     ///
     /// # Safety
     ///
-    /// The prototype has [`HelperArgument::Bytes`] here.
+    /// The prototype has [`HelperArgument::copied_bytes`] here.
     #[inline]
-    pub unsafe fn bytes(&mut self) -> CopiedBytes {
-        // SAFETY: that is the argument of `CodeletBytes`.
-        CopiedBytes::of(unsafe { self.value() })
+    pub unsafe fn bytes<'room>(&mut self, room: &'room mut BytesCopy) -> &'room [u8] {
+        // SAFETY: what the prototype says of the two registers is what it says of those of `CodeletBytes`, and more.
+        room.fill(unsafe { self.value() })
     }
 
     /// The next register. A prototype never takes more than five.
@@ -362,45 +362,44 @@ impl fmt::Debug for CodeletBytes<'_> {
     }
 }
 
-/// The copy behind a parameter `&[u8]`: on the stack up to [`CopiedBytes::INLINE`] bytes, else on the heap.
-#[derive(Debug)]
-pub struct CopiedBytes(Copied);
+/// Room for the copy behind a parameter `&[u8]`, on the stack of the call: a hook call allocates nothing.
+pub struct BytesCopy([MaybeUninit<u8>; Self::MAX as usize]);
 
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the point is to stay off the heap"
-)]
-enum Copied {
-    Inline {
-        bytes: [u8; CopiedBytes::INLINE],
-        len: usize,
-    },
-    Heap(Vec<u8>),
-}
+impl BytesCopy {
+    /// The most bytes that a codelet can pass as `&[u8]`. The verifier refuses codelets that may pass more; a helper that takes
+    /// more takes [`CodeletBytes`], and copies them where it has room.
+    pub const MAX: u32 = 4096;
 
-impl CopiedBytes {
-    /// The most bytes that are copied without an allocation.
-    pub const INLINE: usize = 256;
+    /// Nothing is written to it yet: what a call does not use of it costs nothing.
+    #[inline]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self([const { MaybeUninit::uninit() }; Self::MAX as usize])
+    }
 
-    fn of(bytes: CodeletBytes<'_>) -> Self {
-        if bytes.len() > Self::INLINE {
-            return Self(Copied::Heap(bytes.to_vec()));
-        }
-        let mut inline = [0; Self::INLINE];
-        let len = bytes.copy_to(&mut inline);
-        Self(Copied::Inline { bytes: inline, len })
+    /// Copies the bytes: of more than [`MAX`](Self::MAX), which no verified codelet passes, the first ones.
+    #[inline]
+    fn fill(&mut self, bytes: CodeletBytes<'_>) -> &[u8] {
+        let len = bytes.len().min(Self::MAX as usize);
+        let start = self.0.as_mut_ptr().cast::<u8>();
+        // SAFETY: the room has so many bytes, and is borrowed mutably.
+        unsafe { start.write_bytes(0, len) };
+        // SAFETY: as above, and they are initialised now.
+        let copy = unsafe { core::slice::from_raw_parts_mut(start, len) };
+        bytes.copy_to(copy);
+        copy
     }
 }
 
-impl Deref for CopiedBytes {
-    type Target = [u8];
+impl Default for BytesCopy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
-    fn deref(&self) -> &[u8] {
-        match &self.0 {
-            Copied::Inline { bytes, len } => bytes.get(..*len).unwrap_or(bytes),
-            Copied::Heap(bytes) => bytes,
-        }
+impl fmt::Debug for BytesCopy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BytesCopy").finish_non_exhaustive()
     }
 }
 
@@ -484,20 +483,17 @@ mod tests {
     }
 
     #[test]
-    fn long_bytes_are_copied_to_the_heap_and_short_ones_are_not() {
-        for len in [0, 1, CopiedBytes::INLINE, CopiedBytes::INLINE + 1, 4000] {
+    fn bytes_are_copied_whole_and_never_more_than_there_is_room_for() {
+        const MAX: usize = BytesCopy::MAX as usize;
+        for len in [0, 1, 7, 8, 511, MAX - 1, MAX, MAX + 1] {
             let mut memory: Vec<u8> = (0..len).map(|at| at.to_le_bytes()[0]).collect();
             let bytes = CodeletBytes {
-                address: exposed(memory.as_mut_ptr()),
+                address: memory.as_mut_ptr().expose_provenance() as u64,
                 len,
                 call: PhantomData,
             };
-            let copied = CopiedBytes::of(bytes);
-            assert_eq!(&*copied, &memory[..]);
-            assert_eq!(
-                matches!(copied.0, Copied::Heap(_)),
-                len > CopiedBytes::INLINE
-            );
+            let mut room = BytesCopy::new();
+            assert_eq!(room.fill(bytes), &memory[..len.min(MAX)]);
         }
     }
 

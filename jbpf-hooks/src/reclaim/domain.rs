@@ -1,9 +1,9 @@
 //! The records of all threads, and the writer's side of reclamation.
 
 use core::ptr;
-use std::alloc::{GlobalAlloc, Layout, System};
 
 use super::atomics::{AtomicPtr, AtomicU32, Ordering};
+use super::process::memory;
 use super::record::ThreadRecord;
 use super::wait::Wait;
 
@@ -85,12 +85,8 @@ impl Domain {
         })
     }
 
-    /// From the system's allocator and not the application's, whose own hooks may be what brought
-    /// us here.
     fn make(&self, fences: bool) -> Option<&'static ThreadRecord> {
-        // SAFETY: the layout's size is not zero.
-        let memory = unsafe { System.alloc(Layout::new::<ThreadRecord>()) };
-        let memory = ptr::NonNull::new(memory.cast::<ThreadRecord>())?;
+        let memory = memory::for_record()?;
         let slot = self.slots.fetch_add(1, Ordering::AcqRel);
         // SAFETY: `memory` is not null, is of the type's size and alignment, and nobody else has it.
         unsafe { memory.write(ThreadRecord::new(slot, fences)) };

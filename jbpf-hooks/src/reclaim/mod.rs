@@ -30,9 +30,12 @@
 //!
 //! A forked child has the one thread that forked, and records of threads that are gone, some inside
 //! for ever. The process that decided on the fences is the one that may free: in its children
-//! [`synchronize`] returns [`SynchronizeError::ForkedChild`], and threads that have no record get
-//! none, their calls are skipped and counted. A process that forks before anything is attached (a daemon)
-//! decides for itself.
+//! [`synchronize`] returns [`SynchronizeError::ForkedChild`], and no thread enters. One that has no record gets none;
+//! that of the thread that forked lies in a page that the kernel wipes in children, whichever system call made them, and
+//! a wiped record lets nobody in: such calls are skipped and counted. Two children are not known: where the kernel does not
+//! wipe pages (Linux before 4.14), one that no `fork` of the C library made and whose process id is its parent's; and
+//! everywhere, one that a helper makes by a system call of its own, and that goes on in the codelet that called the helper.
+//! A process that forks before anything is attached (a daemon) decides for itself.
 #![allow(
     unsafe_code,
     reason = "records are shared between threads and outlive them; each block proves itself"
@@ -43,6 +46,7 @@ mod barrier;
 mod domain;
 mod process;
 mod record;
+mod stack;
 mod thread;
 mod wait;
 
@@ -55,6 +59,7 @@ use self::domain::Domain;
 pub use self::process::process;
 pub(crate) use self::record::Section;
 pub use self::record::{HookCall, SCRATCH_WORDS, ThreadRecord};
+pub use self::stack::STACK;
 pub(crate) use self::thread::{current, occupy};
 
 /// Hooks fired from inside codelets, by helpers of the application, nest at most this deep.
@@ -132,11 +137,26 @@ pub fn inside_codelet() -> bool {
     current().is_some_and(ThreadRecord::is_inside)
 }
 
-/// Gives the calling thread its record, and has the runtime prepare its copies of per-thread maps,
-/// ahead of its first call of an armed hook. Returns its slot; `None` for a thread that is exiting,
-/// in a forked child, and when memory is short.
+/// Gives the calling thread what its calls of armed hooks need, ahead of the first: its record, its copies of the per-thread
+/// maps that are loaded (a load makes those of the threads that have a record), and [some of its stack](STACK). After that, its calls
+/// ask the system for nothing. Returns its slot; `None` for a thread that is exiting, in a forked child, and when memory is short.
+///
+/// Called again, it tries again what failed for lack of memory.
 pub fn prepare_thread() -> Option<u32> {
+    let slots = slots();
     let _until_read = occupy()?;
+    let slot = slot()?;
+    if slot < slots {
+        // It is not a new one, which the observer has just heard of.
+        announce(slot);
+    }
+    stack::populate();
+    Some(slot)
+}
+
+/// The calling thread's slot, if it has one.
+#[must_use]
+pub fn slot() -> Option<u32> {
     current().map(ThreadRecord::slot)
 }
 
@@ -156,10 +176,11 @@ pub fn slots() -> u32 {
 }
 
 /// Sets the one observer of new slots. It is called by the new thread with its slot number before
-/// the first codelet runs with it, and not when a slot passes on from an exited thread. Slots below
+/// the first codelet runs with it, and not when a slot passes on from an exited thread, unless the thread that gets it calls
+/// [`prepare_thread`]; and by every thread that calls that, each time. Slots below
 /// [`slots`] at the time of this call may not be announced to it any more.
 ///
-/// Hooks that the observer itself calls are skipped and counted. It must not wait for a lock that its
+/// Hooks that the observer itself calls in a new thread are skipped and counted. It must not wait for a lock that its
 /// caller can hold: who takes such a lock calls [`prepare_thread`] before.
 pub fn on_new_thread(observer: Option<fn(slot: u32)>) {
     let observer = observer.map_or(core::ptr::null_mut(), |observer| observer as *mut ());

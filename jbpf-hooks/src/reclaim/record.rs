@@ -4,7 +4,9 @@ use super::MAX_NESTING;
 use super::atomics::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence, light_fence};
 
 /// The bits of [`ThreadRecord::state`] that hold the nesting depth.
-const DEPTH: u64 = 0x7f;
+const DEPTH: u64 = 0x3f;
+/// Set in [`ThreadRecord::state`] for good. In a forked child it is not: the kernel has wiped the record.
+const ALIVE: u64 = 0x40;
 /// Set in [`ThreadRecord::state`] for good when this reader must fence, where `membarrier` is missing.
 const FENCES: u64 = 0x80;
 /// Added to [`ThreadRecord::state`] when the outermost section is left.
@@ -16,10 +18,12 @@ pub const SCRATCH_WORDS: usize = MAX_NESTING as usize + 2;
 
 /// One thread's mark. At a fixed address for the life of the process; after its thread exits it
 /// passes to the next new thread, with its [`slot`](ThreadRecord::slot) number.
+///
+/// Zeros are a record, too: that of a forked child, whose pages the kernel has wiped. It lets nobody enter.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct ThreadRecord {
-    /// Low 8 bits: [`DEPTH`] and [`FENCES`]; all zero in the one state that needs no second look.
+    /// Low 8 bits: [`DEPTH`], [`ALIVE`] and [`FENCES`]; [`ALIVE`] alone in the one state that needs no second look.
     /// The rest: how often the thread left the outermost section. Only the owner stores to it.
     state: AtomicU64,
     /// Index of the thread's copy in per-thread maps. Read by machine code, constant.
@@ -43,10 +47,10 @@ impl ThreadRecord {
     /// Offset of the first scratch word in a record, for machine code.
     pub const SCRATCH_OFFSET: usize = core::mem::offset_of!(ThreadRecord, scratch);
 
-    /// A record that a thread owns already.
+    /// A record that a thread owns already. From here on it is [`ALIVE`].
     pub(super) fn new(slot: u32, fences: bool) -> Self {
         Self {
-            state: AtomicU64::new(if fences { FENCES } else { 0 }),
+            state: AtomicU64::new(if fences { ALIVE | FENCES } else { ALIVE }),
             slot,
             withheld: core::sync::atomic::AtomicU32::new(0),
             scratch: [const { core::sync::atomic::AtomicU64::new(0) }; SCRATCH_WORDS],
@@ -104,12 +108,12 @@ impl ThreadRecord {
     }
 
     /// Marks the owning thread, the caller, as inside. What it loads from here on until the
-    /// section is dropped stays alive. `None`: it is inside already, or has to fence, which is the
-    /// matter of [`enter_anyhow`](Self::enter_anyhow).
+    /// section is dropped stays alive. `None`: it is inside already, has to fence, or was left behind by a fork, which
+    /// are matters of [`enter_anyhow`](Self::enter_anyhow).
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<Section<'_>> {
         let outside = self.state.load(Ordering::Relaxed);
-        if outside & (DEPTH | FENCES) != 0 {
+        if outside & (DEPTH | ALIVE | FENCES) != ALIVE {
             return None;
         }
         self.mark(outside + 1);
@@ -121,11 +125,11 @@ impl ThreadRecord {
     }
 
     /// As [`enter`](Self::enter), but nested, and with a fence where it is needed. `None`: nested too
-    /// deep.
+    /// deep, or in a forked child.
     pub(crate) fn enter_anyhow(&self) -> Option<Section<'_>> {
         let outside = self.state.load(Ordering::Relaxed);
         let depth = outside & DEPTH;
-        if depth >= MAX_NESTING {
+        if depth >= MAX_NESTING || outside & ALIVE == 0 {
             return None;
         }
         self.mark(outside + 1);

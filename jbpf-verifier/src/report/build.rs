@@ -20,7 +20,9 @@ pub(crate) struct Places<'a> {
 
 impl Places<'_> {
     fn line(&self, at: usize) -> Option<SourceLine> {
-        let line = self.program.line_of(at)?;
+        let lines = &self.program.lines;
+        let next = lines.partition_point(|line| line.insn <= at);
+        let line = lines.get(next.checked_sub(1)?)?;
         Some(SourceLine {
             file: line.file.to_string(),
             line: line.line,
@@ -30,7 +32,10 @@ impl Places<'_> {
     }
 
     fn function(&self, at: usize) -> Option<String> {
-        self.program.function_of(at).map(str::to_owned)
+        let functions = &self.program.functions;
+        let next = functions.partition_point(|function| function.start <= at);
+        let function = functions.get(next.checked_sub(1)?)?;
+        Some(function.name.clone())
     }
 
     fn function_name(&self, start: usize) -> String {

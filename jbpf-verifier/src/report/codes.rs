@@ -68,7 +68,7 @@ codes! {
     HelperArgument = 32, "an argument does not fit the helper's prototype";
     HelperMapKind = 33, "the helper does not work on this kind of map";
     HelperMemory = 34, "a helper would access memory beyond its bounds or rights";
-    HelperSize = 35, "the size given to a helper is not bounded";
+    HelperSize = 35, "the size given to a helper is not bounded, or too large";
     Format = 36, "the printf format cannot be used";
     ReleasedBuffer = 37, "an output buffer is used after it was sent";
     UnalignedAtomic = 38, "an atomic operation is not known to be aligned";

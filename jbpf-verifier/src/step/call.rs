@@ -162,6 +162,7 @@ impl Step<'_> {
             }
             // Checked with the memory before it.
             ArgKind::Size => Ok(()),
+            ArgKind::SizeUpTo(most) => self.bounded_size(helper, reg, (*most).into()),
             ArgKind::Format => {
                 let size = self.size_argument(helper, size)?;
                 self.memory_argument(reg, size, Handing::Read)?;
@@ -251,6 +252,25 @@ impl Step<'_> {
             format!("{reg} was made here"),
         )
         .hint("compare the size with a constant first: `if (size > sizeof(buffer)) return 0;`"))
+    }
+
+    /// The helper has room for so many bytes.
+    fn bounded_size(&mut self, helper: &str, reg: Reg, most: u64) -> Checked<()> {
+        let largest = self.size_argument(helper, Some(reg))?;
+        if largest <= most {
+            return Ok(());
+        }
+        let (name, value) = self.shown(reg);
+        Err(Fault::new(
+            Code::HelperSize,
+            format!("{helper} takes {most} bytes at most, and is given up to {largest} in {reg}"),
+        )
+        .register(name, value)
+        .origin(
+            self.state.register(reg).origin,
+            format!("{reg} was made here"),
+        )
+        .hint("pass fewer at a time; a helper of the application that takes `CodeletBytes` instead of `&[u8]` takes any number"))
     }
 
     /// Memory of `size` bytes behind `reg` is handed to a helper.

@@ -1,8 +1,11 @@
 //! Helpers: prototypes, map kinds, memory, formats, what calls leave.
 
-use super::{accepted, rejected};
+use std::sync::Arc;
+
+use super::{accepted, assembly, rejected};
 use jbpf_verifier::program::{Fact, StackBytes};
 use jbpf_verifier::report::Code;
+use jbpf_verifier::types::{ArgKind, HelperProto, ReturnKind};
 
 const MAPS: &str = "
     .map values array key 4 value 8 entries 4
@@ -86,6 +89,35 @@ fn sizes_are_bounded_by_the_memory() {
     rejected(Code::HelperMemory, &send("and r3, 31"));
     rejected(Code::HelperSize, &send("mov r3, -1"));
     rejected(Code::HelperSize, &send("add r3, 0"));
+}
+
+#[test]
+fn a_helper_with_room_for_some_bytes_is_given_no_more() {
+    let verify = |size: &str| {
+        let mut example = assembly::assemble(&program(&format!(
+            "ldxdw r2, [r1+16]\n{}\n{size}\nmov r1, r10\nadd r1, -16\ncall hash",
+            buffer(16)
+        )));
+        let room = [ArgKind::Readable, ArgKind::SizeUpTo(8)];
+        example.helpers.insert(HelperProto {
+            id: 10,
+            name: "hash".to_owned(),
+            args: room.to_vec(),
+            returns: ReturnKind::AnyNumber,
+        });
+        let verified = jbpf_verifier::verify(
+            &Arc::new(example.program),
+            &Arc::new(example.context),
+            &Arc::new(example.helpers),
+        );
+        verified.map(drop).map_err(|rejection| rejection.code)
+    };
+    for size in ["mov r2, 8", "mov r2, 0", "and r2, 7"] {
+        assert_eq!(verify(size), Ok(()), "{size}");
+    }
+    for size in ["mov r2, 9", "and r2, 15", "add r2, 0"] {
+        assert_eq!(verify(size), Err(Code::HelperSize), "{size}");
+    }
 }
 
 #[test]

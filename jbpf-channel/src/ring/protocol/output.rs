@@ -44,6 +44,15 @@ pub(crate) struct OutputWords<'a> {
     pub(crate) entries: &'a [AtomicU64],
 }
 
+/// Where the next reader starts, after [`OutputWords::settle`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// The number of the first record that is not released.
+    pub(crate) cursor: u64,
+    /// Records, one at most, that were released and that no reader has released.
+    pub(crate) given_up: u64,
+}
+
 /// A position that the caller owns until it publishes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Claim {
@@ -152,25 +161,29 @@ impl<'a> OutputWords<'a> {
     }
 
     /// Takes the cursor away from a peer: the caller has just put a fresh word in the place of the one that the peer could
-    /// write, holding a believable value, and nobody else writes it. Returns where the next reader starts.
+    /// write, holding a believable value, and nobody else writes it.
     ///
     /// A producer may have read the peer's word and not have raised the limit yet; what it read might lie beyond
     /// the value that the next reader starts from. It raises by compare-and-swap, and only in a full ring. So in a
     /// full ring the limit must move: by what the peer released, or else by giving up one record.
-    pub(crate) fn settle(&self) -> u64 {
+    pub(crate) fn settle(&self) -> Settled {
         let mut limit = self.limit.load(Ordering::Acquire);
         loop {
             let believed = limit.wrapping_sub(self.capacity());
             let full = self.head.load(Ordering::Acquire) >= limit;
-            let cursor = self.cursor.load(Ordering::Relaxed).max(believed);
-            let cursor = cursor.max(believed.wrapping_add(u64::from(full)));
+            let released = self.cursor.load(Ordering::Relaxed).max(believed);
+            let cursor = released.max(believed.wrapping_add(u64::from(full)));
             self.cursor.store(cursor, Ordering::Release);
             let raised = cursor.wrapping_add(self.capacity());
             match self
                 .limit
                 .compare_exchange(limit, raised, Ordering::AcqRel, Ordering::Acquire)
             {
-                Ok(_) => return cursor,
+                Ok(_) => {
+                    let given_up = cursor.wrapping_sub(released);
+                    return Settled { cursor, given_up };
+                }
+                // A producer has raised it, from what the peer wrote: the peer has released what was given up here.
                 Err(now) => limit = now,
             }
         }

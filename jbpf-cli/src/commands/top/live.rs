@@ -153,7 +153,7 @@ impl Table<'_> {
     }
 
     /// The column that rows are sorted by has an arrow.
-    fn titles(&self) -> [String; TITLES.len()] {
+    fn titles(&self) -> [String; 10] {
         let arrow = if self.view.ascending { '^' } else { 'v' };
         let mut columns = Column::ALL.into_iter();
         TITLES.map(|title| match columns.next() {
@@ -194,24 +194,24 @@ fn plain(text: String) -> Line {
     }
 }
 
-/// Rows of text with columns of equal width; texts to the left, numbers to the right.
-fn aligned(rows: &[[String; TITLES.len()]]) -> Vec<String> {
-    let mut widths = [0; TITLES.len()];
+/// Rows of text with columns of equal width; names to the left, numbers to the right.
+fn aligned(rows: &[[String; 10]]) -> Vec<String> {
+    let mut widths = [0; 10];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let line = |row: &[String; TITLES.len()]| {
+    let line = |row: &[String; 10]| {
         let cells = row.iter().zip(widths).enumerate();
         let padded = cells.map(|(column, (cell, width))| {
-            if matches!(TITLES.get(column), Some(&("HOOK" | "CODELET" | "ABORTS"))) {
+            if column < 2 {
                 format!("{cell:width$}")
             } else {
                 format!("{cell:>width$}")
             }
         });
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        padded.collect::<Vec<_>>().join("  ")
     };
     rows.iter().map(line).collect()
 }
@@ -251,13 +251,13 @@ mod tests {
             (table.view.sort, table.view.ascending),
             (Column::P99, false)
         );
-        press(&mut table, [KeyCode::Right; 5]);
+        press(&mut table, [KeyCode::Right; 6]);
         assert_eq!(
             (table.view.sort, table.view.ascending),
             (Column::Hook, true)
         );
         press(&mut table, [KeyCode::Left]);
-        assert_eq!(table.view.sort, Column::Aborts);
+        assert_eq!(table.view.sort, Column::Busy);
         press(&mut table, [KeyCode::Char('r')]);
         assert!(table.view.ascending);
     }

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use jbpf_core::server::protocol::{AbortsReport, HookStatisticsReport};
+use jbpf_core::server::protocol::{
+    ChannelStatisticsReport, CodeletStatisticsReport, HookStatisticsReport, MeasuredReport,
+};
 use jbpf_core::stats::Measured;
 use serde::Serialize;
-
-use crate::application::aborts;
 
 /// A column, to sort by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,16 +22,17 @@ pub(super) enum Column {
     Load,
     Drops,
     Dropped,
-    Aborts,
+    Passed,
+    Busy,
 }
 
 /// The titles of the columns, in their order.
-pub(super) const TITLES: [&str; 9] = [
-    "HOOK", "CODELET", "CALLS/S", "P50", "P99", "LOAD", "DROPS/S", "DROPPED", "ABORTS",
+pub(super) const TITLES: [&str; 10] = [
+    "HOOK", "CODELET", "CALLS/S", "P50", "P99", "LOAD", "DROPS/S", "DROPPED", "PASSED", "BUSY",
 ];
 
 impl Column {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Hook,
         Self::Codelet,
         Self::Calls,
@@ -40,7 +41,8 @@ impl Column {
         Self::Load,
         Self::Drops,
         Self::Dropped,
-        Self::Aborts,
+        Self::Passed,
+        Self::Busy,
     ];
 
     /// Names are sorted from the first to the last, numbers from the largest.
@@ -72,8 +74,10 @@ pub(super) struct Row {
     drops_per_second: Option<f64>,
     /// Records dropped since its channels were made.
     dropped: u64,
-    /// Calls that it left before their end, since it was loaded; of a hook, those of its codelets.
-    aborts: AbortsReport,
+    /// Records since then that made room for others without having been read.
+    passed_over: u64,
+    /// Operations on its maps that did not wait for another thread.
+    busy: u64,
 }
 
 /// The rows of the last interval, and what was seen at its end.
@@ -88,8 +92,42 @@ pub(super) struct Rows {
 #[derive(Debug, Clone)]
 struct Seen {
     measured: Option<Measured>,
+    lost: Lost,
+}
+
+/// Records that nobody receives, and operations that were refused.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lost {
     dropped: u64,
-    aborts: AbortsReport,
+    passed_over: u64,
+    busy: u64,
+}
+
+impl Lost {
+    fn of_channel(channel: &ChannelStatisticsReport) -> Self {
+        Self {
+            dropped: channel.dropped,
+            passed_over: channel.passed_over,
+            busy: 0,
+        }
+    }
+
+    fn of(codelet: &CodeletStatisticsReport) -> Self {
+        let own = Self {
+            busy: codelet.busy,
+            ..Self::default()
+        };
+        let of_channels = codelet.channels.iter().map(Self::of_channel);
+        of_channels.fold(own, Self::and)
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            dropped: self.dropped.saturating_add(other.dropped),
+            passed_over: self.passed_over.saturating_add(other.passed_over),
+            busy: self.busy.saturating_add(other.busy),
+        }
+    }
 }
 
 impl Rows {
@@ -100,38 +138,31 @@ impl Rows {
         let before = std::mem::take(&mut self.seen);
         self.rows.clear();
         for hook in hooks.into_iter().filter(|hook| !hook.codelets.is_empty()) {
-            let mut dropped = 0_u64;
-            let mut aborts = AbortsReport::default();
+            let mut lost = Lost::default();
             for codelet in &hook.codelets {
-                let of_channels = codelet.channels.iter().map(|channel| channel.dropped);
-                let own = of_channels.fold(0, u64::saturating_add);
-                dropped = dropped.saturating_add(own);
+                let own = Lost::of(codelet);
+                lost = lost.and(own);
                 let name = format!("{}/{}", codelet.codeletset, codelet.codelet);
                 let key = (hook.hook.clone(), Some(name));
-                add(&mut aborts, &codelet.aborts);
-                let seen = Seen {
-                    measured: codelet.measured.as_ref().map(Measured::from),
-                    dropped: own,
-                    aborts: codelet.aborts.clone(),
-                };
-                self.add(key, seen, &before, seconds);
+                self.add(key, codelet.measured.as_ref(), own, &before, seconds);
             }
-            let seen = Seen {
-                measured: hook.measured.as_ref().map(Measured::from),
-                dropped,
-                aborts,
-            };
-            self.add((hook.hook, None), seen, &before, seconds);
+            let key = (hook.hook, None);
+            self.add(key, hook.measured.as_ref(), lost, &before, seconds);
         }
     }
 
     fn add(
         &mut self,
         key: (String, Option<String>),
-        seen: Seen,
+        measured: Option<&MeasuredReport>,
+        lost: Lost,
         before: &HashMap<(String, Option<String>), Seen>,
         seconds: Option<f64>,
     ) {
+        let seen = Seen {
+            measured: measured.map(Measured::from),
+            lost,
+        };
         let before = before.get(&key);
         self.rows.push(Row::new(&key, &seen, before, seconds));
         self.seen.insert(key, seen);
@@ -183,11 +214,12 @@ impl Row {
             p99_ns: times.and_then(|times| times.quantile_ns(0.99)),
             load: between.as_ref().map(load),
             drops_per_second: before.zip(seconds).map(|(before, seconds)| {
-                let drops = seen.dropped.saturating_sub(before.dropped);
+                let drops = seen.lost.dropped.saturating_sub(before.lost.dropped);
                 rate(drops, seconds)
             }),
-            dropped: seen.dropped,
-            aborts: seen.aborts.clone(),
+            dropped: seen.lost.dropped,
+            passed_over: seen.lost.passed_over,
+            busy: seen.lost.busy,
         }
     }
 
@@ -207,12 +239,13 @@ impl Row {
             Column::Load => numbers(self.load, other.load),
             Column::Drops => numbers(self.drops_per_second, other.drops_per_second),
             Column::Dropped => self.dropped.cmp(&other.dropped),
-            Column::Aborts => self.aborts.count.cmp(&other.aborts.count),
+            Column::Passed => self.passed_over.cmp(&other.passed_over),
+            Column::Busy => self.busy.cmp(&other.busy),
         }
     }
 
     /// As text, in the order of [`TITLES`].
-    pub(super) fn cells(&self) -> [String; 9] {
+    pub(super) fn cells(&self) -> [String; 10] {
         let unknown = || "-".to_owned();
         [
             self.hook.clone(),
@@ -224,18 +257,9 @@ impl Row {
                 .map_or_else(unknown, |load| format!("{:.1}%", load * 100.0)),
             self.drops_per_second.map_or_else(unknown, count),
             self.dropped.to_string(),
-            aborts(&self.aborts),
+            self.passed_over.to_string(),
+            self.busy.to_string(),
         ]
-    }
-}
-
-/// Adds what a codelet left to what those before it have left.
-fn add(sum: &mut AbortsReport, own: &AbortsReport) {
-    sum.count = sum.count.saturating_add(own.count);
-    sum.faults = sum.faults.saturating_add(own.faults);
-    let at = |aborts: &AbortsReport| aborts.last.as_ref().map(|last| last.at_ms);
-    if at(own) > at(sum) {
-        sum.last.clone_from(&own.last);
     }
 }
 
@@ -282,7 +306,6 @@ fn time(ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jbpf_core::server::protocol::{AbortPlaceReport, CodeletStatisticsReport, MeasuredReport};
 
     fn measured(seconds: u64, calls: u64) -> Option<MeasuredReport> {
         Some(MeasuredReport {
@@ -303,11 +326,12 @@ mod tests {
             hook: name.to_owned(),
             measured: measured(seconds, calls),
             skipped: 0,
+            kept: 0,
             codelets: vec![CodeletStatisticsReport {
                 codeletset: "set".to_owned(),
                 codelet: format!("of_{name}"),
                 measured: measured(seconds, calls),
-                aborts: AbortsReport::default(),
+                busy: 0,
                 channels: Vec::new(),
             }],
         }
@@ -316,7 +340,6 @@ mod tests {
     /// Whatever an application says.
     #[test]
     fn numbers_that_cannot_be_true_are_shown_all_the_same() {
-        use jbpf_core::server::protocol::ChannelStatisticsReport;
         use jbpf_core::stream::Direction;
 
         let channel = ChannelStatisticsReport {
@@ -326,6 +349,7 @@ mod tests {
             sent: u64::MAX,
             dropped: u64::MAX,
             received: u64::MAX,
+            passed_over: u64::MAX,
         };
         let mut rows = Rows::default();
         for (seconds, calls) in [(2, u64::MAX / 200), (1, 0), (0, 7)] {
@@ -389,52 +413,7 @@ mod tests {
         unknown.codelets[0].measured = None;
         rows.update(vec![unknown]);
         let cells = rows.shown(&view(Column::Calls, false, ""))[0].cells();
-        assert_eq!(cells[2..], ["-", "-", "-", "-", "-", "0", "0"]);
-    }
-
-    fn aborts_of(codelet: &mut CodeletStatisticsReport, count: u64, kind: &str, at_ms: u64) {
-        codelet.aborts = AbortsReport {
-            count,
-            faults: 0,
-            last: Some(AbortPlaceReport {
-                kind: kind.to_owned(),
-                insn: 7,
-                function: None,
-                file: Some("echo.c".to_owned()),
-                line: Some(12),
-                at_ms,
-            }),
-        };
-    }
-
-    #[test]
-    fn aborts_are_shown_with_the_last_place() {
-        let mut rows = Rows::default();
-        let mut hook = hook("a", 1, 1);
-        let mut second = hook.codelets[0].clone();
-        aborts_of(&mut hook.codelets[0], 3, "index", 2000);
-        aborts_of(&mut second, u64::MAX, "assertion", 1000);
-        second.codelet = "second".to_owned();
-        hook.codelets.push(second);
-        rows.update(vec![hook]);
-        let by_aborts = view(Column::Aborts, true, "");
-        let shown = |view: &View| -> Vec<String> {
-            let rows = rows.shown(view);
-            rows.iter().map(|row| row.cells()[8].clone()).collect()
-        };
-        let most = format!("{} (assertion at echo.c:12)", u64::MAX);
-        assert_eq!(
-            shown(&by_aborts),
-            ["3 (index at echo.c:12)".to_owned(), most]
-        );
-        let hooks = View {
-            hooks: true,
-            ..by_aborts
-        };
-        assert_eq!(
-            shown(&hooks),
-            [format!("{} (index at echo.c:12)", u64::MAX)]
-        );
+        assert_eq!(cells[2..], ["-", "-", "-", "-", "-", "0", "0", "0"]);
     }
 
     #[test]

@@ -52,6 +52,11 @@ impl<'c> Machine<'c> {
                 ArgKind::Number | ArgKind::Ignored | ArgKind::Size => {
                     self.get(register)?;
                 }
+                ArgKind::SizeUpTo(most) => {
+                    if self.get(register)? > most.into() {
+                        return Err(refused(None));
+                    }
+                }
                 ArgKind::Map(ref kinds) => {
                     let address = self.get(register)?;
                     let map = self.memory.map_at(address);

@@ -30,12 +30,20 @@
 //!
 //! A writer that is interrupted delays no lookup: lookups start again only after a writer *finished* a
 //! step. Writers lock the home bucket.
+//!
+//! # Why nobody waits for long
+//!
+//! Whoever has the lock may not be running. So writers look at it for some microseconds ([`SPIN_LIMIT`]), and then say that
+//! the bucket is busy; a walk does, after it was disturbed some times, and so does a lookup ([`LOOKUP_ATTEMPTS`]). The loops of
+//! the free lists wait for nobody: one that goes round lost its turn to a thread that got on.
 
 use std::ops::ControlFlow;
 
 use super::cells::{Cells, Links};
 use super::free_list::FreeList;
-use super::primitives::{AtomicU32, AtomicU64, LANES, Ordering, SPIN_LIMIT, fence, spin_loop};
+use super::primitives::{
+    AtomicU32, AtomicU64, LANES, LOOKUP_ATTEMPTS, Ordering, SPIN_LIMIT, fence, spin_loop,
+};
 
 /// Entries that a home bucket is meant to hold on average, at most.
 const TARGET_LOAD: u32 = 4;
@@ -183,7 +191,7 @@ impl BucketCount {
     }
 }
 
-/// The bucket stayed locked for too long.
+/// The bucket stayed locked, or kept changing, for too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Busy;
 
@@ -231,17 +239,30 @@ impl Index {
 
     /// The slot whose key the closure recognises, without a lock.
     #[inline(always)]
-    pub(crate) fn find(&self, hash: Hash, is_key: impl Fn(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find(
+        &self,
+        hash: Hash,
+        is_key: impl Fn(u32) -> bool,
+    ) -> Result<Option<u32>, Busy> {
         let home = self.home(hash);
-        loop {
+        for _ in 0..LOOKUP_ATTEMPTS {
             let version = home.version.load(Ordering::Acquire);
             let found = self.scan(home, hash.tag(), &is_key);
             fence(Ordering::Acquire);
             if home.version.load(Ordering::Relaxed) == version {
-                return found.map(|place| place.slot);
+                return Ok(found.map(|place| place.slot));
             }
             spin_loop();
         }
+        self.find_locked(hash, &is_key)
+    }
+
+    /// [`find`](Self::find) for a chain that never holds still.
+    #[cold]
+    #[inline(never)]
+    fn find_locked(&self, hash: Hash, is_key: &dyn Fn(u32) -> bool) -> Result<Option<u32>, Busy> {
+        let locked = self.lock(hash)?;
+        Ok(locked.find(is_key).map(|place| place.slot))
     }
 
     #[inline(always)]

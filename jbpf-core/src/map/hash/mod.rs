@@ -37,11 +37,12 @@ use std::ptr::{self, NonNull};
 use jbpf_verifier::types::MapDef;
 
 use self::cells::Cells;
+pub(super) use self::index::Busy;
 use self::index::{Bucket, BucketCount, Index, Walker};
 pub use self::key::MAX_KEY_SIZE;
 use self::key::{Key, LongKey, LongKeyBuffer, Seed, WordsKey};
 use super::pages::{MapOptions, Pages, PagesError};
-use super::payload::{self, WORD};
+use super::payload::{self, Source, WORD};
 use super::status::Status;
 use super::{MapError, layout_overflow};
 
@@ -239,51 +240,52 @@ impl HashTable {
 
     /// The address of a key's value, or null.
     ///
+    /// # Errors
+    /// The bucket is busy.
+    ///
     /// # Safety
     /// `key` is readable for `key_size` bytes.
     #[inline]
-    pub(super) unsafe fn lookup(&self, key: *const u8) -> *mut u8 {
+    pub(super) unsafe fn lookup(&self, key: *const u8) -> Result<*mut u8, Busy> {
         with_key!(self, key, |key| self.lookup_key(key))
     }
 
     /// [`lookup`](Self::lookup) for a key that is at hand.
     #[inline(always)]
-    fn lookup_key(&self, key: &impl Key) -> *mut u8 {
-        match self
+    fn lookup_key(&self, key: &impl Key) -> Result<*mut u8, Busy> {
+        let found = self
             .index
-            .find(key.hash(&self.layout.seed), self.slot_holds(key))
-        {
-            Some(slot) => self.value(slot),
-            None => ptr::null_mut(),
-        }
+            .find(key.hash(&self.layout.seed), self.slot_holds(key))?;
+        Ok(found.map_or(ptr::null_mut(), |slot| self.value(slot)))
     }
 
-    /// The address of a key's value, zeroed, or null; null as well when the bucket is busy.
+    /// The address of a key's value, zeroed, or null.
+    ///
+    /// # Errors
+    /// The bucket is busy.
     ///
     /// # Safety
     /// As [`lookup`](Self::lookup).
-    pub(super) unsafe fn lookup_reset(&self, key: *const u8) -> *mut u8 {
+    pub(super) unsafe fn lookup_reset(&self, key: *const u8) -> Result<*mut u8, Busy> {
         with_key!(self, key, |key| {
             // The lock keeps the slot from being given to another key before it is zeroed.
-            let Ok(locked) = self.index.lock(key.hash(&self.layout.seed)) else {
-                return ptr::null_mut();
-            };
+            let locked = self.index.lock(key.hash(&self.layout.seed))?;
             let Some(place) = locked.find(self.slot_holds(key)) else {
-                return ptr::null_mut();
+                return Ok(ptr::null_mut());
             };
             let value = self.value(place.slot);
             // SAFETY: a value of this size.
             unsafe { payload::zero(value, self.layout.value_size) };
-            value
+            Ok(value)
         })
     }
 
     /// Sets the value of a key, new or not.
     ///
     /// # Safety
-    /// As [`lookup`](Self::lookup); `value` is readable for `value_size` bytes.
+    /// As [`lookup`](Self::lookup); `value` has `value_size` bytes.
     #[inline]
-    pub(super) unsafe fn update(&self, key: *const u8, value: *const u8) -> Status {
+    pub(super) unsafe fn update(&self, key: *const u8, value: impl Source) -> Status {
         with_key!(self, key, |key| {
             // SAFETY: the caller's word.
             unsafe { self.update_key(key, value) }
@@ -291,15 +293,15 @@ impl HashTable {
     }
 
     /// # Safety
-    /// `value` is readable for `value_size` bytes.
+    /// `value` has `value_size` bytes.
     #[inline(always)]
-    unsafe fn update_key(&self, key: &impl Key, value: *const u8) -> Status {
+    unsafe fn update_key(&self, key: &impl Key, value: impl Source) -> Status {
         let Ok(locked) = self.index.lock(key.hash(&self.layout.seed)) else {
             return Status::Busy;
         };
         if let Some(place) = locked.find(self.slot_holds(key)) {
             // SAFETY: both are values of this size.
-            unsafe { payload::copy(value, self.value(place.slot), self.layout.value_size) };
+            unsafe { value.write(self.value(place.slot), self.layout.value_size) };
             return Status::Success;
         }
         let Some(slot) = self.index.take_slot() else {
@@ -308,7 +310,7 @@ impl HashTable {
         // SAFETY: a slot starts with the words of a key.
         unsafe { key.store(self.slot(slot)) };
         // SAFETY: both are values of this size.
-        unsafe { payload::copy(value, self.value(slot), self.layout.value_size) };
+        unsafe { value.write(self.value(slot), self.layout.value_size) };
         if locked.insert(slot).is_err() {
             self.index.release_slot(slot);
             return Status::Full;
@@ -340,7 +342,7 @@ impl HashTable {
     pub(super) fn clear(&self) -> Status {
         match self.index.clear() {
             Ok(()) => Status::Success,
-            Err(index::Busy) => Status::Busy,
+            Err(Busy) => Status::Busy,
         }
     }
 
@@ -366,7 +368,7 @@ impl HashTable {
             match self.index.walk(home, &mut dump) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => return Ok(0),
-                Err(index::Busy) => return Err(Status::Busy),
+                Err(Busy) => return Err(Status::Busy),
             }
         }
         Ok(dump.elements)
@@ -389,15 +391,18 @@ impl HashTable {
         };
         match self.index.walk(chain, &mut copies) {
             Ok(_) => Ok(copies.bytes),
-            Err(index::Busy) => Err(Status::Busy),
+            Err(Busy) => Err(Status::Busy),
         }
     }
 
     /// Copies the value of a key as it was while the key was there.
     ///
+    /// # Errors
+    /// The bucket is busy.
+    ///
     /// # Safety
     /// `key` is readable for `key_size` bytes, `out` writable for `value_size` bytes.
-    pub(super) unsafe fn read(&self, key: *const u8, out: *mut u8) -> bool {
+    pub(super) unsafe fn read(&self, key: *const u8, out: *mut u8) -> Result<bool, Busy> {
         with_key!(self, key, |key| {
             let holds = self.slot_holds(key);
             let found = self.index.find(key.hash(&self.layout.seed), |slot| {
@@ -409,7 +414,7 @@ impl HashTable {
                 }
                 found
             });
-            found.is_some()
+            found.map(|slot| slot.is_some())
         })
     }
 

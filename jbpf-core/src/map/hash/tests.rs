@@ -29,20 +29,23 @@ impl Bytes {
         assert_eq!(key.len(), self.0.layout.key_size);
         assert_eq!(value.len(), self.0.layout.value_size);
         // SAFETY: both have the sizes of the map.
-        unsafe { self.0.update(key.as_mut_ptr(), value.as_mut_ptr()) }
+        unsafe {
+            self.0
+                .update(key.as_mut_ptr(), value.as_mut_ptr().cast_const())
+        }
     }
 
     fn lookup(&self, key: &[u8]) -> Option<Vec<u8>> {
         let mut key = key.to_vec();
         // SAFETY: the key has the size of the map's.
-        let value = unsafe { self.0.lookup(key.as_mut_ptr()) };
+        let value = unsafe { self.0.lookup(key.as_mut_ptr()) }.unwrap();
         self.copy(value)
     }
 
     fn lookup_reset(&self, key: &[u8]) -> Option<Vec<u8>> {
         let mut key = key.to_vec();
         // SAFETY: the key has the size of the map's.
-        let value = unsafe { self.0.lookup_reset(key.as_mut_ptr()) };
+        let value = unsafe { self.0.lookup_reset(key.as_mut_ptr()) }.unwrap();
         self.copy(value)
     }
 
@@ -62,7 +65,9 @@ impl Bytes {
         let mut key = key.to_vec();
         let mut copy = vec![0; self.0.layout.value_size];
         // SAFETY: both have the sizes of the map.
-        unsafe { self.0.read(key.as_mut_ptr(), copy.as_mut_ptr()) }.then_some(copy)
+        unsafe { self.0.read(key.as_mut_ptr(), copy.as_mut_ptr()) }
+            .unwrap()
+            .then_some(copy)
     }
 
     fn delete(&self, key: &[u8]) -> Status {
@@ -272,7 +277,7 @@ fn values_are_the_only_bytes_that_codelets_may_touch() {
     assert_eq!(map.update(&key, &[1; 10]), Status::Success);
     let mut bytes = key;
     // SAFETY: a key of the map's size.
-    let value = unsafe { map.0.lookup(bytes.as_mut_ptr()) }.addr();
+    let value = unsafe { map.0.lookup(bytes.as_mut_ptr()) }.unwrap().addr();
     assert!(map.0.contains(value, 10));
     assert!(map.0.contains(value + 9, 1));
     assert!(!map.0.contains(value, 11));
@@ -283,4 +288,38 @@ fn values_are_the_only_bytes_that_codelets_may_touch() {
         "that is behind the slots"
     );
     assert!(!map.0.contains(value, usize::MAX));
+}
+
+/// A thread that has locked a bucket and does not run any more.
+#[test]
+fn nobody_waits_longer_than_some_looks_for_a_bucket_and_lookups_not_at_all() {
+    const MOST_LOOKS: u32 = 100;
+    let map = Bytes(table(4, 4, 16));
+    let key = 7_u32.to_ne_bytes();
+    assert_eq!(map.update(&key, &[1; 4]), Status::Success);
+    let mut bytes = key;
+    // SAFETY: the array has so many bytes.
+    let words = unsafe { WordsKey::<1>::load(bytes.as_mut_ptr(), bytes.len()) };
+    let hash = words.hash(&map.0.layout.seed);
+    let locked = map.0.index.lock(hash).unwrap();
+    let looks = |what: &str, refused: &dyn Fn() -> bool| {
+        let before = primitives::LOOKS.get();
+        assert!(refused(), "{what} is not refused");
+        let looks = primitives::LOOKS.get() - before;
+        assert!(looks <= MOST_LOOKS, "{what} looks {looks} times");
+        looks
+    };
+    let looked = looks("update", &|| map.update(&key, &[2; 4]) == Status::Busy);
+    assert!(looked > 8, "a thread that runs is waited for");
+    looks("delete", &|| map.delete(&key) == Status::Busy);
+    looks("clear", &|| map.0.clear() == Status::Busy);
+    looks("lookup_reset", &|| {
+        let mut key = key;
+        // SAFETY: the key has the size of the map's.
+        unsafe { map.0.lookup_reset(key.as_mut_ptr()) }.is_err()
+    });
+    let looked = looks("lookup", &|| map.lookup(&key) == Some(vec![1; 4]));
+    assert_eq!(looked, 0, "a lock is no matter of lookups");
+    drop(locked);
+    assert_eq!(map.update(&key, &[2; 4]), Status::Success);
 }

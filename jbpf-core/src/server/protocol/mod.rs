@@ -30,6 +30,5 @@ pub use reply::{
 };
 pub use request::{MapBody, MeasureBody, Request, StatisticsBody};
 pub use statistics::{
-    AbortPlaceReport, AbortsReport, ChannelStatisticsReport, CodeletStatisticsReport,
-    HookStatisticsReport, MeasuredReport,
+    ChannelStatisticsReport, CodeletStatisticsReport, HookStatisticsReport, MeasuredReport,
 };

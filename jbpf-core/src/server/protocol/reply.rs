@@ -7,7 +7,7 @@ use jbpf_verifier::Rejection;
 use jbpf_verifier::types::{ContextDef, HelperTable, MapDef, MapKind};
 use serde::{Deserialize, Serialize};
 
-use super::{AbortsReport, Bytes, HookStatisticsReport, MeasureBody};
+use super::{Bytes, HookStatisticsReport, MeasureBody};
 use crate::codeletset::{CalledHelper, ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
 use crate::stream::Direction;
 
@@ -108,6 +108,9 @@ pub struct HookReport {
     pub calls: Option<u64>,
     /// Calls that ran no codelet, because they were nested too deep.
     pub skipped: u64,
+    /// Compiled versions of its codelets that are gone and could not be freed.
+    #[serde(default)]
+    pub kept: u64,
 }
 
 /// What codelets of a hook do.
@@ -172,9 +175,6 @@ pub struct CodeletReport {
     /// The application's helpers that it calls.
     #[serde(default)]
     pub helpers: Vec<CalledHelperReport>,
-    /// The calls that it left before their end; absent if there were none.
-    #[serde(default, skip_serializing_if = "AbortsReport::is_none")]
-    pub aborts: AbortsReport,
 }
 
 /// A helper of the application, called by a codelet.
@@ -242,6 +242,10 @@ pub struct StreamReport {
     pub dropped: u64,
     /// Records that the reader has taken so far; of an input channel, those that collectors sent left out.
     pub received: u64,
+    /// Records of an output channel that made room for others without having been read, while it was watched and nobody
+    /// read it.
+    #[serde(default)]
+    pub passed_over: u64,
     /// Whether somebody takes the records out: an output channel that nobody reads fills, and drops. Codelets read their
     /// input channels themselves.
     #[serde(default)]
@@ -329,7 +333,6 @@ impl From<CodeletInfo> for CodeletReport {
             maps: info.maps.into_iter().map(Into::into).collect(),
             channels: info.channels.into_iter().map(Into::into).collect(),
             helpers: info.helpers.into_iter().map(Into::into).collect(),
-            aborts: info.aborts.into(),
         }
     }
 }

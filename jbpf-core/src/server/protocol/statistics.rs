@@ -1,14 +1,11 @@
 //! What was counted and measured, as it travels.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use jbpf_channel::StreamId;
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{
-    AbortPlace, AbortStatistics, ChannelStatistics, CodeletStatistics, HookStatistics, Measured,
-    Times,
-};
+use crate::stats::{ChannelStatistics, CodeletStatistics, HookStatistics, Measured, Times};
 use crate::stream::Direction;
 
 /// What is known of a hook.
@@ -21,6 +18,9 @@ pub struct HookStatisticsReport {
     pub measured: Option<MeasuredReport>,
     /// Calls that ran no codelet, because they were nested too deep.
     pub skipped: u64,
+    /// Compiled versions of its codelets that are gone and could not be freed: see the error `kept`.
+    #[serde(default)]
+    pub kept: u64,
     /// Its codelets in the order in which they run.
     pub codelets: Vec<CodeletStatisticsReport>,
 }
@@ -35,77 +35,11 @@ pub struct CodeletStatisticsReport {
     /// What was measured; absent while its hook is not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<MeasuredReport>,
-    /// The calls that it left before their end; absent if there were none.
-    #[serde(default, skip_serializing_if = "AbortsReport::is_none")]
-    pub aborts: AbortsReport,
+    /// Operations on its maps that were refused with -2, or found nothing, since another thread was in the way.
+    #[serde(default)]
+    pub busy: u64,
     /// Its channels.
     pub channels: Vec<ChannelStatisticsReport>,
-}
-
-/// Calls that a codelet left before their end, since it was loaded.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct AbortsReport {
-    /// How many.
-    pub count: u64,
-    /// How many of them mean a mistake of the verifier or the engine.
-    #[serde(default)]
-    pub faults: u64,
-    /// The last one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<AbortPlaceReport>,
-}
-
-/// Where a codelet left a call, why, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AbortPlaceReport {
-    /// Why: `assertion`, `index`, `overflow`, `unwrap`, `other`, `guard` or `unreachable`. There may be more some day.
-    pub kind: String,
-    /// Index of the instruction in the codelet's program.
-    pub insn: usize,
-    /// The function that it is in, if the object says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub function: Option<String>,
-    /// The source file as the compiler was given it, if the object says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line in that file, from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
-    /// When, in ms since 1970-01-01 UTC.
-    pub at_ms: u64,
-}
-
-impl AbortsReport {
-    /// Whether there were none.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        self.count == 0
-    }
-}
-
-impl From<AbortStatistics> for AbortsReport {
-    fn from(aborts: AbortStatistics) -> Self {
-        Self {
-            count: aborts.count,
-            faults: aborts.faults,
-            last: aborts.last.map(Into::into),
-        }
-    }
-}
-
-impl From<AbortPlace> for AbortPlaceReport {
-    fn from(place: AbortPlace) -> Self {
-        let since_1970 = place.at.duration_since(SystemTime::UNIX_EPOCH);
-        let ms = since_1970.unwrap_or_default().as_millis();
-        Self {
-            kind: place.kind.name().to_owned(),
-            insn: place.insn,
-            function: place.function,
-            file: place.file,
-            line: place.line,
-            at_ms: u64::try_from(ms).unwrap_or(u64::MAX),
-        }
-    }
 }
 
 /// What went through a channel.
@@ -123,6 +57,9 @@ pub struct ChannelStatisticsReport {
     pub dropped: u64,
     /// Records that the reader has taken.
     pub received: u64,
+    /// Records that made room for others without having been read.
+    #[serde(default)]
+    pub passed_over: u64,
 }
 
 /// Calls and times since measuring began.
@@ -156,6 +93,7 @@ impl From<HookStatistics> for HookStatisticsReport {
             hook: hook.hook.to_owned(),
             measured: hook.measured.map(Into::into),
             skipped: hook.skipped,
+            kept: hook.kept,
             codelets: hook.codelets.into_iter().map(Into::into).collect(),
         }
     }
@@ -167,7 +105,7 @@ impl From<CodeletStatistics> for CodeletStatisticsReport {
             codeletset: codelet.codeletset,
             codelet: codelet.codelet,
             measured: codelet.measured.map(Into::into),
-            aborts: codelet.aborts.into(),
+            busy: codelet.busy,
             channels: codelet.channels.into_iter().map(Into::into).collect(),
         }
     }
@@ -182,6 +120,7 @@ impl From<ChannelStatistics> for ChannelStatisticsReport {
             sent: channel.sent,
             dropped: channel.dropped,
             received: channel.received,
+            passed_over: channel.passed_over,
         }
     }
 }

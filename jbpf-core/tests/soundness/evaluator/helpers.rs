@@ -171,6 +171,12 @@ impl Machine<'_> {
                     number_argument(value)?;
                     continue;
                 }
+                ArgKind::SizeUpTo(most) => {
+                    if size_of(value)? > *most as usize {
+                        return Err(fault("passes more than there is room for"));
+                    }
+                    continue;
+                }
                 ArgKind::Ignored => {
                     if value == Value::Nothing {
                         return Err(fault("passes what was never written"));
