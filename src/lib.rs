@@ -35,7 +35,7 @@ pub use jbpf_channel::{
 };
 pub use jbpf_core::engine::Engine;
 pub use jbpf_core::error::{
-    BuildError, LoadError, OpenError, OpenMapError, UnloadError, WrongPlace,
+    BuildError, LoadError, OpenError, OpenMapError, ThreadInside, UnloadError, WrongPlace,
 };
 pub use jbpf_core::map::MapView;
 pub use jbpf_core::request::{LoadRequest, RequestError};

@@ -12,7 +12,7 @@ mod served;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use jbpf::operator::{OperatorError, TailEvent};
+use jbpf::operator::{Operator, OperatorError, TailEvent};
 use jbpf::request::CodeletBuilder;
 use jbpf::server::protocol::{
     ErrorReport, HookReport, HookRole, LoadBody, MapBody, ObjectBody, Reply, Request,
@@ -500,6 +500,32 @@ fn a_live_socket_is_not_taken_and_a_stale_one_is() {
     assert!(matches!(build(), Err(BuildError::AlreadyRunning)));
     drop(runtime);
     assert!(!socket.exists());
+}
+
+/// Each line is one more to be read, and none is the answer.
+#[test]
+fn an_application_that_says_what_nobody_asked_is_not_heard_for_ever() {
+    use std::io::Write as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("app.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let talkative = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        while client
+            .write_all(b"{\"version\":1,\"id\":77,\"list\":[]}\n")
+            .is_ok()
+        {}
+    });
+    let patience = Duration::from_millis(200);
+    let mut operator = Operator::connect_within(&socket, patience).unwrap();
+    let silent = operator.hello();
+    assert!(
+        matches!(silent, Err(OperatorError::Silent { .. })),
+        "{silent:?}"
+    );
+    drop(operator);
+    talkative.join().unwrap();
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The application that a command is for: how it is named, found and asked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use jbpf_channel::StreamId;
 use jbpf_core::operator::{self, Operator, OperatorError, applications};
-use jbpf_core::server::protocol::{Hello, StreamReport};
+use jbpf_core::server::protocol::{ChangeReport, Hello, StreamReport, ThreadReport, WaitingReport};
 use jbpf_core::stream::Direction;
 use serde::Serialize;
 
@@ -74,11 +74,54 @@ pub(crate) fn running() -> Result<Found, Failure> {
     Ok(found)
 }
 
+/// How long the application may take to say what it waits for.
+const GLANCE: Duration = Duration::from_millis(500);
+
+/// Says what an answer is waited for that does not come: after 1, 2, 4, 8... seconds.
+fn tell_of_waiting(socket: &Path, waited: Duration) {
+    if waited.as_secs().is_power_of_two() {
+        for reason in reasons(socket) {
+            output::tell(&format!("waiting for {reason}"));
+        }
+        output::tell(&format!("no answer for {} s", waited.as_secs()));
+    }
+}
+
+/// What the application's answer waits for, as far as it says so.
+fn reasons(socket: &Path) -> Vec<String> {
+    let asked = Operator::connect_within(socket, GLANCE).and_then(|mut other| other.waiting());
+    match asked {
+        Ok(WaitingReport { changes, inside }) => {
+            let mut reasons = Vec::new();
+            for ChangeReport { for_ms, inside, .. } in &changes {
+                for thread in inside {
+                    let seconds = for_ms / 1000;
+                    reasons.push(format!("{} for {seconds} s", named_thread(thread)));
+                }
+            }
+            reasons.extend(inside.iter().map(named_thread));
+            let behind = changes.iter().filter(|change| change.begun).count();
+            if reasons.is_empty() && behind > 0 {
+                reasons.push("the changes that have begun".to_owned());
+            }
+            reasons
+        }
+        // It is an older one, or turns this connection away: it answers.
+        Err(OperatorError::Refused(_)) => Vec::new(),
+        Err(_) => vec!["an application that may be stopped, or hang".to_owned()],
+    }
+}
+
+fn named_thread(thread: &ThreadReport) -> String {
+    format!("thread {} inside hook `{}`", thread.thread, thread.hook)
+}
+
 /// Who it is, if it says so before long.
 fn greet(application: &operator::Application) -> Result<(Hello, Operator), OperatorError> {
     let mut operator = Operator::connect_within(&application.socket, PATIENCE)?;
     let hello = operator.hello()?;
     operator.set_patience(Operator::PATIENCE);
+    operator.while_waiting(Some(tell_of_waiting));
     Ok((hello, operator))
 }
 
@@ -86,7 +129,9 @@ impl Target {
     /// A connection to it.
     pub(crate) fn connect(&self) -> Result<Operator, Failure> {
         if let Some(socket) = &self.socket {
-            return Ok(Operator::connect(socket)?);
+            let mut operator = Operator::connect(socket)?;
+            operator.while_waiting(Some(tell_of_waiting));
+            return Ok(operator);
         }
         if let Some(wanted) = &self.app
             && let Some(operator) = named(wanted)?

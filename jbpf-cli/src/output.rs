@@ -52,6 +52,11 @@ pub(crate) fn warn(text: &str) {
     say(&format!("warning: {text}\n"));
 }
 
+/// Prints a sentence to standard error, about what goes on.
+pub(crate) fn tell(text: &str) {
+    say(&format!("{text}\n"));
+}
+
 /// Passes on to standard error what a compiler says. It quotes sources.
 pub(crate) fn pass_on(text: &[u8]) {
     let mut to = io::stderr().lock();

@@ -17,8 +17,9 @@ use std::thread::JoinHandle;
 use jbpf::StreamId;
 use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 use jbpf_core::server::protocol::{
-    Bytes, CodeletStatisticsReport, Envelope, ErrorReport, Hello, HookStatisticsReport,
-    MeasureBody, RecordEvent, Reply, StreamReport, VERSION, to_line,
+    Bytes, ChangeReport, CodeletStatisticsReport, Envelope, ErrorReport, Hello,
+    HookStatisticsReport, MeasureBody, RecordEvent, Reply, StreamReport, ThreadReport, VERSION,
+    WaitingReport, to_line,
 };
 use jbpf_core::stream::Direction;
 use jbpf_core::visible::is_invisible;
@@ -199,6 +200,82 @@ fn the_live_table_obeys_no_names() {
         assert!(!shown.contains(obeyed), "{shown:?}");
     }
     assert!(shown.contains("[2J"), "{shown:?}");
+}
+
+/// The first connection gets no answer until the second one is told why.
+#[test]
+fn a_command_that_waits_says_what_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("slow.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let slow = std::thread::spawn(move || {
+        let next = |body: fn(&str) -> Option<Reply>| {
+            let (client, _) = listener.accept().unwrap();
+            let mut line = String::new();
+            BufReader::new(&client).read_line(&mut line).unwrap();
+            let answer = body(&line).map(|body| {
+                to_line(&Envelope {
+                    version: VERSION,
+                    id: 1,
+                    body,
+                })
+            });
+            if let Some(line) = answer {
+                (&client).write_all(&line.unwrap()).unwrap();
+            }
+            client
+        };
+        let first = next(|line| {
+            assert!(line.contains("unload"), "{line}");
+            None
+        });
+        next(|line| {
+            assert!(line.contains("waiting"), "{line}");
+            let inside = vec![ThreadReport {
+                thread: 1234,
+                hook: "fire".to_owned(),
+            }];
+            let change = ChangeReport {
+                change: "unload".to_owned(),
+                codeletset: Some("set".to_owned()),
+                begun: true,
+                for_ms: 2345,
+                inside,
+            };
+            Some(Reply::Waiting(WaitingReport {
+                changes: vec![change],
+                inside: Vec::new(),
+            }))
+        });
+        let body = refusal();
+        let line = to_line(&Envelope {
+            version: VERSION,
+            id: 1,
+            body,
+        })
+        .unwrap();
+        (&first).write_all(&line).unwrap();
+    });
+    let command = format!("unload set --socket {}", socket.display());
+    let said = Terminal(folder.path()).complains(1, &command);
+    slow.join().unwrap();
+    assert!(
+        said.starts_with("waiting for thread 1234 inside hook `fire` for 2 s\n"),
+        "{said}"
+    );
+    assert!(said.contains(END), "{said}");
+}
+
+/// As one that is stopped: it accepts nobody, and its system lets some wait.
+#[test]
+fn a_command_says_that_nobody_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("stopped.sock");
+    let stopped = UnixListener::bind(&socket).unwrap();
+    let command = format!("list --socket {}", socket.display());
+    let mut pty = Pty::start(Terminal(folder.path()).command(&command), (200, 24));
+    pty.wait_for("waiting for an application that may be stopped, or hang");
+    drop((pty, stopped));
 }
 
 #[test]

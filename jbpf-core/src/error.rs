@@ -296,6 +296,17 @@ pub enum LoadError {
     /// The system has no thread to call a built-in hook from.
     #[error("cannot start the thread that calls the built-in hooks: {0}")]
     Thread(#[source] std::io::Error),
+    /// Too many changes wait for threads that stay inside of hooks: what those changes took off stays in memory until then.
+    #[error(
+        "{changes} changes wait for {} to leave; load again after that",
+        threads(inside)
+    )]
+    Waiting {
+        /// How many.
+        changes: usize,
+        /// Who is inside.
+        inside: Vec<ThreadInside>,
+    },
     /// The runtime was dropped meanwhile.
     #[error("the runtime is gone")]
     Gone,
@@ -304,7 +315,32 @@ pub enum LoadError {
     Internal(&'static str),
 }
 
-/// Why a codeletset was not unloaded. It is as loaded as before, unless it is [`Kept`](Self::Kept).
+/// A thread that is inside of a hook: in one of its codelets, or in a helper that one has called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThreadInside {
+    /// The system's number of the thread.
+    pub thread: u32,
+    /// The hook's name.
+    pub hook: &'static str,
+}
+
+impl std::fmt::Display for ThreadInside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "thread {} inside hook `{}`", self.thread, self.hook)
+    }
+}
+
+/// The first of several, and how many more there are.
+pub(crate) fn threads(inside: &[ThreadInside]) -> String {
+    match inside {
+        [] => "a thread of the runtime".to_owned(),
+        [only] => only.to_string(),
+        [first, others @ ..] => format!("{first} and {} more", others.len()),
+    }
+}
+
+/// Why a codeletset was not unloaded. It is as loaded as before, unless it is [`Kept`](Self::Kept) or
+/// [`StillInside`](Self::StillInside).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnloadError {
@@ -328,6 +364,21 @@ pub enum UnloadError {
         hook: String,
         /// What the engine said.
         source: EngineError,
+    },
+    /// It is taken off its hooks and not listed any more, and no call begins to run it; but one that began before has not ended
+    /// within the time that an unload takes at most. Another thread waits for that, and frees its code and maps then.
+    #[error(
+        "codeletset `{id}` is detached, and after {} s still waits for {} to leave; its memory is freed when that has left",
+        within.as_secs_f32(),
+        threads(inside)
+    )]
+    StillInside {
+        /// The id.
+        id: String,
+        /// How long it was waited for.
+        within: std::time::Duration,
+        /// Who is inside.
+        inside: Vec<ThreadInside>,
     },
     /// It is taken off its hooks, and no call begins to run it any more; but a call that began before may not have ended, and
     /// nobody can tell. So its code and maps stay in memory, until a later load or unload can tell.

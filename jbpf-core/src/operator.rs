@@ -23,7 +23,7 @@ use crate::server::default_folder;
 use crate::server::protocol::{
     Bytes, CodeletsetReport, Envelope, ErrorReport, Hello, HookReport, HookStatisticsReport,
     LoadBody, MAX_LINE, MapBody, MapPage, MeasureBody, RecordEvent, Reply, Request, StatisticsBody,
-    StreamReport, UnreadableObject, VERSION, to_line,
+    StreamReport, UnreadableObject, VERSION, WaitingReport, to_line,
 };
 
 /// Why an application did not do what it was asked to.
@@ -283,6 +283,8 @@ impl Operator {
         replace(request: &LoadRequest) -> CodeletsetReport {
             Request::Replace(LoadBody::from_request(request)?) => Reply::Loaded(set) => set
         }
+        /// What changes wait for.
+        waiting() -> WaitingReport { Request::Waiting {} => Reply::Waiting(report) => report }
         /// Takes a codeletset out.
         unload(id: &str) -> () { Request::Unload { codeletset: id.to_owned() } => Reply::Unloaded { .. } => () }
         /// Has hooks measured, all or these, until this connection is dropped or asks for others.

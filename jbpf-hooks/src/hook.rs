@@ -149,10 +149,17 @@ impl Hook {
     /// One armed call, on a context that is what attached codelets were verified against.
     #[inline(always)]
     fn call<const ANSWERED: bool>(&self, context: *mut c_void) -> Option<u64> {
-        match reclaim::current().and_then(ThreadRecord::enter) {
+        let entered = reclaim::current().and_then(|record| record.enter(self.address()));
+        match entered {
             Some(section) => self.dispatch::<ANSWERED>(&section, context),
             None => self.call_anyhow::<ANSWERED>(context),
         }
+    }
+
+    /// What stands for it in records.
+    #[inline(always)]
+    fn address(&self) -> u64 {
+        ptr::from_ref(self).addr() as u64
     }
 
     /// Calls that need more: a thread's first one, those while it exits, nested ones, and all where
@@ -164,7 +171,8 @@ impl Hook {
             Some(_) => None,
             None => reclaim::occupy(),
         };
-        match reclaim::current().and_then(ThreadRecord::enter_anyhow) {
+        let entered = reclaim::current().and_then(|record| record.enter_anyhow(self.address()));
+        match entered {
             Some(section) => self.dispatch::<ANSWERED>(&section, context),
             None => {
                 self.skipped.fetch_add(1, Ordering::Relaxed);

@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod blocked;
 mod builtin_hooks;
 mod crowd;
 mod inside;

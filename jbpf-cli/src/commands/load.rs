@@ -30,6 +30,11 @@ impl Load {
             .iter()
             .for_each(|warning| output::warn(warning));
         let set = self.application.connect()?.load(&request);
+        if let Ok(set) = &set {
+            set.warnings
+                .iter()
+                .for_each(|warning| output::warn(warning));
+        }
         self.application.answer(set, output, |set, output| {
             let verdict = output.good("loaded");
             output.line(format_args!("{verdict} {}", set.id))?;

@@ -30,6 +30,11 @@ impl Replace {
             .iter()
             .for_each(|warning| output::warn(warning));
         let set = self.application.connect()?.replace(&request);
+        if let Ok(set) = &set {
+            set.warnings
+                .iter()
+                .for_each(|warning| output::warn(warning));
+        }
         self.application.answer(set, output, |set, output| {
             let verdict = output.good("replaced");
             output.line(format_args!("{verdict} {}", set.id))?;

@@ -223,7 +223,7 @@ impl Attachments {
                 retired.push(state.published);
             }
         }
-        retired
+        retired.begin()
     }
 
     /// Whether nothing may be attached any more.
@@ -241,7 +241,7 @@ impl Attachments {
         }
         self.demand = Demand::default();
         self.board.clear();
-        retired
+        retired.begin()
     }
 
     /// A replacement takes its predecessor's place among codelets of equal priority.

@@ -9,6 +9,7 @@ use jbpf_hooks::registry;
 use jbpf_verifier::types::HelperTable;
 
 use super::Runtime;
+use super::leaving::UNLOAD_LIMIT;
 use super::maintenance::Periods;
 use super::threads::{Scheduling, Threads};
 use crate::builtins;
@@ -39,6 +40,7 @@ pub struct RuntimeBuilder {
     codelet_store: Option<PathBuf>,
     periods: Periods,
     threads: Threads,
+    unload_limit: Duration,
 }
 
 impl Default for RuntimeBuilder {
@@ -53,6 +55,7 @@ impl Default for RuntimeBuilder {
             codelet_store: None,
             periods: Periods::default(),
             threads: Threads::default(),
+            unload_limit: UNLOAD_LIMIT,
         }
     }
 }
@@ -186,6 +189,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// How long an unload waits for threads that stay inside of the codeletset's codelets, as in a helper that waits for something: 10 s
+    /// when not set. After that, it is [an error](crate::error::UnloadError::StillInside).
+    pub fn unload_limit(mut self, limit: Duration) -> Self {
+        self.unload_limit = limit;
+        self
+    }
+
     /// Starts the runtime. It starts no thread that it does not need.
     ///
     /// # Errors
@@ -232,6 +242,7 @@ impl RuntimeBuilder {
             world,
             self.periods,
             self.threads,
+            self.unload_limit,
             bell,
         )?;
         if let Some(bell) = server_bell {

@@ -121,30 +121,23 @@ impl Maintenance {
         Ok(Running { signals, thread })
     }
 
-    /// Calls these hooks from now on. A thread that has none to call has ended when this returns, unless
-    /// it is this one.
-    pub(super) fn settle(&self, needed: Needed) {
+    /// Calls these hooks from now on. A thread that has none to call ends, and is returned unless it is this one: it may be inside
+    /// of a codelet still.
+    #[must_use = "it has not ended yet"]
+    pub(super) fn settle(&self, needed: Needed) -> Option<JoinHandle<()>> {
         let mut running = self.lock();
-        let Some(current) = running.as_ref() else {
-            return;
-        };
+        let current = running.as_ref()?;
         let signals = &current.signals;
         signals.report.store(needed.report, Ordering::Release);
         signals.call.store(needed.call, Ordering::Release);
         if needed != Needed::default() {
             current.thread.thread().unpark();
-            return;
+            return None;
         }
         signals.stop.store(true, Ordering::Release);
         current.thread.thread().unpark();
-        let ended = running.take();
-        drop(running);
-        if let Some(Running { thread, .. }) = ended
-            && thread.thread().id() != std::thread::current().id()
-        {
-            // It runs codelets, whose helpers contain panics, and has no others.
-            let _ = thread.join();
-        }
+        let Running { thread, .. } = running.take()?;
+        (thread.thread().id() != std::thread::current().id()).then_some(thread)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Running>> {

@@ -41,6 +41,17 @@ pub enum MeasureError {
         /// What it said.
         source: EngineError,
     },
+    /// Too many changes wait for threads that stay inside of hooks: what those changes took off stays in memory until then.
+    #[error(
+        "{changes} changes wait for {} to leave; measure again after that",
+        crate::error::threads(inside)
+    )]
+    Waiting {
+        /// How many.
+        changes: usize,
+        /// Who is inside.
+        inside: Vec<crate::error::ThreadInside>,
+    },
     /// The runtime is being dropped.
     #[error("the runtime is gone")]
     Gone,

@@ -1,16 +1,17 @@
 //! The runtime of a process: what is loaded, and how it comes and goes.
 //!
 //! `admission` says which codeletsets may come, `codeletset` is what the application holds of one, `attachment`
-//! knows which codelets run at which hook, `publish` hands code to hooks and frees it, `measuring` knows who wants
+//! knows which codelets run at which hook, `publish` hands code to hooks and frees it, `leaving` waits until that can be, `measuring` knows who wants
 //! which hooks measured and `statistics` what came of it, `output` serves callbacks, `maintenance` calls the built-in
-//! hooks, `threads` starts all of these, `fork` keeps children from running codelets. Loads and unloads take turns;
-//! reading what is loaded never waits for one.
+//! hooks, `threads` starts all of these, `fork` keeps children from running codelets. Loads and unloads take turns until they are
+//! effective, and wait for threads inside codelets after that; reading what is loaded never waits for one.
 
 mod admission;
 mod attachment;
 mod builder;
 mod codeletset;
 mod fork;
+mod leaving;
 mod maintenance;
 mod measuring;
 mod output;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
+use std::time::Duration;
 
 use jbpf_channel::{Doorbell, Receiver, Sender, StreamId};
 use jbpf_hooks::hook::Hook;
@@ -33,19 +35,24 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::builtin_hooks;
 use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, World, prepare};
 use crate::engine::Engine;
-use crate::error::{BuildError, LoadError, OpenError, UnloadError, WrongPlace, nearest};
+use crate::error::{
+    BuildError, LoadError, OpenError, ThreadInside, UnloadError, WrongPlace, nearest,
+    threads as named,
+};
 use crate::request::LoadRequest;
 use crate::server::protocol::StreamReport;
 use crate::server::{ServeError, Server, ServerOptions};
 use crate::stats::Statistics;
 use crate::stream::Direction;
 use attachment::{Attachments, Change, CompileError};
+use leaving::{LOAD_LIMIT, Leaving, MEASURE_LIMIT, Rest, Settled};
 use maintenance::{Maintenance, Needed, Periods};
 use measuring::{Board, Demand};
 use publish::Retired;
 
 pub use builder::RuntimeBuilder;
 pub use codeletset::Codeletset;
+pub(crate) use leaving::Progress;
 pub use measuring::{MeasureError, Measuring};
 pub(crate) use measuring::{MeasuredHook, Wanted};
 pub use output::{OutputError, OutputRecord};
@@ -90,6 +97,18 @@ pub(crate) struct Shared {
     board: Arc<Board>,
     maintenance: Maintenance,
     output: output::Output,
+    /// What changes took off hooks, and nobody waits for any more.
+    rest: Rest,
+    /// How long an unload waits for threads inside.
+    unload_limit: Duration,
+}
+
+/// A codeletset that is loaded.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) set: Codeletset,
+    /// The threads that are inside of its predecessor still.
+    pub(crate) inside: Vec<ThreadInside>,
 }
 
 impl Runtime {
@@ -104,6 +123,7 @@ impl Runtime {
         world: World,
         periods: Periods,
         threads: Threads,
+        unload_limit: Duration,
         bell: Arc<Doorbell>,
     ) -> Result<Self, BuildError> {
         if reclaim::is_of_another_process() {
@@ -132,6 +152,8 @@ impl Runtime {
             maintenance: Maintenance::new(periods, Arc::clone(&board), threads.clone()),
             board,
             output: output::Output::new(bell, threads.clone()),
+            rest: Rest::default(),
+            unload_limit,
             threads,
         };
         Ok(Self {
@@ -164,26 +186,39 @@ impl Runtime {
     /// # Errors
     /// See [`LoadError`]; each names codeletset, codelet and field. Nothing is left behind.
     pub fn load(&self, request: &LoadRequest) -> Result<Codeletset, LoadError> {
-        self.shared.change(request, false)
+        let loaded = self.shared.change(request, false, &Progress::default());
+        loaded.map(|loaded| loaded.set)
     }
 
     /// Swaps a loaded codeletset for a new version of itself, in one step per hook: no call runs
     /// neither or both. Maps whose definition did not change keep their contents, channels of
-    /// unchanged stream id and definition stay open.
+    /// unchanged stream id and definition stay open. Returns once no thread runs the old version any more, or after a second: if a thread stays
+    /// inside longer, its memory is freed when that has left.
     ///
     /// # Errors
     /// See [`LoadError`]; the loaded version then stays as it is.
     pub fn replace(&self, request: &LoadRequest) -> Result<Codeletset, LoadError> {
-        self.shared.change(request, true)
+        let loaded = self.shared.change(request, true, &Progress::default())?;
+        if !loaded.inside.is_empty() {
+            tracing::warn!(
+                target: "jbpf",
+                "the old version of codeletset `{}` is freed when {} has left",
+                loaded.set.id(),
+                named(&loaded.inside)
+            );
+        }
+        Ok(loaded.set)
     }
 
     /// Takes a codeletset out of the process. Returns once no thread runs it any more.
     ///
     /// # Errors
+    /// [`UnloadError::StillInside`]: it is taken off its hooks, but a thread has stayed inside for
+    /// [too long](RuntimeBuilder::unload_limit).
     /// When it is not loaded, or this thread is inside a codelet. [`UnloadError::Kept`]: it is taken off its hooks, and nobody can
     /// tell when the last thread has left it.
     pub fn unload(&self, id: &str) -> Result<(), UnloadError> {
-        self.shared.unload(id)
+        self.shared.unload(id, &Progress::default())
     }
 
     /// What is loaded, by id.
@@ -267,7 +302,8 @@ impl Runtime {
     /// # Errors
     /// No hook has the name, this thread is inside a codelet, or the engine fails.
     pub fn measure(&self, hook: &str) -> Result<Measuring, MeasureError> {
-        self.shared.measure(Wanted::Hooks(vec![find_hook(hook)?]))
+        let wanted = Wanted::Hooks(vec![find_hook(hook)?]);
+        self.shared.measure(wanted, &Progress::default())
     }
 
     /// Measures all hooks, also those that get codelets later, while the returned guard lives.
@@ -275,7 +311,7 @@ impl Runtime {
     /// # Errors
     /// This thread is inside a codelet, or the engine fails.
     pub fn measure_all(&self) -> Result<Measuring, MeasureError> {
-        self.shared.measure(Wanted::All)
+        self.shared.measure(Wanted::All, &Progress::default())
     }
 
     /// What is known of all hooks, their codelets and channels now. Waits for nobody.
@@ -329,12 +365,16 @@ impl Shared {
 
     /// Loads the request's codeletset, in place of the one of its id if `replace`.
     pub(crate) fn change(
-        &self,
+        self: &Arc<Self>,
         request: &LoadRequest,
         replace: bool,
-    ) -> Result<Codeletset, LoadError> {
+        progress: &Progress,
+    ) -> Result<Loaded, LoadError> {
         self.check_place()?;
         let mut attachments = self.lock();
+        if let Some((changes, inside)) = self.rest.too_much() {
+            return Err(LoadError::Waiting { changes, inside });
+        }
         // A load of the server is not waited for by a codelet that drops the runtime.
         if attachments.is_closed() {
             return Err(LoadError::Gone);
@@ -362,16 +402,27 @@ impl Shared {
         self.sets_mut().insert(id.to_owned(), Arc::clone(&coming));
         let retired = attachments.publish(change);
         self.output.streams_changed();
-        // What came runs. What went and could not be freed is counted and logged.
-        let _ = retired.free();
-        self.maintenance.settle(needed);
-        if let Some(leaving) = leaving {
-            leaving.close_channels(Some(&coming));
-        }
-        Ok(Codeletset { set: coming })
+        let timer = self.maintenance.settle(needed);
+        drop(attachments);
+        let leaving = Leaving {
+            retired,
+            timer,
+            set: leaving.map(|leaving| (leaving, Some(Arc::clone(&coming)))),
+        };
+        let inside = match self.settle(leaving, LOAD_LIMIT, progress) {
+            // What came runs. What went and could not be freed is counted and logged.
+            Settled::Freed(_) => Vec::new(),
+            Settled::Left(inside) => inside,
+        };
+        let set = Codeletset { set: coming };
+        Ok(Loaded { set, inside })
     }
 
-    pub(crate) fn unload(&self, id: &str) -> Result<(), UnloadError> {
+    pub(crate) fn unload(
+        self: &Arc<Self>,
+        id: &str,
+        progress: &Progress,
+    ) -> Result<(), UnloadError> {
         self.check_place()?;
         let mut attachments = self.lock();
         let leaving = self
@@ -386,44 +437,67 @@ impl Shared {
                 source,
             })?;
         let needed = needed_after(&attachments, &change);
-        let freed = attachments.publish(change).free();
-        self.maintenance.settle(needed);
+        let retired = attachments.publish(change);
+        let timer = self.maintenance.settle(needed);
         self.sets_mut().remove(id);
-        leaving.close_channels(None);
-        self.output.streams_changed();
-        freed.map_err(|source| UnloadError::Kept {
-            id: id.to_owned(),
-            source,
-        })
+        drop(attachments);
+        let set = Some((leaving, None));
+        let leaving = Leaving {
+            retired,
+            timer,
+            set,
+        };
+        let id = id.to_owned();
+        match self.settle(leaving, self.unload_limit, progress) {
+            Settled::Freed(freed) => freed.map_err(|source| UnloadError::Kept { id, source }),
+            Settled::Left(inside) => Err(UnloadError::StillInside {
+                id,
+                within: self.unload_limit,
+                inside,
+            }),
+        }
+    }
+
+    /// The threads that changes wait for which nobody watches any more.
+    pub(crate) fn waits_for(&self) -> Vec<ThreadInside> {
+        self.rest.inside()
     }
 
     /// Measures these hooks until the guard is dropped.
-    pub(crate) fn measure(self: &Arc<Self>, wanted: Wanted) -> Result<Measuring, MeasureError> {
+    pub(crate) fn measure(
+        self: &Arc<Self>,
+        wanted: Wanted,
+        progress: &Progress,
+    ) -> Result<Measuring, MeasureError> {
         self.check_place()?;
-        let mut attachments = self.lock();
+        let attachments = self.lock();
+        if let Some((changes, inside)) = self.rest.too_much() {
+            return Err(MeasureError::Waiting { changes, inside });
+        }
         if attachments.is_closed() {
             return Err(MeasureError::Gone);
         }
         let demand = attachments.demand().with(&wanted);
-        self.change_demand(&mut attachments, demand)?;
+        self.change_demand(attachments, demand, progress)?;
         Ok(Measuring {
             shared: Arc::downgrade(self),
             wanted,
         })
     }
 
-    fn stop_measuring(&self, wanted: &Wanted) {
-        let mut attachments = self.lock();
+    fn stop_measuring(self: &Arc<Self>, wanted: &Wanted) {
+        let attachments = self.lock();
         let demand = attachments.demand().without(wanted);
-        if let Err(error) = self.change_demand(&mut attachments, demand) {
+        if let Err(error) = self.change_demand(attachments, demand, &Progress::default()) {
             tracing::error!(target: "jbpf", %error, "hooks stay measured");
         }
     }
 
     fn change_demand(
-        &self,
-        attachments: &mut Attachments,
+        self: &Arc<Self>,
+        mut attachments: MutexGuard<'_, Attachments>,
         demand: Demand,
+        progress: &Progress,
     ) -> Result<(), MeasureError> {
         let change = attachments.compile_measured(demand, self.engine).map_err(
             |CompileError { hook, source }| MeasureError::Engine {
@@ -431,8 +505,16 @@ impl Shared {
                 source,
             },
         )?;
-        // What went and could not be freed is counted and logged.
-        let _ = attachments.publish(change).free();
+        let retired = attachments.publish(change);
+        drop(attachments);
+        let (timer, set) = (None, None);
+        let leaving = Leaving {
+            retired,
+            timer,
+            set,
+        };
+        // It is measured from here on. What went is freed in its own time; if it could not be, that is counted and logged.
+        let _ = self.settle(leaving, MEASURE_LIMIT, progress);
         Ok(())
     }
 
@@ -491,9 +573,15 @@ impl Shared {
     /// Hooks first: while codelets run, there is no end of what others have to serve.
     fn finish(&self) {
         let retired = self.lock().close();
-        // What cannot be freed is counted and logged.
-        let _ = retired.free();
-        self.maintenance.settle(Needed::default());
+        let timer = self.maintenance.settle(Needed::default());
+        let set = None;
+        let mut leaving = self.rest.take();
+        leaving.push(Leaving {
+            retired,
+            timer,
+            set,
+        });
+        self.settle_all(leaving);
         self.output.stop();
         let leaving = core::mem::take(&mut *self.sets_mut());
         for set in leaving.values() {
@@ -568,16 +656,17 @@ mod tests {
         let request = request.unwrap();
         let (runtime, _turn) = testing::runtime();
         let shared = testing::shared(&runtime);
-        shared.change(&request, false).unwrap();
+        let progress = Progress::default();
+        shared.change(&request, false, &progress).unwrap();
         drop(runtime);
 
         // Another one has begun.
         let next = Runtime::builder().build().unwrap();
-        let load = shared.change(&request, false);
+        let load = shared.change(&request, false, &progress);
         assert!(matches!(load, Err(LoadError::Gone)), "{load:?}");
-        let unload = shared.unload("set");
+        let unload = shared.unload("set", &progress);
         assert!(matches!(unload, Err(UnloadError::NotLoaded { .. })));
-        let measure = shared.measure(Wanted::All);
+        let measure = shared.measure(Wanted::All, &progress);
         assert!(matches!(measure, Err(MeasureError::Gone)), "{measure:?}");
         assert!(!builtin_hooks::periodic_hook().is_armed());
         next.load(&request).unwrap();

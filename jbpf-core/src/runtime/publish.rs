@@ -9,11 +9,13 @@
 
 use std::mem::ManuallyDrop;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use jbpf_hooks::hook::Hook;
-use jbpf_hooks::reclaim::{self, SynchronizeError};
+use jbpf_hooks::reclaim::{self, Grace, SynchronizeError};
 
 use crate::engine::CompiledHook;
+use crate::error::ThreadInside;
 
 /// What a hook runs. Owned by the attachments; freed only through [`Retired`].
 #[derive(Debug)]
@@ -25,39 +27,81 @@ pub(super) struct Published {
 /// What could not be freed, since nobody could tell whether a thread still runs it.
 static KEPT: Mutex<Vec<Published>> = Mutex::new(Vec::new());
 
-/// Compiled hooks that no hook refers to any more.
+/// Compiled hooks that no hook refers to any more, and the threads that may still run them.
 #[derive(Debug, Default)]
 #[must_use = "nothing else frees them"]
-pub(super) struct Retired(Vec<Published>);
+pub(super) struct Retired {
+    published: Vec<Published>,
+    /// Begun once no hook refers to any of them.
+    grace: Option<Result<Grace, SynchronizeError>>,
+}
 
 impl Retired {
     pub(super) fn push(&mut self, published: Published) {
-        self.0.push(published);
+        self.published.push(published);
     }
 
-    /// Waits until no thread runs them, then frees them, and with them what had to be kept before.
+    /// Begins to wait for the threads that are inside, once all are taken off their hooks. What had to be kept before is taken
+    /// along.
+    pub(super) fn begin(mut self) -> Self {
+        self.published.append(&mut lock_kept());
+        if !self.published.is_empty() {
+            let hooks = self.published.iter().map(|published| published.hook);
+            self.grace = Some(Grace::begin(hooks));
+        }
+        self
+    }
+
+    /// Whether there is nobody to wait for: no thread runs them any more, or nobody can tell.
+    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> bool {
+        match &mut self.grace {
+            Some(Ok(grace)) => grace.wait(deadline),
+            _ => true,
+        }
+    }
+
+    /// The threads that were inside when it was looked at last.
+    pub(super) fn inside(&self) -> Vec<ThreadInside> {
+        let grace = self.grace.as_ref().and_then(|grace| grace.as_ref().ok());
+        let inside = grace.into_iter().flat_map(Grace::inside);
+        let named = inside.filter_map(|inside| {
+            let mut hooks = self.published.iter().map(|published| published.hook);
+            let hook = hooks.find(|hook| std::ptr::from_ref(*hook).addr() == inside.hook)?;
+            Some(ThreadInside {
+                thread: inside.thread,
+                hook: hook.info().name,
+            })
+        });
+        named.collect()
+    }
+
+    /// Waits until no thread runs them, then frees them.
     ///
     /// # Errors
     /// Nobody can tell when the last thread has left them. They are kept, [counted](kept), and tried again with the next ones
     /// that are freed: leaking them is safe, freeing them is not.
     pub(super) fn free(mut self) -> Result<(), SynchronizeError> {
-        let mut retired = std::mem::take(&mut self.0);
-        retired.append(&mut lock_kept());
-        if retired.is_empty() {
-            return Ok(());
+        match self.grace.take() {
+            None => return Ok(()),
+            Some(Ok(mut grace)) => {
+                if !grace.is_over() && reclaim::inside_codelet() {
+                    // It would wait for itself.
+                    return Err(SynchronizeError::InsideCodelet);
+                }
+                grace.wait(None);
+            }
+            Some(Err(error)) => {
+                tracing::error!(
+                    target: "jbpf",
+                    %error,
+                    "code and maps of codelets that were taken off their hooks stay in memory: a thread may still run them"
+                );
+                return Err(error);
+            }
         }
-        if let Err(error) = reclaim::synchronize() {
-            tracing::error!(
-                target: "jbpf",
-                %error,
-                "code and maps of codelets that were taken off their hooks stay in memory: a thread may still run them"
-            );
-            lock_kept().append(&mut retired);
-            return Err(error);
-        }
-        for mut published in retired {
+        for mut published in std::mem::take(&mut self.published) {
             // SAFETY: `Published` is dropped here alone, once. No hook has referred to it since before the grace period
-            // that has just ended, so that no thread is inside.
+            // of its hook that has just ended, so that no thread is inside.
             unsafe { ManuallyDrop::drop(&mut published.compiled) };
         }
         Ok(())
@@ -67,8 +111,8 @@ impl Retired {
 impl Drop for Retired {
     /// What nobody has freed, nobody waits for; the next ones take it along.
     fn drop(&mut self) {
-        if !self.0.is_empty() {
-            lock_kept().append(&mut self.0);
+        if !self.published.is_empty() {
+            lock_kept().append(&mut self.published);
         }
     }
 }

@@ -1,19 +1,22 @@
-//! Loads, replacements, unloads, and what turns measuring on and off: one at a time, on a thread of their own, so that nobody who only
-//! asks waits behind one.
+//! Loads, replacements, unloads, and what turns measuring on and off: each on a thread of its own, so that nobody who only
+//! asks waits behind one. They begin one at a time; one that is effective, and waits for threads to leave what it took off
+//! hooks, keeps no other one waiting.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use jbpf_channel::Doorbell;
 
-use super::protocol::{ErrorReport, LoadBody, MeasureBody, Reply};
+use super::protocol::{
+    ChangeReport, CodeletsetReport, ErrorReport, LoadBody, MeasureBody, Reply, ThreadReport,
+};
 use super::store::{Store, StoreError};
-use crate::codeletset::CodeletsetInfo;
-use crate::error::LoadError;
-use crate::request::RequestError;
-use crate::runtime::{Codeletset, MeasureError, Measuring, Shared, Wanted, find_hook};
+use crate::error::{LoadError, threads};
+use crate::request::{MAX_NAME_LEN, RequestError};
+use crate::runtime::{MeasureError, Measuring, Progress, Shared, Wanted, find_hook};
 
 /// Changes that wait at a time, and of one user's clients.
 const MAX_WAITING: usize = 48;
@@ -22,6 +25,9 @@ const MAX_WAITING_OF_A_USER: usize = 32;
 /// Bytes that waiting changes hold, and those of one user's clients.
 const MAX_BYTES: usize = 32 << 20;
 const MAX_BYTES_OF_A_USER: usize = 16 << 20;
+
+/// Changes at a time that are effective, and wait for threads inside.
+const MAX_SETTLING: usize = 16;
 
 /// What a client wants changed.
 #[derive(Debug)]
@@ -107,20 +113,46 @@ impl Asker {
 #[derive(Debug)]
 struct Waiting {
     asker: Asker,
+    title: Title,
     change: Change,
     /// What it holds.
     bytes: usize,
 }
 
-/// Changes that wait, and the one under way.
+/// A change that has begun.
+#[derive(Debug)]
+struct Job {
+    asker: Asker,
+    title: Title,
+    progress: Arc<Progress>,
+    /// What it has come to.
+    outcome: Arc<Mutex<Option<Outcome>>>,
+    thread: JoinHandle<()>,
+}
+
+impl Job {
+    fn outcome(&self) -> MutexGuard<'_, Option<Outcome>> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a change is called when others are told of it.
+#[derive(Debug, Clone)]
+struct Title {
+    change: &'static str,
+    codeletset: Option<String>,
+    since: Instant,
+}
+
+/// Changes that wait, and those under way.
 #[derive(Debug)]
 pub(super) struct Changes {
     store: Option<Arc<Store>>,
     bell: Arc<Doorbell>,
     waiting: VecDeque<Waiting>,
-    running: Option<(Asker, JoinHandle<()>)>,
-    /// What the one under way has come to.
-    outcome: Arc<Mutex<Option<Outcome>>>,
+    /// The one that is not effective yet.
+    running: Option<Job>,
+    settling: Vec<Job>,
     ended: Arc<Ended>,
 }
 
@@ -137,7 +169,7 @@ impl Changes {
             ended: Arc::new(ended),
             waiting: VecDeque::new(),
             running: None,
-            outcome: Arc::default(),
+            settling: Vec::new(),
         }
     }
 
@@ -161,6 +193,7 @@ impl Changes {
         }
         self.waiting.push_back(Waiting {
             asker,
+            title: change.title(),
             change,
             bytes,
         });
@@ -173,50 +206,73 @@ impl Changes {
             .retain(|waiting| is_there(waiting.asker.client));
     }
 
-    /// Whether some wait, and the next one can begin.
-    pub(super) fn is_next(&self) -> bool {
-        self.running.is_none() && !self.waiting.is_empty()
+    fn has_room(&self) -> bool {
+        self.running.is_none() && self.settling.len() < MAX_SETTLING
     }
 
-    /// What has ended since the last call.
+    /// Whether some wait, and the next one can begin.
+    pub(super) fn is_next(&self) -> bool {
+        self.has_room() && !self.waiting.is_empty()
+    }
+
+    /// One that has ended since the last call.
     pub(super) fn finished(&mut self) -> Option<(Asker, Outcome)> {
-        let outcome = self
-            .outcome
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()?;
-        let (asker, thread) = self.running.take()?;
+        if let Some(job) = self.running.take_if(|job| job.progress.is_effective()) {
+            self.settling.push(job);
+        }
+        let ended = |job: &Job| job.outcome().is_some();
+        let job = match self.settling.iter().position(ended) {
+            Some(place) => self.settling.swap_remove(place),
+            None => self.running.take_if(|job| ended(job))?,
+        };
+        let outcome = job.outcome().take()?;
         // It has nothing left to do, and panics nowhere.
-        let _ = thread.join();
-        Some((asker, outcome))
+        let _ = job.thread.join();
+        Some((job.asker, outcome))
     }
 
     /// Begins with the next one, unless one is under way. An answer is of one that cannot begin.
     pub(super) fn start_next(&mut self, shared: &Arc<Shared>) -> Option<(Asker, Reply)> {
-        if self.running.is_some() {
+        if !self.has_room() {
             return None;
         }
-        let (asker, change) = self.next()?;
+        let Waiting {
+            asker,
+            title,
+            change,
+            ..
+        } = self.next()?;
         let threads = shared.threads().clone();
         let shared = Arc::clone(shared);
         let store = self.store.clone();
-        let (outcome, bell) = (Arc::clone(&self.outcome), Arc::clone(&self.bell));
+        let (outcome, bell) = (Arc::default(), Arc::clone(&self.bell));
+        let progress = Arc::new(Progress::new(Arc::clone(&bell)));
         let ended = Arc::clone(&self.ended);
-        let thread = threads.spawn("load", move || {
-            let applied = catch_unwind(AssertUnwindSafe(|| {
-                change.apply(&shared, store.as_deref(), &ended)
-            }));
-            let applied = applied.unwrap_or_else(|_| {
-                let defect = LoadError::Internal("a load panicked");
-                Reply::Error(ErrorReport::from(&defect)).into()
-            });
-            drop(shared);
-            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(applied);
-            bell.ring();
+        let thread = threads.spawn("load", {
+            let (outcome, progress) = (Arc::clone(&outcome), Arc::clone(&progress));
+            move || {
+                let applied = catch_unwind(AssertUnwindSafe(|| {
+                    change.apply(&shared, store.as_deref(), &ended, &progress)
+                }));
+                let applied = applied.unwrap_or_else(|_| {
+                    let defect = LoadError::Internal("a load panicked");
+                    Reply::Error(ErrorReport::from(&defect)).into()
+                });
+                drop(shared);
+                let outcome: &Mutex<Option<Outcome>> = &outcome;
+                *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(applied);
+                bell.ring();
+            }
         });
         match thread {
             Ok(thread) => {
-                self.running = Some((asker, thread));
+                self.running = Some(Job {
+                    asker,
+                    title,
+                    progress,
+                    outcome,
+                    thread,
+                });
                 None
             }
             Err(error) => {
@@ -226,21 +282,58 @@ impl Changes {
         }
     }
 
-    /// What clients had measured ends first: it costs the application something.
-    fn next(&mut self) -> Option<(Asker, Change)> {
-        let ended = std::mem::take(&mut *self.ended.lock());
-        if ended.is_empty() {
-            let next = self.waiting.pop_front()?;
-            return Some((next.asker, next.change));
-        }
-        Some((Asker::NOBODY, Change::EndMeasuring(ended)))
+    /// What has not ended, in the order in which it began and will begin.
+    pub(super) fn report(&self) -> Vec<ChangeReport> {
+        let begun = self.settling.iter().chain(&self.running).map(|job| {
+            let inside = job.progress.inside();
+            job.title
+                .report(true, inside.iter().map(Into::into).collect())
+        });
+        let waiting = self.waiting.iter();
+        begun
+            .chain(waiting.map(|waiting| waiting.title.report(false, Vec::new())))
+            .collect()
     }
 
-    /// Waits for the one under way; the others are forgotten.
+    /// What clients had measured ends first: it costs the application something.
+    fn next(&mut self) -> Option<Waiting> {
+        let ended = std::mem::take(&mut *self.ended.lock());
+        if ended.is_empty() {
+            return self.waiting.pop_front();
+        }
+        let change = Change::EndMeasuring(ended);
+        Some(Waiting {
+            asker: Asker::NOBODY,
+            title: change.title(),
+            change,
+            bytes: 0,
+        })
+    }
+
+    /// Waits for the one that is not effective yet; the others are forgotten, and what they wait for is left to others.
     pub(super) fn stop(&mut self) {
         self.waiting.clear();
-        if let Some((_, thread)) = self.running.take() {
-            let _ = thread.join();
+        let jobs: Vec<Job> = self
+            .running
+            .take()
+            .into_iter()
+            .chain(self.settling.drain(..))
+            .collect();
+        jobs.iter().for_each(|job| job.progress.stop());
+        for job in jobs {
+            let _ = job.thread.join();
+        }
+    }
+}
+
+impl Title {
+    fn report(&self, begun: bool, inside: Vec<ThreadReport>) -> ChangeReport {
+        ChangeReport {
+            change: self.change.to_owned(),
+            codeletset: self.codeletset.clone(),
+            begun,
+            for_ms: u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            inside,
         }
     }
 }
@@ -299,11 +392,31 @@ impl Change {
             }
     }
 
-    fn apply(self, shared: &Arc<Shared>, store: Option<&Store>, ended: &Arc<Ended>) -> Outcome {
+    fn title(&self) -> Title {
+        let (change, codeletset) = match self {
+            Self::Load(body) => ("load", Some(body.codeletset.clone())),
+            Self::Replace(body) => ("replace", Some(body.codeletset.clone())),
+            Self::Unload(codeletset) => ("unload", Some(codeletset.clone())),
+            Self::Measure(_) | Self::EndMeasuring(_) => ("measure", None),
+        };
+        Title {
+            change,
+            codeletset: codeletset.filter(|id| id.len() <= MAX_NAME_LEN),
+            since: Instant::now(),
+        }
+    }
+
+    fn apply(
+        self,
+        shared: &Arc<Shared>,
+        store: Option<&Store>,
+        ended: &Arc<Ended>,
+        progress: &Progress,
+    ) -> Outcome {
         let reply = match self {
-            Self::Load(body) => loaded(load(shared, store, body, false)),
-            Self::Replace(body) => loaded(load(shared, store, body, true)),
-            Self::Unload(codeletset) => match shared.unload(&codeletset) {
+            Self::Load(body) => loaded(load(shared, store, body, false, progress)),
+            Self::Replace(body) => loaded(load(shared, store, body, true, progress)),
+            Self::Unload(codeletset) => match shared.unload(&codeletset, progress) {
                 Ok(()) => Reply::Unloaded { codeletset },
                 Err(error) => Reply::Error(ErrorReport::from(&error)),
             },
@@ -311,7 +424,7 @@ impl Change {
                 drop(measuring);
                 Reply::Measuring(MeasureBody::default())
             }
-            Self::Measure(body) => match measure(shared, &body) {
+            Self::Measure(body) => match measure(shared, &body, progress) {
                 Ok(measuring) => {
                     return Outcome {
                         reply: Reply::Measuring(body),
@@ -328,7 +441,11 @@ impl Change {
     }
 }
 
-fn measure(shared: &Arc<Shared>, body: &MeasureBody) -> Result<Measuring, MeasureError> {
+fn measure(
+    shared: &Arc<Shared>,
+    body: &MeasureBody,
+    progress: &Progress,
+) -> Result<Measuring, MeasureError> {
     let wanted = match &body.hooks {
         None => Wanted::All,
         Some(names) => {
@@ -339,28 +456,36 @@ fn measure(shared: &Arc<Shared>, body: &MeasureBody) -> Result<Measuring, Measur
             Wanted::Hooks(hooks)
         }
     };
-    shared.measure(wanted)
+    shared.measure(wanted, progress)
 }
 
 fn load(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     store: Option<&Store>,
     body: LoadBody,
     replace: bool,
-) -> Result<CodeletsetInfo, Refusal> {
+    progress: &Progress,
+) -> Result<CodeletsetReport, Refusal> {
     let request = body.into_request(|path| match store {
         Some(store) => store.read(path).map_err(Refusal::Store),
         None => Err(Refusal::Store(StoreError::NoStore(path.to_owned()))),
     })?;
-    let set: Codeletset = shared
-        .change(&request, replace)
+    let loaded = shared
+        .change(&request, replace, progress)
         .map_err(|error| Refusal::Load(Box::new(error)))?;
-    Ok(set.info())
+    let mut report = CodeletsetReport::from(loaded.set.info());
+    if !loaded.inside.is_empty() {
+        report.warnings.push(format!(
+            "the memory of the old version is freed when {} has left",
+            threads(&loaded.inside)
+        ));
+    }
+    Ok(report)
 }
 
-fn loaded(result: Result<CodeletsetInfo, Refusal>) -> Reply {
+fn loaded(result: Result<CodeletsetReport, Refusal>) -> Reply {
     match result {
-        Ok(info) => Reply::Loaded(info.into()),
+        Ok(report) => Reply::Loaded(report),
         Err(Refusal::Load(error)) => Reply::Error(ErrorReport::from(error.as_ref())),
         Err(Refusal::Store(error)) => {
             Reply::Error(ErrorReport::new(error.code(), error.to_string()))

@@ -26,6 +26,7 @@ impl From<&UnloadError> for ErrorReport {
             UnloadError::Place(place) => place_code(*place),
             UnloadError::Engine { .. } => "engine",
             UnloadError::Kept { .. } => "kept",
+            UnloadError::StillInside { .. } => "still-inside",
         };
         Self::new(code, error.to_string())
     }
@@ -37,6 +38,7 @@ impl From<&MeasureError> for ErrorReport {
             MeasureError::UnknownHook { .. } => "unknown-hook",
             MeasureError::Place(place) => place_code(*place),
             MeasureError::Engine { .. } => "engine",
+            MeasureError::Waiting { .. } => "waiting",
             MeasureError::Gone => "internal",
         };
         Self::new(code, error.to_string())
@@ -83,6 +85,7 @@ fn load_code(error: &LoadError) -> String {
         LoadError::Map { .. } => "map",
         LoadError::Bind { .. } => "bind",
         LoadError::Engine { .. } => "engine",
+        LoadError::Waiting { .. } => "waiting",
         LoadError::Thread(_) => "system",
         LoadError::Gone | LoadError::Internal(_) => "internal",
     };

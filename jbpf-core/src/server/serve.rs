@@ -19,7 +19,7 @@ use super::client::{Client, turn_away};
 use super::line::{self, Question};
 use super::path::Endpoint;
 use super::peer::{Admission, Peer, Standing};
-use super::protocol::{ErrorReport, Reply, Request};
+use super::protocol::{ErrorReport, Reply, Request, WaitingReport};
 use super::{Signals, answer};
 use crate::runtime::Shared;
 
@@ -123,7 +123,7 @@ impl Service {
         if ready.listener {
             self.accept();
         }
-        if let Some((asker, outcome)) = self.changes.finished() {
+        while let Some((asker, outcome)) = self.changes.finished() {
             self.conclude(asker, outcome);
         }
         self.answer(shared);
@@ -439,7 +439,7 @@ fn operate(
             answer::check_names(body.hooks.as_deref()).and_then(|()| change(Change::Measure(body)))
         }
         other => {
-            let reply = answer_to(other, client, asker, shared, since);
+            let reply = answer_to(other, client, asker, shared, changes, since);
             return client.reply(asker.request, &reply);
         }
     };
@@ -454,6 +454,7 @@ fn answer_to(
     client: &mut Client,
     asker: Asker,
     shared: &Arc<Shared>,
+    changes: &Changes,
     since: Instant,
 ) -> Reply {
     match request {
@@ -464,6 +465,10 @@ fn answer_to(
             ))
         }
         Request::Statistics(body) => answer::statistics(shared, &body),
+        Request::Waiting {} => Reply::Waiting(WaitingReport {
+            changes: changes.report(),
+            inside: shared.waits_for().iter().map(Into::into).collect(),
+        }),
         Request::Hello {} => answer::hello(shared, since),
         Request::Hooks { skip } => answer::hooks(shared, skip),
         Request::Helpers {} => Reply::Helpers(shared.helpers().clone()),

@@ -108,7 +108,8 @@ impl Domain {
         }
     }
 
-    fn records(&self) -> impl Iterator<Item = &'static ThreadRecord> {
+    /// All, the newest first.
+    pub(super) fn records(&self) -> impl Iterator<Item = &'static ThreadRecord> {
         let mut at = self.head.load(Ordering::Acquire);
         core::iter::from_fn(move || {
             // SAFETY: the list holds null or records that `make` initialised and that are never

@@ -16,6 +16,9 @@
 //! processors reorder: the reader's mark came before the barrier, and the writer sees it and waits;
 //! or the reader's load came after it, and sees that nothing is published.
 //!
+//! A [`Grace`] period is the same for some hooks: a call stores the hook beside its mark, so that who frees what one hook ran does
+//! not wait for a thread that stays inside another, and can say which threads it waits for.
+//!
 //! Where there is no `membarrier`, readers execute a full fence between mark and load. This is decided
 //! before the first record is made ([`prefer_fences`]) and kept in the record.
 //!
@@ -44,6 +47,7 @@
 mod atomics;
 mod barrier;
 mod domain;
+mod grace;
 mod process;
 mod record;
 mod stack;
@@ -56,9 +60,10 @@ use std::{fmt, io};
 pub(crate) use self::atomics::{AtomicPtr as ModelledPtr, AtomicU64 as ModelledU64};
 pub use self::barrier::Fences;
 use self::domain::Domain;
+pub use self::grace::{Grace, Inside};
 pub use self::process::process;
-pub(crate) use self::record::Section;
 pub use self::record::{HookCall, SCRATCH_WORDS, ThreadRecord};
+pub(crate) use self::record::{NO_HOOK, Section};
 pub use self::stack::STACK;
 pub(crate) use self::thread::{current, occupy};
 
@@ -165,7 +170,7 @@ pub fn slot() -> Option<u32> {
 /// hook call would be skipped.
 pub fn with_record<R>(run: impl FnOnce(&ThreadRecord) -> R) -> Option<R> {
     let _until_return = occupy()?;
-    let section = current()?.enter()?;
+    let section = current()?.enter(NO_HOOK)?;
     Some(run(section.record()))
 }
 

@@ -31,12 +31,22 @@ pub struct ThreadRecord {
     /// One bit for each nesting depth, the outermost call's first: whether the call answers as if nothing was
     /// attached. Whoever made the call takes the bit back, so that all are 0 between calls.
     withheld: core::sync::atomic::AtomicU32,
+    /// The hook of the outermost section, stored before the mark. Stores of this word and of `inner` are Release: a writer that
+    /// finds another hook than it waits for has seen the end of the section in that one.
+    outer: AtomicU64,
     scratch: [core::sync::atomic::AtomicU64; SCRATCH_WORDS],
     /// Whether a thread owns the record.
     pub(super) taken: AtomicU32,
+    /// The system's number of the owning thread, for people.
+    thread: core::sync::atomic::AtomicU32,
     /// The record that was made before this one.
     pub(super) next: AtomicPtr<ThreadRecord>,
+    /// The hooks of nested sections, from the second on.
+    inner: [AtomicU64; MAX_NESTING as usize - 1],
 }
+
+/// Stands for no hook, where others have their address.
+pub(crate) const NO_HOOK: u64 = 0;
 
 impl ThreadRecord {
     /// Offset of the slot number (a `u32`) in a record, for machine code.
@@ -53,10 +63,36 @@ impl ThreadRecord {
             state: AtomicU64::new(if fences { ALIVE | FENCES } else { ALIVE }),
             slot,
             withheld: core::sync::atomic::AtomicU32::new(0),
+            outer: AtomicU64::new(NO_HOOK),
             scratch: [const { core::sync::atomic::AtomicU64::new(0) }; SCRATCH_WORDS],
             taken: AtomicU32::new(1),
+            thread: core::sync::atomic::AtomicU32::new(0),
             next: AtomicPtr::new(core::ptr::null_mut()),
+            inner: core::array::from_fn(|_| AtomicU64::new(NO_HOOK)),
         }
+    }
+
+    /// The system's number of the thread that owns the record, or owned it last; 0 where it has none.
+    pub(super) fn thread(&self) -> u32 {
+        self.thread.load(Ordering::Relaxed)
+    }
+
+    /// Called by the owner when the record becomes its own.
+    pub(super) fn set_thread(&self, thread: u32) {
+        self.thread.store(thread, Ordering::Relaxed);
+    }
+
+    /// One of these hooks, by address, that the owner is inside of.
+    ///
+    /// Of a section that began before the writer's barrier, the mark and the hook are seen here unless it has ended; then all
+    /// that it did has happened before.
+    pub(super) fn hook_among(&self, hooks: &[usize]) -> Option<usize> {
+        let depth = (self.state.load(Ordering::Acquire) & DEPTH) as usize;
+        let levels = core::iter::once(&self.outer).chain(&self.inner);
+        let mut inside = levels
+            .take(depth)
+            .map(|hook| hook.load(Ordering::Acquire) as usize);
+        inside.find(|hook| hooks.contains(hook))
     }
 
     /// Index of the owning thread's copy in per-thread maps: dense, below
@@ -109,13 +145,15 @@ impl ThreadRecord {
 
     /// Marks the owning thread, the caller, as inside. What it loads from here on until the
     /// section is dropped stays alive. `None`: it is inside already, has to fence, or was left behind by a fork, which
-    /// are matters of [`enter_anyhow`](Self::enter_anyhow).
+    /// are matters of [`enter_anyhow`](Self::enter_anyhow). `hook` is the address of the hook that it is inside
+    /// of, 0 for none.
     #[inline(always)]
-    pub(crate) fn enter(&self) -> Option<Section<'_>> {
+    pub(crate) fn enter(&self, hook: u64) -> Option<Section<'_>> {
         let outside = self.state.load(Ordering::Relaxed);
         if outside & (DEPTH | ALIVE | FENCES) != ALIVE {
             return None;
         }
+        self.outer.store(hook, Ordering::Release);
         self.mark(outside + 1);
         light_fence();
         Some(Section {
@@ -126,12 +164,14 @@ impl ThreadRecord {
 
     /// As [`enter`](Self::enter), but nested, and with a fence where it is needed. `None`: nested too
     /// deep, or in a forked child.
-    pub(crate) fn enter_anyhow(&self) -> Option<Section<'_>> {
+    pub(crate) fn enter_anyhow(&self, hook: u64) -> Option<Section<'_>> {
         let outside = self.state.load(Ordering::Relaxed);
         let depth = outside & DEPTH;
         if depth >= MAX_NESTING || outside & ALIVE == 0 {
             return None;
         }
+        let mut levels = core::iter::once(&self.outer).chain(&self.inner);
+        levels.nth(depth as usize)?.store(hook, Ordering::Release);
         self.mark(outside + 1);
         if outside & FENCES == 0 {
             light_fence();
@@ -212,7 +252,7 @@ impl HookCall {
 }
 
 /// A snapshot of a record's state.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Whereabouts(u64);
 
 impl Whereabouts {

@@ -58,6 +58,17 @@ pub(crate) fn current() -> Option<&'static ThreadRecord> {
     Some(unsafe { &*record })
 }
 
+/// The system's number of the calling thread.
+fn number() -> u32 {
+    #[cfg(all(target_os = "linux", not(miri), not(loom)))]
+    return rustix::thread::gettid()
+        .as_raw_nonzero()
+        .get()
+        .unsigned_abs();
+    #[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
+    return 0;
+}
+
 /// While it lives, the calling thread has a record.
 pub(crate) struct Tenancy {
     /// Set when the record has to be given back at once, because the thread will not retire any
@@ -109,6 +120,7 @@ pub(crate) fn occupy() -> Option<Tenancy> {
     }
     let fences = barrier::decided() == barrier::Fences::Readers;
     let claim = DOMAIN.claim(fences)?;
+    claim.record.set_thread(number());
     if claim.new {
         super::announce(claim.record.slot());
     }

@@ -56,6 +56,8 @@ pub(super) fn run(
         typing: false,
     };
     operator.set_patience(PATIENCE);
+    // The screen is the table's.
+    operator.while_waiting(None);
     let mut screen = Screen::new()?;
     let mut next = Instant::now() + interval;
     screen.draw(&table.lines())?;

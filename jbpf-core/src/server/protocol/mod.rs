@@ -25,8 +25,9 @@ pub use jbpf_channel::protocol::{Envelope, MAX_LINE, VERSION, to_line};
 pub use bytes::Bytes;
 pub use load::{ChannelBody, CodeletBody, LinkedMapBody, LoadBody, ObjectBody, UnreadableObject};
 pub use reply::{
-    AttachedReport, CalledHelperReport, ChannelReport, CodeletReport, CodeletsetReport, Element,
-    ErrorReport, Hello, HookReport, HookRole, MapPage, MapReport, RecordEvent, Reply, StreamReport,
+    AttachedReport, CalledHelperReport, ChangeReport, ChannelReport, CodeletReport,
+    CodeletsetReport, Element, ErrorReport, Hello, HookReport, HookRole, MapPage, MapReport,
+    RecordEvent, Reply, StreamReport, ThreadReport, WaitingReport,
 };
 pub use request::{MapBody, MeasureBody, Request, StatisticsBody};
 pub use statistics::{

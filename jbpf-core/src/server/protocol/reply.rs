@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bytes, HookStatisticsReport, MeasureBody};
 use crate::codeletset::{CalledHelper, ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
+use crate::error::ThreadInside;
 use crate::stream::Direction;
 
 /// What the application answers.
@@ -45,6 +46,8 @@ pub enum Reply {
     Measuring(MeasureBody),
     /// To `statistics`, ordered by name.
     Statistics(Vec<HookStatisticsReport>),
+    /// To `waiting`.
+    Waiting(WaitingReport),
     /// To `tail`: what its records will look like.
     Tail(StreamReport),
     /// After `tail`, for each record.
@@ -80,6 +83,51 @@ pub struct Hello {
     pub codeletsets: usize,
     /// Codelets loaded.
     pub codelets: usize,
+}
+
+/// What changes wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WaitingReport {
+    /// Those that somebody waits for, in the order in which they began and will begin.
+    pub changes: Vec<ChangeReport>,
+    /// Threads inside of what changes took off hooks that nobody waits for any more.
+    #[serde(default)]
+    pub inside: Vec<ThreadReport>,
+}
+
+/// A change that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeReport {
+    /// `load`, `replace`, `unload` or `measure`.
+    pub change: String,
+    /// The codeletset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codeletset: Option<String>,
+    /// Whether it has begun, and does not wait for its turn.
+    pub begun: bool,
+    /// Milliseconds since it was asked for.
+    pub for_ms: u64,
+    /// The threads that it waits for.
+    #[serde(default)]
+    pub inside: Vec<ThreadReport>,
+}
+
+/// A thread that is inside of a hook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadReport {
+    /// The system's number of the thread.
+    pub thread: u32,
+    /// The hook's name.
+    pub hook: String,
+}
+
+impl From<&ThreadInside> for ThreadReport {
+    fn from(inside: &ThreadInside) -> Self {
+        Self {
+            thread: inside.thread,
+            hook: inside.hook.to_owned(),
+        }
+    }
 }
 
 /// A hook.

@@ -58,6 +58,8 @@ pub enum Request {
     Measure(MeasureBody),
     /// What is known of hooks, codelets and channels.
     Statistics(StatisticsBody),
+    /// What changes wait for.
+    Waiting {},
     /// To watch an output channel: records follow until the connection ends.
     Tail {
         /// The channel.
@@ -74,7 +76,7 @@ pub enum Request {
 
 impl Request {
     /// The field names of all requests, those of collectors included.
-    pub const NAMES: [&'static str; 19] = [
+    pub const NAMES: [&'static str; 20] = [
         "hello",
         "hooks",
         "helpers",
@@ -88,6 +90,7 @@ impl Request {
         "map",
         "measure",
         "statistics",
+        "waiting",
         "tail",
         "send",
         "open_output",
