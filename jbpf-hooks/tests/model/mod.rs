@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use jbpf_hooks::context::{ContextLayout, JbpfContext, RegionLayout};
 use jbpf_hooks::hook::{Hook, HookInfo, HookKind};
-use jbpf_hooks::reclaim::{self, ThreadRecord};
+use jbpf_hooks::reclaim::{self, Grace, ThreadRecord};
 use loom::cell::UnsafeCell;
 use loom::model::Builder;
 use loom::sync::Arc;
@@ -131,11 +131,29 @@ impl Scene {
 
     fn free(&self, which: usize) {
         reclaim::synchronize().unwrap();
+        self.overwrite(which);
+    }
+
+    /// Waits for those who are inside of this hook alone.
+    fn free_apart(&self, which: usize) {
+        Grace::begin([&self.hook]).unwrap().wait(None);
+        self.overwrite(which);
+    }
+
+    fn overwrite(&self, which: usize) {
         // SAFETY: checked by the model.
         self.attached[which]
             .answer
             .with_mut(|answer| unsafe { *answer = FREED });
     }
+}
+
+/// Calls another hook, which its environment is the scene of.
+extern "C" fn calls_another(_: *mut c_void, _: *const ThreadRecord, hook: *const Hook) -> u64 {
+    // SAFETY: a hook that fires is alive, and the environment of this one is a scene that is.
+    let scene = unsafe { &*(*hook).environment().cast::<Scene>() };
+    scene.fire();
+    7
 }
 
 /// Explores `scene` with at most this many preemptions (`None`: all). The thread that runs `scene` itself must not
@@ -272,4 +290,42 @@ fn a_record_passes_on_with_all_that_its_thread_did() {
         }
     });
     assert_ne!(PASSED_ON.load(Relaxed), 0);
+}
+
+/// A reader that is inside of another hook by then is not waited for: what it did in this one has happened before.
+#[test]
+fn what_one_hook_ran_is_freed_after_its_last_reader() {
+    model(None, || {
+        let (scene, other) = (Scene::new(), Scene::new());
+        scene.attach(0, answers);
+        other.attach(0, answers);
+        let reader = {
+            let (scene, other) = (Arc::clone(&scene), Arc::clone(&other));
+            thread::spawn(move || {
+                assert!(matches!(scene.fire(), None | Some(1)));
+                assert_eq!(other.fire(), Some(1));
+            })
+        };
+        scene.hook.detach();
+        scene.free_apart(0);
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn what_one_hook_ran_is_freed_after_its_last_nested_reader() {
+    model(None, || {
+        let (scene, outer) = (Scene::new(), Scene::new());
+        scene.attach(0, answers);
+        let environment = Arc::as_ptr(&scene).cast_mut().cast();
+        // SAFETY: the scene lives as long as the threads here.
+        unsafe { outer.hook.attach(calls_another, environment) };
+        let reader = {
+            let outer = Arc::clone(&outer);
+            thread::spawn(move || assert_eq!(outer.fire(), Some(7)))
+        };
+        scene.hook.detach();
+        scene.free_apart(0);
+        reader.join().unwrap();
+    });
 }
