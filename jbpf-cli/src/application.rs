@@ -8,6 +8,7 @@ use jbpf_channel::StreamId;
 use jbpf_core::operator::{self, Operator, OperatorError, applications};
 use jbpf_core::server::protocol::{ChangeReport, Hello, StreamReport, ThreadReport, WaitingReport};
 use jbpf_core::stream::Direction;
+use jbpf_core::visible::escaped;
 use serde::Serialize;
 
 use crate::output::{self, Failure, Output, Status, nearest};
@@ -113,7 +114,8 @@ fn reasons(socket: &Path) -> Vec<String> {
 }
 
 fn named_thread(thread: &ThreadReport) -> String {
-    format!("thread {} inside hook `{}`", thread.thread, thread.hook)
+    let hook = escaped(&thread.hook);
+    format!("thread {} inside hook `{hook}`", thread.thread)
 }
 
 /// Who it is, if it says so before long.
@@ -286,7 +288,12 @@ pub(crate) fn table<const N: usize>(
     rows: &[[String; N]],
 ) -> Result<(), Failure> {
     let mut widths = titles.map(|title| title.chars().count());
-    for row in rows {
+    // A name with an end of line would make a row of its own.
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| cell.replace('\n', r"\n")))
+        .collect();
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
@@ -300,7 +307,7 @@ pub(crate) fn table<const N: usize>(
     };
     let titles = output.faint(&line(&titles.map(str::to_owned)));
     output.line(titles)?;
-    for row in rows {
+    for row in &rows {
         output.line(line(row))?;
     }
     Ok(())

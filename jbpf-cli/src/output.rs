@@ -34,8 +34,8 @@ pub(crate) fn nearest<'a>(
     wanted: &str,
     existing: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    let existing = jbpf_core::error::comparable(wanted, existing).into_iter();
     existing
-        .into_iter()
         .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
         .filter(|(distance, name)| *distance <= name.len().max(wanted.len()) / 3)
         .min()

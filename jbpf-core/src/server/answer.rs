@@ -326,6 +326,13 @@ pub(super) fn tap(
         Some((stream_report(set, channel), channel.output_ring()?.tap()))
     });
     let (report, tap) = found.ok_or_else(|| unknown(stream_id, Direction::Output))?;
+    if u64::from(report.record_size) > ELEMENT_BYTES {
+        let message = format!(
+            "a record of `{}` has {} bytes, and {ELEMENT_BYTES} fit into an answer",
+            report.map, report.record_size
+        );
+        return Err(ErrorReport::new("answer-too-long", message));
+    }
     Ok((tap, Reply::Tail(report)))
 }
 

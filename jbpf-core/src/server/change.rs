@@ -13,7 +13,7 @@ use jbpf_channel::Doorbell;
 use super::protocol::{
     ChangeReport, CodeletsetReport, ErrorReport, LoadBody, MeasureBody, Reply, ThreadReport,
 };
-use super::store::{Store, StoreError};
+use super::store::{MAX_READ, Store, StoreError};
 use crate::error::{LoadError, threads};
 use crate::request::{MAX_NAME_LEN, RequestError};
 use crate::runtime::{MeasureError, Measuring, Progress, Shared, Wanted, find_hook};
@@ -466,8 +466,13 @@ fn load(
     replace: bool,
     progress: &Progress,
 ) -> Result<CodeletsetReport, Refusal> {
+    let mut left = MAX_READ;
     let request = body.into_request(|path| match store {
-        Some(store) => store.read(path).map_err(Refusal::Store),
+        Some(store) => {
+            let object = store.read(path, left).map_err(Refusal::Store)?;
+            left = left.saturating_sub(object.len() as u64);
+            Ok(object)
+        }
         None => Err(Refusal::Store(StoreError::NoStore(path.to_owned()))),
     })?;
     let loaded = shared

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 
-/// Largest object that is read, in bytes.
-const MAX_OBJECT_LEN: u64 = 64 << 20;
+/// Most bytes that are read for one request.
+pub(super) const MAX_READ: u64 = 64 << 20;
 
 /// An open folder. Renaming it or replacing it afterwards changes nothing.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) enum StoreError {
     Outside(String),
     #[error("`{0}` is not a regular file")]
     NotAFile(String),
-    #[error("`{path}` is larger than {MAX_OBJECT_LEN} bytes")]
+    #[error("`{path}` makes the objects of the request larger than {MAX_READ} bytes")]
     TooLarge { path: String },
     #[error("cannot read `{path}` from the codelet store: {source}")]
     System { path: String, source: io::Error },
@@ -70,9 +70,9 @@ impl Store {
             })
     }
 
-    /// The contents of a file below the folder. No link is followed, and nothing but a regular file is
-    /// read.
-    pub(super) fn read(&self, path: &str) -> Result<Vec<u8>, StoreError> {
+    /// The contents of a file below the folder, of so many bytes at most. No link is followed, and nothing but a regular file
+    /// is read.
+    pub(super) fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, StoreError> {
         let system = |error: io::Error| StoreError::System {
             path: path.to_owned(),
             source: error,
@@ -94,10 +94,10 @@ impl Store {
         }
         let mut bytes = Vec::new();
         let read = file
-            .take(MAX_OBJECT_LEN + 1)
+            .take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(system)?;
-        if read as u64 > MAX_OBJECT_LEN {
+        if read as u64 > limit {
             return Err(StoreError::TooLarge {
                 path: path.to_owned(),
             });
@@ -127,8 +127,14 @@ mod tests {
         rustix::fs::mknodat(CWD, folder.join("fifo"), FileType::Fifo, mode, 0).unwrap();
 
         let store = Store::open(&folder).unwrap();
-        assert_eq!(store.read("deeper/a.o").unwrap(), b"object");
-        assert_eq!(store.read("deeper/../deeper/a.o").unwrap(), b"object");
+        assert_eq!(store.read("deeper/a.o", MAX_READ).unwrap(), b"object");
+        assert_eq!(
+            store.read("deeper/../deeper/a.o", MAX_READ).unwrap(),
+            b"object"
+        );
+        assert_eq!(store.read("deeper/a.o", 6).unwrap(), b"object");
+        let large = store.read("deeper/a.o", 5).unwrap_err();
+        assert!(matches!(large, StoreError::TooLarge { .. }), "{large}");
         let absolute = folder.join("deeper/a.o");
         for path in [
             "../secret.o",
@@ -140,15 +146,15 @@ mod tests {
             "/proc/self/fd/0",
             absolute.to_str().unwrap(),
         ] {
-            let error = store.read(path).unwrap_err();
+            let error = store.read(path, MAX_READ).unwrap_err();
             assert!(matches!(error, StoreError::Outside(_)), "{path}: {error}");
         }
         for path in ["fifo", "deeper", "."] {
-            let error = store.read(path).unwrap_err();
+            let error = store.read(path, MAX_READ).unwrap_err();
             assert!(matches!(error, StoreError::NotAFile(_)), "{path}: {error}");
         }
         for path in ["", "none", "deeper/a.o/b", "zero\0byte"] {
-            let error = store.read(path).unwrap_err();
+            let error = store.read(path, MAX_READ).unwrap_err();
             assert!(
                 matches!(error, StoreError::System { .. }),
                 "{path}: {error}"
