@@ -104,10 +104,23 @@ fn objects_name_no_path_of_the_machine_that_built_them() {
 /// `docs/safety.md` names a test for each clause, as `file::test`.
 #[test]
 fn the_tests_that_the_promise_names_exist() {
+    let named = existing_tests("docs/safety.md");
+    assert!(named > 50, "{named} tests are named");
+}
+
+/// `docs/verified-facts.md` does so for each fact.
+#[test]
+fn the_tests_that_facts_are_held_by_exist() {
+    let named = existing_tests("docs/verified-facts.md");
+    assert!(named > 40, "{named} tests are named");
+}
+
+/// How many tests a page names, each of which exists.
+fn existing_tests(page: &str) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let promise = std::fs::read_to_string(root.join("docs/safety.md")).unwrap();
+    let page = std::fs::read_to_string(root.join(page)).unwrap();
     let mut named = 0;
-    for (file, test) in promise
+    for (file, test) in page
         .split('`')
         .filter_map(|code| code.split_once(".rs::"))
     {
@@ -123,5 +136,5 @@ fn the_tests_that_the_promise_names_exist() {
         );
         named += 1;
     }
-    assert!(named > 50, "{named} tests are named");
+    named
 }
