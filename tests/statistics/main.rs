@@ -1,4 +1,5 @@
-//! What is measured of hooks, the built-in hooks that report it, and what codelets cannot do from inside.
+//! What is measured of hooks, the built-in hooks that report it, what codelets cannot do from inside, and whom the output
+//! callback serves.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,8 +12,10 @@ mod blocked;
 mod builtin_hooks;
 mod crowd;
 mod inside;
+mod kept;
 mod measured;
 mod resources;
+mod serving;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

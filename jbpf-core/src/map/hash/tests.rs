@@ -323,3 +323,43 @@ fn nobody_waits_longer_than_some_looks_for_a_bucket_and_lookups_not_at_all() {
     drop(locked);
     assert_eq!(map.update(&key, &[2; 4]), Status::Success);
 }
+
+#[test]
+fn what_does_not_wait_for_a_bucket_is_counted() {
+    use crate::map::{Map, Storage};
+
+    let layout = table(4, 4, 16).layout;
+    let def = MapDef {
+        name: "flows".to_owned(),
+        kind: MapKind::Hash,
+        key_size: 4,
+        value_size: 4,
+        max_entries: layout.entries,
+        parameters: Default::default(),
+        section: None,
+    };
+    let map = Map::new(&def, &MapOptions::default()).unwrap();
+    let Storage::Hash(own) = map.storage() else {
+        panic!("a hash map");
+    };
+    let (mut key, mut value) = ([7_u8, 0, 0, 0], [1_u8; 4]);
+    let (at, from) = (key.as_mut_ptr(), value.as_mut_ptr());
+    // SAFETY: the array has so many bytes.
+    let words = unsafe { WordsKey::<1>::load(at, 4) };
+    let locked = own.index.lock(words.hash(&own.layout.seed)).unwrap();
+    // SAFETY: key and value have the sizes of the map.
+    unsafe {
+        assert_eq!(map.update(at, from, 0), Status::Busy);
+        assert_eq!(map.delete(at, 0), Status::Busy);
+        assert!(map.lookup_reset(at, 0).is_null());
+        assert!(
+            map.lookup(at, 0).is_null(),
+            "there is none, and nobody waits"
+        );
+    }
+    assert_eq!(map.busy(), 3);
+    drop(locked);
+    // SAFETY: as above.
+    assert_eq!(unsafe { map.update(at, from, 0) }, Status::Success);
+    assert_eq!(map.busy(), 3);
+}
