@@ -95,7 +95,7 @@ fn sizes_are_bounded_by_the_memory() {
 fn a_helper_with_room_for_some_bytes_is_given_no_more() {
     let verify = |size: &str| {
         let mut example = assembly::assemble(&program(&format!(
-            "ldxdw r2, [r1+16]\n{}\n{size}\nmov r1, r10\nadd r1, -16\ncall hash",
+            "ldxdw r3, [r1+16]\n{}\nmov r2, r3\n{size}\nmov r1, r10\nadd r1, -16\ncall hash",
             buffer(16)
         )));
         let room = [ArgKind::Readable, ArgKind::SizeUpTo(8)];
