@@ -93,6 +93,16 @@ enum jbpf_helper_type {
     JBPF_GET_OUTPUT_BUF,
     JBPF_SEND_OUTPUT,
     JBPF_NUM_HELPERS_MAX,
+    JBPF_ABORT = 31,
+};
+
+/* Why a codelet leaves its call: what jbpf_abort takes. */
+enum jbpf_abort_kind {
+    JBPF_ABORT_ASSERTION = 1, /* something does not hold that must */
+    JBPF_ABORT_INDEX,         /* an index is out of range */
+    JBPF_ABORT_OVERFLOW,      /* a result does not fit */
+    JBPF_ABORT_UNWRAP,        /* something is missing that must be there */
+    JBPF_ABORT_OTHER,
 };
 
 /* Map types. */

@@ -86,6 +86,24 @@ JBPF_HELPER_FUNCTION void *(*jbpf_get_output_buf)(void *map) = (void *(*)(void *
 /* Sends the record that was reserved. 0, or negative when none was. The pointer to it is void then. */
 JBPF_HELPER_FUNCTION int (*jbpf_send_output)(void *map) = (int (*)(void *))JBPF_SEND_OUTPUT;
 
+/*
+ * Leaves the call, here and now, and never comes back: a monitoring hook goes on with its next codelet, a control hook answers as
+ * if nothing was attached. What was written stays, and a record that was reserved is this thread's still. Each codelet's
+ * are counted: `jbpf top`, `jbpf list` and the application's log tell how many, and the line of the last one.
+ */
+typedef void (*jbpf_abort_function)(uint64_t kind) __attribute__((noreturn));
+JBPF_HELPER_FUNCTION jbpf_abort_function jbpf_abort = (jbpf_abort_function)JBPF_ABORT;
+
+/* Leaves the call unless `condition` holds. The verifier knows that it holds afterwards: an assertion may stand in the
+ * place of a comparison that it asks for. */
+#ifndef jbpf_assert
+#define jbpf_assert(condition)                      \
+    ({                                              \
+        if (__builtin_expect(!(condition), 0))      \
+            jbpf_abort(JBPF_ABORT_ASSERTION);       \
+    })
+#endif
+
 /* How often the macros below try. */
 #ifndef JBPF_MAP_RETRY_ATTEMPTS
 #define JBPF_MAP_RETRY_ATTEMPTS 100

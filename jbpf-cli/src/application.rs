@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use jbpf_channel::StreamId;
 use jbpf_core::operator::{self, Operator, OperatorError, applications};
-use jbpf_core::server::protocol::{ChangeReport, Hello, StreamReport, ThreadReport, WaitingReport};
+use jbpf_core::server::protocol::{
+    AbortPlaceReport, AbortsReport, ChangeReport, Hello, StreamReport, ThreadReport, WaitingReport,
+};
 use jbpf_core::stream::Direction;
 use jbpf_core::visible::escaped;
 use serde::Serialize;
@@ -279,6 +281,22 @@ pub(crate) fn stream(
 /// The name that no other channel of this direction has.
 pub(crate) fn whole_name(stream: &StreamReport) -> String {
     format!("{}/{}/{}", stream.codeletset, stream.codelet, stream.map)
+}
+
+/// How many calls a codelet has left before their end, and where it was the last time.
+pub(crate) fn aborts(aborts: &AbortsReport) -> String {
+    match &aborts.last {
+        Some(last) => format!("{} ({})", aborts.count, place(last)),
+        None => aborts.count.to_string(),
+    }
+}
+
+/// Where a codelet has left a call, and why.
+pub(crate) fn place(place: &AbortPlaceReport) -> String {
+    match (&place.file, place.line) {
+        (Some(file), Some(line)) => format!("{} at {file}:{line}", place.kind),
+        _ => format!("{} at instruction {}", place.kind, place.insn),
+    }
 }
 
 /// Columns, each as wide as its widest cell; the last one is not padded.

@@ -2,14 +2,16 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use jbpf_channel::RawReceiver;
 use jbpf_core::builtins;
 use jbpf_core::engine::measure::HookStats;
 use jbpf_core::engine::{
-    BoundCodelet, CodeletEnvironment, CompiledHook, Engine, Input, interpreter,
+    Abort, BoundCodelet, CodeletEnvironment, CompiledHook, Engine, Input, interpreter,
 };
 use jbpf_core::map::{Map, MapOptions, Storage};
+use jbpf_core::stats::AbortPlace;
 use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::VerifiedProgram;
 use serde::Serialize;
@@ -67,6 +69,15 @@ impl std::fmt::Display for Effort {
     }
 }
 
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The codelet returned this.
+    Returned(u64),
+    /// The codelet left before.
+    Left(Abort),
+}
+
 impl OffTarget {
     /// Makes maps and channels, and compiles the program for the native engine.
     pub(crate) fn new(
@@ -110,6 +121,11 @@ impl OffTarget {
         })
     }
 
+    /// Where it left a call that has just ended.
+    pub(crate) fn place(&self, abort: Abort) -> AbortPlace {
+        AbortPlace::new(self.codelet.program().program(), abort, SystemTime::now())
+    }
+
     /// Its maps, in the order of the object's.
     pub(crate) fn maps(&self) -> &[Arc<Map>] {
         self.codelet.maps()
@@ -129,19 +145,24 @@ impl OffTarget {
         Ok(())
     }
 
-    /// Runs it once; what it returned.
-    pub(crate) fn call(&mut self, input: &mut Input<'_>) -> Result<u64, Failure> {
+    /// Runs it once; how it ended.
+    pub(crate) fn call(&mut self, input: &mut Input<'_>) -> Result<End, Failure> {
         match &mut self.runner {
             Runner::Interpreter { least, most } => {
                 let outcome = interpreter::run(&self.codelet, input, &mut ())?;
                 *least = outcome.instructions.min(*least);
                 *most = outcome.instructions.max(*most);
-                Ok(outcome.r0)
+                Ok(outcome.left.map_or(End::Returned(outcome.r0), End::Left))
             }
             Runner::Native(compiled, stats) => {
                 // Every call is timed.
                 stats.look_closely();
-                Ok(compiled.call(input)?)
+                let answer = compiled.answer(input)?;
+                let left = || self.codelet.aborts().last();
+                Ok(match (answer, answer.is_none().then(left).flatten()) {
+                    (None, Some(last)) => End::Left(last.abort),
+                    (answer, _) => End::Returned(answer.unwrap_or_default()),
+                })
             }
         }
     }

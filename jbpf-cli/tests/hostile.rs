@@ -17,9 +17,9 @@ use std::thread::JoinHandle;
 use jbpf::StreamId;
 use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 use jbpf_core::server::protocol::{
-    Bytes, ChangeReport, CodeletStatisticsReport, Envelope, ErrorReport, Hello,
-    HookStatisticsReport, MeasureBody, RecordEvent, Reply, StreamReport, ThreadReport, VERSION,
-    WaitingReport, to_line,
+    AbortPlaceReport, AbortsReport, Bytes, ChangeReport, CodeletStatisticsReport, Envelope,
+    ErrorReport, Hello, HookStatisticsReport, MeasureBody, RecordEvent, Reply, StreamReport,
+    ThreadReport, VERSION, WaitingReport, to_line,
 };
 use jbpf_core::stream::Direction;
 use jbpf_core::visible::is_invisible;
@@ -173,6 +173,18 @@ fn the_live_table_obeys_no_names() {
             codelet: hostile(),
             measured: None,
             busy: 0,
+            aborts: AbortsReport {
+                count: 1,
+                faults: 1,
+                last: Some(AbortPlaceReport {
+                    kind: hostile(),
+                    insn: usize::MAX,
+                    function: Some(hostile()),
+                    file: Some(hostile()),
+                    line: Some(u32::MAX),
+                    at_ms: u64::MAX,
+                }),
+            },
             channels: Vec::new(),
         }],
     }]);

@@ -419,7 +419,7 @@ fn hooks_are_watched(terminal: &Terminal<'_>, runtime: &Runtime) {
             titles,
             [
                 "HOOK", "CODELET", "CALLS/S", "P50", "P99", "LOAD", "DROPS/S", "DROPPED", "PASSED",
-                "BUSY"
+                "BUSY", "ABORTS"
             ]
         );
         assert!(lines[1].starts_with("example  (all)"), "{text}");

@@ -4,10 +4,14 @@
 //! somebody asks for it: [`Runtime::measure`](crate::runtime::Runtime::measure). What happened while nobody
 //! measured is unknown, and so is what a hook does while no codelet is attached to it.
 
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use jbpf_channel::StreamId;
+use jbpf_verifier::Program;
 
+pub use crate::engine::AbortKind;
+use crate::engine::{Abort, BoundCodelet};
 use crate::stream::Direction;
 
 /// Bins of the histogram: bin `b` counts times from `2^b` ns up to `2^(b+1)`, bin 0 also 0 ns.
@@ -49,8 +53,79 @@ pub struct CodeletStatistics {
     /// Operations on its maps, its own and those of codelets that share them, that did not wait for another thread: updates and
     /// deletions that returned -2, and lookups that found nothing for that reason. See [`Map::busy`](crate::map::Map::busy).
     pub busy: u64,
+    /// The calls that it left before their end.
+    pub aborts: AbortStatistics,
     /// Its channels.
     pub channels: Vec<ChannelStatistics>,
+}
+
+/// Calls that a codelet left before their end, since it was loaded. Always counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AbortStatistics {
+    /// How many.
+    pub count: u64,
+    /// How many of them mean a mistake of the verifier or the engine: please report these.
+    pub faults: u64,
+    /// The last one; `None` before the first.
+    pub last: Option<AbortPlace>,
+}
+
+/// Where a codelet left a call, why, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbortPlace {
+    /// Why.
+    pub kind: AbortKind,
+    /// Index of the instruction in the codelet's program.
+    pub insn: usize,
+    /// The function that it is in, if the object says.
+    pub function: Option<String>,
+    /// The source file as the compiler was given it, if the object says.
+    pub file: Option<String>,
+    /// The line in that file, from 1.
+    pub line: Option<u32>,
+    /// When, to the millisecond.
+    pub at: SystemTime,
+}
+
+impl fmt::Display for AbortPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at ", self.kind)?;
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, "{file}:{line}"),
+            _ => write!(f, "instruction {}", self.insn),
+        }
+    }
+}
+
+impl AbortPlace {
+    /// The place of an abort of `program`.
+    #[must_use]
+    pub fn new(program: &Program, abort: Abort, at: SystemTime) -> Self {
+        let Abort { kind, insn } = abort;
+        let line = program.line_of(insn);
+        Self {
+            kind,
+            insn,
+            function: program.function_of(insn).map(str::to_owned),
+            file: line.map(|line| line.file.to_string()),
+            line: line.map(|line| line.line),
+            at,
+        }
+    }
+}
+
+impl AbortStatistics {
+    pub(crate) fn of(codelet: &BoundCodelet) -> Self {
+        let aborts = codelet.aborts();
+        let program = codelet.program().program();
+        Self {
+            count: aborts.total(),
+            faults: aborts.faults(),
+            last: aborts
+                .last()
+                .map(|last| AbortPlace::new(program, last.abort, last.at())),
+        }
+    }
 }
 
 /// A channel, since it was made.

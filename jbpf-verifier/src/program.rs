@@ -27,6 +27,25 @@ pub struct Program {
     pub lines: Vec<LineInfo>,
 }
 
+impl Program {
+    /// The source line that an instruction came from, if the object says.
+    #[must_use]
+    pub fn line_of(&self, insn: usize) -> Option<&LineInfo> {
+        let next = self.lines.partition_point(|line| line.insn <= insn);
+        self.lines.get(next.checked_sub(1)?)
+    }
+
+    /// The name of the function that an instruction is in, if the object says.
+    #[must_use]
+    pub fn function_of(&self, insn: usize) -> Option<&str> {
+        let next = self
+            .functions
+            .partition_point(|function| function.start <= insn);
+        let function = self.functions.get(next.checked_sub(1)?)?;
+        Some(&function.name)
+    }
+}
+
 /// One 8-byte slot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct RawInsn {

@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod aborts;
 mod blocked;
 mod builtin_hooks;
 mod crowd;

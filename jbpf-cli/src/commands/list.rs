@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::application::{Application, table};
+use crate::application::{Application, aborts, table};
 use crate::output::{Failure, Output, Status};
 
 /// List the codeletsets that are loaded.
@@ -32,11 +32,14 @@ impl List {
                             codelet.priority.to_string(),
                             codelet.maps.len().to_string(),
                             memory.to_string(),
+                            aborts(&codelet.aborts),
                         ]
                     })
                 })
                 .collect();
-            let titles = ["ID", "CODELET", "HOOK", "PRIORITY", "MAPS", "MEMORY"];
+            let titles = [
+                "ID", "CODELET", "HOOK", "PRIORITY", "MAPS", "MEMORY", "ABORTS",
+            ];
             table(output, titles, &rows)
         })
     }

@@ -8,13 +8,15 @@ use clap::{Args, ValueEnum};
 use jbpf_core::engine::{CodeletEnvironment, Engine, Input};
 use jbpf_core::map::Map;
 use jbpf_core::object::{Object, ObjectProgram};
+use jbpf_core::server::protocol::AbortPlaceReport;
 use jbpf_verifier::VerifiedProgram;
 use jbpf_verifier::types::{ContextDef, ContextFieldDef, HelperTable};
 use serde::Serialize;
 
 use super::verify;
+use crate::application;
 use crate::entry::{Entry, MapTypes};
-use crate::off_target::{Effort, OffTarget};
+use crate::off_target::{Effort, End, OffTarget};
 use crate::output::{self, Failure, Output, Status};
 use crate::printed::Printed;
 use crate::record::{self, Record};
@@ -116,8 +118,11 @@ struct MapLine<'a> {
 struct Summary<'a> {
     engine: &'static str,
     calls: u64,
-    /// What the last call returned.
+    /// What the last call returned; 0 if it was left before.
     result: u64,
+    /// Where the last call was left, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aborted: Option<AbortPlaceReport>,
     worst_case_instructions: u64,
     #[serde(flatten)]
     effort: Effort,
@@ -147,7 +152,7 @@ impl Run {
             return Ok(Status::Refused);
         };
         let bytes = self.stimulus.bytes(&object, &place)?;
-        let mut results: Vec<Vec<u64>> = Vec::new();
+        let mut results: Vec<Vec<End>> = Vec::new();
         for engine in self.engine.list() {
             let mut session = Session {
                 run: self,
@@ -249,13 +254,13 @@ impl Run {
 }
 
 impl Session<'_> {
-    /// Runs as often as asked for, and prints; what each call returned.
+    /// Runs as often as asked for, and prints; how each call ended.
     fn run(
         &mut self,
         verified: VerifiedProgram,
         engine: Engine,
         bytes: &Bytes,
-    ) -> Result<Vec<u64>, Failure> {
+    ) -> Result<Vec<End>, Failure> {
         let context = Arc::clone(verified.context());
         let worst_case_instructions = verified.summary().worst_case_instructions;
         let mut codelet = OffTarget::new(verified, self.run.environment(), engine)?;
@@ -296,11 +301,17 @@ impl Session<'_> {
         for map in codelet.maps() {
             self.map(map)?;
         }
+        let (result, place) = match results.last() {
+            Some(End::Returned(result)) => (*result, None),
+            Some(End::Left(abort)) => (0, Some(codelet.place(*abort))),
+            None => (0, None),
+        };
         let after = region.bytes();
         let summary = Summary {
             engine: self.engine,
             calls: self.run.repeat,
-            result: results.last().copied().unwrap_or_default(),
+            result,
+            aborted: place.map(Into::into),
             worst_case_instructions,
             effort: codelet.effort(),
             data: (after != bytes.region)
@@ -384,10 +395,14 @@ impl Session<'_> {
             let name = self.output.bold(name);
             self.output.line(format_args!("{name}  {number}"))?;
         }
-        let verdict = self.output.good("returned");
-        let result = match summary.result.cast_signed() {
-            negative @ ..0 => format!("{negative} ({:#x})", summary.result),
-            result => result.to_string(),
+        let verdict = match summary.aborted {
+            None => self.output.good("returned"),
+            Some(_) => self.output.bad("aborted:"),
+        };
+        let result = match (&summary.aborted, summary.result.cast_signed()) {
+            (Some(place), _) => application::place(place),
+            (None, negative @ ..0) => format!("{negative} ({:#x})", summary.result),
+            (None, result) => result.to_string(),
         };
         let calls = match summary.calls {
             1 => String::new(),

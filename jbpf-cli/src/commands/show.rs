@@ -3,7 +3,7 @@
 use clap::Args;
 use jbpf_core::server::protocol::{CodeletReport, CodeletsetReport};
 
-use crate::application::Application;
+use crate::application::{Application, place};
 use crate::output::{self, Failure, Output, Status};
 
 /// Show a loaded codeletset: its codelets, maps and channels.
@@ -71,6 +71,21 @@ fn print(codelet: &CodeletReport, output: &mut Output) -> Result<(), Failure> {
             "    calls {} ({}){panics}",
             helper.name, helper.id
         ))?;
+    }
+    if !codelet.aborts.is_none() {
+        let calls = match codelet.aborts.count {
+            1 => "1 call".to_owned(),
+            more => format!("{more} calls"),
+        };
+        let last = codelet.aborts.last.as_ref();
+        let last = last.map_or_else(String::new, |last| format!(", last by {}", place(last)));
+        output.line(format_args!("    aborted {calls}{last}"))?;
+    }
+    if codelet.aborts.faults > 0 {
+        output::warn(&format!(
+            "`{}` was stopped {} times by a mistake of the verifier or the engine: please report it",
+            codelet.name, codelet.aborts.faults
+        ));
     }
     Ok(())
 }

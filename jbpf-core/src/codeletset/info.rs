@@ -5,6 +5,7 @@ use jbpf_hooks::registry;
 use jbpf_verifier::types::MapDef;
 
 use super::{Channel, LoadedCodelet, LoadedSet};
+use crate::stats::AbortStatistics;
 use crate::stream::Direction;
 
 /// A loaded codeletset.
@@ -35,6 +36,8 @@ pub struct CodeletInfo {
     pub channels: Vec<ChannelInfo>,
     /// The application's helpers that it calls.
     pub helpers: Vec<CalledHelper>,
+    /// The calls that it left before their end.
+    pub aborts: AbortStatistics,
 }
 
 /// A helper of the application, called by a loaded codelet.
@@ -126,5 +129,6 @@ fn codelet_info(codelet: &LoadedCodelet, channels: &[Channel]) -> CodeletInfo {
                 panics: helper.panics(),
             })
             .collect(),
+        aborts: AbortStatistics::of(&codelet.bound),
     }
 }

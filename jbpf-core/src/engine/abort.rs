@@ -147,7 +147,22 @@ pub struct Aborts {
     /// [`KIND_BITS`] of the kind, [`INSN_BITS`] of the instruction, and the tick without its lowest
     /// [`TICK_SHIFT`] bits.
     last: AtomicU64,
+    /// How many of them the log was told of.
+    told: AtomicU64,
+    /// The tick when it was told last; 0: never.
+    told_at: AtomicU64,
 }
+
+/// Calls that a codelet left since the log was told last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct News {
+    /// How many.
+    pub(crate) count: u64,
+    pub(crate) last: LastAbort,
+}
+
+/// The log is told of a codelet's aborts no more often than this.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 const KIND_BITS: u32 = 3;
 const INSN_BITS: u32 = 16;
@@ -180,6 +195,38 @@ impl Aborts {
     #[must_use]
     pub fn total(&self) -> u64 {
         AbortKind::ALL.iter().map(|kind| self.of(*kind)).sum()
+    }
+
+    /// How often it left by a mistake of the verifier or the engine.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        let faults = AbortKind::ALL.iter().filter(|kind| kind.is_fault());
+        faults.map(|kind| self.of(*kind)).sum()
+    }
+
+    /// What the log has not been told yet; `None` if that is nothing, or if it was told not long ago, unless this is the
+    /// final time. Whoever is given it tells it.
+    pub(crate) fn take_news(&self, is_final: bool) -> Option<News> {
+        let (total, last) = (self.total(), self.last()?);
+        let told = self.told.load(Ordering::Acquire);
+        if total <= told {
+            return None;
+        }
+        let now = clock::ticks().max(1);
+        let told_at = self.told_at.load(Ordering::Acquire);
+        let passed = Duration::from_nanos(clock::ticks_to_ns(now.saturating_sub(told_at)));
+        if told_at != 0 && passed < TOLD_EVERY && !is_final {
+            return None;
+        }
+        // One of several readers.
+        self.told
+            .compare_exchange(told, total, Ordering::AcqRel, Ordering::Relaxed)
+            .ok()?;
+        self.told_at.store(now, Ordering::Release);
+        Some(News {
+            count: total - told,
+            last,
+        })
     }
 
     /// The last time; `None` if it never left.
@@ -262,6 +309,30 @@ mod tests {
         let last = aborts.last().unwrap();
         assert_eq!(last.abort, abort);
         assert!(last.ago < Duration::from_secs(60), "{last:?}");
+    }
+
+    #[test]
+    fn the_log_is_told_once_and_not_too_often() {
+        let aborts = Aborts::default();
+        let abort = Abort {
+            kind: AbortKind::Index,
+            insn: 3,
+        };
+        assert_eq!(aborts.take_news(true), None);
+        aborts.count(abort);
+        aborts.count(abort);
+        let news = aborts.take_news(false).unwrap();
+        assert_eq!((news.count, news.last.abort), (2, abort));
+        assert_eq!(aborts.take_news(true), None);
+        aborts.count(abort);
+        assert_eq!(aborts.take_news(false), None, "told just now");
+        // As if that was long ago.
+        let ago = clock::ticks() / 2;
+        assert!(Duration::from_nanos(clock::ticks_to_ns(ago)) > TOLD_EVERY);
+        aborts.told_at.store(ago, Ordering::Relaxed);
+        assert_eq!(aborts.take_news(false).map(|news| news.count), Some(1));
+        aborts.count(abort);
+        assert_eq!(aborts.take_news(true).map(|news| news.count), Some(1));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use jbpf_channel::Doorbell;
 use jbpf_hooks::reclaim::SynchronizeError;
 
 use super::publish::Retired;
-use super::{RETIRE_THREAD, Shared};
+use super::{RETIRE_THREAD, Shared, aborts};
 use crate::codeletset::LoadedSet;
 use crate::error::{ThreadInside, threads};
 
@@ -142,6 +142,7 @@ impl Leaving {
         if let Some((set, successor)) = self.set {
             set.close_channels(successor.as_deref());
             shared.output.streams_changed();
+            aborts::tell(&set, true);
         }
         freed
     }

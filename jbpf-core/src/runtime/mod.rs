@@ -2,10 +2,11 @@
 //!
 //! `admission` says which codeletsets may come, `codeletset` is what the application holds of one, `attachment`
 //! knows which codelets run at which hook, `publish` hands code to hooks and frees it, `leaving` waits until that can be, `measuring` knows who wants
-//! which hooks measured and `statistics` what came of it, `output` serves callbacks, `maintenance` calls the built-in
+//! which hooks measured and `statistics` what came of it, `aborts` tells the log of calls that codelets left, `output` serves callbacks, `maintenance` calls the built-in
 //! hooks, `threads` starts all of these, `fork` keeps children from running codelets. Loads and unloads take turns until they are
 //! effective, and wait for threads inside codelets after that; reading what is loaded never waits for one.
 
+mod aborts;
 mod admission;
 mod attachment;
 mod builder;
@@ -224,6 +225,7 @@ impl Runtime {
     /// What is loaded, by id.
     #[must_use]
     pub fn list(&self) -> Vec<CodeletsetInfo> {
+        self.shared.tell_aborts();
         self.shared
             .sets()
             .values()
@@ -317,6 +319,7 @@ impl Runtime {
     /// What is known of all hooks, their codelets and channels now. Waits for nobody.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
+        self.shared.tell_aborts();
         self.shared.statistics()
     }
 
@@ -585,6 +588,7 @@ impl Shared {
         self.output.stop();
         let leaving = core::mem::take(&mut *self.sets_mut());
         for set in leaving.values() {
+            aborts::tell(set, true);
             set.close_channels(None);
         }
         OWNER.store(0, Ordering::Release);

@@ -7,7 +7,7 @@ use jbpf_hooks::registry;
 
 use super::{Shared, publish};
 use crate::codeletset::{Channel, LoadedCodelet, LoadedSet};
-use crate::stats::{CodeletStatistics, HookStatistics, Statistics};
+use crate::stats::{AbortStatistics, CodeletStatistics, HookStatistics, Statistics};
 
 impl Shared {
     pub(crate) fn statistics(&self) -> Statistics {
@@ -40,6 +40,7 @@ impl Shared {
                         .as_ref()
                         .and_then(|measured| measured.measured_of(&codelet.bound)),
                     busy: codelet.maps.iter().map(|named| named.map.busy()).sum(),
+                    aborts: AbortStatistics::of(&codelet.bound),
                     channels: set
                         .channels
                         .iter()

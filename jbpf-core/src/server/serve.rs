@@ -43,6 +43,9 @@ const VANISHED: PollFlags = PollFlags::HUP.union(PollFlags::ERR).union(PollFlags
 /// How long nobody is let in after the system had no descriptor for somebody.
 const RECOVERY: Duration = Duration::from_millis(100);
 
+/// The log is told of codelets that left calls so often at most.
+const LOOK_FOR_ABORTS: Duration = Duration::from_secs(5);
+
 /// How long nothing is looked at while the system refuses to wait for it.
 const REST: Duration = Duration::from_millis(10);
 
@@ -59,6 +62,10 @@ pub(super) struct Service {
     since: Instant,
     /// When to look for new clients again, after the system had no descriptor for one.
     closed_until: Option<Instant>,
+    /// When the log is told of codelets that left calls.
+    look_for_aborts: Instant,
+    /// Whether the thread wakes up for that: whether a codelet that is loaded calls `abort`.
+    has_aborts: bool,
     /// Given up for a moment to tell somebody that there is no descriptor for them.
     reserve: Option<OwnedFd>,
 }
@@ -89,6 +96,8 @@ impl Service {
             accepted: 0,
             since: Instant::now(),
             closed_until: None,
+            look_for_aborts: Instant::now(),
+            has_aborts: false,
         }
     }
 
@@ -135,6 +144,17 @@ impl Service {
             client.check_time(now);
         }
         self.let_go();
+        self.tell_aborts(shared, now);
+    }
+
+    /// Tells the log of codelets that left calls, now and then: they do not say so themselves.
+    fn tell_aborts(&mut self, shared: &Shared, now: Instant) {
+        if now < self.look_for_aborts {
+            return;
+        }
+        shared.tell_aborts();
+        self.has_aborts = shared.has_aborts();
+        self.look_for_aborts = now + LOOK_FOR_ABORTS;
     }
 
     /// Begins with the next change. Work ends with whoever asked for it: a client that has vanished since its line was read
@@ -247,7 +267,9 @@ impl Service {
             unsignalled = bell.longest_wait();
         }
         let deadlines = self.clients.values().filter_map(Client::deadline);
-        let next = deadlines.chain(self.closed_until).min();
+        let next = deadlines.chain(self.closed_until);
+        let look = self.has_aborts.then_some(self.look_for_aborts);
+        let next = next.chain(look).min();
         let until = next.map(|next| next.saturating_duration_since(now));
         until.into_iter().chain(unsignalled).min()
     }

@@ -23,6 +23,11 @@ pub const ACCEPTED_BY_US_ALONE: &[Explanation] = &[
                  counter on the stack. Ours walks the iterations, and each is shorter than the budget",
     },
     Explanation {
+        programs: &["abort"],
+        reason: "a function ends in the call of `abort`, which never returns. To prevail every helper returns, and \
+                 execution falls off the function's end",
+    },
+    Explanation {
         programs: &["checksum", "pointer_walk", "ring_of_parts"],
         reason: "a pointer moves through the region and is compared with data_end in each iteration. Joined over all \
                  iterations, the distance that was proven is lost; walked one by one, it is not",

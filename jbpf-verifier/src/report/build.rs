@@ -20,9 +20,7 @@ pub(crate) struct Places<'a> {
 
 impl Places<'_> {
     fn line(&self, at: usize) -> Option<SourceLine> {
-        let lines = &self.program.lines;
-        let next = lines.partition_point(|line| line.insn <= at);
-        let line = lines.get(next.checked_sub(1)?)?;
+        let line = self.program.line_of(at)?;
         Some(SourceLine {
             file: line.file.to_string(),
             line: line.line,
@@ -32,10 +30,7 @@ impl Places<'_> {
     }
 
     fn function(&self, at: usize) -> Option<String> {
-        let functions = &self.program.functions;
-        let next = functions.partition_point(|function| function.start <= at);
-        let function = functions.get(next.checked_sub(1)?)?;
-        Some(function.name.clone())
+        self.program.function_of(at).map(str::to_owned)
     }
 
     fn function_name(&self, start: usize) -> String {

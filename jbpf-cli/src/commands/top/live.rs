@@ -155,7 +155,7 @@ impl Table<'_> {
     }
 
     /// The column that rows are sorted by has an arrow.
-    fn titles(&self) -> [String; 10] {
+    fn titles(&self) -> [String; TITLES.len()] {
         let arrow = if self.view.ascending { '^' } else { 'v' };
         let mut columns = Column::ALL.into_iter();
         TITLES.map(|title| match columns.next() {
@@ -196,24 +196,24 @@ fn plain(text: String) -> Line {
     }
 }
 
-/// Rows of text with columns of equal width; names to the left, numbers to the right.
-fn aligned(rows: &[[String; 10]]) -> Vec<String> {
-    let mut widths = [0; 10];
+/// Rows of text with columns of equal width; texts to the left, numbers to the right.
+fn aligned(rows: &[[String; TITLES.len()]]) -> Vec<String> {
+    let mut widths = [0; TITLES.len()];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let line = |row: &[String; 10]| {
+    let line = |row: &[String; TITLES.len()]| {
         let cells = row.iter().zip(widths).enumerate();
         let padded = cells.map(|(column, (cell, width))| {
-            if column < 2 {
+            if matches!(TITLES.get(column), Some(&("HOOK" | "CODELET" | "ABORTS"))) {
                 format!("{cell:width$}")
             } else {
                 format!("{cell:>width$}")
             }
         });
-        padded.collect::<Vec<_>>().join("  ")
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
 }
@@ -253,13 +253,13 @@ mod tests {
             (table.view.sort, table.view.ascending),
             (Column::P99, false)
         );
-        press(&mut table, [KeyCode::Right; 6]);
+        press(&mut table, [KeyCode::Right; 7]);
         assert_eq!(
             (table.view.sort, table.view.ascending),
             (Column::Hook, true)
         );
         press(&mut table, [KeyCode::Left]);
-        assert_eq!(table.view.sort, Column::Busy);
+        assert_eq!(table.view.sort, Column::Aborts);
         press(&mut table, [KeyCode::Char('r')]);
         assert!(table.view.ascending);
     }

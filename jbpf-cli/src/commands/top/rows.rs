@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use jbpf_core::server::protocol::{
-    ChannelStatisticsReport, CodeletStatisticsReport, HookStatisticsReport, MeasuredReport,
+    AbortsReport, ChannelStatisticsReport, CodeletStatisticsReport, HookStatisticsReport,
 };
 use jbpf_core::stats::Measured;
 use serde::Serialize;
+
+use crate::application::aborts;
 
 /// A column, to sort by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -24,15 +26,17 @@ pub(super) enum Column {
     Dropped,
     Passed,
     Busy,
+    Aborts,
 }
 
 /// The titles of the columns, in their order.
-pub(super) const TITLES: [&str; 10] = [
+pub(super) const TITLES: [&str; 11] = [
     "HOOK", "CODELET", "CALLS/S", "P50", "P99", "LOAD", "DROPS/S", "DROPPED", "PASSED", "BUSY",
+    "ABORTS",
 ];
 
 impl Column {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Hook,
         Self::Codelet,
         Self::Calls,
@@ -43,6 +47,7 @@ impl Column {
         Self::Dropped,
         Self::Passed,
         Self::Busy,
+        Self::Aborts,
     ];
 
     /// Names are sorted from the first to the last, numbers from the largest.
@@ -78,6 +83,8 @@ pub(super) struct Row {
     passed_over: u64,
     /// Operations on its maps that did not wait for another thread.
     busy: u64,
+    /// Calls that it left before their end, since it was loaded; of a hook, those of its codelets.
+    aborts: AbortsReport,
 }
 
 /// The rows of the last interval, and what was seen at its end.
@@ -93,6 +100,7 @@ pub(super) struct Rows {
 struct Seen {
     measured: Option<Measured>,
     lost: Lost,
+    aborts: AbortsReport,
 }
 
 /// Records that nobody receives, and operations that were refused.
@@ -139,30 +147,36 @@ impl Rows {
         self.rows.clear();
         for hook in hooks.into_iter().filter(|hook| !hook.codelets.is_empty()) {
             let mut lost = Lost::default();
+            let mut aborts = AbortsReport::default();
             for codelet in &hook.codelets {
                 let own = Lost::of(codelet);
                 lost = lost.and(own);
                 let name = format!("{}/{}", codelet.codeletset, codelet.codelet);
                 let key = (hook.hook.clone(), Some(name));
-                self.add(key, codelet.measured.as_ref(), own, &before, seconds);
+                add(&mut aborts, &codelet.aborts);
+                let seen = Seen {
+                    measured: codelet.measured.as_ref().map(Measured::from),
+                    lost: own,
+                    aborts: codelet.aborts.clone(),
+                };
+                self.add(key, seen, &before, seconds);
             }
-            let key = (hook.hook, None);
-            self.add(key, hook.measured.as_ref(), lost, &before, seconds);
+            let seen = Seen {
+                measured: hook.measured.as_ref().map(Measured::from),
+                lost,
+                aborts,
+            };
+            self.add((hook.hook, None), seen, &before, seconds);
         }
     }
 
     fn add(
         &mut self,
         key: (String, Option<String>),
-        measured: Option<&MeasuredReport>,
-        lost: Lost,
+        seen: Seen,
         before: &HashMap<(String, Option<String>), Seen>,
         seconds: Option<f64>,
     ) {
-        let seen = Seen {
-            measured: measured.map(Measured::from),
-            lost,
-        };
         let before = before.get(&key);
         self.rows.push(Row::new(&key, &seen, before, seconds));
         self.seen.insert(key, seen);
@@ -220,6 +234,7 @@ impl Row {
             dropped: seen.lost.dropped,
             passed_over: seen.lost.passed_over,
             busy: seen.lost.busy,
+            aborts: seen.aborts.clone(),
         }
     }
 
@@ -241,11 +256,12 @@ impl Row {
             Column::Dropped => self.dropped.cmp(&other.dropped),
             Column::Passed => self.passed_over.cmp(&other.passed_over),
             Column::Busy => self.busy.cmp(&other.busy),
+            Column::Aborts => self.aborts.count.cmp(&other.aborts.count),
         }
     }
 
     /// As text, in the order of [`TITLES`].
-    pub(super) fn cells(&self) -> [String; 10] {
+    pub(super) fn cells(&self) -> [String; 11] {
         let unknown = || "-".to_owned();
         [
             self.hook.clone(),
@@ -259,7 +275,18 @@ impl Row {
             self.dropped.to_string(),
             self.passed_over.to_string(),
             self.busy.to_string(),
+            aborts(&self.aborts),
         ]
+    }
+}
+
+/// Adds what a codelet left to what those before it have left.
+fn add(sum: &mut AbortsReport, own: &AbortsReport) {
+    sum.count = sum.count.saturating_add(own.count);
+    sum.faults = sum.faults.saturating_add(own.faults);
+    let at = |aborts: &AbortsReport| aborts.last.as_ref().map(|last| last.at_ms);
+    if at(own) > at(sum) {
+        sum.last.clone_from(&own.last);
     }
 }
 
@@ -306,6 +333,7 @@ fn time(ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jbpf_core::server::protocol::{AbortPlaceReport, MeasuredReport};
 
     fn measured(seconds: u64, calls: u64) -> Option<MeasuredReport> {
         Some(MeasuredReport {
@@ -332,6 +360,7 @@ mod tests {
                 codelet: format!("of_{name}"),
                 measured: measured(seconds, calls),
                 busy: 0,
+                aborts: AbortsReport::default(),
                 channels: Vec::new(),
             }],
         }
@@ -413,7 +442,52 @@ mod tests {
         unknown.codelets[0].measured = None;
         rows.update(vec![unknown]);
         let cells = rows.shown(&view(Column::Calls, false, ""))[0].cells();
-        assert_eq!(cells[2..], ["-", "-", "-", "-", "-", "0", "0", "0"]);
+        assert_eq!(cells[2..], ["-", "-", "-", "-", "-", "0", "0", "0", "0"]);
+    }
+
+    fn aborts_of(codelet: &mut CodeletStatisticsReport, count: u64, kind: &str, at_ms: u64) {
+        codelet.aborts = AbortsReport {
+            count,
+            faults: 0,
+            last: Some(AbortPlaceReport {
+                kind: kind.to_owned(),
+                insn: 7,
+                function: None,
+                file: Some("echo.c".to_owned()),
+                line: Some(12),
+                at_ms,
+            }),
+        };
+    }
+
+    #[test]
+    fn aborts_are_shown_with_the_last_place() {
+        let mut rows = Rows::default();
+        let mut hook = hook("a", 1, 1);
+        let mut second = hook.codelets[0].clone();
+        aborts_of(&mut hook.codelets[0], 3, "index", 2000);
+        aborts_of(&mut second, u64::MAX, "assertion", 1000);
+        second.codelet = "second".to_owned();
+        hook.codelets.push(second);
+        rows.update(vec![hook]);
+        let by_aborts = view(Column::Aborts, true, "");
+        let shown = |view: &View| -> Vec<String> {
+            let rows = rows.shown(view);
+            rows.iter().map(|row| row.cells()[10].clone()).collect()
+        };
+        let most = format!("{} (assertion at echo.c:12)", u64::MAX);
+        assert_eq!(
+            shown(&by_aborts),
+            ["3 (index at echo.c:12)".to_owned(), most]
+        );
+        let hooks = View {
+            hooks: true,
+            ..by_aborts
+        };
+        assert_eq!(
+            shown(&hooks),
+            [format!("{} (index at echo.c:12)", u64::MAX)]
+        );
     }
 
     #[test]

@@ -31,5 +31,6 @@ pub use reply::{
 };
 pub use request::{MapBody, MeasureBody, Request, StatisticsBody};
 pub use statistics::{
-    ChannelStatisticsReport, CodeletStatisticsReport, HookStatisticsReport, MeasuredReport,
+    AbortPlaceReport, AbortsReport, ChannelStatisticsReport, CodeletStatisticsReport,
+    HookStatisticsReport, MeasuredReport,
 };

@@ -7,7 +7,7 @@ use jbpf_verifier::Rejection;
 use jbpf_verifier::types::{ContextDef, HelperTable, MapDef, MapKind};
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, HookStatisticsReport, MeasureBody};
+use super::{AbortsReport, Bytes, HookStatisticsReport, MeasureBody};
 use crate::codeletset::{CalledHelper, ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
 use crate::error::ThreadInside;
 use crate::stream::Direction;
@@ -223,6 +223,9 @@ pub struct CodeletReport {
     /// The application's helpers that it calls.
     #[serde(default)]
     pub helpers: Vec<CalledHelperReport>,
+    /// The calls that it left before their end; absent if there were none.
+    #[serde(default, skip_serializing_if = "AbortsReport::is_none")]
+    pub aborts: AbortsReport,
 }
 
 /// A helper of the application, called by a codelet.
@@ -381,6 +384,7 @@ impl From<CodeletInfo> for CodeletReport {
             maps: info.maps.into_iter().map(Into::into).collect(),
             channels: info.channels.into_iter().map(Into::into).collect(),
             helpers: info.helpers.into_iter().map(Into::into).collect(),
+            aborts: info.aborts.into(),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What was counted and measured, as it travels.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jbpf_channel::StreamId;
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{ChannelStatistics, CodeletStatistics, HookStatistics, Measured, Times};
+use crate::stats::{
+    AbortPlace, AbortStatistics, ChannelStatistics, CodeletStatistics, HookStatistics, Measured,
+    Times,
+};
 use crate::stream::Direction;
 
 /// What is known of a hook.
@@ -38,8 +41,77 @@ pub struct CodeletStatisticsReport {
     /// Operations on its maps that were refused with -2, or found nothing, since another thread was in the way.
     #[serde(default)]
     pub busy: u64,
+    /// The calls that it left before their end; absent if there were none.
+    #[serde(default, skip_serializing_if = "AbortsReport::is_none")]
+    pub aborts: AbortsReport,
     /// Its channels.
     pub channels: Vec<ChannelStatisticsReport>,
+}
+
+/// Calls that a codelet left before their end, since it was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AbortsReport {
+    /// How many.
+    pub count: u64,
+    /// How many of them mean a mistake of the verifier or the engine.
+    #[serde(default)]
+    pub faults: u64,
+    /// The last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<AbortPlaceReport>,
+}
+
+/// Where a codelet left a call, why, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbortPlaceReport {
+    /// Why: `assertion`, `index`, `overflow`, `unwrap`, `other`, `guard` or `unreachable`. There may be more some day.
+    pub kind: String,
+    /// Index of the instruction in the codelet's program.
+    pub insn: usize,
+    /// The function that it is in, if the object says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// The source file as the compiler was given it, if the object says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in that file, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// When, in ms since 1970-01-01 UTC.
+    pub at_ms: u64,
+}
+
+impl AbortsReport {
+    /// Whether there were none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl From<AbortStatistics> for AbortsReport {
+    fn from(aborts: AbortStatistics) -> Self {
+        Self {
+            count: aborts.count,
+            faults: aborts.faults,
+            last: aborts.last.map(Into::into),
+        }
+    }
+}
+
+impl From<AbortPlace> for AbortPlaceReport {
+    fn from(place: AbortPlace) -> Self {
+        let since_1970 = place.at.duration_since(SystemTime::UNIX_EPOCH);
+        let ms = since_1970.unwrap_or_default().as_millis();
+        Self {
+            kind: place.kind.name().to_owned(),
+            insn: place.insn,
+            function: place.function,
+            file: place.file,
+            line: place.line,
+            at_ms: u64::try_from(ms).unwrap_or(u64::MAX),
+        }
+    }
 }
 
 /// What went through a channel.
@@ -106,6 +178,7 @@ impl From<CodeletStatistics> for CodeletStatisticsReport {
             codelet: codelet.codelet,
             measured: codelet.measured.map(Into::into),
             busy: codelet.busy,
+            aborts: codelet.aborts.into(),
             channels: codelet.channels.into_iter().map(Into::into).collect(),
         }
     }
