@@ -21,7 +21,7 @@ use crate::collector::remote::RemoteOutput;
 use crate::record::{Disagreement, RecordType};
 use crate::ring::reader::OutputView;
 use crate::shared::memory::MemoryFile;
-use crate::wake::Doorbell;
+use crate::wake::{self, Doorbell};
 use crate::{ChannelError, OutputRing, RecvError};
 
 /// The most records that an iteration takes before it releases their places.
@@ -293,14 +293,20 @@ impl RawReceiver {
         })
     }
 
-    /// Whether reading now gives a record, or room for one, or the certainty that none will come.
+    /// Whether reading now gives a record, or room for one, or the certainty that none will come. Nothing else is ready:
+    /// whoever waits would wait awake.
     pub(crate) fn is_ready(&self) -> bool {
-        let words = self.view.words();
         let next = self.next.get();
-        words.published(next).is_some()
-            || (self.role == Role::Tap && !words.still_holds(next))
-            || (self.role == Role::Tap && self.source.needs_stand_in(next))
-            || self.is_closed()
+        let comes = match self.role {
+            Role::Primary => self.view.published(next).is_some(),
+            Role::Tap => {
+                let published = self.view.published(next).is_some();
+                published && self.view.words().still_holds(next)
+                    || self.overtaken_by().is_some()
+                    || self.source.needs_stand_in(next)
+            }
+        };
+        comes || self.is_closed()
     }
 
     /// Whether no further records come: what was sent before may still be there to receive.
@@ -339,7 +345,9 @@ impl RawReceiver {
                 }
                 core::hint::spin_loop();
             }
-            if !self.source.wait_until(deadline, || self.is_ready()) {
+            // A host that lies may keep a ring ready and give no record.
+            let over = wake::left(deadline).is_none();
+            if over || !self.source.wait_until(deadline, || self.is_ready()) {
                 return Err(RecvError::Timeout);
             }
         }
@@ -362,7 +370,7 @@ impl RawReceiver {
         match self.role {
             Role::Primary => {
                 let number = self.next.get();
-                let buffer = self.view.words().published(number)?;
+                let buffer = self.view.published(number)?;
                 // SAFETY: the caller's word.
                 unsafe { self.view.copy_out(buffer, target) }.then(|| self.pass(number))
             }
@@ -380,32 +388,29 @@ impl RawReceiver {
         let words = self.view.words();
         for _ in 0..ATTEMPTS {
             let number = self.next.get();
-            if let Some(buffer) = words.published(number) {
+            if let Some(buffer) = self.view.published(number) {
                 // SAFETY: the caller's word. What was overwritten meanwhile is thrown away below.
                 let copied = unsafe { self.view.copy_out(buffer, target) };
                 if copied && words.still_holds(number) {
                     return Some(self.pass(number));
                 }
-            } else if words.still_holds(number) {
-                return None;
             }
-            self.catch_up();
+            let skipped = self.overtaken_by()?;
+            self.lost.set(self.lost.get().saturating_add(skipped));
+            self.next.set(number.wrapping_add(skipped));
         }
         None
     }
 
-    /// Leaves out what is overwritten, and a quarter more, so as not to be overtaken at once again.
-    fn catch_up(&self) {
+    /// How many records a tap leaves out when producers have overtaken it: what is overwritten, and a quarter more, so as not to be
+    /// overtaken at once again. `None` when they have not.
+    fn overtaken_by(&self) -> Option<u64> {
         let capacity = u64::from(self.view.geometry.capacity);
         let head = self.view.words().head.load(Ordering::Acquire);
-        let oldest = head.wrapping_sub(capacity);
-        let target = oldest.wrapping_add(capacity / 4);
-        let skipped = target.wrapping_sub(self.next.get());
-        // Nothing to skip when the tap was quicker than it thought.
-        if skipped.cast_signed() > 0 {
-            self.lost.set(self.lost.get() + skipped);
-            self.next.set(target);
-        }
+        let ahead = head.wrapping_sub(self.next.get());
+        // A `head` that lies behind is another process's lie.
+        let overtaken = ahead > capacity && ahead.cast_signed() > 0;
+        overtaken.then(|| ahead - capacity + capacity / 4)
     }
 
     #[inline]

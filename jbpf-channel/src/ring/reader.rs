@@ -133,6 +133,14 @@ impl OutputView {
         true
     }
 
+    /// The buffer of record `number`, once it is published and while it is there. In a ring of another process, an entry can
+    /// name a buffer that no ring of this size has: that is no record.
+    #[inline]
+    pub(crate) fn published(&self, number: u64) -> Option<u32> {
+        let buffer = self.words().published(number)?;
+        (buffer < self.geometry.buffers()).then_some(buffer)
+    }
+
     /// Where the older half of the ring ends, as far as a reader that has come to `next` has passed it.
     pub(crate) fn passed_half(&self, next: u64) -> u64 {
         let head = self.header().traffic.head.load(Ordering::Acquire);
@@ -145,17 +153,16 @@ impl OutputView {
         self.header().losses.passed_over.load(Ordering::Relaxed)
     }
 
-    /// Records dropped so far, by all threads.
+    /// Records dropped so far, by all threads. Another process may have written anything.
     pub(crate) fn dropped(&self) -> u64 {
         let losses = &self.header().losses;
         let seen = losses
             .slots_seen
             .load(Ordering::Acquire)
             .min(self.geometry.slots);
-        let by_slots: u64 = (0..seen)
+        (0..seen)
             .filter_map(|slot| self.slot(slot))
             .map(|slot| slot.dropped.load(Ordering::Relaxed))
-            .sum();
-        by_slots + losses.dropped.load(Ordering::Relaxed)
+            .fold(losses.dropped.load(Ordering::Relaxed), u64::saturating_add)
     }
 }

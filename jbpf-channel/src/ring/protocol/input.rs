@@ -81,17 +81,23 @@ pub(crate) struct SenderWords<'a> {
 
 impl SenderWords<'_> {
     /// Claims the next number, or `None` when the ring is full.
+    ///
+    /// It catches up once: consumers of another process that never stop going ahead keep no sender.
     #[inline]
     pub(crate) fn claim(&self) -> Option<u64> {
         let mask = (self.consumed.len() as u64).wrapping_sub(1);
         let mut head = self.head.load(Ordering::Relaxed);
+        let mut caught_up = false;
         loop {
             // Acquire: the consumer's last look at the place comes before our first byte into it.
             let free = self.consumed.get((head & mask) as usize)?;
             if free.load(Ordering::Acquire) != head {
                 let now = self.head.load(Ordering::Relaxed);
-                if now == head && !self.catch_up(head) {
-                    return None;
+                if now == head {
+                    if caught_up || !self.catch_up(head) {
+                        return None;
+                    }
+                    caught_up = true;
                 }
                 head = self.head.load(Ordering::Relaxed);
                 continue;
