@@ -1,15 +1,23 @@
 //! What a record's bytes mean, in a form that travels between processes.
 //!
 //! It comes from the debug information of a codelet's object or from a Rust type ([`RecordType::of`]). When a channel has
-//! one from each, they must agree: see [`RecordType::disagreement`].
+//! one from each, they must agree: see [`RecordType::disagreement`]. What comes from outside, in an object or in a message, is
+//! checked once, where it enters ([`RecordType::check`]): whoever shows or reads a record walks no further than its bytes.
 
 use core::fmt;
 
 use jbpf_hooks::layout;
 use serde::{Deserialize, Serialize};
 
-/// The layout of a record, value or key.
+/// The most structs and arrays inside each other.
+const MAX_DEPTH: u32 = 32;
+
+/// How often each byte of a record is described, at the very most. Only unions describe one more than once, and bit fields.
+const MAX_PARTS_A_BYTE: u64 = 64;
+
+/// The layout of a record, value or key. One that is deserialized has passed its [`check`](Self::check).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct RecordType {
     /// The name that the source gives it: a struct's, a typedef's, or a number's.
     pub name: String,
@@ -18,6 +26,23 @@ pub struct RecordType {
     /// The fields by offset, anonymous structs and unions flattened; those of a union overlap. A type
     /// that is no struct has one field without a name.
     pub fields: Vec<RecordField>,
+}
+
+/// A [`RecordType`] as it comes from outside.
+#[derive(Deserialize)]
+struct Unchecked {
+    name: String,
+    size: u32,
+    fields: Vec<RecordField>,
+}
+
+/// Why a layout is none that a record can have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the layout of `{record}` is none that a record can have: {problem}")]
+pub struct BadLayout {
+    /// The type's name.
+    record: String,
+    problem: &'static str,
 }
 
 /// One field.
@@ -108,6 +133,30 @@ impl FieldType {
             Self::Array { element, len } => element.size().saturating_mul(u64::from(*len)),
             Self::Struct(record) => u64::from(record.size),
         }
+    }
+
+    /// How many parts it is shown in, one at least.
+    fn parts(&self, depth: u32) -> Result<u64, &'static str> {
+        let inside = || depth.checked_sub(1).ok_or("it nests too deep");
+        let parts = match self {
+            Self::Number { size, .. } if !matches!(size, 1 | 2 | 4 | 8 | 16) => {
+                return Err("no number has such a size");
+            }
+            Self::Bits {
+                first_bit, width, ..
+            } if *first_bit > 7 || !(1..=64).contains(width) => {
+                return Err("no bits lie there");
+            }
+            Self::Array { element, len } => {
+                if *len > 0 && element.size() == 0 {
+                    return Err("an array's elements have no size");
+                }
+                element.parts(inside()?)?.saturating_mul(u64::from(*len))
+            }
+            Self::Struct(record) => record.parts(inside()?)?,
+            Self::Number { .. } | Self::Bits { .. } | Self::Opaque { .. } => 1,
+        };
+        Ok(parts.max(1))
     }
 
     fn of(ty: &layout::Type, text: bool) -> Self {
@@ -204,6 +253,36 @@ impl RecordType {
         }
     }
 
+    /// Whether it can be a record's layout: numbers have the sizes and bits the places that they can have, each part lies
+    /// inside of the whole, and there are not many more parts than bytes.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), BadLayout> {
+        let bad = |problem| BadLayout {
+            record: self.name.chars().take(64).collect(),
+            problem,
+        };
+        let parts = self.parts(MAX_DEPTH).map_err(bad)?;
+        if parts > u64::from(self.size).saturating_mul(MAX_PARTS_A_BYTE) {
+            return Err(bad("it has far more parts than bytes"));
+        }
+        Ok(())
+    }
+
+    /// How many parts it is shown in.
+    fn parts(&self, depth: u32) -> Result<u64, &'static str> {
+        let mut parts: u64 = 0;
+        for field in &self.fields {
+            if u64::from(field.offset) + field.ty.size() > u64::from(self.size) {
+                return Err("a field ends behind it");
+            }
+            parts = parts.saturating_add(field.ty.parts(depth)?);
+        }
+        Ok(parts)
+    }
+
     /// Where the two part, or `None` when the same bytes mean the same under both.
     ///
     /// Names of types do not count; names of fields do, since a swap of two like fields shows in nothing else. Fields
@@ -253,6 +332,17 @@ impl RecordType {
             end = u64::from(field.offset) + field.ty.size();
             apart && !matches!(field.ty, FieldType::Bits { .. })
         })
+    }
+}
+
+impl TryFrom<Unchecked> for RecordType {
+    type Error = BadLayout;
+
+    fn try_from(unchecked: Unchecked) -> Result<Self, BadLayout> {
+        let Unchecked { name, size, fields } = unchecked;
+        let record = Self { name, size, fields };
+        record.check()?;
+        Ok(record)
     }
 }
 
@@ -392,6 +482,91 @@ mod tests {
         other.size = 40;
         let text = packet.disagreement(&other).unwrap().to_string();
         assert!(text.starts_with("32 bytes and 40 bytes"), "{text}");
+    }
+
+    fn refused(record: &RecordType) -> String {
+        let json = serde_json::to_string(record).unwrap();
+        let error = serde_json::from_str::<RecordType>(&json).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with(&record.check().unwrap_err().to_string())
+        );
+        error.to_string()
+    }
+
+    #[test]
+    fn what_no_record_can_have_is_refused_where_it_enters() {
+        let packet = RecordType::of::<Packet>();
+        packet.check().unwrap();
+        let with = |at: usize, ty: FieldType| {
+            let mut record = packet.clone();
+            record.fields[at].ty = ty;
+            record
+        };
+        let byte = FieldType::Number {
+            kind: NumberKind::Unsigned,
+            size: 1,
+        };
+        let bits = |first_bit, width| FieldType::Bits {
+            kind: NumberKind::Unsigned,
+            first_bit,
+            width,
+        };
+        let array = |element: &FieldType, len| FieldType::Array {
+            element: Box::new(element.clone()),
+            len,
+        };
+        let nothing = FieldType::Opaque { size: 0 };
+        let three = FieldType::Number {
+            kind: NumberKind::Unsigned,
+            size: 3,
+        };
+        let mut far = packet.clone();
+        far.fields[3].offset = u32::MAX;
+        for (record, problem) in [
+            (far, "a field ends behind it"),
+            (with(0, three), "no number has such a size"),
+            (with(0, bits(8, 1)), "no bits lie there"),
+            (with(0, bits(0, 0)), "no bits lie there"),
+            (with(0, bits(0, 65)), "no bits lie there"),
+            (with(3, array(&byte, 17)), "a field ends behind it"),
+            (
+                with(3, array(&array(&byte, u32::MAX), u32::MAX)),
+                "a field ends behind it",
+            ),
+            (
+                with(0, array(&nothing, u32::MAX)),
+                "an array's elements have no size",
+            ),
+        ] {
+            assert!(refused(&record).contains(problem), "{problem}");
+        }
+        assert_eq!(with(0, array(&nothing, 0)).check(), Ok(()));
+        assert_eq!(with(0, bits(7, 25)).check(), Ok(()));
+
+        // A union of as many bytes as one has room for, in an array.
+        let union = |members: u64| RecordType {
+            fields: (0..members)
+                .map(|_| RecordField {
+                    name: String::new(),
+                    offset: 0,
+                    ty: byte.clone(),
+                })
+                .collect(),
+            name: "union".to_owned(),
+            size: 1,
+        };
+        let of_unions = |members| with(3, array(&FieldType::Struct(union(members)), 16));
+        of_unions(MAX_PARTS_A_BYTE).check().unwrap();
+        union(MAX_PARTS_A_BYTE).check().unwrap();
+        assert!(refused(&union(MAX_PARTS_A_BYTE + 1)).contains("parts"));
+
+        let mut nested = byte.clone();
+        for _ in 0..=MAX_DEPTH {
+            nested = array(&nested, 1);
+        }
+        assert!(refused(&with(0, nested)).contains("nests too deep"));
     }
 
     #[test]

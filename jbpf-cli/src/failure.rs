@@ -261,6 +261,9 @@ pub(crate) enum Failure {
     #[error("this is not CSV of such records: {0}")]
     Csv(csv::Error),
 
+    #[error("these records have too many numbers for a line of CSV; choose another format")]
+    TooManyColumns,
+
     #[error("this is not protobuf of such records: {0}")]
     Protobuf(String),
 

@@ -10,22 +10,28 @@ use crate::record::{self, Decoded, only_field};
 /// The name of the column of a record that is no struct.
 const ONLY: &str = "value";
 
+/// The most columns of a line, which is what spreadsheets show.
+const MAX_COLUMNS: usize = 16_384;
+
+/// The most bytes of all their names.
+const MAX_NAMES: usize = 1 << 20;
+
 /// The layout of a record whose fields are columns.
 pub(super) struct Columns(RecordType);
 
 impl Columns {
     /// Fields of fields have names like `points[0].x`.
-    pub(super) fn of(layout: &RecordType) -> Self {
-        let mut fields = Vec::new();
+    pub(super) fn of(layout: &RecordType) -> Result<Self, Failure> {
+        let mut columns = Taken::default();
         match only_field(layout) {
-            Some(field) => take_apart(ONLY, field.offset, &field.ty, &mut fields),
-            None => take_fields(None, 0, layout, &mut fields),
+            Some(field) => columns.take_apart(ONLY, field.offset, &field.ty)?,
+            None => columns.take_fields(None, 0, layout)?,
         }
-        Self(RecordType {
+        Ok(Self(RecordType {
             name: layout.name.clone(),
             size: layout.size,
-            fields,
-        })
+            fields: columns.fields,
+        }))
     }
 
     /// The first line.
@@ -51,38 +57,56 @@ impl Columns {
     }
 }
 
-fn take_fields(
-    outer: Option<&str>,
-    start: u32,
-    layout: &RecordType,
-    columns: &mut Vec<RecordField>,
-) {
-    for field in &layout.fields {
-        let name = match (outer, field.name.as_str()) {
-            (Some(outer), "") => outer.to_owned(),
-            (Some(outer), name) => format!("{outer}.{name}"),
-            (None, name) => name.to_owned(),
-        };
-        let at = start.saturating_add(field.offset);
-        take_apart(&name, at, &field.ty, columns);
-    }
+/// The columns so far.
+#[derive(Default)]
+struct Taken {
+    fields: Vec<RecordField>,
+    /// Bytes of their names.
+    names: usize,
 }
 
-fn take_apart(name: &str, offset: u32, ty: &FieldType, columns: &mut Vec<RecordField>) {
-    match ty {
-        FieldType::Struct(layout) => take_fields(Some(name), offset, layout, columns),
-        FieldType::Array { element, len } if !record::is_char(element) => {
-            let size = u32::try_from(element.size()).unwrap_or(u32::MAX);
-            for index in 0..*len {
-                let at = offset.saturating_add(index.saturating_mul(size));
-                take_apart(&format!("{name}[{index}]"), at, element, columns);
+impl Taken {
+    fn take_fields(
+        &mut self,
+        outer: Option<&str>,
+        start: u32,
+        layout: &RecordType,
+    ) -> Result<(), Failure> {
+        layout.fields.iter().try_for_each(|field| {
+            let name = match (outer, field.name.as_str()) {
+                (Some(outer), "") => outer.to_owned(),
+                (Some(outer), name) => format!("{outer}.{name}"),
+                (None, name) => name.to_owned(),
+            };
+            self.take_apart(&name, start.saturating_add(field.offset), &field.ty)
+        })
+    }
+
+    fn take_apart(&mut self, name: &str, offset: u32, ty: &FieldType) -> Result<(), Failure> {
+        match ty {
+            FieldType::Struct(layout) => self.take_fields(Some(name), offset, layout),
+            FieldType::Array { element, len } if !record::is_char(element) => {
+                let size = u32::try_from(element.size()).unwrap_or(u32::MAX);
+                (0..*len).try_for_each(|index| {
+                    let at = offset.saturating_add(index.saturating_mul(size));
+                    self.take_apart(&format!("{name}[{index}]"), at, element)
+                })
             }
+            _ => self.push(name, offset, ty),
         }
-        _ => columns.push(RecordField {
+    }
+
+    fn push(&mut self, name: &str, offset: u32, ty: &FieldType) -> Result<(), Failure> {
+        self.names += name.len();
+        if self.fields.len() == MAX_COLUMNS || self.names > MAX_NAMES {
+            return Err(Failure::TooManyColumns);
+        }
+        self.fields.push(RecordField {
             name: name.to_owned(),
             offset,
             ty: ty.clone(),
-        }),
+        });
+        Ok(())
     }
 }
 
@@ -95,7 +119,7 @@ fn line(cells: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Vec<u8>, Fa
 
 /// The records of a file. Columns may be left out, and come in any order; empty cells are zero.
 pub(super) fn read(layout: &RecordType, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
-    let columns = Columns::of(layout);
+    let columns = Columns::of(layout)?;
     let mut reader = ReaderBuilder::new().from_reader(bytes);
     let names = reader.headers().map_err(Failure::Csv)?.clone();
     let mut records = Vec::new();
@@ -125,6 +149,7 @@ mod tests {
     use super::*;
     use crate::record::encode;
     use crate::record::samples::{TEXT, field, layout, num};
+    use jbpf_channel::record::NumberKind;
 
     fn text(bytes: Vec<u8>) -> String {
         String::from_utf8(bytes).unwrap()
@@ -155,7 +180,7 @@ mod tests {
                 ty: FieldType::Struct(part),
             }],
         };
-        let columns = Columns::of(&whole);
+        let columns = Columns::of(&whole).unwrap();
         assert_eq!(columns.0.fields[0].offset, u32::MAX);
         let refused = record::encode(&whole, &Value::Object(Map::new())).unwrap_err();
         assert_eq!(
@@ -166,7 +191,7 @@ mod tests {
 
     #[test]
     fn structs_and_lists_are_taken_apart_and_put_together_again() {
-        let columns = Columns::of(&layout());
+        let columns = Columns::of(&layout()).unwrap();
         let names = text(columns.names().unwrap());
         assert_eq!(
             names,
@@ -188,9 +213,9 @@ mod tests {
     fn columns_may_be_left_out_and_cells_hold_anything() {
         let records = read(&layout(), b"name,low\n\"a,\"\"b\",\n").unwrap();
         assert_eq!(records[0][16..20], *b"a,\"b");
-        let line = text(Columns::of(&layout()).line(&records[0]).unwrap());
+        let line = text(Columns::of(&layout()).unwrap().line(&records[0]).unwrap());
         assert!(line.contains(",\"a,\"\"b\",0,"), "{line}");
-        assert!(text(Columns::of(&layout()).line(&[]).unwrap()).starts_with(",,"));
+        assert!(text(Columns::of(&layout()).unwrap().line(&[]).unwrap()).starts_with(",,"));
     }
 
     #[test]
@@ -216,15 +241,31 @@ mod tests {
         let number = RecordType {
             name: "u32".to_owned(),
             size: 4,
-            fields: vec![field(
-                "",
-                0,
-                num(jbpf_channel::record::NumberKind::Unsigned, 4),
-            )],
+            fields: vec![field("", 0, num(NumberKind::Unsigned, 4))],
         };
-        let columns = Columns::of(&number);
+        let columns = Columns::of(&number).unwrap();
         assert_eq!(columns.names().unwrap(), b"value\n");
         assert_eq!(columns.line(&[7, 0, 0, 0]).unwrap(), b"7\n");
         assert_eq!(read(&number, b"value\n7\n").unwrap(), [[7, 0, 0, 0]]);
+    }
+
+    #[test]
+    fn a_line_has_so_many_columns_and_no_more() {
+        let bytes = |len: u32, name: &str| {
+            let element = Box::new(num(NumberKind::Unsigned, 1));
+            let ty = FieldType::Array { element, len };
+            RecordType {
+                name: "bytes".to_owned(),
+                size: len,
+                fields: vec![field(name, 0, ty)],
+            }
+        };
+        let limit = u32::try_from(MAX_COLUMNS).unwrap();
+        assert!(Columns::of(&bytes(limit, "a")).is_ok());
+        for layout in [bytes(limit + 1, "a"), bytes(limit, &"a".repeat(64))] {
+            let refused = Columns::of(&layout).err().unwrap();
+            assert!(matches!(refused, Failure::TooManyColumns));
+        }
+        assert!(Columns::of(&bytes(u32::MAX, "a")).is_err());
     }
 }

@@ -48,7 +48,7 @@ impl<'a> Writer<'a> {
         let form = match format {
             Format::Json => Form::Json,
             Format::Csv => {
-                let columns = csv::Columns::of(layout);
+                let columns = csv::Columns::of(layout)?;
                 output.bytes(&columns.names()?)?;
                 Form::Csv(columns)
             }

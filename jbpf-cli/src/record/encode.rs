@@ -18,7 +18,7 @@ impl NotARecord {
 }
 
 /// The most bytes of a record; what an application says may be more.
-const LARGEST: u32 = 64 << 20;
+pub(crate) const LARGEST: u32 = 64 << 20;
 
 /// The record that `value` describes. Fields that it leaves out are zero.
 pub(crate) fn encode(layout: &RecordType, value: &Value) -> Result<Vec<u8>, NotARecord> {

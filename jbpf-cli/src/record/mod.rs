@@ -13,7 +13,7 @@ mod encode;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub(crate) use encode::{NotARecord, encode};
+pub(crate) use encode::{LARGEST, NotARecord, encode};
 
 /// A record that serializes as what its bytes mean. Fields that it is too short for are `null`.
 pub(crate) struct Decoded<'a> {

@@ -26,7 +26,7 @@ pub(super) struct Annotations {
     pub(super) keys: BTreeMap<String, RecordType>,
 }
 
-/// Collects the annotations that belong to one of these maps, have its size, and can be told of.
+/// Collects the annotations that belong to one of these maps, have its size, can be a record's layout, and can be told of.
 pub(super) fn annotations(btf: &Btf<'_>, maps: &[MapDef]) -> Annotations {
     let mut annotations = Annotations::default();
     let mut types = Types {
@@ -57,6 +57,7 @@ pub(super) fn annotations(btf: &Btf<'_>, maps: &[MapDef]) -> Annotations {
         let size = if is_key { def.key_size } else { def.value_size };
         if let Some(record) = types.annotated(variable)
             && record.size == size
+            && record.check().is_ok()
             && serde_json::to_vec(&record).is_ok_and(|json| json.len() <= MAX_JSON)
         {
             let place = if is_key {
@@ -139,13 +140,7 @@ impl<'data> Types<'_, 'data> {
                 let mut words = Words(ty.rest);
                 let (element, _index, len) = (words.u32()?, words.u32()?, words.u32()?);
                 let element = Box::new(self.resolve(element, depth)?);
-                // Whoever shows the record would show billions of nothing.
-                if len > 0 && element.size() == 0 {
-                    return None;
-                }
-                let array = FieldType::Array { element, len };
-                u32::try_from(array.size()).ok()?;
-                array
+                FieldType::Array { element, len }
             }
             kind::STRUCT | kind::UNION => {
                 let mut fields = Vec::new();
@@ -195,9 +190,6 @@ impl<'data> Types<'_, 'data> {
                     first_bit: bit % 8,
                     width: width.min(64),
                 };
-            }
-            if u64::from(offset - base) + field.size() > u64::from(ty.size_or_type) {
-                return None;
             }
             fields.push(RecordField {
                 name: name.to_owned(),

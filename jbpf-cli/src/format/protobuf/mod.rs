@@ -180,8 +180,11 @@ fn json_of_message(value: &Value, layout: &RecordType) -> serde_json::Value {
     serde_json::Value::Object(values.collect::<Map<_, _>>())
 }
 
-/// The JSON of a record that is no struct, when its message leaves it out.
+/// The JSON of a record that is no struct, when its message leaves it out; of one that is too large for any, none.
 fn zero_of(layout: &RecordType) -> serde_json::Value {
+    if layout.size > record::LARGEST {
+        return serde_json::Value::Null;
+    }
     let zeros = vec![0; layout.size as usize];
     let record = Decoded {
         layout,
