@@ -3,12 +3,14 @@
 use core::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::visible::escaped;
+
 /// Why a request was refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// The file could not be read.
-    #[error("cannot read the request `{}`: {source}", path.display())]
+    #[error("cannot read the request `{}`: {source}", shown(path.display()))]
     Read {
         /// The file.
         path: PathBuf,
@@ -16,7 +18,7 @@ pub enum RequestError {
         source: std::io::Error,
     },
     /// The text is not the YAML of a request: wrong syntax, a missing or unknown field, a wrong type.
-    #[error("the request{} is not valid: {source}", quoted(.path))]
+    #[error("the request{} is not valid: {}", quoted(.path), shown(source))]
     Yaml {
         /// The file, when the text comes from one.
         path: Option<PathBuf>,
@@ -34,7 +36,7 @@ pub enum RequestError {
     /// The file is what a request names, or what that is made from.
     #[error(
         "`{}` is {what}; a request is YAML, and names the object as `codelet_path`",
-        path.display()
+        shown(path.display())
     )]
     NotYaml {
         /// The file.
@@ -93,7 +95,7 @@ pub enum RequestError {
         max: usize,
     },
     /// A name stands twice where it must be unique.
-    #[error("{subject}: `{name}` stands twice in `{field}`")]
+    #[error("{subject}: `{}` stands twice in `{field}`", shown(name))]
     Duplicate {
         /// Where.
         subject: Subject,
@@ -104,7 +106,9 @@ pub enum RequestError {
     },
     /// A stream id is not 16 bytes in hex.
     #[error(
-        "{subject}: the stream_id `{text}` of channel `{channel}` is not 32 hexadecimal digits"
+        "{subject}: the stream_id `{}` of channel `{}` is not 32 hexadecimal digits",
+        shown(text),
+        shown(channel)
     )]
     StreamId {
         /// Whose channel.
@@ -115,7 +119,10 @@ pub enum RequestError {
         text: String,
     },
     /// `${NAME}` names a variable that is not set.
-    #[error("{subject}: `{field}` uses the environment variable `{variable}`, which is not set")]
+    #[error(
+        "{subject}: `{field}` uses the environment variable `{}`, which is not set",
+        shown(variable)
+    )]
     UnsetVariable {
         /// Whose field.
         subject: Subject,
@@ -134,7 +141,9 @@ pub enum RequestError {
     },
     /// A map is linked to a codelet that the request does not have.
     #[error(
-        "{subject}: `linked_maps` links `{map}` to the codelet `{linked_codelet}`, which is not in the request"
+        "{subject}: `linked_maps` links `{}` to the codelet `{}`, which is not in the request",
+        shown(map),
+        shown(linked_codelet)
     )]
     UnknownLinkedCodelet {
         /// Whose map.
@@ -145,7 +154,7 @@ pub enum RequestError {
         linked_codelet: String,
     },
     /// A map is linked to itself.
-    #[error("{subject}: `linked_maps` links `{map}` to itself")]
+    #[error("{subject}: `linked_maps` links `{}` to itself", shown(map))]
     LinkedToItself {
         /// Whose map.
         subject: Subject,
@@ -185,7 +194,22 @@ impl RequestError {
 /// The name of a file behind a noun.
 fn quoted(path: &Option<PathBuf>) -> String {
     path.as_ref()
-        .map_or_else(String::new, |path| format!(" `{}`", path.display()))
+        .map_or_else(String::new, |path| format!(" `{}`", shown(path.display())))
+}
+
+/// The most characters of a request's own text in a sentence; of longer text the middle is left out.
+const MAX_SHOWN: usize = 400;
+
+/// Text that whoever wrote the request has chosen, in a sentence: it is what it looks like, and no more than a person reads.
+fn shown(text: impl fmt::Display) -> String {
+    let text = text.to_string();
+    let count = text.chars().count();
+    if count <= MAX_SHOWN {
+        return escaped(&text).into_owned();
+    }
+    let first: String = text.chars().take(MAX_SHOWN / 2).collect();
+    let last: String = text.chars().skip(count - MAX_SHOWN / 2).collect();
+    format!("{} ... {}", escaped(&first), escaped(&last))
 }
 
 /// What part of a request an error is about.
@@ -205,11 +229,12 @@ pub enum Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Codeletset(id) => write!(f, "codeletset `{id}`"),
+            Self::Codeletset(id) => write!(f, "codeletset `{}`", shown(id)),
             Self::Codelet {
                 codeletset,
                 codelet,
             } => {
+                let (codeletset, codelet) = (shown(codeletset), shown(codelet));
                 write!(f, "codeletset `{codeletset}`, codelet `{codelet}`")
             }
         }
