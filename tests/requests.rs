@@ -7,6 +7,11 @@
     missing_docs
 )]
 
+#[path = "../fuzz/checks/request.rs"]
+mod check;
+#[path = "../fuzz/checks/replay.rs"]
+mod replay;
+
 use jbpf::LoadRequest;
 use jbpf::request::ObjectSource;
 
@@ -527,4 +532,11 @@ fn relative_paths_start_at_the_folder() {
         object(&codelet("codelet_path: /abs/c.o")),
         ObjectSource::Path("/abs/c.o".into())
     );
+}
+
+#[test]
+fn files_that_the_fuzzer_tried_are_requests_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |bytes: &[u8]| check::check(folder.path(), bytes);
+    assert!(replay::replay("request", check) > 0);
 }

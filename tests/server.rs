@@ -7,6 +7,10 @@
     missing_docs
 )]
 
+#[path = "../fuzz/checks/line.rs"]
+mod line;
+#[path = "../fuzz/checks/replay.rs"]
+mod replay;
 mod served;
 
 use std::net::Shutdown;
@@ -537,4 +541,11 @@ fn a_client_that_stops_sending_gets_its_answers() {
     assert_eq!(raw.read().unwrap()["hello"]["name"], "served");
     assert_eq!(raw.read().unwrap()["error"]["code"], "not-loaded");
     assert!(raw.read().is_none());
+}
+
+#[test]
+fn lines_that_the_fuzzer_tried_are_answered() {
+    let application = line::application();
+    let check = |bytes: &[u8]| line::check(&application, bytes);
+    assert!(replay::replay("line", check) > 0);
 }

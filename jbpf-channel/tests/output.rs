@@ -8,6 +8,11 @@
 )]
 #![allow(unsafe_code, clippy::undocumented_unsafe_blocks)]
 
+#[path = "../../fuzz/checks/collector/mod.rs"]
+mod collector;
+#[path = "../../fuzz/checks/replay.rs"]
+mod replay;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -655,4 +660,14 @@ proptest! {
             prop_assert_eq!(ring.delivered(), sent - queue.len() as u64);
         }
     }
+}
+
+#[test]
+fn lies_of_hosts_that_the_fuzzer_tried_harm_no_collector() {
+    assert!(replay::replay("grant", collector::grant::check) > 0);
+}
+
+#[test]
+fn lies_of_collectors_that_the_fuzzer_tried_harm_no_host() {
+    assert!(replay::replay("page", collector::page::check) > 0);
 }

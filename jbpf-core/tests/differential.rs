@@ -9,6 +9,10 @@
     missing_docs
 )]
 
+#[path = "../../fuzz/checks/verifier.rs"]
+mod check;
+#[path = "../../fuzz/checks/replay.rs"]
+mod replay;
 mod support;
 
 use jbpf_verifier::RawInsn;
@@ -889,4 +893,13 @@ proptest! {
         let (r0, region, _) = run_native(&codelet, &memory, &[]);
         prop_assert_eq!((r0, region), third);
     }
+}
+
+#[test]
+fn instructions_that_the_fuzzer_tried_are_rejected_or_agree() {
+    let mut run = 0;
+    let replayed = replay::replay("verifier", |bytes| {
+        run += u32::from(check::check(bytes) == check::Outcome::Run);
+    });
+    assert!(replayed > 0 && run > 0);
 }

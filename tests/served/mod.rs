@@ -43,10 +43,11 @@ pub fn fire(numbers: impl IntoIterator<Item = i32>) {
     }
 }
 
+/// A file below the repository's `codelets`, whichever package of it this is.
 pub fn codelets(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("codelets")
-        .join(path)
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = package.ancestors().map(|folder| folder.join("codelets"));
+    folders.find(|folder| folder.is_dir()).unwrap().join(path)
 }
 
 pub fn first_example() -> LoadRequest {

@@ -90,3 +90,20 @@ pub(crate) fn read(
         Format::Protobuf => protobuf::Messages::of(layout)?.decode(layout, &bytes),
     }
 }
+
+/// What the fuzzer of answers began with, and what it found.
+#[cfg(test)]
+#[path = "."]
+mod fuzzed {
+    use super::{csv, protobuf};
+
+    #[path = "../../../fuzz/checks/reply.rs"]
+    mod check;
+    #[path = "../../../fuzz/checks/replay.rs"]
+    mod replay;
+
+    #[test]
+    fn answers_of_applications_that_lie_are_shown_or_refused() {
+        assert!(replay::replay("reply", check::check) > 0);
+    }
+}

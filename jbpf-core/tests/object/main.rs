@@ -9,6 +9,7 @@
 
 mod elf;
 mod foreign;
+mod fuzzed;
 mod linking;
 mod maps;
 mod mutated;

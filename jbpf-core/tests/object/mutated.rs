@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use jbpf_core::object::Object;
 use proptest::prelude::*;
 
+use crate::fuzzed::check::check;
 use crate::{codelet, codelets};
 
 /// Every real object of one version.
@@ -21,23 +21,9 @@ static OBJECTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     objects
 });
 
-/// Parses, and looks at what came out.
-fn survives(bytes: &[u8]) {
-    match Object::parse(bytes) {
-        Ok(object) => {
-            for program in &object.programs {
-                let len = program.program.insns.len();
-                assert!(len <= 65_536);
-                assert!(program.program.lines.iter().all(|line| line.insn < len));
-                assert!(program.program.lines.is_sorted_by_key(|line| line.insn));
-            }
-            for (map, record) in &object.record_types {
-                let def = object.maps.iter().find(|def| def.name == *map).unwrap();
-                assert_eq!(def.value_size, record.size);
-            }
-        }
-        Err(error) => assert!(!error.to_string().is_empty()),
-    }
+#[test]
+fn undamaged() {
+    OBJECTS.iter().for_each(|bytes| check(bytes));
 }
 
 proptest! {
@@ -51,7 +37,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = value;
         }
-        survives(&bytes);
+        check(&bytes);
     }
 
     #[test]
@@ -64,7 +50,7 @@ proptest! {
             let at = half + at.index((bytes.len() - half) / 4 - 1) * 4;
             bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
         }
-        survives(&bytes);
+        check(&bytes);
     }
 
     #[test]
@@ -75,13 +61,13 @@ proptest! {
         let piece = &other[from..other.len().min(from + len)];
         let end = bytes.len().min(to + piece.len());
         bytes.splice(to..end, piece.iter().copied());
-        survives(&bytes);
+        check(&bytes);
     }
 
     #[test]
     fn arbitrary_bytes_after_a_good_header(tail in prop::collection::vec(any::<u8>(), 0..4096)) {
         let mut bytes = codelet("first_example/example_codelet.o")[..64].to_vec();
         bytes.extend(tail);
-        survives(&bytes);
+        check(&bytes);
     }
 }

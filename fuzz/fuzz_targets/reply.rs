@@ -1,0 +1,50 @@
+//! An operator whose application answers with any bytes, and what the command prints of that; see `docs/fuzzing.md`.
+
+#![no_main]
+#![allow(missing_docs, dead_code, reason = "parts of the command, which uses all of them")]
+
+/// What the command does with records.
+#[path = "../../jbpf-cli/src/record/mod.rs"]
+mod record;
+
+/// The formats that take more than a line of code.
+#[path = "."]
+mod format {
+    #[path = "../../jbpf-cli/src/format/csv.rs"]
+    mod csv;
+    #[path = "../../jbpf-cli/src/format/protobuf/mod.rs"]
+    mod protobuf;
+    #[path = "../checks/reply.rs"]
+    pub mod reply;
+}
+
+/// As much of the command's own module as these need.
+mod output {
+    use crate::record::NotARecord;
+
+    /// The nearest name is for people.
+    pub fn nearest<'a>(
+        _wanted: &str,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Option<&'a str> {
+        names.into_iter().next()
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    pub enum Failure {
+        #[error("{0}")]
+        Json(serde_json::Error),
+        #[error("{0}")]
+        Csv(csv::Error),
+        #[error("too many columns")]
+        TooManyColumns,
+        #[error("{0}")]
+        Output(std::io::Error),
+        #[error("{0}")]
+        Protobuf(String),
+        #[error(transparent)]
+        NotARecord(#[from] NotARecord),
+    }
+}
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| format::reply::check(bytes));

@@ -1,0 +1,11 @@
+//! What the fuzzer of the object reader began with, and what it found.
+
+#[path = "../../../fuzz/checks/object.rs"]
+pub mod check;
+#[path = "../../../fuzz/checks/replay.rs"]
+mod replay;
+
+#[test]
+fn seeds_and_findings_are_read() {
+    assert!(replay::replay("object", check::check) > 0);
+}
