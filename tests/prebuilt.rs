@@ -120,10 +120,7 @@ fn existing_tests(page: &str) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join(page)).unwrap();
     let mut named = 0;
-    for (file, test) in page
-        .split('`')
-        .filter_map(|code| code.split_once(".rs::"))
-    {
+    for (file, test) in page.split('`').filter_map(|code| code.split_once(".rs::")) {
         let path = root.join(format!("{file}.rs"));
         let source = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
