@@ -882,3 +882,21 @@ fn as_many_codelets_are_loaded_as_there_may_be_and_no_more() {
     );
     slotted(0);
 }
+
+#[test]
+fn the_application_says_how_long_a_call_may_take_where_the_hook_does_not() {
+    let load = |limit: u64, hook| {
+        let application = Application::start(|builder| builder.max_instructions(limit));
+        let request = set("set", [on(hook, "c", "under_fire/array_1.o")]);
+        let loaded = application.runtime.load(&request).map(|_| ());
+        application.runtime.unload("set").ok();
+        loaded.map_err(|error| error.to_string())
+    };
+    load(17, "loading").unwrap();
+    let refused = load(16, "loading").unwrap_err();
+    let why = "E0042: one call may execute 17 instructions; the hook allows 16";
+    assert!(refused.contains(why), "{refused}");
+    // A hook's own limit is its own.
+    let refused = load(17, "hurried").unwrap_err();
+    assert!(refused.contains("the hook allows 3"), "{refused}");
+}

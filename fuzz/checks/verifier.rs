@@ -14,7 +14,7 @@ use jbpf_verifier::program::Fact;
 use jbpf_verifier::report::{disassemble, render};
 use jbpf_verifier::types::{
     ArgKind, ContextDef, ContextFieldDef, DataSection, EntryKind, HelperProto, HelperTable, MapDef,
-    MapKind, MapKinds, RegionDef, ReturnKind,
+    MapKind, MapKinds, RegionDef, ReturnKind, Work,
 };
 use jbpf_verifier::{Limits, Program, RawInsn, Rejection, VerifiedProgram, verify_with};
 use zerocopy::IntoBytes as _;
@@ -198,6 +198,7 @@ fn helpers_of(choice: u8, decisions: &mut Decisions<'_>) -> HelperTable {
                     .map(|_| argument(decisions))
                     .collect(),
                 returns: returned(decisions),
+                work: (0..decisions.below(3)).map(|_| work(decisions)).collect(),
             });
         }
         return helpers;
@@ -211,6 +212,7 @@ fn helpers_of(choice: u8, decisions: &mut Decisions<'_>) -> HelperTable {
             name: format!("own_{id}"),
             args: args.to_vec(),
             returns,
+            work: vec![Work::Given, Work::Bytes(64)],
         });
     };
     use ArgKind::{
@@ -264,6 +266,17 @@ fn argument(decisions: &mut Decisions<'_>) -> ArgKind {
         11 => ArgKind::Size,
         12 => ArgKind::Format,
         _ => ArgKind::FormatArg,
+    }
+}
+
+fn work(decisions: &mut Decisions<'_>) -> Work {
+    match decisions.below(6) {
+        0 => Work::Bytes(decisions.number(8) as u32),
+        1 => Work::Given,
+        2 => Work::Key,
+        3 => Work::Value,
+        4 => Work::Clear,
+        _ => Work::Dump,
     }
 }
 

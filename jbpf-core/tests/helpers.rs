@@ -18,7 +18,7 @@ use jbpf_core::map::{Map, MapOptions, Storage};
 use jbpf_hooks::helper::{HelperArgument, HelperDeclaration, HelperInfo, HelperReturn};
 use jbpf_hooks::layout::Scalar;
 use jbpf_hooks::reclaim::{self, ThreadRecord};
-use jbpf_verifier::types::{HelperProto, HelperTable, MapDef, MapKind, ReturnKind};
+use jbpf_verifier::types::{HelperProto, HelperTable, MapDef, MapKind, ReturnKind, Work};
 
 const LOOKUP: u32 = 1;
 const LOOKUP_RESET: u32 = 2;
@@ -196,6 +196,7 @@ fn a_helper_without_a_function_is_named() {
         name: "set_priority".to_owned(),
         args: Vec::new(),
         returns: ReturnKind::AnyNumber,
+        work: Vec::new(),
     });
     let error = builtins::bindings(Arc::new(table), []).unwrap_err();
     assert_eq!(
@@ -239,9 +240,13 @@ fn a_table_that_says_something_else_of_a_declared_helper_is_bound_to_nothing() {
     };
     let narrower = HelperProto {
         returns: ReturnKind::Number { min: 0, max: 1 },
+        ..proto.clone()
+    };
+    let other_work = HelperProto {
+        work: vec![Work::Bytes(8)],
         ..proto
     };
-    for changed in [fewer, narrower] {
+    for changed in [fewer, narrower, other_work] {
         assert!(matches!(
             bound(changed),
             Err(BindError::Prototype { id: 40, .. })
@@ -262,6 +267,7 @@ fn declared_helpers_are_bound_and_replace_built_in_ones() {
         name: "own".to_owned(),
         args: Vec::new(),
         returns: ReturnKind::AnyNumber,
+        work: Vec::new(),
     });
     let codelet = Codelet {
         bindings: builtins::bindings(Arc::new(table), [&clock, &own]).unwrap(),

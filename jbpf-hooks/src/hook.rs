@@ -48,7 +48,8 @@ pub struct HookInfo {
     pub kind: HookKind,
     /// The program type it declares, such as `jbpf_ran`; `None`: codelets of generic and undeclared types.
     pub program_type: Option<&'static str>,
-    /// The most instructions that one call of a codelet may execute.
+    /// The most instructions that one call of a codelet may execute; `None`: what the runtime says, or a million. What helpers
+    /// do with sizes counts as well, an instruction for eight bytes.
     pub max_instructions: Option<u64>,
     /// What codelets receive.
     pub context: &'static ContextLayout,

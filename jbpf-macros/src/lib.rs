@@ -54,7 +54,8 @@ use proc_macro::TokenStream;
 /// * `name = "..."`: the name that load requests use; the function's own by default. Unique in a process.
 /// * `control`: the one attached codelet's return value is the answer. The function returns `u64`.
 /// * `program_type = "..."`: codelets whose section says another declared type are refused.
-/// * `max_instructions = N`: the longest path of a codelet that is accepted here.
+/// * `max_instructions = N`: the longest path of a codelet that is accepted here, in place of the runtime's limit, which is a
+///   million by default. An instruction counts for every eight bytes that a helper may touch, too.
 /// * `crate = ::path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
 ///
 /// # What it makes

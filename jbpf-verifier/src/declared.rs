@@ -6,7 +6,7 @@ use jbpf_hooks::hook::HookInfo;
 
 use crate::types::{
     ArgKind, ContextDef, ContextFieldDef, EntryKind, HelperProto, HelperTable, MapKinds, RegionDef,
-    ReturnKind,
+    ReturnKind, Work,
 };
 
 /// Offset and size of `meta_data` in every context.
@@ -146,20 +146,38 @@ impl From<&RegionLayout> for RegionDef {
 impl From<&HelperInfo> for HelperProto {
     fn from(info: &HelperInfo) -> Self {
         let mut args = Vec::new();
+        // What the function does is the application's to know; what it is given is copied for it.
+        let mut work = Vec::new();
+        // All sizes, once.
+        let given = |work: &mut Vec<Work>| {
+            if !work.contains(&Work::Given) {
+                work.push(Work::Given);
+            }
+        };
         for argument in info.arguments {
             match *argument {
                 HelperArgument::Number(_) => args.push(ArgKind::Number),
                 HelperArgument::Readable { size, .. } => {
                     args.push(ArgKind::ReadableFixed(narrow(size)));
+                    work.push(Work::Bytes(narrow(size)));
                 }
                 HelperArgument::Writable { size, .. } => {
                     args.push(ArgKind::WritableFixed(narrow(size)));
+                    // In and out.
+                    work.extend([Work::Bytes(narrow(size)); 2]);
                 }
-                HelperArgument::Bytes => args.extend([ArgKind::Readable, ArgKind::Size]),
+                HelperArgument::Bytes => {
+                    args.extend([ArgKind::Readable, ArgKind::Size]);
+                    given(&mut work);
+                }
+                HelperArgument::Map => {
+                    args.push(ArgKind::Map(MapKinds::Any));
+                    work.extend([Work::Key, Work::Value]);
+                }
                 HelperArgument::BytesUpTo(max) => {
                     args.extend([ArgKind::Readable, ArgKind::SizeUpTo(max)]);
+                    given(&mut work);
                 }
-                HelperArgument::Map => args.push(ArgKind::Map(MapKinds::Any)),
             }
         }
         Self {
@@ -174,6 +192,7 @@ impl From<&HelperInfo> for HelperProto {
                     max: i32::MAX.into(),
                 },
             },
+            work,
         }
     }
 }

@@ -6,7 +6,8 @@
 //! The rooms, from the instruction to the whole program: `insn` is the gate, `flow` the shape of the
 //! code; `number`, `value`, `stack` and `state` hold what is known; `step` executes one instruction on
 //! that, by the model of `addresses`; `path` and `proven` remember what proofs rested on, `archive` finds them again, `join` covers
-//! many states by one; `explore` walks all paths, and `findings` gathers what holds on each.
+//! many states by one; `explore` walks all paths, and `findings` gathers what holds on each. `work` says what calls
+//! of helpers count for.
 
 #![forbid(unsafe_code)]
 
@@ -32,6 +33,7 @@ mod state;
 mod step;
 pub mod types;
 mod value;
+mod work;
 
 use std::sync::Arc;
 
@@ -101,7 +103,7 @@ fn verify_as(
     let subject = step::Subject::new(program, context, helpers).map_err(|e| places.gate(e))?;
     let explored = Explorer::new(&subject, limits, manner).run();
     let success = explored.map_err(|failure| places.failure(failure, &subject))?;
-    places.check_limit(context, success.worst_case)?;
+    places.check_limit(context, &success)?;
     Ok(VerifiedProgram {
         program: Arc::clone(program),
         context: Arc::clone(context),

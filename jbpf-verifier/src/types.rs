@@ -7,6 +7,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::work::{self, Given};
+pub use crate::work::{BYTES_OF_AN_INSTRUCTION, PRINTF_BYTES, Work};
+
+/// The most instructions that one call may execute where the application does not say otherwise. What helpers do with
+/// sizes counts as well, see [`Work`].
+pub const MAX_CALL_INSTRUCTIONS: u64 = 1_000_000;
+
 /// The kind of a map, by the number in its definition (ABI: map types).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -157,7 +164,8 @@ pub struct ContextDef {
     pub region: RegionDef,
     /// The numbers from offset 16 on: `meta_data` (always writable) and the application's fields.
     pub fields: Vec<ContextFieldDef>,
-    /// The most instructions one call may execute, if the hook limits it.
+    /// The most instructions one call may execute, if the application says so; else it is
+    /// [`MAX_CALL_INSTRUCTIONS`].
     pub max_instructions: Option<u64>,
 }
 
@@ -209,9 +217,18 @@ pub struct HelperProto {
     pub args: Vec<ArgKind>,
     /// What r0 holds afterwards.
     pub returns: ReturnKind,
+    /// What a call does beside the call itself, all of it, at the most.
+    pub work: Vec<Work>,
 }
 
 impl HelperProto {
+    /// Instructions that count for what a call does beside the call itself: with `map` as its first map, and sizes of
+    /// `bytes` in all. `None` if its work is about a map, and there is none.
+    #[must_use]
+    pub fn work_instructions(&self, map: Option<&MapDef>, bytes: u64) -> Option<u64> {
+        work::instructions(&self.work, Given { map, bytes })
+    }
+
     /// Whether two helpers differ in nothing but their names, so that a call of one may be a call of the other.
     #[must_use]
     pub fn same_shape(&self, other: &Self) -> bool {
@@ -340,11 +357,12 @@ impl HelperTable {
         use ArgKind::{
             Format, FormatArg, Ignored, Map, MapKey, MapValue, Number, Readable, Size, Writable,
         };
-        let proto = |id, name: &str, args: &[ArgKind], returns| HelperProto {
+        let proto = |id, name: &str, args: &[ArgKind], returns, work: &[Work]| HelperProto {
             id,
             name: name.to_owned(),
             args: args.to_vec(),
             returns,
+            work: work.to_vec(),
         };
         let only = |kinds: &[MapKind]| Map(MapKinds::Only(kinds.to_vec()));
         let values = Map(MapKinds::Values);
@@ -363,50 +381,75 @@ impl HelperTable {
                 "map_lookup_elem",
                 &[values.clone(), MapKey],
                 ReturnKind::MapValueOrNull,
+                &[Work::Key],
             ),
             proto(
                 2,
                 "map_lookup_reset_elem",
                 &[values.clone(), MapKey],
                 ReturnKind::MapValueOrNull,
+                &[Work::Key, Work::Value],
             ),
             proto(
                 3,
                 "map_update_elem",
                 &[values.clone(), MapKey, MapValue, Ignored],
                 status,
+                &[Work::Key, Work::Value],
             ),
-            proto(4, "map_delete_elem", &[values.clone(), MapKey], status),
-            proto(5, "map_clear", std::slice::from_ref(&values), status),
-            proto(6, "map_dump", &[values, Writable, Size, Ignored], status),
-            proto(7, "time_get_ns", &[], ReturnKind::AnyNumber),
-            proto(8, "get_sys_time", &[Number], ReturnKind::AnyNumber),
+            proto(
+                4,
+                "map_delete_elem",
+                &[values.clone(), MapKey],
+                status,
+                &[Work::Key],
+            ),
+            proto(
+                5,
+                "map_clear",
+                std::slice::from_ref(&values),
+                status,
+                &[Work::Clear],
+            ),
+            proto(
+                6,
+                "map_dump",
+                &[values, Writable, Size, Ignored],
+                status,
+                &[Work::Dump],
+            ),
+            proto(7, "time_get_ns", &[], ReturnKind::AnyNumber, &[]),
+            proto(8, "get_sys_time", &[Number], ReturnKind::AnyNumber, &[]),
             proto(
                 9,
                 "get_sys_time_diff_ns",
                 &[Number, Number],
                 ReturnKind::AnyNumber,
+                &[],
             ),
-            proto(10, "hash", &[Readable, Size], u32_number),
+            proto(10, "hash", &[Readable, Size], u32_number, &[Work::Given]),
             proto(
                 11,
                 "printf",
                 &[Format, Size, FormatArg, FormatArg, FormatArg],
                 status,
+                &[Work::GivenUpTo(PRINTF_BYTES), Work::Bytes(PRINTF_BYTES)],
             ),
             proto(
                 12,
                 "ringbuf_output",
                 &[only(&[MapKind::RingBuf]), Readable, Size],
                 status,
+                &[Work::Value],
             ),
             proto(
                 13,
                 "mark_runtime_init",
                 &[],
                 ReturnKind::Number { min: 0, max: 0 },
+                &[],
             ),
-            proto(14, "runtime_limit_exceeded", &[], bit),
+            proto(14, "runtime_limit_exceeded", &[], bit, &[]),
             proto(
                 15,
                 "rand",
@@ -415,26 +458,30 @@ impl HelperTable {
                     min: 0,
                     max: i32::MAX as i64,
                 },
+                &[],
             ),
             proto(
                 16,
                 "control_input_receive",
                 &[only(&[MapKind::ControlInput]), Writable, Size],
                 ReturnKind::Number { min: -1, max: 1 },
+                &[Work::Value],
             ),
             proto(
                 17,
                 "get_output_buf",
                 &[only(&[MapKind::Output])],
                 ReturnKind::OutputBufferOrNull,
+                &[],
             ),
             proto(
                 18,
                 "send_output",
                 &[only(&[MapKind::Output])],
                 ReturnKind::SentOutput,
+                &[],
             ),
-            proto(31, "abort", &[Number], ReturnKind::Never),
+            proto(31, "abort", &[Number], ReturnKind::Never, &[]),
         ])
     }
 }

@@ -393,6 +393,21 @@ const MUTATIONS: &[Mutation] = &[
         before: "Space::Stack { .. } => Some(FRAME_ALIGN.into()),",
         after: "Space::Stack { .. } => Some((2 * FRAME_ALIGN).into()),",
     },
+    Mutation {
+        name: "what helpers do counts for nothing",
+        before: "self.state.cost = self.state.cost.saturating_add(self.work);",
+        after: "",
+    },
+    Mutation {
+        name: "the buckets of a hash map are not looked at when it is cleared",
+        before: "buckets(entries).saturating_add(entries.saturating_mul(ENTRY_BYTES))",
+        after: "entries.saturating_mul(ENTRY_BYTES)",
+    },
+    Mutation {
+        name: "where the application says nothing, calls may be as long as they are",
+        before: "context.max_instructions.unwrap_or(MAX_CALL_INSTRUCTIONS)",
+        after: "context.max_instructions.unwrap_or(u64::MAX)",
+    },
 ];
 
 /// What has to catch them, the quickest first.

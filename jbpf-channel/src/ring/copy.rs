@@ -22,6 +22,8 @@ use jbpf_hooks::words::{
 /// overlap: then what arrives is unspecified.
 #[inline]
 pub(crate) unsafe fn shared_to_shared(source: *const u8, target: *mut u8, len: usize) {
+    #[cfg(test)]
+    touched::add(len);
     let alignment = source.addr() | target.addr();
     let mut done = 0;
     if alignment.is_multiple_of(8) {
@@ -64,6 +66,8 @@ pub(crate) unsafe fn shared_to_shared(source: *const u8, target: *mut u8, len: u
 /// `record` is aligned to 8 and writable for `offset + len` bytes, not through a Rust reference meanwhile.
 #[inline]
 pub(crate) unsafe fn zero_shared(record: *mut u8, offset: usize, len: usize) {
+    #[cfg(test)]
+    touched::add(len);
     let (mut done, end) = (offset, offset + len);
     while done < end {
         if done.is_multiple_of(8) && done + 8 <= end {
@@ -86,6 +90,8 @@ pub(crate) unsafe fn zero_shared(record: *mut u8, offset: usize, len: usize) {
 /// writable for `len` bytes, and nobody else's.
 #[inline]
 pub(crate) unsafe fn shared_to_own(record: *const u8, target: *mut u8, len: usize) {
+    #[cfg(test)]
+    touched::add(len);
     let words = len / 8;
     for word in 0..words {
         // SAFETY: aligned and within `len` bytes, by the caller's word.
@@ -110,9 +116,31 @@ pub(crate) unsafe fn shared_to_own(record: *const u8, target: *mut u8, len: usiz
     }
 }
 
+/// Bytes that copies of this thread moved or cleared, for tests.
+#[cfg(test)]
+pub(crate) mod touched {
+    use std::cell::Cell;
+
+    thread_local! {
+        static BYTES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(crate) fn add(bytes: usize) {
+        BYTES.set(BYTES.get() + bytes);
+    }
+
+    /// How many, in the meantime.
+    pub(crate) fn during(run: impl FnOnce()) -> usize {
+        BYTES.set(0);
+        run();
+        BYTES.get()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{InputOptions, InputRing, OutputOptions, OutputRing};
 
     #[test]
     fn every_alignment_and_length_copies_its_bytes_and_no_others() {
@@ -165,6 +193,32 @@ mod tests {
             let given: Vec<u8> = record.iter().flat_map(|w| w.to_ne_bytes()).collect();
             assert_eq!(target[..len], given[..len]);
             assert!(target[len..].iter().all(|b| *b == 0xee));
+        }
+    }
+
+    /// What a codelet's worst case counts on: a send or a receive moves one record, whatever is sent of it.
+    #[test]
+    fn a_record_is_moved_once() {
+        let slot = jbpf_hooks::reclaim::prepare_thread().expect("a slot");
+        for size in [1, 8, 20, 4096] {
+            let output = OutputRing::new(8, size, &OutputOptions::default()).expect("a ring");
+            let input = InputRing::new(8, size, &InputOptions::default()).expect("a ring");
+            let bytes = vec![0_u64; size.div_ceil(8) as usize];
+            for len in [0, size / 2, size] {
+                let sent = touched::during(|| {
+                    // SAFETY: the vector has at least `size` bytes, which nobody else uses.
+                    let sent = unsafe { output.send(slot, bytes.as_ptr().cast(), len as usize) };
+                    sent.expect("room");
+                });
+                assert_eq!(sent, size as usize);
+            }
+            input.send_bytes(&vec![7; size as usize]).expect("room");
+            let mut target = vec![0_u64; size.div_ceil(8) as usize];
+            let received = touched::during(|| {
+                // SAFETY: as above.
+                assert!(unsafe { input.receive(target.as_mut_ptr().cast()) });
+            });
+            assert_eq!(received, size as usize);
         }
     }
 }

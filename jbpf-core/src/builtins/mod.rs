@@ -6,6 +6,8 @@ mod hash;
 mod maps;
 mod numbers;
 mod printf;
+#[cfg(test)]
+mod work;
 
 use std::sync::Arc;
 

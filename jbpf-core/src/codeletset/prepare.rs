@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jbpf_channel::StreamId;
-use jbpf_verifier::types::{HelperTable, MapKind};
+use jbpf_hooks::hook::HookInfo;
+use jbpf_verifier::types::{ContextDef, HelperTable, MapKind};
 
 use super::linking::{Links, MapPlace};
 use super::program::VerifiedCodelet;
@@ -22,8 +23,21 @@ pub(crate) struct World {
     pub(crate) helpers: Arc<HelperTable>,
     pub(crate) bindings: Arc<HelperBindings>,
     pub(crate) map_options: MapOptions,
+    /// The most instructions that a call may execute on hooks that do not say it themselves.
+    pub(crate) max_instructions: Option<u64>,
     /// Path of the control socket, from which absent stream ids are derived.
     pub(crate) socket: String,
+}
+
+impl World {
+    /// What a hook gives to its codelets, and how long they may take for it.
+    pub(crate) fn context(&self, hook: &HookInfo) -> ContextDef {
+        let context = ContextDef::from(hook);
+        ContextDef {
+            max_instructions: context.max_instructions.or(self.max_instructions),
+            ..context
+        }
+    }
 }
 
 /// The set that a replacement takes over from, with the maps that may live on.
@@ -39,7 +53,7 @@ pub(crate) fn prepare(
     let codelets = request
         .codelets()
         .iter()
-        .map(|codelet| VerifiedCodelet::new(codelet, id, &world.helpers))
+        .map(|codelet| VerifiedCodelet::new(codelet, id, world))
         .collect::<Result<Vec<_>, _>>()?;
     let mut maps = Maps {
         links: Links::new(&codelets)?,

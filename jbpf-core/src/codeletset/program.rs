@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jbpf_channel::record::RecordType;
 use jbpf_hooks::hook::Hook;
 use jbpf_hooks::registry;
-use jbpf_verifier::types::{ContextDef, HelperTable, MapDef};
+use jbpf_verifier::types::MapDef;
 use jbpf_verifier::{VerifiedProgram, verify};
 
+use super::World;
 use crate::error::{LoadError, nearest};
 use crate::object::{Object, ObjectProgram, ProgramType};
 use crate::request::{CodeletRequest, ObjectSource, Subject};
@@ -38,7 +39,7 @@ impl<'a> VerifiedCodelet<'a> {
     pub(super) fn new(
         request: &'a CodeletRequest,
         codeletset: &str,
-        helpers: &Arc<HelperTable>,
+        world: &World,
     ) -> Result<Self, LoadError> {
         let subject = Subject::Codelet {
             codeletset: codeletset.to_owned(),
@@ -52,14 +53,15 @@ impl<'a> VerifiedCodelet<'a> {
         check_program_type(&program, hook, &subject)?;
         let mut program = program.program;
         program.name.clone_from(&request.name);
-        let context = Arc::new(ContextDef::from(hook.info()));
-        let program = verify(&Arc::new(program), &context, helpers).map_err(|rejection| {
-            LoadError::Rejected {
-                subject: subject.clone(),
-                hook: request.hook.clone(),
-                rejection,
-            }
-        })?;
+        let context = Arc::new(world.context(hook.info()));
+        let program =
+            verify(&Arc::new(program), &context, &world.helpers).map_err(|rejection| {
+                LoadError::Rejected {
+                    subject: subject.clone(),
+                    hook: request.hook.clone(),
+                    rejection,
+                }
+            })?;
         Ok(Self {
             request,
             subject,

@@ -27,6 +27,7 @@ mod per_thread;
 mod status;
 mod storage;
 mod threads;
+pub(crate) mod touched;
 mod view;
 
 use std::ptr;

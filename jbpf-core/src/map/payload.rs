@@ -15,6 +15,8 @@ use std::mem::MaybeUninit;
 
 use jbpf_hooks::words::{self, WORDS_AT_A_TIME};
 
+use super::touched;
+
 /// Bytes of a word.
 pub(crate) const WORD: usize = size_of::<u64>();
 
@@ -78,6 +80,7 @@ pub(crate) unsafe fn store(bytes: &[u8], dst: *mut u8) {
 /// # Safety
 /// As [`store`].
 unsafe fn store_bytes(bytes: &[u8], dst: *mut u8) {
+    touched::add(bytes.len());
     for (at, byte) in bytes.iter().enumerate() {
         // SAFETY: the caller's word.
         unsafe { words::store_u8(dst.add(at), *byte) };
@@ -161,6 +164,7 @@ pub(crate) unsafe fn zero(dst: *mut u8, len: usize) {
             done += WORD;
         }
     }
+    touched::add(len - done);
     while done < len {
         // SAFETY: `done < len`.
         unsafe { words::store_u8(dst.add(done), 0) };
@@ -175,6 +179,7 @@ pub(crate) unsafe fn zero(dst: *mut u8, len: usize) {
 #[inline]
 pub(crate) unsafe fn load_u32(src: *const u8) -> u32 {
     if src.addr().is_multiple_of(4) {
+        touched::add(4);
         // SAFETY: aligned, and readable by the caller's word.
         return u32::from_le(unsafe { words::load_u32(src.cast()) });
     }
@@ -209,6 +214,7 @@ pub(crate) unsafe fn load_u64(src: *const u8) -> u64 {
 /// As for the source of [`copy`], and aligned to 8.
 #[inline]
 pub(crate) unsafe fn load_word(src: *const u8) -> u64 {
+    touched::add(WORD);
     // SAFETY: the caller's word.
     unsafe { words::load_u64(src.cast()) }
 }
@@ -217,6 +223,7 @@ pub(crate) unsafe fn load_word(src: *const u8) -> u64 {
 /// As for the destination of [`copy`], and aligned to 8.
 #[inline]
 pub(crate) unsafe fn store_word(dst: *mut u8, word: u64) {
+    touched::add(WORD);
     // SAFETY: the caller's word.
     unsafe { words::store_u64(dst.cast(), word) };
 }
@@ -235,6 +242,7 @@ unsafe fn copy_word(src: *const u8, dst: *mut u8) {
 /// As [`copy`] of four bytes, both aligned to 4.
 #[inline]
 unsafe fn copy_half(src: *const u8, dst: *mut u8) {
+    touched::add(2 * 4);
     // SAFETY: the caller's word.
     let half = unsafe { words::load_u32(src.cast()) };
     // SAFETY: the caller's word.
@@ -245,6 +253,7 @@ unsafe fn copy_half(src: *const u8, dst: *mut u8) {
 /// As [`copy`] of one byte.
 #[inline]
 unsafe fn copy_byte(src: *const u8, dst: *mut u8) {
+    touched::add(2);
     // SAFETY: the caller's word.
     let byte = unsafe { words::load_u8(src) };
     // SAFETY: the caller's word.

@@ -41,6 +41,7 @@ pub struct RuntimeBuilder {
     periods: Periods,
     threads: Threads,
     unload_limit: Duration,
+    max_instructions: Option<u64>,
 }
 
 impl Default for RuntimeBuilder {
@@ -56,6 +57,7 @@ impl Default for RuntimeBuilder {
             periods: Periods::default(),
             threads: Threads::default(),
             unload_limit: UNLOAD_LIMIT,
+            max_instructions: None,
         }
     }
 }
@@ -142,6 +144,14 @@ impl RuntimeBuilder {
     /// when not set. From a millisecond to an hour.
     pub fn call_period(mut self, period: Duration) -> Self {
         self.periods.call = period;
+        self
+    }
+
+    /// The most instructions that one call of a codelet may execute, on hooks that do not say it themselves
+    /// (`#[jbpf_hook(max_instructions = N)]`); a million when not set. What helpers do with sizes counts as well, an instruction
+    /// for eight bytes. A codelet whose worst case is longer is refused, and no request can change that.
+    pub fn max_instructions(mut self, limit: u64) -> Self {
+        self.max_instructions = Some(limit);
         self
     }
 
@@ -234,6 +244,7 @@ impl RuntimeBuilder {
             helpers,
             bindings: Arc::new(bindings),
             map_options,
+            max_instructions: self.max_instructions,
             socket: socket.to_string_lossy().into_owned(),
         };
         let mut runtime = Runtime::start(

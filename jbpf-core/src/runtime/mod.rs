@@ -27,10 +27,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
 use jbpf_channel::{Doorbell, Receiver, Sender, StreamId};
-use jbpf_hooks::hook::Hook;
+use jbpf_hooks::hook::{Hook, HookInfo};
 use jbpf_hooks::layout::FieldType;
 use jbpf_hooks::{reclaim, registry};
-use jbpf_verifier::types::HelperTable;
+use jbpf_verifier::types::{ContextDef, HelperTable};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::builtin_hooks;
@@ -359,6 +359,11 @@ impl Shared {
     /// How threads are started.
     pub(crate) fn threads(&self) -> &Threads {
         &self.threads
+    }
+
+    /// What a hook gives to its codelets.
+    pub(crate) fn context(&self, hook: &HookInfo) -> ContextDef {
+        self.world.context(hook)
     }
 
     /// The helpers that codelets may call.

@@ -55,7 +55,8 @@ pub(super) fn hooks(shared: &Shared, skip: Option<u64>) -> Reply {
     let sets = shared.sets();
     let report = |hook| {
         let measured = shared.board().get(hook);
-        hook_report(hook, sets.values().map(AsRef::as_ref), measured.as_deref())
+        let sets = sets.values().map(AsRef::as_ref);
+        hook_report(hook, shared.context(hook.info()), sets, measured.as_deref())
     };
     let mut hooks: Vec<_> = registry::hooks().collect();
     hooks.sort_by_key(|hook| hook.info().name);
@@ -87,6 +88,7 @@ fn page<S, T: Serialize>(
 
 fn hook_report<'a>(
     hook: &'static Hook,
+    context: ContextDef,
     sets: impl Iterator<Item = &'a LoadedSet>,
     measured: Option<&MeasuredHook>,
 ) -> HookReport {
@@ -111,7 +113,7 @@ fn hook_report<'a>(
         file: info.file.to_owned(),
         line: info.line,
         docs: info.docs.to_owned(),
-        context: ContextDef::from(info),
+        context,
         data: region_type(&info.context.region),
         codelets,
         calls: measured.map(|measured| measured.measured().calls),

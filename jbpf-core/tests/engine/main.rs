@@ -459,7 +459,9 @@ mod without_unsafe_code {
             args.args = vec![ArgKind::Ignored; 5];
             let mut returns = proto.clone();
             returns.returns = ReturnKind::Number { min: 7, max: 7 };
-            for changed in [args, returns] {
+            let mut work = proto.clone();
+            work.work.push(jbpf_verifier::types::Work::Bytes(8));
+            for changed in [args, returns, work] {
                 let table = Arc::new(HelperTable::new([changed]));
                 let error = builtins::bindings(table, []).unwrap_err();
                 let name = proto.name.clone();

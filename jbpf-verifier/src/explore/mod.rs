@@ -31,9 +31,8 @@ use crate::value::{Ids, Kind, Pointer, Space};
 /// What verification may spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Instructions processed, over all paths. Sizes that helpers are given count as well, and so does what
-    /// the verifier has to look at beyond the instruction: stacks of many pieces, or long comparisons with
-    /// states that are proven.
+    /// Instructions processed, over all paths. What the verifier has to look at beyond the instruction counts
+    /// as well: stacks of many pieces, or long comparisons with states that are proven.
     pub instructions: u64,
     /// Bytes that states may take, roughly.
     pub memory: usize,
@@ -97,11 +96,21 @@ pub(crate) struct Failure {
     pub(crate) state: Option<State>,
 }
 
+/// A call of a helper that does much beside the call itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CostlyCall {
+    pub(crate) at: usize,
+    /// Instructions that count for it.
+    pub(crate) work: u64,
+}
+
 /// Everything proven.
 #[derive(Debug)]
 pub(crate) struct Success {
     pub(crate) findings: Findings,
     pub(crate) worst_case: u64,
+    /// The call of a helper that counts for most.
+    pub(crate) costliest: Option<CostlyCall>,
     pub(crate) stack_bytes: u32,
     pub(crate) processed: u64,
     pub(crate) merged: u64,
@@ -153,6 +162,7 @@ struct Before {
     /// The longest run behind the last checkpoint.
     tail: u64,
     merged: u64,
+    costliest: Option<CostlyCall>,
     /// States that were proven.
     proven: u64,
 }
@@ -191,6 +201,7 @@ pub(crate) struct Explorer<'a> {
     bytes: usize,
     /// Paths that were merged with another.
     merged: u64,
+    costliest: Option<CostlyCall>,
     manner: Manner<'a>,
 }
 
@@ -215,6 +226,7 @@ impl<'a> Explorer<'a> {
             deadline: limits.instructions,
             bytes: 0,
             merged: 0,
+            costliest: None,
             manner,
         }
     }
@@ -257,6 +269,7 @@ impl<'a> Explorer<'a> {
         let stack_bytes = self.findings.stack_bytes(flow, &self.subject.insns);
         Ok(Success {
             worst_case: root.tail,
+            costliest: self.costliest,
             stack_bytes: stack_bytes
                 .ok_or_else(|| Fault::internal("a call leads to no function"))?,
             findings: self.findings,
@@ -316,13 +329,16 @@ impl<'a> Explorer<'a> {
                 path: &mut self.path,
                 findings: &mut self.findings,
                 ids: &mut self.ids,
-                extra_cost: 0,
+                work: 0,
                 looked: 0,
                 at,
             };
             let outcome = step.run().map_err(|fault| (fault, at))?;
-            let (extra_cost, looked) = (step.extra_cost, step.looked);
-            self.count(extra_cost, looked);
+            let (work, looked) = (step.work, step.looked);
+            if self.costliest.is_none_or(|costliest| costliest.work < work) && work > 0 {
+                self.costliest = Some(CostlyCall { at, work });
+            }
+            self.count(looked);
             match outcome {
                 Outcome::End => {
                     self.path.reach_end(state.cost);
@@ -334,11 +350,11 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Counts what an instruction took beyond itself, and what came before it.
-    fn count(&mut self, extra_cost: u64, looked: u64) {
+    /// Counts what the verifier looked at for an instruction, and before it.
+    fn count(&mut self, looked: u64) {
         let looked = looked + std::mem::take(&mut self.looked) + self.path.take_looked();
         let beyond = looked.saturating_sub(LOOKS) / LOOKS_OF_AN_INSTRUCTION;
-        self.processed = self.processed.saturating_add(extra_cost + beyond);
+        self.processed = self.processed.saturating_add(beyond);
     }
 
     fn too_complex(&self) -> Box<Fault> {
@@ -476,6 +492,7 @@ impl<'a> Explorer<'a> {
             findings: self.findings.begin(),
             tail: self.path.tail(),
             merged: self.merged,
+            costliest: self.costliest,
             proven: self.archive.added(),
         };
         self.deadline = deadline;
@@ -493,6 +510,7 @@ impl<'a> Explorer<'a> {
         self.findings.take_back(before.findings);
         self.path.take_back(before.tail);
         self.merged = before.merged;
+        self.costliest = before.costliest;
         self.archive.forget_since(before.proven);
     }
 

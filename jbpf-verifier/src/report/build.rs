@@ -1,13 +1,13 @@
 //! Reports from failures: places in the source, and the path from the entry.
 
 use super::{Code, Origin, PathStep, Rejection, SourceLine, disassemble};
-use crate::explore::{Failure, TrailStep, Turn};
+use crate::explore::{CostlyCall, Failure, Success, TrailStep, Turn};
 use crate::fault::Fault;
 use crate::insn::{GateError, Insn, Operand};
 use crate::program::Program;
 use crate::state::State;
 use crate::step::Subject;
-use crate::types::{ContextDef, HelperTable};
+use crate::types::{ContextDef, HelperTable, MAX_CALL_INSTRUCTIONS};
 
 /// Steps that a report keeps at each end of a long path.
 const PATH_ENDS: usize = 12;
@@ -90,23 +90,50 @@ impl Places<'_> {
         Box::new(self.rejection(*fault, error.insn))
     }
 
-    /// Holds the worst case against the hook's limit.
+    /// Holds the worst case against the limit, the hook's or the usual one.
     pub(crate) fn check_limit(
         &self,
         context: &ContextDef,
-        worst_case: u64,
+        success: &Success,
     ) -> Result<(), Box<Rejection>> {
-        let Some(limit) = context.max_instructions.filter(|limit| worst_case > *limit) else {
+        let worst_case = success.worst_case;
+        let limit = context.max_instructions.unwrap_or(MAX_CALL_INSTRUCTIONS);
+        if worst_case <= limit {
             return Ok(());
+        }
+        let who = match context.max_instructions {
+            Some(_) => format!("the hook allows {limit}"),
+            None => format!("{limit} are allowed where the application does not allow more"),
         };
-        let fault = Fault::new(
+        let mut fault = Fault::new(
             Code::InstructionLimit,
-            format!("one call may execute {worst_case} instructions; the hook allows {limit}"),
+            format!("one call may execute {worst_case} instructions; {who}"),
         )
         .obligation(format!(
             "executes up to {worst_case} instructions; {limit} are allowed"
         ))
-        .hint("do less in one call, or raise `max_instructions` of the hook");
+        .hint("do less in one call, with smaller values and maps; or the application allows more: `max_instructions` of the hook, or of the runtime");
+        // Where it is not the loops alone.
+        if let Some(CostlyCall { at, work }) =
+            success.costliest.filter(|call| call.work > limit / 16)
+        {
+            let called = match self
+                .program
+                .insns
+                .get(at)
+                .map(|insn| insn.imm.cast_unsigned())
+            {
+                Some(id) => self
+                    .helpers
+                    .get(id)
+                    .map_or("a helper", |helper| &helper.name),
+                None => "a helper",
+            };
+            fault = fault.origin(
+                at as u32,
+                format!("{called} counts {work} instructions here: eight bytes that it may touch are one"),
+            );
+        }
         Err(Box::new(self.rejection(*fault, 0)))
     }
 

@@ -13,15 +13,11 @@ use crate::report::Code;
 use crate::scalar::Scalar;
 use crate::stack::Made;
 use crate::state::{Frame, MAX_FRAMES};
-use crate::types::{ArgKind, MapKind, MapKinds, ReturnKind};
+use crate::types::{ArgKind, HelperProto, MapKind, MapKinds, ReturnKind};
 use crate::value::{Kind, Num, Pointer, Source, Space, Value};
 
 /// The largest size that helpers are given.
 const MAX_SIZE: u64 = 1 << 30;
-
-/// Helpers whose work grows with a size: `map_clear`, `map_dump`, `hash`.
-const MAP_CLEAR: u32 = 5;
-const SIZED: [u32; 2] = [6, 10];
 
 /// What is known of a call's arguments so far.
 #[derive(Debug, Default)]
@@ -33,8 +29,8 @@ struct Arguments {
     used_by_format: usize,
     /// Format arguments met.
     format_arguments: usize,
-    /// The largest size passed.
-    size: u64,
+    /// The sizes passed, each as large as it may be.
+    sizes: u64,
 }
 
 impl Step<'_> {
@@ -54,12 +50,8 @@ impl Step<'_> {
             self.argument(&proto.name, kind, reg, size, &mut arguments)
                 .map_err(|fault| in_call(fault, &proto.name, reg))?;
         }
-        if id == MAP_CLEAR {
-            self.extra_cost += arguments.map.map_or(0, |map| self.map_bytes(map)) / 8;
-        } else if SIZED.contains(&id) {
-            self.extra_cost += arguments.size / 8;
-        }
-        self.state.cost = self.state.cost.saturating_add(self.extra_cost);
+        self.work = self.count_work(proto, &arguments)?;
+        self.state.cost = self.state.cost.saturating_add(self.work);
         self.findings.helper_call(self.at, id, arguments.first_map);
         for reg in Reg::ARGUMENTS {
             self.state.set_register(reg, Value::UNINIT);
@@ -100,12 +92,16 @@ impl Step<'_> {
         Kind::Pointer(pointer)
     }
 
-    /// All bytes of keys and values that a map holds.
-    fn map_bytes(&self, map: usize) -> u64 {
-        let def = self.subject.program.maps.get(map);
-        def.map_or(0, |def| {
-            let entry = u64::from(def.key_size) + u64::from(def.value_size);
-            entry.saturating_mul(def.max_entries.into())
+    /// Instructions that count for what a call does beside the call itself. What they depend on is needed.
+    fn count_work(&self, proto: &HelperProto, arguments: &Arguments) -> Checked<u64> {
+        let map = match arguments.first_map {
+            Some(map) => Some(self.map_def(map)?),
+            None => None,
+        };
+        let counted = proto.work_instructions(map, arguments.sizes);
+        counted.ok_or_else(|| {
+            let message = format!("{} works on a map, but takes none", proto.name);
+            Fault::new(Code::HelperArgument, message)
         })
     }
 
@@ -151,7 +147,7 @@ impl Step<'_> {
                     Handing::Fill
                 };
                 let size = self.size_argument(helper, size)?;
-                arguments.size = arguments.size.max(size);
+                arguments.sizes = arguments.sizes.saturating_add(size);
                 self.memory_argument(reg, size, handing)
             }
             ArgKind::ReadableFixed(size) => {
@@ -165,6 +161,7 @@ impl Step<'_> {
             ArgKind::SizeUpTo(most) => self.bounded_size(helper, reg, (*most).into()),
             ArgKind::Format => {
                 let size = self.size_argument(helper, size)?;
+                arguments.sizes = arguments.sizes.saturating_add(size);
                 self.memory_argument(reg, size, Handing::Read)?;
                 arguments.used_by_format = self.format(reg, size)?;
                 Ok(())

@@ -119,8 +119,8 @@ pub(crate) struct Step<'s> {
     pub(crate) path: &'s mut Path,
     pub(crate) findings: &'s mut Findings,
     pub(crate) ids: &'s mut Ids,
-    /// Instructions that helpers added by the sizes that they were given.
-    pub(crate) extra_cost: u64,
+    /// Instructions that count for what a helper does beside the call itself.
+    pub(crate) work: u64,
     /// Values looked at besides the operands.
     pub(crate) looked: u64,
     pub(crate) at: usize,
@@ -135,7 +135,7 @@ impl<'s> Step<'s> {
             ));
         };
         self.findings.reached(self.at);
-        self.state.cost += 1;
+        self.state.cost = self.state.cost.saturating_add(1);
         self.state.at = self.at + insn.len();
         match insn {
             Insn::Alu {

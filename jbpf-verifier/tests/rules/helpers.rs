@@ -104,6 +104,7 @@ fn a_helper_with_room_for_some_bytes_is_given_no_more() {
             name: "hash".to_owned(),
             args: room.to_vec(),
             returns: ReturnKind::AnyNumber,
+            work: Vec::new(),
         });
         let verified = jbpf_verifier::verify(
             &Arc::new(example.program),
@@ -238,20 +239,159 @@ fn facts_name_the_map_when_it_is_one() {
     assert_eq!(verified.summary().helpers, [4]);
 }
 
+/// The worst case of a program on maps, of 8 and 24 bytes an element unless they say otherwise.
+fn worst_case(maps: &str, body: &str) -> u64 {
+    let text = format!("{maps}\n{body}\nmov r0, 0\nexit");
+    accepted(&text).summary().worst_case_instructions
+}
+
+/// A key of zeros in 8 bytes at fp-8, and as many bytes of a value as a stack has room for.
+fn with_key(map: &str, call: &str) -> String {
+    format!(
+        "mov r0, 0\nstxdw [r10-8], r0\nlddw r6, map {map}\nmov r1, r6\nmov r2, r10\nadd r2, -8\n{call}"
+    )
+}
+
 #[test]
-fn costs_that_grow_with_a_size_count() {
+fn helpers_count_for_the_bytes_that_they_touch() {
     let hash = |size: usize| {
-        accepted(&program(&format!(
-            "{}\nmov r1, r2\nmov r2, {size}\ncall hash",
-            buffer(size)
-        )))
-        .summary()
-        .worst_case_instructions
+        let call = format!("{}\nmov r1, r2\nmov r2, {size}\ncall hash", buffer(size));
+        worst_case("", &call)
     };
     // Eight bytes more: one store more in the buffer, and one for the helper's work.
     assert_eq!(hash(64), hash(8) + 7 + 7);
-    let clear = accepted(&program("lddw r1, map hash\ncall map_clear"));
-    assert_eq!(clear.summary().worst_case_instructions, 4 + 4 * 16 / 8);
+    let sized = |kind: &str, value: usize, call: &str| {
+        let maps = format!(
+            ".map m {kind} key 8 value {value} entries 16\n.map v array key 4 value {value} entries 1"
+        );
+        worst_case(&maps, &with_key("m", call))
+    };
+    // A value of another map is the source of an update.
+    let update = "lddw r1, map v\ncall map_lookup_elem\njeq r0, 0, out\nmov r3, r0\nmov r1, r6\nmov r2, r10\nadd r2, -8\nmov r4, 0\ncall map_update_elem\nout:";
+    for kind in ["array", "hash", "per_thread_array", "per_thread_hash"] {
+        for call in [update, "call map_lookup_reset_elem"] {
+            let small = sized(kind, 8, call);
+            assert_eq!(sized(kind, 8 + 4096, call), small + 4096 / 8, "{kind}");
+        }
+        for call in ["call map_lookup_elem", "call map_delete_elem"] {
+            assert_eq!(sized(kind, 8 + 4096, call), sized(kind, 8, call), "{kind}");
+        }
+    }
+    // Sixteen values; of a hash map, four buckets, two more, and eight bytes for each entry.
+    let clear = |kind: &str, value| sized(kind, value, "call map_clear") - 9;
+    assert_eq!(clear("array", 20), 16 * 3);
+    assert_eq!(clear("hash", 20), 6 * 8 + 16);
+    assert_eq!(clear("per_thread_hash", 4000), 6 * 8 + 16);
+    // All buckets, and what has room.
+    let dump = |size: u32| {
+        let call = format!("mov r3, {size}\nmov r2, r10\nadd r2, -64\nmov r4, 0\ncall map_dump");
+        sized("hash", 24, &call) - 13
+    };
+    assert_eq!(dump(0), 6 * 8);
+    assert_eq!(dump(64), 6 * 8 + 8);
+    // Records are written whole, whatever is sent of them.
+    let record = |kind: &str, value: u32, call: &str| {
+        let maps = format!(".map m {kind} value {value} entries 4");
+        worst_case(&maps, &with_key("m", call))
+    };
+    let send = "mov r3, 8\ncall ringbuf_output";
+    assert_eq!(
+        record("ringbuf", 8 + 4096, send),
+        record("ringbuf", 8, send) + 512
+    );
+    let receive = "mov r3, 8\ncall control_input_receive";
+    let small = record("control_input", 8, receive);
+    assert_eq!(record("control_input", 8 + 4096, receive), small + 512);
+    let reserve = "call get_output_buf\nmov r1, r6\ncall send_output";
+    assert_eq!(
+        record("output", 4096, reserve),
+        record("output", 8, reserve)
+    );
+    // A format is read, and a message may become longer than it.
+    let print = |size: u32| {
+        let call = format!("{}\nmov r1, r2\nmov r2, {size}\ncall printf", buffer(64));
+        worst_case(
+            "",
+            &call.replace(
+                "call printf",
+                "mov r3, 0\nmov r4, 0\nmov r5, 0\ncall printf",
+            ),
+        )
+    };
+    assert_eq!(print(64), print(8) + 7);
+    assert!(print(8) > 1024 / 8);
+}
+
+#[test]
+fn a_call_takes_no_more_instructions_than_a_million_unless_the_application_allows_more() {
+    let maps = ".map big array key 4 value 134217728 entries 1\n.map from array key 4 value 134217728 entries 1";
+    let update = format!(
+        "{maps}\n{}\nmov r0, 0\nexit",
+        with_key(
+            "from",
+            "call map_lookup_elem\njeq r0, 0, out\nmov r3, r0\nlddw r1, map big\nmov r2, r10\nadd r2, -8\nmov r4, 0\ncall map_update_elem\nout:"
+        )
+    );
+    let rejection = rejected(Code::InstructionLimit, &update);
+    let text = rejection.to_string();
+    assert!(text.contains("1000000 are allowed where"), "{text}");
+    let origin = rejection.origin.unwrap();
+    assert!(
+        origin
+            .what
+            .contains("map_update_elem counts 16777216 instructions"),
+        "{}",
+        origin.what
+    );
+    assert_eq!(origin.disassembly, "call map_update_elem");
+    accepted(&format!(".limit 17000000\n{update}"));
+    // However loops are proven, and whoever calls: 255 iterations of three ways each, each with 4 KiB.
+    let looped = |bytes: u32| {
+        format!(
+            "
+                .map big array key 4 value {bytes} entries 1
+                mov r6, r1
+                mov r7, 0
+                mov r8, 0
+            again:
+                ldxb r1, [r6+24]
+                jset r1, 1, skip
+                add r8, 1
+            skip:
+                call reset
+                add r7, 1
+                jlt r7, 255, again
+                mov r0, r8
+                exit
+            reset:
+                mov r0, 0
+                stxdw [r10-8], r0
+                lddw r1, map big
+                mov r2, r10
+                add r2, -8
+                call map_lookup_reset_elem
+                mov r0, 0
+                exit
+            "
+        )
+    };
+    let worst = |bytes| {
+        let verified = accepted(&looped(bytes));
+        verified.summary().worst_case_instructions
+    };
+    assert_eq!(worst(8 + 4096), worst(8) + 255 * 512);
+    let rejection = rejected(Code::InstructionLimit, &looped(1 << 16));
+    assert!(rejection.origin.is_none(), "{:?}", rejection.origin);
+    // A bare loop as well.
+    let bare = |times: u32| {
+        format!("mov r1, 0\nmov r0, 0\nagain:\nadd r1, 1\njlt r1, {times}, again\nexit")
+    };
+    accepted(&bare(400_000));
+    // Arithmetic on worst cases saturates.
+    let huge = ".map huge hash key 8 value 8 entries 4294967295";
+    let clear = "lddw r1, map huge\ncall map_clear\n".repeat(1000);
+    let text = format!(".limit {}\n{huge}\n{clear}mov r0, 0\nexit", u64::MAX);
+    assert!(accepted(&text).summary().worst_case_instructions > 1 << 43);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ptr::NonNull;
 
-use super::primitives::AtomicU32;
+use super::primitives::{AtomicU32, touched};
 
 /// `len` values of an atomic type at a fixed address. A pointer, not an owner.
 pub(crate) struct Cells<T> {
@@ -36,6 +36,7 @@ impl<T> Cells<T> {
     #[inline(always)]
     pub(crate) unsafe fn at(&self, at: u32) -> &T {
         debug_assert!(at < self.len);
+        touched::add(size_of::<T>());
         // SAFETY: below `len` by the caller's word.
         let cell = unsafe { self.start.add(at as usize) };
         // SAFETY: an initialised value, by the word of whoever called `new`.

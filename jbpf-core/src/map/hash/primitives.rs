@@ -5,6 +5,8 @@
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
+pub(crate) use crate::map::touched;
+
 /// Entries of a bucket. With eight, tags, version, lock, link and slots fill one cache line.
 pub(crate) const LANES: usize = 8;
 

@@ -303,7 +303,7 @@ impl Machine<'_> {
                         _ => held,
                     }
                 }
-                (ArgKind::Size, value) => match value.number() {
+                (ArgKind::Size | ArgKind::SizeUpTo(_), value) => match value.number() {
                     Some(0) => Given::Zero,
                     Some(_) => Given::Some,
                     None if value == Value::Chance => Given::Some,
