@@ -7,11 +7,17 @@
 //! at keys whose tag fits: one cache line for the bucket, one for the key, which lies before its value.
 //! A bucket that is full goes on in an *overflow* bucket.
 //!
-//! # Why it always has room
+//! # Why it has room
 //!
 //! Holes are filled at once: every bucket of a chain but the last is full, so `n` entries take
 //! `ceil(n / 8)` buckets, and `max_entries / 8` overflow buckets suffice for whatever keys come. There are
 //! no tombstones, and nothing decays.
+//!
+//! # Why a lookup is short
+//!
+//! A codelet that dumps its map sees which keys meet in one bucket, whatever the seed, and could collect such keys. So a
+//! chain has at most [`MAX_CHAIN`] buckets, and an insertion beyond finds the map full. A home has [`TARGET_LOAD`] entries
+//! on average: keys that nobody chose fill 128 places of one home in no map that a machine holds.
 //!
 //! # Why lookups need no lock
 //!
@@ -47,6 +53,9 @@ use super::primitives::{
 
 /// Entries that a home bucket is meant to hold on average, at most.
 const TARGET_LOAD: u32 = 4;
+
+/// The most buckets of a chain, its home included: 128 entries.
+const MAX_CHAIN: usize = 16;
 
 /// Walks that a writer disturbs start again this often before they lock the bucket.
 const WALK_ATTEMPTS: usize = 16;
@@ -405,6 +414,10 @@ pub(crate) trait Walker {
     fn slot(&mut self, slot: u32) -> ControlFlow<()>;
 }
 
+/// A chain that takes no more entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoRoom;
+
 /// Where an entry is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
@@ -432,15 +445,22 @@ impl<'a> Locked<'a> {
     /// Publishes an entry for a slot whose key and value are in place.
     ///
     /// # Errors
-    /// No overflow bucket is left: cannot happen while no more slots are in use than the index has.
+    /// The chain is as long as chains get. Overflow buckets are left as long as no more slots are in use than
+    /// the index has.
     #[inline]
-    pub(crate) fn insert(&self, slot: u32) -> Result<(), Busy> {
-        let last = self.last().1;
+    pub(crate) fn insert(&self, slot: u32) -> Result<(), NoRoom> {
+        let (mut last, mut buckets) = (self.home, 1);
+        while let Some(next) = self.index.after(last) {
+            (last, buckets) = (next, buckets + 1);
+        }
         if let Some(lane) = last.empty_lane() {
             last.set(lane, self.tag, slot);
             return Ok(());
         }
-        let number = self.index.overflow.pop().ok_or(Busy)?;
+        if buckets >= MAX_CHAIN {
+            return Err(NoRoom);
+        }
+        let number = self.index.overflow.pop().ok_or(NoRoom)?;
         let fresh = self.index.overflow_bucket(number);
         fresh.set(0, self.tag, slot);
         last.next.store(number + 1, Ordering::Release);

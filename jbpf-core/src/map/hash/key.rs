@@ -17,8 +17,9 @@ use crate::map::payload::{self, WORD};
 /// The longest key in bytes: what a codelet's stack frame holds.
 pub const MAX_KEY_SIZE: u32 = 512;
 
-/// What makes the hashes of one map unlike those of any other, so that nobody can choose keys that
-/// meet in one bucket.
+/// What makes the hashes of one map unlike those of any other, so that nobody knows beforehand which keys
+/// meet in one bucket. A codelet can find out: dumps are in the order of buckets. Chains are bounded for that
+/// reason (`index`).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seed {
     first: u64,

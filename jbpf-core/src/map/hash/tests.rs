@@ -225,6 +225,29 @@ fn exactly_max_entries_fit_even_when_all_keys_meet_in_one_bucket() {
 }
 
 #[test]
+fn keys_that_meet_in_one_bucket_make_no_long_chain() {
+    let places = 128;
+    let mut map = table(8, 8, 4 * places);
+    map.layout.seed = key::Seed::degenerate();
+    let map = Bytes(map);
+    let key = |n: u32| u64::from(n).to_ne_bytes();
+    for n in 0..places {
+        assert_eq!(map.update(&key(n), &key(n)), Status::Success);
+    }
+    for n in places..4 * places {
+        assert_eq!(map.update(&key(n), &key(n)), Status::Full);
+    }
+    assert_eq!(map.0.len(), places as usize);
+    // Nothing of the refused ones is kept: the slots serve again, one for each that goes.
+    for n in 0..4 * places {
+        assert_eq!(map.update(&key(n % places), &key(n)), Status::Success);
+    }
+    assert_eq!(map.delete(&key(5)), Status::Success);
+    assert_eq!(map.update(&key(places), &key(0)), Status::Success);
+    assert_eq!(map.update(&key(places + 1), &key(0)), Status::Full);
+}
+
+#[test]
 fn a_million_changes_leave_a_full_map_as_roomy_as_new() {
     let rounds: u64 = if cfg!(miri) { 20 } else { 10_000 };
     let map = Bytes(table(8, 8, 100));
