@@ -15,6 +15,7 @@ mod replay;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -517,6 +518,8 @@ fn four_producers_a_reader_and_a_tap_reconcile() {
     const EACH: u64 = 100_000;
     let ring = ring(256, 16);
     let over = AtomicBool::new(false);
+    // Nobody sends before the tap is there, which then is late for nothing.
+    let ready = Barrier::new(5);
     let check = |record: [u64; 2]| {
         assert_eq!(record[0], !record[1], "a torn record");
         (record[0] >> 32, record[0] & 0xffff_ffff)
@@ -524,8 +527,9 @@ fn four_producers_a_reader_and_a_tap_reconcile() {
     thread::scope(|scope| {
         let producers: Vec<_> = (0..4_u32)
             .map(|slot| {
-                let ring = &ring;
+                let (ring, ready) = (&ring, &ready);
                 scope.spawn(move || {
+                    ready.wait();
                     let mut accepted = 0_u64;
                     for value in 0..EACH {
                         let word = u64::from(slot) << 32 | value;
@@ -550,6 +554,7 @@ fn four_producers_a_reader_and_a_tap_reconcile() {
         let receiver = ring.primary().unwrap().typed::<[u64; 2]>().unwrap();
         let tap = scope.spawn(|| {
             let tap = ring.tap().typed::<[u64; 2]>().unwrap();
+            ready.wait();
             let mut seen = 0;
             loop {
                 let last = over.load(Ordering::Acquire);

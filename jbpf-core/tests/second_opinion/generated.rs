@@ -57,6 +57,10 @@ enum Reason {
     ComparedCopies,
     /// It has no way to subtract the least immediate.
     LeastImmediate,
+    /// Different paths bring different maps to one call. Prevail joins their sizes; ours checks each path.
+    JoinedMaps,
+    /// A helper is given a map of a kind that the application has defined. Prevail knows built-in kinds alone.
+    MapOfApplication,
 }
 
 impl Reason {
@@ -64,7 +68,11 @@ impl Reason {
     fn is_final(self) -> bool {
         matches!(
             self,
-            Self::ComparedPointers | Self::LeftOfRegion | Self::BackFromNull
+            Self::ComparedPointers
+                | Self::LeftOfRegion
+                | Self::BackFromNull
+                | Self::JoinedMaps
+                | Self::MapOfApplication
         )
     }
 }
@@ -115,6 +123,12 @@ impl Accepted<'_> {
         }
         let at = refusal.insn?;
         let insn = &self.case.program.insns[at];
+        if telling::is_helper_call(insn) && says("size is not singleton") {
+            return Some(Reason::JoinedMaps);
+        }
+        if telling::is_helper_call(insn) && says("is not allowed for map_") {
+            return Some(Reason::MapOfApplication);
+        }
         if telling::is_jump(insn)
             && (says("for comparison/subtraction") || says("Cannot subtract pointers"))
         {

@@ -2,18 +2,18 @@ monitoring_call:
 	movq	_ZN10same_crate12EXAMPLE_HOOK17hHASH@GOTPCREL(%rip), %rax
 	movq	(%rax), %rax
 	testq	%rax, %rax
-	jne	.LBB3_2
+	jne	.LBB5_2
 	retq
-.LBB3_2:
+.LBB5_2:
 	jmpq	*_ZN10same_crate7example11__jbpf_fire17hHASH@GOTPCREL(%rip)
 control_call:
 	movq	_ZN10same_crate10ADMIT_HOOK17hHASH@GOTPCREL(%rip), %rax
 	movq	(%rax), %rax
 	testq	%rax, %rax
-	jne	.LBB2_2
+	jne	.LBB4_2
 	xorl	%eax, %eax
 	retq
-.LBB2_2:
+.LBB4_2:
 	pushq	%rax
 	callq	*_ZN10same_crate5admit11__jbpf_fire17hHASH@GOTPCREL(%rip)
 	movq	%rax, %rcx
