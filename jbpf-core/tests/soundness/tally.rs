@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::feature::Feature;
+use super::feature::{Circumstance, Feature};
 use super::oracle::Verdict;
 use super::program::Case;
 use super::row::{Row, TABLE, can_be_accepted};
@@ -23,8 +23,6 @@ pub struct Tally {
     pub accepted: u64,
     pub recorded: u64,
     pub path_by_path: u64,
-    pub native: u64,
-    pub fused: u64,
     /// Accepted, and the evaluator said what every run leaves; or why it did not.
     pub evaluated: u64,
     silent: BTreeMap<String, u64>,
@@ -35,6 +33,8 @@ pub struct Tally {
     /// Rejected though all paths are right.
     pub needlessly: u64,
     features: BTreeMap<Feature, Exercised>,
+    /// Accepted programs of which something holds.
+    circumstances: BTreeMap<Circumstance, u64>,
     /// Programs that met a row, and those of them that were accepted.
     rows: BTreeMap<Row, (u64, u64)>,
 }
@@ -55,13 +55,13 @@ impl Tally {
                 recorded,
                 path_by_path,
                 merged,
-                native,
-                fused,
+                circumstances,
                 silent,
                 ..
             } => {
-                self.native += u64::from(*native);
-                self.fused += u64::from(*fused);
+                for circumstance in circumstances {
+                    *self.circumstances.entry(*circumstance).or_default() += 1;
+                }
                 match silent {
                     None => self.evaluated += 1,
                     Some(stop) => *self.silent.entry(stop.to_string()).or_default() += 1,
@@ -94,6 +94,14 @@ impl Tally {
             exercised.accepted += u64::from(matches!(verdict, Verdict::Accepted { .. }));
             exercised.executed += u64::from(executed);
         }
+    }
+
+    /// Accepted programs of which something holds.
+    pub fn found(&self, circumstance: Circumstance) -> u64 {
+        self.circumstances
+            .get(&circumstance)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Programs that met a row, and those of them that were accepted.
@@ -136,14 +144,12 @@ impl fmt::Display for Tally {
         writeln!(
             f,
             "{} programs, {} accepted ({} held against a record, {} against all paths one by one, \
-             {} evaluated, {} run natively, {} with others), {} with merged loops ({} merges), {} too complex, {} rejected needlessly",
+             {} evaluated), {} with merged loops ({} merges), {} too complex, {} rejected needlessly",
             self.programs,
             self.accepted,
             self.recorded,
             self.path_by_path,
             self.evaluated,
-            self.native,
-            self.fused,
             self.merging,
             self.merged,
             self.too_complex,
@@ -151,6 +157,10 @@ impl fmt::Display for Tally {
         )?;
         for (why, times) in &self.silent {
             writeln!(f, "{times:>9} {why}")?;
+        }
+        for &circumstance in Circumstance::ALL {
+            let name = format!("{circumstance:?}");
+            writeln!(f, "{name:<28} {:>19}", self.found(circumstance))?;
         }
         writeln!(
             f,

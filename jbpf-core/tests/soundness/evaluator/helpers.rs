@@ -3,12 +3,12 @@
 use jbpf_verifier::types::{ArgKind, MapKinds};
 
 use super::super::application;
-use super::Machine;
 use super::hash::hash_of;
 use super::maps::{DONE, NOT_THERE};
 use super::objects::{Byte, Sort, certain, known};
 use super::stop::{Stop, fault};
 use super::value::{Pointer, Value};
+use super::{Ending, Machine};
 
 /// What a helper was given, register by register.
 #[derive(Debug, Default)]
@@ -34,6 +34,16 @@ impl Machine<'_> {
         };
         self.see_answered(id, arguments.map, answer);
         Ok(answer)
+    }
+
+    /// The call is left, with a number that says why.
+    pub(super) fn abort(&mut self) -> Result<Ending, Stop> {
+        self.see_given(super::ABORT, &[ArgKind::Number]);
+        let why = self.registers[1];
+        number_argument(why)?;
+        why.number()
+            .map(Ending::Left)
+            .ok_or(Stop::Chance("why a call is left"))
     }
 
     /// Helpers that take no map.
@@ -221,7 +231,10 @@ impl Machine<'_> {
                 self.check_writable(pointer, bytes)?;
             }
             if *kind == ArgKind::Writable {
+                // What is in it, a pointer perhaps, nobody looks at.
                 self.objects.hand_out(pointer, bytes)?;
+                arguments.bytes.push(Vec::new());
+                continue;
             }
             let read = self.objects.read(pointer, bytes)?;
             if *kind == ArgKind::Format {

@@ -37,6 +37,8 @@ use value::{Pointer, Value, compute, extend, holds, reorder};
 const FRAME: usize = 512;
 /// Frames of nested calls.
 const FRAMES: usize = 8;
+/// The helper that never returns.
+const ABORT: u32 = 31;
 /// Bytes of a context that hold `data` and `data_end`.
 const POINTERS: i64 = 16;
 
@@ -64,10 +66,20 @@ struct Codelet {
 /// What a call leaves.
 #[derive(Debug)]
 pub struct Left {
-    /// Of the last codelet; `None` if it is a matter of chance.
-    pub r0: Option<u64>,
+    /// How each codelet ended.
+    pub endings: Vec<Ending>,
     pub region: Vec<Byte>,
     pub fields: Vec<Byte>,
+}
+
+/// How a codelet ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Answered(u64),
+    /// It answered what is a matter of chance.
+    Chance,
+    /// It left its call, and said this number.
+    Left(u64),
 }
 
 /// A program that is evaluated.
@@ -136,7 +148,7 @@ impl Evaluator {
         }
         bytes.extend(known(fields));
         let context = objects.add(Sort::Context, bytes);
-        let mut r0 = Value::Nothing;
+        let mut endings = Vec::new();
         let mut called = 0;
         for (index, codelet) in self.codelets.iter_mut().enumerate() {
             let frame = objects.add(Sort::Frame { depth: 0 }, vec![Byte::Nothing; FRAME]);
@@ -154,13 +166,14 @@ impl Evaluator {
                 steps: 0,
                 called,
             };
-            r0 = machine
+            let ending = machine
                 .run(context)
                 .map_err(|stop| (index, machine.at, stop))?;
+            endings.push(ending);
             called = machine.called;
         }
         Ok(Left {
-            r0: r0.number(),
+            endings,
             region: self.objects.bytes(region).to_vec(),
             fields: self.objects.bytes(context)[POINTERS as usize..].to_vec(),
         })
@@ -190,7 +203,7 @@ struct Machine<'m> {
 }
 
 impl Machine<'_> {
-    fn run(&mut self, context: ObjectId) -> Result<Value, Stop> {
+    fn run(&mut self, context: ObjectId) -> Result<Ending, Stop> {
         let size = self.codelet.context.readable.next_multiple_of(8);
         self.registers[1] = Value::Pointer(Pointer::to(context, 0));
         self.registers[2] = Value::Number(size.into());
@@ -207,8 +220,8 @@ impl Machine<'_> {
                 .and_then(|raw| Some((*raw, decode(*raw, next)?)))
                 .ok_or_else(|| fault("is no instruction"))?;
             self.see(raw, operation);
-            if let Some(r0) = self.execute(operation)? {
-                return Ok(r0);
+            if let Some(ending) = self.execute(operation)? {
+                return Ok(ending);
             }
         }
     }
@@ -219,8 +232,8 @@ impl Machine<'_> {
         Value::Pointer(Pointer::to(frame, FRAME as i64))
     }
 
-    /// What r0 holds when the program ends here.
-    fn execute(&mut self, operation: Operation) -> Result<Option<Value>, Stop> {
+    /// How the program ends, if it ends here.
+    fn execute(&mut self, operation: Operation) -> Result<Option<Ending>, Stop> {
         let mut next = self.at + 1;
         match operation {
             Operation::Compute {
@@ -325,6 +338,7 @@ impl Machine<'_> {
                     next = jump(next, by.into());
                 }
             }
+            Operation::CallHelper { id: ABORT } => return Ok(Some(self.abort()?)),
             Operation::CallHelper { id } => {
                 let answer = self.call_helper(id)?;
                 self.registers[1..=5].fill(Value::Nothing);
@@ -336,7 +350,10 @@ impl Machine<'_> {
             }
             Operation::Exit => match self.leave()? {
                 Some(back) => next = back,
-                None => return Ok(Some(self.registers[0])),
+                None => {
+                    let r0 = self.registers[0].number();
+                    return Ok(Some(r0.map_or(Ending::Chance, Ending::Answered)));
+                }
             },
         }
         self.at = next;

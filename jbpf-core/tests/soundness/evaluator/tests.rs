@@ -6,7 +6,7 @@ use jbpf_verifier::types::{ContextDef, HelperTable};
 use jbpf_verifier::{Program, RawInsn};
 
 use super::super::program::{insns::*, maps};
-use super::{Evaluator, Left, Stop, Subject};
+use super::{Ending, Evaluator, Left, Stop, Subject};
 
 const ARRAY: i32 = 0;
 const OUT: i32 = 2;
@@ -31,7 +31,10 @@ fn run(insns: &[RawInsn]) -> Result<Left, Stop> {
 }
 
 fn r0(insns: &[RawInsn]) -> u64 {
-    run(insns).unwrap().r0.unwrap()
+    match run(insns).unwrap().endings[..] {
+        [Ending::Answered(r0)] => r0,
+        ref other => panic!("{other:?}"),
+    }
 }
 
 fn is_fault(insns: &[RawInsn]) -> bool {

@@ -189,7 +189,8 @@ pub struct Layout<'g> {
 /// What a run left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Traces {
-    pub r0: u64,
+    /// `None` if the last codelet left its call.
+    pub answer: Option<u64>,
     pub region: Vec<u8>,
     pub fields: Vec<u8>,
 }
@@ -204,7 +205,7 @@ impl Layout<'_> {
     }
 
     /// Calls machine code on the context here.
-    pub fn call(&mut self, hook: &CompiledHook) -> u64 {
+    pub fn call(&mut self, hook: &CompiledHook) -> Option<u64> {
         let context = self.context.bytes()[self.context_at..].as_mut_ptr();
         let dispatch = hook.dispatch();
         let run = || {
@@ -212,13 +213,17 @@ impl Layout<'_> {
             // SAFETY: the context is laid out as the one that the codelets were verified against, and nobody else
             // uses it; codelets do not look at the hook.
             let call = |thread| unsafe { dispatch(context.cast(), thread, ptr::null()) };
-            reclaim::with_record(|thread| call(ptr::from_ref(thread))).unwrap()
+            let answer = reclaim::with_record(|thread| {
+                let answer = call(ptr::from_ref(thread));
+                (!thread.take_withheld_answer()).then_some(answer)
+            });
+            answer.unwrap()
         };
         deeper(self.depth, &run)
     }
 
     /// What is left, where nothing but region and context may have changed.
-    pub fn traces(&mut self, r0: u64) -> Traces {
+    pub fn traces(&mut self, answer: Option<u64>) -> Traces {
         let region = self.region().to_vec();
         let fields_at = self.context_at + POINTERS;
         let fields = self.context.bytes()[fields_at..][..self.fields].to_vec();
@@ -233,13 +238,17 @@ impl Layout<'_> {
         let fields_end = fields_at + self.fields;
         let around_context = untouched(self.context.bytes(), self.context_at, fields_end, !pattern);
         assert!(around_context, "something was written beside the context");
-        Traces { r0, region, fields }
+        Traces {
+            answer,
+            region,
+            fields,
+        }
     }
 }
 
 /// Runs something some frames deeper.
 #[inline(never)]
-fn deeper(depth: u64, run: &dyn Fn() -> u64) -> u64 {
+fn deeper(depth: u64, run: &dyn Fn() -> Option<u64>) -> Option<u64> {
     let mut room = [0_u64; 6];
     black_box(&mut room);
     let result = match depth {

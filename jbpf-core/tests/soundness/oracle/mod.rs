@@ -16,14 +16,17 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use jbpf_verifier::program::Fact;
+use jbpf_verifier::program::{Fact, VerifiedFunction};
 use jbpf_verifier::report::{Code, disassemble};
 use jbpf_verifier::types::HelperTable;
-use jbpf_verifier::{Limits, Program, Record, Rejection, verify_recorded, verify_with};
+use jbpf_verifier::{
+    Limits, Program, Record, Rejection, VerifiedProgram, verify_recorded, verify_with,
+};
 
 use super::application;
 use super::choices::Choices;
 use super::evaluator::{Evaluator, Stop, Subject};
+use super::feature::{Circumstance, Feature, Use};
 use super::program::Case;
 use super::row::Row;
 use layout::Ground;
@@ -33,6 +36,8 @@ use world::Surroundings;
 
 /// How often an accepted program runs.
 const RUNS: usize = 4;
+/// Codelets of more instructions are called by dispatch functions.
+const INLINED: usize = 128;
 /// How many instructions of a rejected program are evaluated.
 const ATTEMPTED: u64 = 2000;
 /// How many accepted programs are remembered, to run with later ones in one dispatch function.
@@ -55,10 +60,7 @@ pub enum Verdict {
         path_by_path: bool,
         /// Paths through loops that went on merged.
         merged: u64,
-        /// Whether its machine code ran.
-        native: bool,
-        /// Whether it ran with others in one dispatch function.
-        fused: bool,
+        circumstances: BTreeSet<Circumstance>,
         /// Rows that some run met.
         met: BTreeSet<Row>,
         /// Why the evaluator did not say what is right.
@@ -113,20 +115,23 @@ impl Oracle {
                 };
             }
         };
+        let mut circumstances = circumstances_of(case, &verified);
         let is_same = path_by_path.is_ok();
-        if let Err(rejection) = path_by_path.map(drop) {
-            assert!(
+        match path_by_path {
+            Ok(_) => {}
+            Err(rejection) => assert!(
                 is_exhausted(&rejection),
                 "{}: accepted, but path by path at {}: {rejection}\n{}",
                 program.name,
                 rejection.insn,
                 listing(program)
-            );
+            ),
         }
         let recorded = verify_recorded(program, context, helpers, self.limits);
         let record = recorded.map(|(_, record)| record).ok();
         let recorded = record.is_some();
         let merged = verified.summary().merged;
+        let frameless = verified.functions().first().map(|entry| entry.stack_size) == Some(0);
         let accepted = Accepted {
             verified,
             replaced: case.replaced,
@@ -135,15 +140,23 @@ impl Oracle {
         for _ in 0..RUNS {
             runs.run(&mut self.ground.borrow_mut(), choices);
         }
-        let native = runs.voices.is_native();
+        let compared = |used: &Use| {
+            used.feature == Feature::ComparedFrames && runs.executed.contains(&used.insn)
+        };
+        if frameless && case.uses.iter().any(compared) {
+            circumstances.insert(Circumstance::FramelessCompared);
+        }
         let silent = runs.voices.silent.take();
+        circumstances.append(&mut runs.voices.circumstances);
         let met = runs.voices.met();
+        if silent.is_none() {
+            circumstances.append(&mut self.fuse(accepted, choices));
+        }
         Verdict::Accepted {
             recorded,
             path_by_path: is_same,
             merged,
-            native,
-            fused: native && silent.is_none() && self.fuse(accepted, choices),
+            circumstances,
             silent,
             met,
             executed: runs.executed,
@@ -167,29 +180,74 @@ impl Oracle {
     }
 
     /// Runs a program between two that were accepted before, in one dispatch function.
-    fn fuse(&self, accepted: Accepted, choices: &mut Choices) -> bool {
+    fn fuse(&self, accepted: Accepted, choices: &mut Choices) -> BTreeSet<Circumstance> {
         let mut before = self.before.borrow_mut();
         let context = accepted.verified.context().clone();
         let same_context = |other: &&Accepted| *other.verified.context() == context;
         let others: Vec<_> = before.iter().rev().filter(same_context).take(2).collect();
-        let fused = if let [last, first] = others[..] {
-            let mut voices = Voices::new(&[first, &accepted, last]);
+        let mut fused = BTreeSet::new();
+        if let [last, first] = others[..] {
+            let programs = [first, &accepted, last];
+            fused.insert(Circumstance::Fused);
+            if programs.iter().any(|program| is_large(&program.verified)) {
+                fused.insert(Circumstance::FusedLarge);
+            }
+            let mut voices = Voices::new(&programs);
             for _ in 0..RUNS {
                 voices.send_input(choices);
                 let surroundings = Surroundings::new(&context, choices);
                 let ground = &mut self.ground.borrow_mut();
                 voices.run(&surroundings, ground, choices, |_, _| ());
             }
-            true
-        } else {
-            false
-        };
+        }
         before.push_back(accepted);
         if before.len() > REMEMBERED {
             before.pop_front();
         }
         fused
     }
+}
+
+/// Whether a codelet is too large to be lowered into dispatch functions.
+fn is_large(verified: &VerifiedProgram) -> bool {
+    verified.program().insns.len() > INLINED
+}
+
+/// What holds of an accepted program before it runs.
+fn circumstances_of(case: &Case, verified: &VerifiedProgram) -> BTreeSet<Circumstance> {
+    let region = &case.context.region;
+    let frameless = |function: &VerifiedFunction| function.stack_size == 0;
+    let functions = verified.functions();
+    [
+        (verified.summary().merged > 0, Circumstance::Merged),
+        (
+            functions.first().is_some_and(frameless),
+            Circumstance::FramelessEntry,
+        ),
+        (
+            functions.iter().skip(1).any(frameless),
+            Circumstance::FramelessFunction,
+        ),
+        (
+            region.known_size > 0 && region.sized_by_end,
+            Circumstance::KnownRegion,
+        ),
+        (!region.sized_by_end, Circumstance::FixedRegion),
+        (!region.writable, Circumstance::ReadOnlyRegion),
+        (region.align == 1, Circumstance::Align1),
+        (region.align == 2, Circumstance::Align2),
+        (region.align == 4, Circumstance::Align4),
+        (
+            case.context.fields.iter().all(|field| field.writable),
+            Circumstance::WritableField,
+        ),
+        (case.replaced, Circumstance::OwnClocks),
+        (!case.replaced, Circumstance::BuiltInClocks),
+        (is_large(verified), Circumstance::Large),
+    ]
+    .into_iter()
+    .filter_map(|(holds, circumstance)| holds.then_some(circumstance))
+    .collect()
 }
 
 fn is_exhausted(rejection: &Rejection) -> bool {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use jbpf_core::engine::abort::AbortKind;
 use jbpf_core::engine::{BoundCodelet, CompiledHook, Engine, Input, interpreter};
 use jbpf_core::map::Storage;
 use jbpf_hooks::hook::HookKind;
@@ -12,7 +13,8 @@ use jbpf_verifier::VerifiedProgram;
 
 use super::super::application;
 use super::super::choices::Choices;
-use super::super::evaluator::{Byte, Evaluator, Left, Stop, Subject};
+use super::super::evaluator::{Byte, Ending, Evaluator, Left, Stop, Subject};
+use super::super::feature::Circumstance;
 use super::super::row::Row;
 use super::layout::{Ground, Traces};
 use super::listing;
@@ -30,8 +32,12 @@ pub struct Accepted {
 pub struct Voices {
     pub interpreted: Vec<Arc<BoundCodelet>>,
     compiled: Vec<Arc<BoundCodelet>>,
-    native: Option<CompiledHook>,
+    native: CompiledHook,
     evaluator: Evaluator,
+    /// How often each codelet left its call.
+    aborts: Vec<u64>,
+    /// What held of runs.
+    pub circumstances: BTreeSet<Circumstance>,
     /// Why the evaluator said no more.
     pub silent: Option<Stop>,
 }
@@ -63,8 +69,10 @@ impl Voices {
         Self {
             interpreted,
             compiled,
-            native: Some(native),
+            native,
             evaluator: Evaluator::new(&subjects),
+            aborts: Vec::new(),
+            circumstances: BTreeSet::new(),
             silent: None,
         }
     }
@@ -72,11 +80,6 @@ impl Voices {
     /// Rows of the table that runs met.
     pub fn met(&mut self) -> BTreeSet<Row> {
         std::mem::take(&mut self.evaluator.met)
-    }
-
-    /// Whether there is machine code.
-    pub fn is_native(&self) -> bool {
-        self.native.is_some()
     }
 
     /// Sends the same to the input channels of all, now and then.
@@ -109,7 +112,14 @@ impl Voices {
         let context = self.interpreted[0].program().context().clone();
         let mut layout = ground.lay_out(surroundings, &context, choices);
         let mut fields = surroundings.fields.clone();
-        let mut r0 = 0;
+        let region = surroundings.region();
+        if region.is_empty() {
+            self.circumstances.insert(Circumstance::EmptyRegion);
+        }
+        if region.len() % 8 != 0 {
+            self.circumstances.insert(Circumstance::OddRegion);
+        }
+        let mut outcomes = Vec::new();
         application::begin();
         let start = match layout.region() {
             // As inputs have it.
@@ -123,27 +133,35 @@ impl Voices {
                 region: layout.region(),
             };
             let mut observe = |step: interpreter::Step<'_>| observe(step, &range);
-            r0 = interpreter::run(codelet, &mut input, &mut observe)
-                .unwrap_or_else(|fault| panic!("{fault}\n{}", listings(&self.interpreted)))
-                .r0;
+            let outcome = interpreter::run(codelet, &mut input, &mut observe)
+                .unwrap_or_else(|fault| panic!("{fault}\n{}", listings(&self.interpreted)));
+            outcomes.push(outcome);
         }
+        if outcomes.iter().any(|outcome| outcome.left.is_some()) {
+            self.circumstances.insert(Circumstance::Left);
+        }
+        let last = outcomes.last().filter(|outcome| outcome.left.is_none());
         let interpreted = Traces {
             fields,
-            ..layout.traces(r0)
+            ..layout.traces(last.map(|outcome| outcome.r0))
         };
         let mut layout = ground.lay_out(surroundings, &context, choices);
-        let native = self.native.as_ref().map(|native| {
-            application::begin();
-            let r0 = layout.call(native);
-            layout.traces(r0)
-        });
+        application::begin();
+        let answer = layout.call(&self.native);
+        let native = layout.traces(answer);
+        self.check_faults();
         // Now and then only, so that rings fill up.
         let with_channels = choices.chance(50);
         if let Some(left) = self.evaluate(surroundings) {
-            self.hold(&left, "interpreted", &interpreted);
-            if let Some(native) = &native {
-                self.hold(&left, "natively", native);
+            for (ending, outcome) in left.endings.iter().zip(&outcomes) {
+                let kind = outcome.left.map(|left| left.kind);
+                if kind != kind_of(ending) {
+                    self.differ(&format!("{ending:?} is {kind:?} interpreted"));
+                }
             }
+            self.hold(&left, "interpreted", &interpreted);
+            self.hold(&left, "natively", &native);
+            self.compare_aborts(&left);
             self.compare_maps(with_channels);
         } else if with_channels {
             self.drain();
@@ -175,9 +193,21 @@ impl Voices {
     }
 
     fn hold(&self, left: &Left, who: &str, traces: &Traces) {
-        let Traces { r0, region, fields } = traces;
-        if left.r0.is_some_and(|expected| expected != *r0) {
-            self.differ(&format!("r0 is {r0:#x} {who}, not {:#x?}", left.r0));
+        let Traces {
+            answer,
+            region,
+            fields,
+        } = traces;
+        let same = match left.endings.last() {
+            Some(Ending::Answered(r0)) => *answer == Some(*r0),
+            Some(Ending::Chance) => answer.is_some(),
+            _ => answer.is_none(),
+        };
+        if !same {
+            self.differ(&format!(
+                "the answer is {answer:#x?} {who}, not {:#x?}",
+                left.endings
+            ));
         }
         if !are(&left.region, region) {
             let expected = text(&left.region);
@@ -190,6 +220,40 @@ impl Voices {
             self.differ(&format!(
                 "the fields are {fields:02x?} {who}, not {expected}"
             ));
+        }
+    }
+
+    /// What machine code counts as mistakes of the verifier, whatever the evaluator says.
+    fn check_faults(&self) {
+        for codelet in &self.compiled {
+            for kind in [AbortKind::Guard, AbortKind::Unreachable] {
+                if codelet.aborts().of(kind) > 0 {
+                    self.differ(&format!("{} left by {kind}", codelet.name()));
+                }
+            }
+        }
+    }
+
+    /// Machine code counts the calls that codelets leave.
+    fn compare_aborts(&mut self, left: &Left) {
+        self.aborts.resize(self.compiled.len(), 0);
+        let endings = left.endings.iter().zip(&mut self.aborts);
+        for (ending, aborts) in endings {
+            *aborts += u64::from(kind_of(ending).is_some());
+        }
+        for (codelet, expected) in self.compiled.iter().zip(&self.aborts) {
+            let counted = codelet.aborts().total();
+            if counted != *expected {
+                self.differ(&format!("{counted} calls were left, not {expected}"));
+            }
+        }
+        for (ending, codelet) in left.endings.iter().zip(&self.compiled) {
+            let last = codelet.aborts().last().map(|last| last.abort.kind);
+            if let Some(kind) = kind_of(ending)
+                && last != Some(kind)
+            {
+                self.differ(&format!("a call was left by {last:?}, not {kind:?}"));
+            }
         }
     }
 
@@ -211,7 +275,7 @@ impl Voices {
                         && held.iter().zip(&expected).all(|((key, value), expected)| {
                             *key == expected.0 && are(&expected.1, value)
                         });
-                    if !same && (who == "interpreted" || self.native.is_some()) {
+                    if !same {
                         let (held, expected) = (
                             shown(&held, |byte| Byte::Is(*byte)),
                             shown(&expected, |byte| *byte),
@@ -241,6 +305,14 @@ impl Voices {
 
     fn differ(&self, what: &str) -> ! {
         panic!("{what}\n{}", listings(&self.compiled));
+    }
+}
+
+/// Why a codelet left its call.
+fn kind_of(ending: &Ending) -> Option<AbortKind> {
+    match ending {
+        Ending::Left(number) => Some(AbortKind::of_argument(*number)),
+        _ => None,
     }
 }
 

@@ -197,7 +197,13 @@ impl Writer<'_, '_> {
         (place as i64 - self.insns.len() as i64 - 1) as i16
     }
 
+    /// Two instructions, after which the program is over.
     fn leave(&mut self) {
+        if self.choices.chance(6) {
+            let why = self.choices.below(9) as i32;
+            self.emit_all(&[mov_imm(1, why), call(31)]);
+            return;
+        }
         let result = self.choices.below(4) as i32;
         self.emit_all(&[mov_imm(0, result), EXIT]);
     }

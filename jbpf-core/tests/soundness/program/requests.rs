@@ -8,13 +8,27 @@ use crate::row::{Answer, Argument, Given, HELPERS, Kind, Memory, arguments_of};
 
 impl Writer<'_, '_> {
     pub(super) fn call_with_usual_arguments(&mut self, helper: u32) {
-        self.request(helper, None, None);
+        self.call_or_not(helper, |writer| writer.request(helper, None, None));
+    }
+
+    /// A call, if a condition holds: some helper never returns.
+    fn call_or_not(&mut self, helper: u32, request: impl FnOnce(&mut Self)) {
+        let jump = (helper == 31).then(|| {
+            let number = self.choices.below(2) as i32;
+            self.emit(mov_imm(1, number));
+            self.jump(insn(0x15, 1, 0, 0, 1))
+        });
+        request(self);
         self.emit(call(helper as i32));
+        if let Some(jump) = jump {
+            self.land(jump);
+        }
     }
 
     pub(super) fn aim_at_argument(&mut self, helper: u32, register: u8, given: Given) {
-        self.request(helper, Some((register, given)), None);
-        self.emit(call(helper as i32));
+        self.call_or_not(helper, |writer| {
+            writer.request(helper, Some((register, given)), None);
+        });
     }
 
     /// Fills the argument registers of a helper, one of them with something special.

@@ -79,7 +79,7 @@ pub enum Argument {
 const HOLD: &[u32] = &[1, 2, 5, 6, super::APPLICATION];
 
 /// Helpers that programs call, by what they take.
-pub const HELPERS: [(u32, &[Argument]); 24] = {
+pub const HELPERS: [(u32, &[Argument]); 25] = {
     use Argument::{Changed, Ignored, Map, Number, Read, Size, Unused, Written};
     [
         (1, &[Map(HOLD), Read]),
@@ -100,6 +100,7 @@ pub const HELPERS: [(u32, &[Argument]); 24] = {
         (16, &[Map(&[4]), Written, Size]),
         (17, &[Map(&[7])]),
         (18, &[Map(&[7])]),
+        (31, &[Number]),
         (32, &[Number, Number, Number, Number, Number]),
         (33, &[Read, Read]),
         (34, &[Changed, Changed]),
