@@ -95,7 +95,7 @@ fn what_is_accepted_runs_as_the_verifier_says() {
 #[test]
 fn every_row_of_the_table_is_met() {
     /// Programs for one row.
-    const ATTEMPTS: u64 = 30;
+    const ATTEMPTS: u64 = 60;
     let oracle = Oracle::new();
     let mut tally = Tally::default();
     for attempt in 1..=ATTEMPTS {

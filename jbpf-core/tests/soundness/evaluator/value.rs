@@ -310,10 +310,12 @@ fn two_objects(
     (left, left_extent): (Pointer, Extent),
     (right, right_extent): (Pointer, Extent),
 ) -> Result<bool, Stop> {
-    // Behind an object another one may start at once, but for frames, between which there is room.
+    // Behind an object another one may start at once, but for frames, between which there is room; and what has no
+    // bytes lies where no other object is.
     let inside = |pointer: Pointer, extent: Extent| {
         let end = match extent.family {
             Sort::Frame { .. } => extent.len + 1,
+            Sort::Region if extent.len == 0 => 1,
             _ => extent.len,
         };
         (0..end).contains(&pointer.offset)

@@ -173,9 +173,11 @@ impl Oracle {
             limit: ATTEMPTED,
         };
         let mut evaluator = Evaluator::new(&[subject]);
-        let surroundings = Surroundings::new(&case.context, choices);
-        // Whatever comes of it.
-        let _ = evaluator.run(surroundings.region(), &surroundings.fields);
+        for _ in 0..RUNS {
+            let surroundings = Surroundings::new(&case.context, choices);
+            // Whatever comes of it.
+            let _ = evaluator.run(surroundings.region(), &surroundings.fields);
+        }
         evaluator.met
     }
 

@@ -116,7 +116,7 @@ impl Voices {
         if region.is_empty() {
             self.circumstances.insert(Circumstance::EmptyRegion);
         }
-        if region.len() % 8 != 0 {
+        if !region.len().is_multiple_of(8) {
             self.circumstances.insert(Circumstance::OddRegion);
         }
         let mut outcomes = Vec::new();
