@@ -331,6 +331,14 @@ impl Machine<'_> {
                 {
                     return Err(fault("compares a pointer to what is gone"));
                 }
+                if let (Value::Pointer(left), Value::Pointer(right)) = (left, right)
+                    && left.object != right.object
+                    && [left, right]
+                        .iter()
+                        .any(|p| objects.is_given_away(p.object))
+                {
+                    return Err(Stop::Chance("whether a slot was given to another key"));
+                }
                 let taken = holds(test, wide, left, right, |object| objects.extent(object))?;
                 let opcode = self.codelet.program.insns[self.at].opcode;
                 self.see_jump(opcode, taken);

@@ -146,6 +146,10 @@ impl Objects {
         self.at(id).ended == Ended::Gone
     }
 
+    pub fn is_given_away(&self, id: ObjectId) -> bool {
+        self.at(id).ended == Ended::Reused
+    }
+
     pub fn extent(&self, id: ObjectId) -> Extent {
         let object = self.at(id);
         let len = match object.sort {

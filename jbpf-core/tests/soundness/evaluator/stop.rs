@@ -6,9 +6,9 @@ use std::fmt;
 pub enum Stop {
     /// What no accepted program does.
     Fault(String),
-    /// It goes on by a number that another run has otherwise.
+    /// It goes on by a number that another run has otherwise, or by the order of values in one map.
     Chance(&'static str),
-    /// It goes on by where objects lie.
+    /// It goes on by where objects lie, which no accepted program does either.
     Layout(&'static str),
 }
 

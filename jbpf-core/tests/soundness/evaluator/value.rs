@@ -324,12 +324,16 @@ fn two_objects(
     match test {
         Test::Equal if apart => Ok(false),
         Test::Different if apart => Ok(true),
+        // A value deleted and one that took its slot may be the same.
+        Test::Equal | Test::Different if left_extent.family == right_extent.family => {
+            Err(Stop::Chance("whether two values of a map are one"))
+        }
         Test::Equal | Test::Different => Err(Stop::Layout(
             "whether addresses beside two objects are the same",
         )),
         Test::AnyBit => Err(fault("tests bits of an address")),
         _ if left_extent.family == right_extent.family => {
-            Err(Stop::Layout("the order of two objects of one kind"))
+            Err(Stop::Chance("the order of two values of a map"))
         }
         _ => Err(fault(
             "asks for the order of two objects of different kinds",
@@ -346,8 +350,8 @@ fn pointer_and_number(
     if test == Test::AnyBit {
         return Err(fault("tests bits of an address"));
     }
-    // An object without a byte may be anywhere.
-    let lowest = if extent.len == 0 { 0 } else { LOWEST };
+    // A region without a byte may start at any address but 0.
+    let lowest = if extent.len == 0 { 1 } else { LOWEST };
     let first = lowest + i128::from(pointer.offset);
     let last = HIGHEST + i128::from(pointer.offset);
     if first < 0 || last >= 1 << 63 {
@@ -360,7 +364,11 @@ fn pointer_and_number(
         _ => i128::from(number),
     };
     if first <= number && number <= last {
-        return Err(Stop::Layout("a number that may be the address"));
+        return Err(if extent.len == 0 {
+            Stop::Chance("where an empty region starts")
+        } else {
+            Stop::Layout("a number that may be the address")
+        });
     }
     Ok(in_order(test, first, number))
 }

@@ -8,6 +8,7 @@
 //! well.
 
 mod layout;
+pub mod threads;
 mod voices;
 mod witness;
 mod world;
@@ -30,7 +31,8 @@ use super::feature::{Circumstance, Feature, Use};
 use super::program::Case;
 use super::row::Row;
 use layout::Ground;
-use voices::{Accepted, Voices};
+pub use voices::Accepted;
+use voices::{Voices, subject_of};
 use witness::Witness;
 use world::Surroundings;
 
@@ -163,6 +165,24 @@ impl Oracle {
         }
     }
 
+    /// A program if the verifier accepts it, and the rows that it meets.
+    pub fn accept(&self, case: &Case, choices: &mut Choices) -> Option<(Accepted, BTreeSet<Row>)> {
+        let helpers = &self.helpers[usize::from(case.replaced)];
+        let verified = verify_with(&case.program, &case.context, helpers, self.limits).ok()?;
+        let accepted = Accepted {
+            verified,
+            replaced: case.replaced,
+        };
+        let mut evaluator = Evaluator::new(&[subject_of(&accepted)]);
+        for _ in 0..RUNS {
+            let surroundings = Surroundings::new(&case.context, choices);
+            evaluator
+                .run(surroundings.region(), &surroundings.fields)
+                .ok()?;
+        }
+        Some((accepted, evaluator.met))
+    }
+
     /// What a rejected program does before it goes wrong.
     fn attempt(&self, case: &Case, choices: &mut Choices) -> BTreeSet<Row> {
         let subject = Subject {
@@ -181,14 +201,17 @@ impl Oracle {
         evaluator.met
     }
 
-    /// Runs a program between two that were accepted before, in one dispatch function.
+    /// Runs a program between two that were accepted before, in one dispatch function; now and then, because that is
+    /// half of all the work otherwise.
     fn fuse(&self, accepted: Accepted, choices: &mut Choices) -> BTreeSet<Circumstance> {
         let mut before = self.before.borrow_mut();
         let context = accepted.verified.context().clone();
         let same_context = |other: &&Accepted| *other.verified.context() == context;
         let others: Vec<_> = before.iter().rev().filter(same_context).take(2).collect();
         let mut fused = BTreeSet::new();
-        if let [last, first] = others[..] {
+        if let [last, first] = others[..]
+            && choices.chance(20)
+        {
             let programs = [first, &accepted, last];
             fused.insert(Circumstance::Fused);
             if programs.iter().any(|program| is_large(&program.verified)) {

@@ -18,10 +18,10 @@ use super::super::feature::Circumstance;
 use super::super::row::Row;
 use super::layout::{Ground, Traces};
 use super::listing;
-use super::world::{Surroundings, bind, byte, contents};
+use super::world::{Surroundings, bind, byte, contents, maps_of};
 
 /// An accepted program with what it is given.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Accepted {
     pub verified: VerifiedProgram,
     /// Whether clocks and chance are the application's.
@@ -47,7 +47,7 @@ impl Voices {
         let bound = || {
             let programs = programs.iter();
             programs
-                .map(|program| bind(&program.verified, program.replaced))
+                .map(|Accepted { verified, replaced }| bind(verified, *replaced, maps_of(verified)))
                 .collect()
         };
         let (interpreted, compiled): (Vec<_>, Vec<_>) = (bound(), bound());
@@ -56,16 +56,8 @@ impl Voices {
             .unwrap_or_else(|error| {
                 panic!("accepted, not compiled: {error}\n{}", listings(&compiled))
             });
-        let subjects: Vec<Subject<'_>> = programs
-            .iter()
-            .map(|Accepted { verified, replaced }| Subject {
-                program: verified.program(),
-                context: verified.context(),
-                helpers: verified.helpers(),
-                replaced: *replaced,
-                limit: verified.summary().worst_case_instructions,
-            })
-            .collect();
+        let subjects: Vec<Subject<'_>> =
+            programs.iter().map(|program| subject_of(program)).collect();
         Self {
             interpreted,
             compiled,
@@ -178,7 +170,7 @@ impl Voices {
             .run(surroundings.region(), &surroundings.fields)
         {
             Ok(left) => Some(left),
-            Err((codelet, at, Stop::Fault(what))) => {
+            Err((codelet, at, what @ (Stop::Fault(_) | Stop::Layout(_)))) => {
                 let name = self.compiled[codelet].name();
                 panic!(
                     "{name}: instruction {at} {what}\n{}",
@@ -193,33 +185,8 @@ impl Voices {
     }
 
     fn hold(&self, left: &Left, who: &str, traces: &Traces) {
-        let Traces {
-            answer,
-            region,
-            fields,
-        } = traces;
-        let same = match left.endings.last() {
-            Some(Ending::Answered(r0)) => *answer == Some(*r0),
-            Some(Ending::Chance) => answer.is_some(),
-            _ => answer.is_none(),
-        };
-        if !same {
-            self.differ(&format!(
-                "the answer is {answer:#x?} {who}, not {:#x?}",
-                left.endings
-            ));
-        }
-        if !are(&left.region, region) {
-            let expected = text(&left.region);
-            self.differ(&format!(
-                "the region is {region:02x?} {who}, not {expected}"
-            ));
-        }
-        if !are(&left.fields, fields) {
-            let expected = text(&left.fields);
-            self.differ(&format!(
-                "the fields are {fields:02x?} {who}, not {expected}"
-            ));
+        if let Err(what) = agree(left, traces) {
+            self.differ(&format!("{who}, {what}"));
         }
     }
 
@@ -306,6 +273,46 @@ impl Voices {
     fn differ(&self, what: &str) -> ! {
         panic!("{what}\n{}", listings(&self.compiled));
     }
+}
+
+/// An accepted program for the evaluator.
+pub fn subject_of(program: &Accepted) -> Subject<'_> {
+    let Accepted { verified, replaced } = program;
+    Subject {
+        program: verified.program(),
+        context: verified.context(),
+        helpers: verified.helpers(),
+        replaced: *replaced,
+        limit: verified.summary().worst_case_instructions,
+    }
+}
+
+/// Holds what a run left of its own against what the evaluator says.
+pub fn agree(left: &Left, traces: &Traces) -> Result<(), String> {
+    let Traces {
+        answer,
+        region,
+        fields,
+    } = traces;
+    let same = match left.endings.last() {
+        Some(Ending::Answered(r0)) => *answer == Some(*r0),
+        Some(Ending::Chance) => answer.is_some(),
+        _ => answer.is_none(),
+    };
+    if !same {
+        let expected = &left.endings;
+        return Err(format!("the answer is {answer:#x?}, not {expected:#x?}"));
+    }
+    for (what, expected, bytes) in [
+        ("region", &left.region, region),
+        ("fields", &left.fields, fields),
+    ] {
+        if !are(expected, bytes) {
+            let expected = text(expected);
+            return Err(format!("{what}: {bytes:02x?}, not {expected}"));
+        }
+    }
+    Ok(())
 }
 
 /// Why a codelet left its call.

@@ -14,26 +14,27 @@ use super::super::application;
 use super::super::choices::Choices;
 use super::super::last_seen::last_seen;
 
-/// Ties an accepted program to maps of its own.
-pub fn bind(verified: &VerifiedProgram, replaced: bool) -> Arc<BoundCodelet> {
-    let program = verified.program();
+/// Maps for an accepted program.
+pub fn maps_of(verified: &VerifiedProgram) -> Vec<Arc<Map>> {
     let options = MapOptions {
         kinds: vec![last_seen()],
         ..MapOptions::default()
     };
-    let maps = program
-        .maps
-        .iter()
-        .map(|def| {
-            let map = Map::new(def, &options).unwrap();
-            map.prepare(own_slot()).unwrap();
-            Arc::new(map)
-        })
-        .collect();
+    let defs = verified.program().maps.iter();
+    defs.map(|def| {
+        let map = Map::new(def, &options).unwrap();
+        map.prepare(own_slot()).unwrap();
+        Arc::new(map)
+    })
+    .collect()
+}
+
+/// Ties an accepted program to maps.
+pub fn bind(verified: &VerifiedProgram, replaced: bool, maps: Vec<Arc<Map>>) -> Arc<BoundCodelet> {
     let declared = application::helpers(replaced);
     let bindings = builtins::bindings(verified.helpers().clone(), declared).unwrap();
     let environment = Arc::new(CodeletEnvironment {
-        name: program.name.clone(),
+        name: verified.program().name.clone(),
         runtime_threshold_ns: 0,
     });
     let bound = BoundCodelet::bind(verified.clone(), maps, Arc::new(bindings), environment);

@@ -184,7 +184,9 @@ impl Writer<'_, '_> {
                 return;
             }
         }
-        for _ in 0..1 + self.choices.below(4) {
+        // Little, so that programs of several functions are accepted at all.
+        let pieces = 1 + self.choices.below(if index == 0 { 4 } else { 2 });
+        for _ in 0..pieces {
             if self.manner == Manner::Frameless {
                 match self.choices.below(5) {
                     0 => self.arithmetic(),
@@ -209,11 +211,11 @@ impl Writer<'_, '_> {
                 0 => self.arithmetic(),
                 1 => self.branch(),
                 2 => self.idiom(),
-                3 | 4 => self.access(),
+                4 => self.access(),
                 5 => self.fixed_access(),
                 6 => self.overlap(),
                 7 => self.or_as_sum(),
-                _ if index + 1 < FUNCTIONS => self.call_next(index + 1),
+                8 | 9 | 3 if index + 1 < FUNCTIONS => self.call_next(index + 1),
                 _ => self.distance(),
             }
         }

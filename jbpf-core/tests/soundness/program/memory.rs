@@ -333,9 +333,9 @@ impl Writer<'_, '_> {
     pub(super) fn spill_pointer(&mut self) {
         let at = self.choices.pick(&[-48, -48, -56, -16]);
         self.emit(store(DOUBLE, 10, at, BASE));
-        if self.choices.chance(15) {
+        if self.choices.chance(35) {
             let other = self.number_register();
-            let width = self.choices.pick(&[0x73, 0x63, 0x7b]);
+            let width = self.choices.pick(&[0x73, 0x63, 0x7b, 0x7b]);
             let torn = at + self.choices.pick(&[0, 4]);
             self.emit(insn(width, 10, other, torn, 0));
             // What replaced the whole of it can be read.
