@@ -17,7 +17,7 @@ use std::time::Duration;
 use jbpf_verifier::program::{BranchOutcome, Fact};
 use jbpf_verifier::report::{Code, disassemble};
 use jbpf_verifier::types::HelperTable;
-use jbpf_verifier::{Limits, Program, Record, VerifiedProgram, verify, verify_recorded};
+use jbpf_verifier::{Limits, Program, RawInsn, Record, VerifiedProgram, verify, verify_recorded};
 
 use crate::choices::Choices;
 use crate::feature::Feature;
@@ -59,6 +59,8 @@ enum Reason {
     LeastImmediate,
     /// Different paths bring different maps to one call. Prevail joins their sizes; ours checks each path.
     JoinedMaps,
+    /// A pointer that was found to be null is the number 0 to ours. To prevail it stays a pointer.
+    NullAsNumber,
     /// A helper is given a map of a kind that the application has defined. Prevail knows built-in kinds alone.
     MapOfApplication,
 }
@@ -73,6 +75,7 @@ impl Reason {
                 | Self::BackFromNull
                 | Self::JoinedMaps
                 | Self::MapOfApplication
+                | Self::NullAsNumber
         )
     }
 }
@@ -92,8 +95,9 @@ impl Accepted<'_> {
     fn reasons(&self) -> Result<Vec<Reason>, Refusal> {
         let mut telling = Telling::default();
         let mut reasons = Vec::new();
+        let program = returning(&self.case.program);
         loop {
-            let told = telling.tell(&self.case.program, &self.case.context, &self.record);
+            let told = telling.tell(&program, &self.case.context, &self.record);
             let Err(refusal) = ask(&Case {
                 program: told.program,
                 ..self.case.clone()
@@ -128,6 +132,16 @@ impl Accepted<'_> {
         }
         if telling::is_helper_call(insn) && says("is not allowed for map_") {
             return Some(Reason::MapOfApplication);
+        }
+        let wants_number = |register| {
+            refusal
+                .message
+                .contains(&format!("r{register}.type == number"))
+        };
+        if let Some(register) = (0..10).find(|register| wants_number(*register))
+            && self.record.number_range(at, register) == Some((0, 0))
+        {
+            return Some(Reason::NullAsNumber);
         }
         if telling::is_jump(insn)
             && (says("for comparison/subtraction") || says("Cannot subtract pointers"))
@@ -212,11 +226,33 @@ impl Accepted<'_> {
 /// Prevail's opinion, which has to come in time.
 fn ask(case: &Case) -> Opinion {
     let (sender, receiver) = mpsc::channel();
-    let asked = case.clone();
+    let asked = Case {
+        program: returning(&case.program),
+        ..case.clone()
+    };
     thread::spawn(move || sender.send(crate::their_opinion(&asked)));
     receiver
         .recv_timeout(PATIENCE)
         .unwrap_or_else(|_| panic!("{}: no answer from prevail", case.name))
+}
+
+/// The program with an answer where it leaves its call: to prevail, every helper returns.
+fn returning(program: &Program) -> Program {
+    let mut program = program.clone();
+    for at in 1..program.insns.len() {
+        let is_abort = telling::is_helper_call(&program.insns[at]) && program.insns[at].imm == 31;
+        if is_abort {
+            program.insns[at] = RawInsn {
+                opcode: 0x95,
+                ..RawInsn::default()
+            };
+            // What was said becomes the answer.
+            if program.insns[at - 1].opcode == 0xb7 {
+                program.insns[at - 1].dst = 0;
+            }
+        }
+    }
+    program
 }
 
 fn has_loops(program: &Program) -> bool {
