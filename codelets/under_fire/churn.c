@@ -1,4 +1,4 @@
-/* Puts the caller's own key into a hash map that all share, finds it, and takes it out. Where a thread that does not
+/* Puts the caller's own key into a hash map that all share, finds it, and takes it out. If a thread that does not
  * run has the bucket, it stays in or out; `second` counts these. */
 #include "cell.h"
 

@@ -1157,7 +1157,7 @@ fn opening_and_closing_leaves_nothing_behind() {
     );
 }
 
-/// What a process ends with whose system makes no PID namespaces for it.
+/// The exit status of a process for which the system makes no PID namespaces.
 const NO_NAMESPACES: i32 = 77;
 
 /// As [`in_a_forked_child`], with the child as process 1 of a PID namespace of its own; true as well where the system makes
@@ -1194,7 +1194,7 @@ fn a_child_with_its_parents_process_id_closes_and_gives_back_nothing() {
             back.close();
             true
         });
-        // What senders of other processes see of it, behind two words.
+        // Senders of other processes see this word of it, behind two others.
         let mut closed = [0_u8; 4];
         rustix::io::pread(&lent.2[0], &mut closed, 12).unwrap();
         let was_open = closed == [0; 4] && !tap.is_closed();

@@ -143,8 +143,8 @@ pub struct ChannelStatistics {
     pub dropped: u64,
     /// Records that the reader has taken.
     pub received: u64,
-    /// Records that nobody has taken: they made room for others while nobody read the channel and it was watched. Of those
-    /// that were sent, the ones that were neither received nor passed over wait in the channel.
+    /// Records that nobody has taken: they made room for others while nobody read the channel and it was watched. All other
+    /// records that were sent and not received wait in the channel.
     pub passed_over: u64,
 }
 

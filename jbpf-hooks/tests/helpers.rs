@@ -230,7 +230,7 @@ fn bytes_are_a_pointer_and_a_length() {
         "sign-extended"
     );
     assert_eq!(call(35, [0, 0, 0, 0, 0]), 0);
-    // Of copies there are 4096 bytes at most, of what stays in place any number.
+    // Copies have 4096 bytes at most; bytes in place have any number.
     let mut many = vec![1_u8; 10_000];
     let at = address(&mut many[..]);
     let result = call(35, [at, 4096, at, 10_000, 0]);

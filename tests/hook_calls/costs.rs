@@ -42,7 +42,7 @@ fn with_warm_code<R>(runtime: &Runtime, run: impl FnOnce() -> R) -> R {
     result
 }
 
-/// What calls cost on a thread that comes after the load, and on one that the load finds there.
+/// The cost of calls on a thread that comes after the load, and on one that the load finds there.
 fn costs(runtime: &Runtime, meanwhile: impl Fn(&Runtime)) -> [Cost; 2] {
     with_warm_code(runtime, || {
         runtime.load(&everything()).unwrap();
@@ -86,8 +86,8 @@ fn calls_with_shared_channels_cost_nothing_but_time() {
     assert_eq!(costs(&runtime, |_| {}), nothing());
 }
 
-/// What is done once in a process is not done by a call: then even the first one asks nobody. Pages of the program's own file
-/// may not be in memory yet.
+/// No call does the work that is done once in a process: even the first one asks nobody. Pages of the program's own file may not
+/// be in memory yet, and are not counted.
 #[test]
 fn the_first_call_of_a_process_calls_nobody() {
     let first = Command::new(std::env::current_exe().unwrap())

@@ -1,5 +1,5 @@
-//! What hook calls never do, counted in the process that runs them: fault in a page, call the system, allocate memory
-//! (`costs`), or wait for another thread (`stopped`).
+//! Hook calls fault in no page, call no system, allocate no memory (`costs`), and wait for no other thread (`stopped`). All of it
+//! is counted in the process that runs them.
 //!
 //! The optimiser can undo what these rest on: `.ci/run` runs this program in release mode, too.
 #![allow(
@@ -39,7 +39,7 @@ pub struct Cell {
     pub wrong: u64,
 }
 
-/// What the codelet sends and receives.
+/// The records that the codelet sends and receives.
 #[jbpf_data]
 #[derive(Clone, Copy)]
 pub struct Record {
@@ -47,11 +47,11 @@ pub struct Record {
     pub words: [u64; 7],
 }
 
-/// Where the codelet is that uses everything.
+/// The hook of the codelet that uses everything.
 #[jbpf_hook]
 pub fn observed(cell: &mut Cell, ctx_id: u32) {}
 
-/// What its helper fires.
+/// The hook that its helper fires.
 #[jbpf_hook]
 pub fn another(cell: &mut Cell, ctx_id: u32) {}
 

@@ -107,7 +107,7 @@ fn faults() -> i64 {
     usage.ru_minflt + usage.ru_majflt
 }
 
-/// What hook calls cost beside time.
+/// The cost of hook calls beside time.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     pub faults: i64,
@@ -116,7 +116,7 @@ pub struct Cost {
     pub system_calls: Vec<i64>,
 }
 
-/// Where the observed thread is.
+/// The steps of the observed thread.
 #[derive(Default)]
 struct Progress {
     step: AtomicUsize,
@@ -141,7 +141,7 @@ impl Progress {
     }
 }
 
-/// What `calls` cost on a new thread that has called `prepare_thread`, before `meanwhile` happens on this one.
+/// The cost of `calls` on a new thread that has called `prepare_thread`, before `meanwhile` happens on this one.
 pub fn cost_of(calls: fn(), meanwhile: impl FnOnce()) -> Cost {
     TRAPS.store(0, Ordering::Relaxed);
     ALLOCATIONS.store(0, Ordering::Relaxed);
@@ -158,7 +158,7 @@ pub fn cost_of(calls: fn(), meanwhile: impl FnOnce()) -> Cost {
         WATCHED.set(false);
         own.faults.store(faults() - before, Ordering::Relaxed);
         own.reach(Progress::DONE);
-        // What the standard library does at a thread's end is forbidden to this one.
+        // This thread may not do what the standard library does at a thread's end.
         // SAFETY: ends this thread, whose memory stays.
         unsafe { libc::syscall(libc::SYS_exit, 0) };
     });

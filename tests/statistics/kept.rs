@@ -62,7 +62,7 @@ fn what_cannot_be_freed_is_an_error_kept_counted_and_freed_later() {
         caller.join().unwrap();
     });
     answer(|| {});
-    // Where the system tells, all of it goes.
+    // All of it goes once the system tells.
     turn.runtime.load(&asks).unwrap();
     turn.runtime.unload("asks").unwrap();
     assert_eq!(kept(&turn), 0);

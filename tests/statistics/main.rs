@@ -1,5 +1,5 @@
-//! What is measured of hooks, the built-in hooks that report it, what codelets cannot do from inside, and whom the output
-//! callback serves.
+//! The numbers measured of hooks, the built-in hooks that report them, the limits of codelets from inside, and the service of
+//! the output callback.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What the output callback serves, and for how long.
+//! The output callback: the channels it serves, and for how long.
 
 use std::sync::mpsc;
 use std::thread;

@@ -65,10 +65,10 @@ impl Default for OutputOptions {
     }
 }
 
-/// What became of the records of an [`OutputRing`], at one moment.
+/// The whereabouts of an [`OutputRing`]'s records, at one moment.
 ///
-/// `sent` and `dropped` add up to what codelets tried to send. Of those that were sent, `received` and `passed_over` are no
-/// longer in the ring, and the rest waits there.
+/// `sent` and `dropped` add up to what codelets tried to send. Records that were `received` or `passed_over` are no longer in the
+/// ring; the rest of those `sent` waits there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OutputCounts {
     /// Records accepted.
@@ -296,7 +296,7 @@ impl OutputRing {
         self.view.passed_over()
     }
 
-    /// What became of the records so far.
+    /// The whereabouts of the records so far.
     #[must_use]
     pub fn counts(&self) -> OutputCounts {
         // While it is held nobody stands in, so that what was passed over and what was released belong together.

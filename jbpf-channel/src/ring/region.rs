@@ -303,7 +303,7 @@ impl Region {
             let byte = self.base.as_ptr().wrapping_add(at).cast::<AtomicU8>();
             // SAFETY: within the mapping, which is reached through atomics.
             let byte = unsafe { &*byte };
-            // What is done with the byte, the optimiser does not know: so the load stays.
+            // The optimiser does not know what is done with the byte, so the load stays.
             core::hint::black_box(byte.load(Ordering::Relaxed));
         }
     }

@@ -115,7 +115,7 @@ fn mixed(mut word: u64) -> u64 {
     word ^ word >> 31
 }
 
-/// What the next thread's generator begins with; 0 before anybody has asked the system.
+/// The beginning of the next thread's generator; 0 before anybody has asked the system.
 static SEED: AtomicU64 = AtomicU64::new(0);
 
 /// Asks the system for random numbers, by way of the standard library's hash keys: now, so that no hook call does.

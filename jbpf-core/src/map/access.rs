@@ -274,7 +274,7 @@ impl Contents<'_> {
 }
 
 /// Calls `f` with the address of an aligned copy of a key of a built-in kind: storage reads keys with atomics, and those need
-/// memory that may be written. Of a key that is longer than any, and so has no map, the first bytes.
+/// memory that may be written. A key longer than any map's is cut off.
 fn private_key<R>(key: &[u8], f: impl FnOnce(*const u8) -> R) -> R {
     let mut copy = [0; MAX_KEY_SIZE as usize / WORD];
     for (word, chunk) in copy.iter_mut().zip(key.chunks(WORD)) {

@@ -117,7 +117,7 @@ impl Map {
         }
     }
 
-    /// What has something of its own for each thread.
+    /// The part that has something of its own for each thread.
     fn for_threads(&self) -> Option<Arc<dyn ForThreads>> {
         match &self.storage {
             Storage::PerThreadArray(array) => Some(Arc::clone(array) as _),
@@ -160,7 +160,7 @@ impl Map {
         status
     }
 
-    /// What a lookup found; nothing, counted, if the bucket was busy.
+    /// The result of a lookup; null, counted, if the bucket was busy.
     #[inline]
     fn found(&self, found: Result<*mut u8, Busy>) -> *mut u8 {
         found.unwrap_or_else(|Busy| {

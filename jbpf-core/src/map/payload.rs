@@ -87,7 +87,7 @@ unsafe fn store_bytes(bytes: &[u8], dst: *mut u8) {
     }
 }
 
-/// Where the bytes of a value come from.
+/// The origin of a value's bytes.
 pub(crate) trait Source: Copy {
     /// Writes them to memory that others may be using.
     ///

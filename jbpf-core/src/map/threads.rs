@@ -1,4 +1,4 @@
-//! What maps have for each thread, made before the thread runs codelets: with the map for the threads that there are, and with
+//! Parts of maps that each thread has for itself, made before the thread runs codelets: with the map for the threads that there are, and with
 //! the thread for the maps that there are.
 //!
 //! Whichever comes second prepares. A map is in the list before its maker counts the threads, and a thread is counted before it
@@ -50,7 +50,7 @@ impl ForThreads for OutputRing {
 
 type List = Vec<Weak<dyn ForThreads>>;
 
-/// Of the maps that exist, and perhaps of some that are gone.
+/// The maps that exist, and perhaps some that are gone.
 ///
 /// Held for moments in which nothing is allocated or freed: the application's allocator may call hooks, and with them what locks this.
 static LIST: Mutex<List> = Mutex::new(Vec::new());

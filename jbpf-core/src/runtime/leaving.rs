@@ -245,7 +245,7 @@ impl Shared {
             state.served = !ends;
             drop(state);
             for (_, leaving) in over {
-                // What cannot be freed is counted and logged.
+                // Code that cannot be freed is counted and logged.
                 let _ = leaving.finish(self);
             }
             if ends {
@@ -274,7 +274,7 @@ impl Shared {
                     );
                 }
             }
-            // What cannot be freed is counted and logged.
+            // Code that cannot be freed is counted and logged.
             let _ = leaving.finish(self);
         }
     }

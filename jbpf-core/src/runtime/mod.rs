@@ -418,7 +418,7 @@ impl Shared {
             set: leaving.map(|leaving| (leaving, Some(Arc::clone(&coming)))),
         };
         let inside = match self.settle(leaving, LOAD_LIMIT, progress) {
-            // What came runs. What went and could not be freed is counted and logged.
+            // The new version runs. The old one is counted and logged if it cannot be freed.
             Settled::Freed(_) => Vec::new(),
             Settled::Left(inside) => inside,
         };

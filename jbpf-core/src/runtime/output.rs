@@ -151,7 +151,7 @@ struct Stream {
     leaving: bool,
 }
 
-/// What a turn of a channel has come to.
+/// The result of a channel's turn.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Turn {
     /// It held no more records.

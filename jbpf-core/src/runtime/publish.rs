@@ -24,7 +24,7 @@ pub(super) struct Published {
     compiled: ManuallyDrop<CompiledHook>,
 }
 
-/// What could not be freed, since nobody could tell whether a thread still runs it.
+/// Compiled hooks that could not be freed, since nobody could tell whether a thread still runs them.
 static KEPT: Mutex<Vec<Published>> = Mutex::new(Vec::new());
 
 /// Compiled hooks that no hook refers to any more, and the threads that may still run them.
@@ -109,7 +109,7 @@ impl Retired {
 }
 
 impl Drop for Retired {
-    /// What nobody has freed, nobody waits for; the next ones take it along.
+    /// Nobody waits for those that nobody has freed; the next ones take them along.
     fn drop(&mut self) {
         if !self.published.is_empty() {
             lock_kept().append(&mut self.published);

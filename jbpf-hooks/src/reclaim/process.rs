@@ -2,7 +2,7 @@
 //!
 //! Process ids cannot tell: of a parent and a child in another PID namespace, both may be process 1. The
 //! kernel can: where it was asked to (`MADV_WIPEONFORK`, since Linux 4.14) it gives each forked child pages
-//! of zeros, whichever system call made it. Where it cannot be asked, ids have to do: children whose id is their
+//! of zeros, whichever system call made it. If it cannot be asked, ids have to do: children whose id is their
 //! parent's are taken for it.
 //!
 //! The records of threads lie in such pages, too ([`memory`]): so a thread of a child finds its own

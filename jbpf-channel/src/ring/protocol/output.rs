@@ -44,7 +44,7 @@ pub(crate) struct OutputWords<'a> {
     pub(crate) entries: &'a [AtomicU64],
 }
 
-/// Where the next reader starts, after [`OutputWords::settle`].
+/// The start of the next reader, after [`OutputWords::settle`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Settled {
     /// The number of the first record that is not released.
