@@ -5,11 +5,16 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// Runs `check` on each seed of `target`, and on each input that once showed a fault. The name of an input that fails
-/// comes first in what the test prints last. Answers how many inputs there were.
+/// Runs `check` on each seed of `target`, and on each input that once showed a fault; with `JBPF_FUZZ_CORPUS` set, on the
+/// fuzzer's own corpus, too. The name of an input that fails comes first in what the test prints last. Answers how many
+/// inputs there were.
 pub fn replay(target: &str, mut check: impl FnMut(&[u8])) -> usize {
+    let mut folders = vec!["seeds", "regressions"];
+    if std::env::var_os("JBPF_FUZZ_CORPUS").is_some() {
+        folders.push("corpus");
+    }
     let mut replayed = 0;
-    for folder in ["seeds", "regressions"] {
+    for folder in folders {
         for path in inputs(&fuzz().join(folder).join(target)) {
             let bytes = fs::read(&path).unwrap();
             let checked = catch_unwind(AssertUnwindSafe(|| check(&bytes)));

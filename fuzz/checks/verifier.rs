@@ -3,6 +3,7 @@
 
 mod decisions;
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use jbpf_core::builtins;
 use jbpf_core::engine::{BoundCodelet, CodeletEnvironment, Engine, Input, interpreter};
 use jbpf_core::map::{Map, MapOptions, Storage};
 use jbpf_hooks::hook::HookKind;
-use jbpf_verifier::program::Fact;
+use jbpf_verifier::program::{Fact, FunctionName, LineInfo};
 use jbpf_verifier::report::{disassemble, render};
 use jbpf_verifier::types::{
     ArgKind, ContextDef, ContextFieldDef, DataSection, EntryKind, HelperProto, HelperTable, MapDef,
@@ -60,11 +61,17 @@ pub fn check(bytes: &[u8]) -> Outcome {
     while !decisions.is_over() && insns.len() < MAX_SLOTS {
         insns.push(RawInsn::from_bytes(decisions.array()));
     }
+    let has_lines = choices[2] & 0x40 != 0;
     let program = Program {
         name: "raw".to_owned(),
+        lines: if has_lines {
+            lines(insns.len())
+        } else {
+            Vec::new()
+        },
+        functions: names(&insns),
         insns,
         maps,
-        ..Program::default()
     };
     for at in 0..program.insns.len() {
         let _ = disassemble(&program, &helpers, at);
@@ -134,6 +141,33 @@ fn context_of(choice: u8, decisions: &mut Decisions<'_>) -> ContextDef {
         context.max_instructions = Some(100);
     }
     context
+}
+
+/// Lines of a source as a compiler, or somebody else, may have left them.
+fn lines(slots: usize) -> Vec<LineInfo> {
+    let texts =
+        ["x = y;", "", "\tif (größe → ∞) {\t", "\u{202e}\u{1b}[2J \0"].map(Arc::<str>::from);
+    let line = |at: usize| LineInfo {
+        insn: at,
+        file: "./a.c".into(),
+        line: if at % 7 == 6 { u32::MAX } else { at as u32 + 1 },
+        column: [0, 1, 5, 80, u32::MAX][at % 5],
+        text: texts[at % 4].clone(),
+    };
+    (0..slots).step_by(2).map(line).collect()
+}
+
+/// The functions that are called, by name; every other one has none.
+fn names(insns: &[RawInsn]) -> Vec<FunctionName> {
+    let calls = insns.iter().enumerate();
+    let starts = calls.filter(|(_, insn)| insn.opcode == 0x85 && insn.src == 1);
+    let starts = starts.filter_map(|(at, insn)| (at + 1).checked_add_signed(insn.imm as isize));
+    let starts: BTreeSet<usize> = starts.filter(|start| start % 2 == 0).collect();
+    let name = |start| FunctionName {
+        start,
+        name: format!("f{start}"),
+    };
+    starts.into_iter().map(name).collect()
 }
 
 /// A map for each bit, in the order of the bits.

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jbpf_hooks::reclaim::process;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -18,7 +18,7 @@ use crate::protocol::{
     receive_with_descriptors, send_with_descriptors, to_line,
 };
 
-/// How long the host may take for a line.
+/// How long the host may take for an answer, whatever else it says meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One socket; one question at a time.
@@ -27,6 +27,7 @@ pub(crate) struct Connection {
     socket: UnixStream,
     /// The [`process`] that the host talks to, and that what it opened belongs to. A forked child shares the socket.
     owner: u64,
+    patience: Duration,
     talk: Mutex<Talk>,
 }
 
@@ -41,12 +42,15 @@ struct Talk {
 
 impl Connection {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let socket = connect(path, PATIENCE)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        socket.set_write_timeout(Some(PATIENCE))?;
+        Self::on(connect(path, PATIENCE)?, PATIENCE)
+    }
+
+    fn on(socket: UnixStream, patience: Duration) -> io::Result<Self> {
+        socket.set_write_timeout(Some(patience))?;
         Ok(Self {
             socket,
             owner: process(),
+            patience,
             talk: Mutex::default(),
         })
     }
@@ -64,8 +68,11 @@ impl Connection {
         let id = self
             .say(&mut talk, request)
             .map_err(CollectorError::Connection)?;
+        let asked = Instant::now();
         loop {
-            let line = self.hear(&mut talk).map_err(CollectorError::Connection)?;
+            let line = self
+                .hear(&mut talk, asked)
+                .map_err(CollectorError::Connection)?;
             let reply: Envelope<CollectorReply> = serde_json::from_slice(&line)
                 .map_err(|error| CollectorError::Answer(error.to_string()))?;
             if reply.version != VERSION {
@@ -119,15 +126,15 @@ impl Connection {
     }
 
     /// A line. After a failure there is no telling where the next one begins: the conversation is over.
-    fn hear(&self, talk: &mut Talk) -> io::Result<Vec<u8>> {
-        let line = self.next_line(talk);
+    fn hear(&self, talk: &mut Talk, asked: Instant) -> io::Result<Vec<u8>> {
+        let line = self.next_line(talk, asked);
         if line.is_err() {
             let _ = self.socket.shutdown(Shutdown::Both);
         }
         line
     }
 
-    fn next_line(&self, talk: &mut Talk) -> io::Result<Vec<u8>> {
+    fn next_line(&self, talk: &mut Talk, asked: Instant) -> io::Result<Vec<u8>> {
         loop {
             if let Some(end) = talk.bytes.iter().position(|byte| *byte == b'\n') {
                 let rest = talk.bytes.split_off(end + 1);
@@ -136,6 +143,12 @@ impl Connection {
             if talk.bytes.len() > MAX_LINE {
                 return Err(io::Error::from(io::ErrorKind::InvalidData));
             }
+            // A host that says a byte now and then, or answers what nobody asked, is not heard for ever.
+            let left = self.patience.saturating_sub(asked.elapsed());
+            if left.is_zero() {
+                return Err(io::Error::from(io::ErrorKind::TimedOut));
+            }
+            self.socket.set_read_timeout(Some(left))?;
             let received =
                 receive_with_descriptors(&self.socket, &mut talk.bytes, &mut talk.descriptors)?;
             if received == 0 {
@@ -149,5 +162,34 @@ impl Connection {
         let mut fds = [PollFd::new(&self.socket, PollFlags::RDHUP)];
         let now = Timespec::default();
         poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn a_host_that_answers_what_nobody_asked_is_not_heard_for_ever() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let connection = Connection::on(near, Duration::from_millis(50)).unwrap();
+        let host = std::thread::spawn(move || {
+            let line = to_line(&Envelope {
+                version: VERSION,
+                id: 7,
+                body: CollectorReply::Closed { attachment: 7 },
+            });
+            let line = line.unwrap();
+            // Until the collector has hung up.
+            while (&far).write_all(&line).is_ok() {}
+        });
+        let asked = connection.ask(CollectorRequest::Close { attachment: 1 });
+        let error = asked.unwrap_err();
+        assert!(
+            matches!(&error, CollectorError::Connection(error) if error.kind() == io::ErrorKind::TimedOut),
+            "{error:?}"
+        );
+        host.join().unwrap();
     }
 }
