@@ -53,6 +53,10 @@ const KINDS: &[(&str, &str)] = &[
     ),
     ("table", "lddw r8, section table"),
     (
+        "table by key",
+        "lddw r1, map table\nmov r2, r10\nadd r2, -8\ncall map_lookup_elem\njne r0, 0, +2\nmov r0, 0\nexit\nmov r8, r0",
+    ),
+    (
         "buffer or null",
         "lddw r1, map out\ncall get_output_buf\nmov r8, r0",
     ),
@@ -114,6 +118,7 @@ const CHECKS: &[&str] = &[
     "ldxdw r1, [r6+8]\nsub r1, r8",
     "ldxdw r1, [r6]\nsub r1, r8",
     "lddw r1, map array\nadd r1, r8",
+    "lddw r1, section table\nsub r1, r8",
     // Comparisons.
     "jeq r8, 0, +0",
     "jne r8, 5, +0",

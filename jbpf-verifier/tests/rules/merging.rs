@@ -504,3 +504,64 @@ fn findings_of_merged_paths_that_failed_are_taken_back() {
         assert_eq!((function.stack_size, function.zero_on_entry.len()), (0, 0));
     }
 }
+
+/// One of the paths that are merged stored a number, and another one nothing: nothing is known to be there then, and no
+/// pointer. That holds as long as it is a number that is stored.
+#[test]
+fn what_one_of_merged_paths_stored_is_no_pointer_if_it_was_none() {
+    let stored = |last: &str| {
+        format!(
+            "
+                .map in control_input value 8 entries 4
+                mov r9, r1
+                mov r8, 0
+                mov r7, 0
+                ldxb r1, [r9+24]
+                jeq r1, 1, last
+                jeq r1, 2, number
+                ja start
+            number:
+                ldxdw r8, [r9+16]
+                mov r7, 1
+                ja start
+            last:
+                {last}
+                mov r7, 1
+            start:
+                ; The first way stores nothing, and has the iterations of the others merged from the first on.
+                mov r3, 0
+                mov r4, 0
+                mov r5, 0
+            again:
+                ldxb r1, [r9+24]
+                jeq r7, 0, first
+                jne r5, 0, first
+                jset r1, 1, first
+                stxdw [r10-16], r8
+            first:
+                jset r1, 2, second
+                mov r3, 3
+            second:
+                jset r1, 4, third
+                mov r4, 3
+            third:
+                add r5, 1
+                jlt r5, 4, again
+                add r3, r4
+                jeq r3, 1, filled
+            filled:
+                lddw r1, map in
+                mov r2, r10
+                add r2, -16
+                mov r3, 8
+                call control_input_receive
+                ldxdw r1, [r10-16]
+                mov r0, 0
+                exit
+            "
+        )
+    };
+    let verified = accepted(&stored("ldxdw r8, [r9+16]"));
+    assert!(verified.summary().merged > 0);
+    rejected(Code::PointerPartial, &stored("mov r8, r9"));
+}
