@@ -22,14 +22,6 @@ mod format {
 mod output {
     use crate::record::NotARecord;
 
-    /// The nearest name is for people.
-    pub fn nearest<'a>(
-        _wanted: &str,
-        names: impl IntoIterator<Item = &'a str>,
-    ) -> Option<&'a str> {
-        names.into_iter().next()
-    }
-
     #[derive(Debug, thiserror::Error)]
     pub enum Failure {
         #[error("{0}")]

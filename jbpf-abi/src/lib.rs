@@ -131,13 +131,14 @@ pub mod helper {
     /// The most registers that a helper takes: r1 to r5.
     pub const MAX_ARGUMENTS: usize = 5;
 
-    /// Built-in helpers of numbers only, which an application may replace, for a simulated clock say.
-    pub const REPLACEABLE: [u32; 5] = [
-        TIME_GET_NS,
-        GET_SYS_TIME,
-        GET_SYS_TIME_DIFF_NS,
-        RUNTIME_LIMIT_EXCEEDED,
-        RAND,
+    /// The built-in helpers that an application may replace, for a simulated clock say, with how many numbers each
+    /// takes. They take and return numbers only.
+    pub const REPLACEABLE: [(u32, usize); 5] = [
+        (TIME_GET_NS, 0),
+        (GET_SYS_TIME, 1),
+        (GET_SYS_TIME_DIFF_NS, 2),
+        (RUNTIME_LIMIT_EXCEEDED, 0),
+        (RAND, 0),
     ];
 
     /// The built-in helpers with their names, by ascending id.

@@ -13,7 +13,8 @@ use jbpf_core::stream::Direction;
 use jbpf_core::visible::escaped;
 use serde::Serialize;
 
-use crate::output::{self, Failure, Output, Status, nearest};
+use crate::output::{self, Failure, Output, Status};
+use jbpf_core::nearest::nearest;
 
 /// Which application.
 #[derive(Args)]

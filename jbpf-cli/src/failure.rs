@@ -15,8 +15,8 @@ use jbpf_core::server::protocol::ErrorReport;
 use jbpf_core::stream::Direction;
 use jbpf_verifier::report::codes::UnknownCode;
 
-use crate::output::nearest;
 use crate::record::NotARecord;
+use jbpf_core::nearest::nearest;
 
 /// Why a command could not give its answer. Each is a sentence that names the culprit.
 #[derive(Debug, thiserror::Error)]

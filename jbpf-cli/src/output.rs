@@ -29,19 +29,6 @@ impl From<Status> for ExitCode {
     }
 }
 
-/// The name that `wanted` is most likely a misspelling of.
-pub(crate) fn nearest<'a>(
-    wanted: &str,
-    existing: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let existing = jbpf_core::error::comparable(wanted, existing).into_iter();
-    existing
-        .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
-        .filter(|(distance, name)| *distance <= name.len().max(wanted.len()) / 3)
-        .min()
-        .map(|(_, name)| name)
-}
-
 /// Prints an error to standard error.
 pub(crate) fn complain(failure: impl std::fmt::Display) {
     say(&format!("error: {failure}\n"));
@@ -170,14 +157,6 @@ impl Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_misspelt_name_finds_the_one_that_was_meant() {
-        let names = ["jbpf_generic", "jbpf_stats", "jbpf_ran"];
-        assert_eq!(nearest("jbpf_genric", names), Some("jbpf_generic"));
-        assert_eq!(nearest("jbpf_tsats", names), Some("jbpf_stats"));
-        assert_eq!(nearest("completely_else", names), None);
-    }
 
     #[test]
     fn statuses_order_by_severity() {

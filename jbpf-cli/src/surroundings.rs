@@ -13,7 +13,7 @@ use crate::application::Target;
 use crate::output::Failure;
 
 /// The program type of the hooks that report statistics.
-const STATS_TYPE: &str = "jbpf_stats";
+use jbpf_abi::object::{GENERIC_PROGRAM, STATS_PROGRAM};
 
 /// What programs are verified against.
 #[derive(Args)]
@@ -76,7 +76,7 @@ pub(crate) struct Misplaced<'a> {
 
 impl std::fmt::Display for Misplaced<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let hook_type = self.hook.program_type.as_deref().unwrap_or("jbpf_generic");
+        let hook_type = self.hook.program_type.as_deref().unwrap_or(GENERIC_PROGRAM);
         write!(
             f,
             "the program type `{}` does not attach to hook `{}`, whose type is `{hook_type}`",
@@ -226,7 +226,7 @@ fn program_type(program: &ObjectProgram, hooks: &[HookReport]) -> Option<String>
     let declared = hooks.iter().filter_map(|hook| hook.program_type.as_deref());
     match program.program_type(declared) {
         ProgramType::Any => None,
-        ProgramType::Stats => Some(STATS_TYPE.to_owned()),
+        ProgramType::Stats => Some(STATS_PROGRAM.to_owned()),
         ProgramType::Declared(name) => Some(name.to_owned()),
     }
 }

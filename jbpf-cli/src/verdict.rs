@@ -266,16 +266,7 @@ impl Cost<'_> {
 
 impl UsedMap<'_> {
     fn describe(&self) -> String {
-        let kind = match self.kind {
-            MapKind::Array => "array".to_owned(),
-            MapKind::Hash => "hash".to_owned(),
-            MapKind::RingBuf => "ringbuf".to_owned(),
-            MapKind::ControlInput => "control input".to_owned(),
-            MapKind::PerThreadArray => "array per thread".to_owned(),
-            MapKind::PerThreadHash => "hash per thread".to_owned(),
-            MapKind::Output => "output".to_owned(),
-            MapKind::Application(number) => format!("type {number}"),
-        };
+        let kind = self.kind;
         let entries = self.max_entries;
         let sizes = if self.kind.is_channel() {
             format!("{entries} x {}", count(self.value_size.into(), "byte"))

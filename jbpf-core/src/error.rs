@@ -174,8 +174,7 @@ pub enum LoadError {
     },
     /// An entry names a map of the wrong kind.
     #[error(
-        "{subject}: `{field}` names the map `{map}`, which is of kind {}; {}",
-        kind_name(*.kind),
+        "{subject}: `{field}` names the map `{map}`, which is of kind {kind}; {}",
         kinds_listed(.field)
     )]
     ChannelKind {
@@ -465,7 +464,7 @@ impl UnloadError {
     ) -> Self {
         Self::NotLoaded {
             id: id.to_owned(),
-            nearest: nearest(id, loaded.clone().map(String::as_str)),
+            nearest: crate::nearest::nearest(id, loaded.clone().map(String::as_str)),
             loaded: loaded.cloned().collect(),
         }
     }
@@ -489,21 +488,6 @@ fn place(rejection: &Rejection) -> String {
     }
 }
 
-/// A map kind as the ABI document spells it.
-#[must_use]
-pub fn kind_name(kind: MapKind) -> String {
-    match kind {
-        MapKind::Array => "ARRAY".into(),
-        MapKind::Hash => "HASHMAP".into(),
-        MapKind::RingBuf => "RINGBUF".into(),
-        MapKind::ControlInput => "CONTROL_INPUT".into(),
-        MapKind::PerThreadArray => "PER_THREAD_ARRAY".into(),
-        MapKind::PerThreadHash => "PER_THREAD_HASHMAP".into(),
-        MapKind::Output => "OUTPUT".into(),
-        MapKind::Application(number) => format!("{number}"),
-    }
-}
-
 /// What the entries of `field` may name.
 fn kinds_listed(field: &str) -> &'static str {
     match field {
@@ -515,59 +499,6 @@ fn kinds_listed(field: &str) -> &'static str {
 fn shape(def: &MapDef) -> String {
     format!(
         "{}, key {} bytes, value {} bytes, {} entries",
-        kind_name(def.kind),
-        def.key_size,
-        def.value_size,
-        def.max_entries
+        def.kind, def.key_size, def.value_size, def.max_entries
     )
-}
-
-/// Products of lengths that names are compared with at most: some milliseconds.
-const COMPARED: usize = 1 << 20;
-
-/// The first names that `wanted` can be compared with. That takes memory and time by the product of both lengths, and either may come
-/// from anybody.
-#[must_use]
-pub fn comparable<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    let is_name = |name: &str| name.len() <= crate::request::MAX_NAME_LEN;
-    let mut left = COMPARED;
-    let names = names
-        .into_iter()
-        .filter(|name| is_name(wanted) && is_name(name));
-    let affordable = names.map_while(|name| {
-        left = left.checked_sub(wanted.len().saturating_mul(name.len()))?;
-        Some(name)
-    });
-    affordable.collect()
-}
-
-/// The name most like `wanted`, if one is like it.
-#[must_use]
-pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let names = comparable(wanted, names).into_iter();
-    names
-        .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
-        .filter(|(distance, name)| *distance <= name.len().max(wanted.len()) / 3 + 1)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn so_much_is_compared_and_no_more() {
-        let long = "x".repeat(255);
-        let names = vec![long.as_str(); 1000];
-        assert_eq!(comparable(&long, names.iter().copied()).len(), 16);
-        assert_eq!(comparable("short", names.iter().copied()).len(), 822);
-        let too_long = "x".repeat(256);
-        assert!(comparable(&too_long, ["short"]).is_empty());
-        assert_eq!(comparable("short", [too_long.as_str(), "shirt"]), ["shirt"]);
-        assert_eq!(
-            nearest("short", [too_long.as_str(), "shirt"]).as_deref(),
-            Some("shirt")
-        );
-    }
 }

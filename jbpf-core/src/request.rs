@@ -21,13 +21,13 @@ pub use builder::{CodeletBuilder, LoadRequestBuilder};
 pub use error::{RequestError, Subject};
 
 /// Most bytes in a codeletset id, codelet name, path, hook name or map name.
-pub const MAX_NAME_LEN: usize = 255;
+pub const MAX_NAME_LEN: usize = jbpf_abi::request::MAX_NAME;
 /// Most codelets in one codeletset.
-pub const MAX_CODELETS: usize = 16;
+pub const MAX_CODELETS: usize = jbpf_abi::request::MAX_CODELETS;
 /// Most channels of one direction of a codelet.
-pub const MAX_CHANNELS: usize = 5;
+pub const MAX_CHANNELS: usize = jbpf_abi::request::MAX_CHANNELS;
 /// Most linked maps of a codelet.
-pub const MAX_LINKED_MAPS: usize = 10;
+pub const MAX_LINKED_MAPS: usize = jbpf_abi::request::MAX_LINKED_MAPS;
 /// Most bytes of a request in YAML.
 pub const MAX_YAML_LEN: usize = 64 << 10;
 

@@ -4,7 +4,7 @@ use jbpf_channel::StreamId;
 use serde::{Deserialize, Serialize};
 
 /// The seed that the derivation of stream ids uses (ABI: load request).
-const SEED: u64 = 0xc70f_6907;
+const SEED: u64 = jbpf_abi::request::STREAM_ID_SEED;
 
 /// Which way the records of a channel go, as the derivation spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

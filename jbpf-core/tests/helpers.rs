@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jbpf_core::builtins::{self, BindError, HelperBindings};
+use jbpf_core::declared as declared_as;
 use jbpf_core::engine::CodeletEnvironment;
 use jbpf_core::map::{Map, MapOptions, Storage};
 use jbpf_hooks::helper::{HelperArgument, HelperDeclaration, HelperInfo, HelperReturn};
@@ -231,7 +232,7 @@ fn declared(id: u32, arguments: &'static [HelperArgument]) -> HelperInfo {
 #[test]
 fn a_table_that_says_something_else_of_a_declared_helper_is_bound_to_nothing() {
     let own = declared(40, &[HelperArgument::Number(Scalar::U64)]);
-    let proto = HelperProto::from(&own);
+    let proto = declared_as::prototype(&own);
     let bound = |proto| builtins::bindings(Arc::new(HelperTable::new([proto])), [&own]);
     bound(proto.clone()).unwrap();
     let fewer = HelperProto {

@@ -12,7 +12,7 @@
 use crate::layout::{DataLayout, Scalar, Type};
 
 /// Offset of the first field of the application's own, in bytes.
-pub const FIRST_FIELD_OFFSET: usize = 24;
+pub const FIRST_FIELD_OFFSET: usize = jbpf_abi::context::FIELDS as usize;
 
 /// A struct that can be a hook's context. Written by [`#[jbpf_hook]`](crate::jbpf_hook) and
 /// [`#[derive(JbpfContext)]`](derive@crate::JbpfContext).

@@ -13,6 +13,8 @@
 use core::ops::Deref;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use jbpf_abi::helper as ids;
+
 use crate::layout::{Scalar, Type};
 
 mod map;
@@ -24,11 +26,8 @@ pub use registers::{
 };
 
 /// The ids that an application gives to helpers of its own.
-pub const APPLICATION_IDS: core::ops::RangeInclusive<u32> = 32..=63;
-
-/// The built-in helpers that an application may replace: the clocks (7, 8, 9), the runtime limit (14) and the
-/// random number (15). They take and return numbers only.
-pub const REPLACEABLE_IDS: [u32; 5] = [7, 8, 9, 14, 15];
+pub const APPLICATION_IDS: core::ops::RangeInclusive<u32> =
+    ids::FIRST_OF_APPLICATION..=ids::END - 1;
 
 /// What one argument of a helper must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +148,7 @@ impl HelperInfo {
     ///   is the address of a map.
     /// * It writes to no other memory of the codelet than [`HelperArgument::Writable`], and does not unwind.
     /// * Its result is in the range of `declaration.returns`.
-    /// * `declaration.id` is 32 to 63, or one of [`REPLACEABLE_IDS`] and the arguments are numbers.
+    /// * `declaration.id` is 32 to 63, or one of [`ids::REPLACEABLE`] and the arguments are numbers.
     #[must_use]
     pub const unsafe fn new(declaration: HelperDeclaration, shim: HelperShim) -> Self {
         Self {

@@ -1,5 +1,6 @@
 //! `#[jbpf_helper]`: functions of the application that codelets call.
 
+use jbpf_abi::helper as ids;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -17,9 +18,6 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let expansion = Helper::parse(arguments, item.clone()).map(|helper| helper.expand());
     or_original(expansion, || item)
 }
-
-/// The built-in helpers that may be replaced, and how many numbers they take.
-const REPLACEABLE: [(u32, usize); 5] = [(7, 0), (8, 1), (9, 2), (14, 0), (15, 0)];
 
 /// A function that codelets call.
 struct Helper {
@@ -402,10 +400,10 @@ fn check_id(
     let Some(number) = errors.take(id.base10_parse::<u32>()) else {
         return;
     };
-    if (32..=63).contains(&number) {
+    if (ids::FIRST_OF_APPLICATION..ids::END).contains(&number) {
         return;
     }
-    let Some((_, takes)) = REPLACEABLE.iter().find(|(id, _)| *id == number) else {
+    let Some((_, takes)) = ids::REPLACEABLE.iter().find(|(id, _)| *id == number) else {
         errors.error(
             id,
             "helpers of the application have the ids 32 to 63; of the built-in ones, 7, 8, 9, 14 and 15 may be replaced",

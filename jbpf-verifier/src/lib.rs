@@ -13,7 +13,6 @@
 
 pub mod addresses;
 mod archive;
-mod declared;
 mod explore;
 mod fault;
 mod findings;

@@ -88,13 +88,6 @@ impl Record {
         }
     }
 
-    /// Whether some path was found that reaches the instruction.
-    #[must_use]
-    pub fn is_reached(&self, insn: usize) -> bool {
-        let slot = self.slots.get(insn).into_iter().flatten();
-        slot.into_iter().any(|seen| *seen != Seen::default())
-    }
-
     /// The least and the greatest that a register holds before the instruction, as signed numbers. `None`
     /// if it may hold something else than a number, or is not read any more.
     #[must_use]

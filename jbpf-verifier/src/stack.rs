@@ -7,7 +7,7 @@ use crate::number::Number;
 use crate::value::{Kind, Num, Places, Source, Value};
 
 /// Bytes of a frame.
-pub(crate) const FRAME_SIZE: i32 = 512;
+pub(crate) const FRAME_SIZE: i32 = jbpf_abi::object::FRAME_SIZE.cast_signed();
 
 /// What stands in some consecutive bytes.
 #[derive(Debug, Clone)]

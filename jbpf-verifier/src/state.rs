@@ -14,7 +14,7 @@ use crate::value::{Id, Kind, Link, Num, Places, Pointer, Source, Space, Value};
 const MAX_FACTS: usize = 64;
 
 /// The most frames of nested calls.
-pub(crate) const MAX_FRAMES: usize = 8;
+pub(crate) use jbpf_abi::object::MAX_FRAMES;
 
 /// r0 to r10 of one frame.
 #[derive(Debug, Clone)]

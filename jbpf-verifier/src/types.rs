@@ -3,8 +3,10 @@
 //! They are plain owned values, so that they can come from a running process, from a socket or
 //! from a test alike. The runtime builds its maps and helper bindings from these same values.
 
+use std::fmt;
 use std::sync::Arc;
 
+use jbpf_abi::{context, helper, map};
 use serde::{Deserialize, Serialize};
 
 use crate::work::{self, Given};
@@ -41,14 +43,14 @@ impl MapKind {
     #[must_use]
     pub const fn from_number(number: u32) -> Option<Self> {
         Some(match number {
-            1 => Self::Array,
-            2 => Self::Hash,
-            3 => Self::RingBuf,
-            4 => Self::ControlInput,
-            5 => Self::PerThreadArray,
-            6 => Self::PerThreadHash,
-            7 => Self::Output,
-            16.. => Self::Application(number),
+            map::ARRAY => Self::Array,
+            map::HASHMAP => Self::Hash,
+            map::RINGBUF => Self::RingBuf,
+            map::CONTROL_INPUT => Self::ControlInput,
+            map::PER_THREAD_ARRAY => Self::PerThreadArray,
+            map::PER_THREAD_HASHMAP => Self::PerThreadHash,
+            map::OUTPUT => Self::Output,
+            map::FIRST_OF_APPLICATION.. => Self::Application(number),
             _ => return None,
         })
     }
@@ -57,13 +59,13 @@ impl MapKind {
     #[must_use]
     pub const fn number(self) -> u32 {
         match self {
-            Self::Array => 1,
-            Self::Hash => 2,
-            Self::RingBuf => 3,
-            Self::ControlInput => 4,
-            Self::PerThreadArray => 5,
-            Self::PerThreadHash => 6,
-            Self::Output => 7,
+            Self::Array => map::ARRAY,
+            Self::Hash => map::HASHMAP,
+            Self::RingBuf => map::RINGBUF,
+            Self::ControlInput => map::CONTROL_INPUT,
+            Self::PerThreadArray => map::PER_THREAD_ARRAY,
+            Self::PerThreadHash => map::PER_THREAD_HASHMAP,
+            Self::Output => map::OUTPUT,
             Self::Application(number) => number,
         }
     }
@@ -91,6 +93,17 @@ impl MapKind {
     #[must_use]
     pub const fn is_channel(self) -> bool {
         self.is_output() || matches!(self, Self::ControlInput)
+    }
+}
+
+/// As in definitions of maps: `ARRAY`, `HASHMAP`, ...; a kind of the application's own by its number.
+impl fmt::Display for MapKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.number();
+        match map::NAMES.iter().find(|(known, _)| *known == number) {
+            Some((_, name)) => f.pad(name),
+            None => f.pad(&number.to_string()),
+        }
     }
 }
 
@@ -169,6 +182,76 @@ pub struct ContextDef {
     pub max_instructions: Option<u64>,
 }
 
+impl ContextDef {
+    /// The context that stands for every hook when none is at hand (ABI: `jbpf_generic_ctx`).
+    #[must_use]
+    pub fn generic() -> Self {
+        Self::offline("jbpf_generic_ctx", "ctx_id")
+    }
+
+    /// The same for statistics hooks (ABI: `jbpf_stats_ctx`).
+    #[must_use]
+    pub fn stats() -> Self {
+        Self::offline("jbpf_stats_ctx", "meas_period")
+    }
+
+    /// No context: r1 points at `len` writable bytes, 8-byte aligned, and r2 is `len`. Test vectors
+    /// of the instruction set are written for this.
+    #[must_use]
+    pub fn memory(len: u64) -> Self {
+        Self {
+            name: "memory".to_owned(),
+            entry: EntryKind::Memory,
+            readable: 0,
+            region: RegionDef {
+                known_size: len,
+                sized_by_end: false,
+                writable: true,
+                align: 8,
+            },
+            fields: Vec::new(),
+            max_instructions: None,
+        }
+    }
+
+    fn offline(name: &str, field: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            entry: EntryKind::Context,
+            readable: context::STANDARD_READABLE,
+            region: RegionDef {
+                known_size: 0,
+                sized_by_end: true,
+                writable: true,
+                align: 8,
+            },
+            fields: vec![
+                ContextFieldDef::meta_data(),
+                ContextFieldDef {
+                    name: field.to_owned(),
+                    offset: context::FIELDS,
+                    size: 4,
+                    writable: false,
+                },
+            ],
+            max_instructions: None,
+        }
+    }
+}
+
+impl ContextFieldDef {
+    /// The word that every context has for the codelets of one call to share (ABI: contexts).
+    #[must_use]
+    pub fn meta_data() -> Self {
+        Self {
+            name: "meta_data".to_owned(),
+            offset: context::META_DATA,
+            size: 8,
+            writable: true,
+        }
+    }
+}
+
 /// What r1 points at when a program starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -222,6 +305,82 @@ pub struct HelperProto {
 }
 
 impl HelperProto {
+    /// The prototype of a built-in helper, and what a call of it does beside the call itself.
+    fn builtin(id: u32, name: &str) -> Option<Self> {
+        use ArgKind::{
+            Format, FormatArg, Ignored, Map, MapKey, MapValue, Number, Readable, Size, Writable,
+        };
+        let only = |kind| Map(MapKinds::Only(vec![kind]));
+        let values = Map(MapKinds::Values);
+        let number = |min, max| ReturnKind::Number { min, max };
+        let status = number(i32::MIN.into(), i32::MAX.into());
+        let (args, returns, work) = match id {
+            helper::MAP_LOOKUP_ELEM => (
+                vec![values, MapKey],
+                ReturnKind::MapValueOrNull,
+                vec![Work::Key],
+            ),
+            helper::MAP_LOOKUP_RESET_ELEM => (
+                vec![values, MapKey],
+                ReturnKind::MapValueOrNull,
+                vec![Work::Key, Work::Value],
+            ),
+            helper::MAP_UPDATE_ELEM => (
+                vec![values, MapKey, MapValue, Ignored],
+                status,
+                vec![Work::Key, Work::Value],
+            ),
+            helper::MAP_DELETE_ELEM => (vec![values, MapKey], status, vec![Work::Key]),
+            helper::MAP_CLEAR => (vec![values], status, vec![Work::Clear]),
+            helper::MAP_DUMP => (
+                vec![values, Writable, Size, Ignored],
+                status,
+                vec![Work::Dump],
+            ),
+            helper::TIME_GET_NS => (vec![], ReturnKind::AnyNumber, vec![]),
+            helper::GET_SYS_TIME => (vec![Number], ReturnKind::AnyNumber, vec![]),
+            helper::GET_SYS_TIME_DIFF_NS => (vec![Number, Number], ReturnKind::AnyNumber, vec![]),
+            helper::HASH => (
+                vec![Readable, Size],
+                number(0, u32::MAX.into()),
+                vec![Work::Given],
+            ),
+            helper::PRINTF => (
+                vec![Format, Size, FormatArg, FormatArg, FormatArg],
+                status,
+                vec![Work::GivenUpTo(PRINTF_BYTES), Work::Bytes(PRINTF_BYTES)],
+            ),
+            helper::RINGBUF_OUTPUT => (
+                vec![only(MapKind::RingBuf), Readable, Size],
+                status,
+                vec![Work::Value],
+            ),
+            helper::MARK_RUNTIME_INIT => (vec![], number(0, 0), vec![]),
+            helper::RUNTIME_LIMIT_EXCEEDED => (vec![], number(0, 1), vec![]),
+            helper::RAND => (vec![], number(0, i32::MAX.into()), vec![]),
+            helper::CONTROL_INPUT_RECEIVE => (
+                vec![only(MapKind::ControlInput), Writable, Size],
+                number(-1, 1),
+                vec![Work::Value],
+            ),
+            helper::GET_OUTPUT_BUF => (
+                vec![only(MapKind::Output)],
+                ReturnKind::OutputBufferOrNull,
+                vec![],
+            ),
+            helper::SEND_OUTPUT => (vec![only(MapKind::Output)], ReturnKind::SentOutput, vec![]),
+            helper::ABORT => (vec![Number], ReturnKind::Never, vec![]),
+            _ => return None,
+        };
+        Some(Self {
+            id,
+            name: name.to_owned(),
+            args,
+            returns,
+            work,
+        })
+    }
+
     /// Instructions that count for what a call does beside the call itself: with `map` as its first map, and sizes of
     /// `bytes` in all. `None` if its work is about a map, and there is none.
     #[must_use]
@@ -351,137 +510,34 @@ impl HelperTable {
         self.protos.iter()
     }
 
-    /// The nineteen built-in helpers (ABI: helpers).
+    /// The built-in helpers (ABI: helpers).
     #[must_use]
     pub fn builtin() -> Self {
-        use ArgKind::{
-            Format, FormatArg, Ignored, Map, MapKey, MapValue, Number, Readable, Size, Writable,
-        };
-        let proto = |id, name: &str, args: &[ArgKind], returns, work: &[Work]| HelperProto {
-            id,
-            name: name.to_owned(),
-            args: args.to_vec(),
-            returns,
-            work: work.to_vec(),
-        };
-        let only = |kinds: &[MapKind]| Map(MapKinds::Only(kinds.to_vec()));
-        let values = Map(MapKinds::Values);
-        let status = ReturnKind::Number {
-            min: i32::MIN as i64,
-            max: i32::MAX as i64,
-        };
-        let bit = ReturnKind::Number { min: 0, max: 1 };
-        let u32_number = ReturnKind::Number {
-            min: 0,
-            max: u32::MAX as i64,
-        };
-        Self::new([
-            proto(
-                1,
-                "map_lookup_elem",
-                &[values.clone(), MapKey],
-                ReturnKind::MapValueOrNull,
-                &[Work::Key],
-            ),
-            proto(
-                2,
-                "map_lookup_reset_elem",
-                &[values.clone(), MapKey],
-                ReturnKind::MapValueOrNull,
-                &[Work::Key, Work::Value],
-            ),
-            proto(
-                3,
-                "map_update_elem",
-                &[values.clone(), MapKey, MapValue, Ignored],
-                status,
-                &[Work::Key, Work::Value],
-            ),
-            proto(
-                4,
-                "map_delete_elem",
-                &[values.clone(), MapKey],
-                status,
-                &[Work::Key],
-            ),
-            proto(
-                5,
-                "map_clear",
-                std::slice::from_ref(&values),
-                status,
-                &[Work::Clear],
-            ),
-            proto(
-                6,
-                "map_dump",
-                &[values, Writable, Size, Ignored],
-                status,
-                &[Work::Dump],
-            ),
-            proto(7, "time_get_ns", &[], ReturnKind::AnyNumber, &[]),
-            proto(8, "get_sys_time", &[Number], ReturnKind::AnyNumber, &[]),
-            proto(
-                9,
-                "get_sys_time_diff_ns",
-                &[Number, Number],
-                ReturnKind::AnyNumber,
-                &[],
-            ),
-            proto(10, "hash", &[Readable, Size], u32_number, &[Work::Given]),
-            proto(
-                11,
-                "printf",
-                &[Format, Size, FormatArg, FormatArg, FormatArg],
-                status,
-                &[Work::GivenUpTo(PRINTF_BYTES), Work::Bytes(PRINTF_BYTES)],
-            ),
-            proto(
-                12,
-                "ringbuf_output",
-                &[only(&[MapKind::RingBuf]), Readable, Size],
-                status,
-                &[Work::Value],
-            ),
-            proto(
-                13,
-                "mark_runtime_init",
-                &[],
-                ReturnKind::Number { min: 0, max: 0 },
-                &[],
-            ),
-            proto(14, "runtime_limit_exceeded", &[], bit, &[]),
-            proto(
-                15,
-                "rand",
-                &[],
-                ReturnKind::Number {
-                    min: 0,
-                    max: i32::MAX as i64,
-                },
-                &[],
-            ),
-            proto(
-                16,
-                "control_input_receive",
-                &[only(&[MapKind::ControlInput]), Writable, Size],
-                ReturnKind::Number { min: -1, max: 1 },
-                &[Work::Value],
-            ),
-            proto(
-                17,
-                "get_output_buf",
-                &[only(&[MapKind::Output])],
-                ReturnKind::OutputBufferOrNull,
-                &[],
-            ),
-            proto(
-                18,
-                "send_output",
-                &[only(&[MapKind::Output])],
-                ReturnKind::SentOutput,
-                &[],
-            ),
-            proto(31, "abort", &[Number], ReturnKind::Never, &[]),
-        ])
+        let known = helper::NAMES.into_iter();
+        Self::new(known.filter_map(|(id, name)| HelperProto::builtin(id, name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_helper_has_a_prototype() {
+        let table = HelperTable::builtin();
+        let ours = table.iter().map(|proto| (proto.id, proto.name.as_str()));
+        assert!(ours.eq(helper::NAMES));
+    }
+
+    #[test]
+    fn kinds_of_maps_have_the_numbers_of_the_abi() {
+        for (number, name) in map::NAMES {
+            let kind = MapKind::from_number(number);
+            assert_eq!(kind.map(MapKind::number), Some(number));
+            assert_eq!(kind.map(|kind| kind.to_string()).as_deref(), Some(name));
+        }
+        assert_eq!(MapKind::from_number(map::FIRST_OF_APPLICATION - 1), None);
+        let own = MapKind::from_number(map::FIRST_OF_APPLICATION);
+        assert_eq!(own, Some(MapKind::Application(map::FIRST_OF_APPLICATION)));
     }
 }

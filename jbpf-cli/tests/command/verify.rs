@@ -17,8 +17,8 @@ fn an_accepted_codelet_shows_what_it_may_cost_and_what_it_uses() {
         "stack",
         "map_lookup_elem (1)",
         "ringbuf_output (12)",
-        "counter (array, 1 x 4-byte key, 4-byte value)",
-        "outmap (ringbuf, 256 x 40 bytes)",
+        "counter (ARRAY, 1 x 4-byte key, 4-byte value)",
+        "outmap (RINGBUF, 256 x 40 bytes)",
     ] {
         assert!(
             run.stdout.contains(part),

@@ -11,11 +11,13 @@ mod work;
 
 use std::sync::Arc;
 
+use jbpf_abi::helper as ids;
 use jbpf_hooks::helper::HelperInfo;
-use jbpf_verifier::types::{HelperProto, HelperTable};
+use jbpf_verifier::types::HelperTable;
 use thiserror::Error;
 
-use crate::engine::abort::{self, ABORT};
+use crate::declared;
+use crate::engine::abort;
 
 pub(crate) use self::channels::notify_readers;
 pub use self::printf::PRINTF_TARGET;
@@ -111,7 +113,7 @@ pub fn bindings<'a>(
             let (id, name) = (proto.id, || proto.name.clone());
             let own = declared.iter().find(|info| info.id == id);
             let (target, made_for) = own
-                .map(|info| (of_application(info), HelperProto::from(*info)))
+                .map(|info| (of_application(info), declared::prototype(info)))
                 .or_else(|| built_in(id).zip(ours.get(id).cloned()))
                 .ok_or_else(|| BindError::Missing { id, name: name() })?;
             if proto.same_shape(&made_for) {
@@ -163,28 +165,28 @@ fn built_in(id: u32) -> Option<HelperTarget> {
         ..target(args, address)
     };
     Some(match id {
-        1 => with_thread(2, maps::lookup as *const ()),
-        2 => with_thread(2, maps::lookup_reset as *const ()),
-        3 => with_thread(3, maps::update as *const ()),
-        4 => with_thread(2, maps::delete as *const ()),
-        5 => with_thread(1, maps::clear as *const ()),
-        6 => with_thread(3, maps::dump as *const ()),
-        7 => target(0, numbers::time_get_ns as *const ()),
-        8 => target(0, numbers::get_sys_time as *const ()),
-        9 => target(2, numbers::get_sys_time_diff_ns as *const ()),
-        10 => target(2, numbers::hash as *const ()),
-        11 => with_codelet(5, printf::printf as *const ()),
-        12 => with_thread(3, channels::ringbuf_output as *const ()),
-        13 => with_thread(0, numbers::mark_runtime_init as *const ()),
-        14 => HelperTarget {
+        ids::MAP_LOOKUP_ELEM => with_thread(2, maps::lookup as *const ()),
+        ids::MAP_LOOKUP_RESET_ELEM => with_thread(2, maps::lookup_reset as *const ()),
+        ids::MAP_UPDATE_ELEM => with_thread(3, maps::update as *const ()),
+        ids::MAP_DELETE_ELEM => with_thread(2, maps::delete as *const ()),
+        ids::MAP_CLEAR => with_thread(1, maps::clear as *const ()),
+        ids::MAP_DUMP => with_thread(3, maps::dump as *const ()),
+        ids::TIME_GET_NS => target(0, numbers::time_get_ns as *const ()),
+        ids::GET_SYS_TIME => target(0, numbers::get_sys_time as *const ()),
+        ids::GET_SYS_TIME_DIFF_NS => target(2, numbers::get_sys_time_diff_ns as *const ()),
+        ids::HASH => target(2, numbers::hash as *const ()),
+        ids::PRINTF => with_codelet(5, printf::printf as *const ()),
+        ids::RINGBUF_OUTPUT => with_thread(3, channels::ringbuf_output as *const ()),
+        ids::MARK_RUNTIME_INIT => with_thread(0, numbers::mark_runtime_init as *const ()),
+        ids::RUNTIME_LIMIT_EXCEEDED => HelperTarget {
             needs_codelet: true,
             ..with_thread(0, numbers::runtime_limit_exceeded as *const ())
         },
-        15 => with_thread(0, numbers::rand as *const ()),
-        16 => target(3, channels::control_input_receive as *const ()),
-        17 => with_thread(1, channels::get_output_buf as *const ()),
-        18 => with_thread(1, channels::send_output as *const ()),
-        ABORT => target(1, abort::abort as *const ()),
+        ids::RAND => with_thread(0, numbers::rand as *const ()),
+        ids::CONTROL_INPUT_RECEIVE => target(3, channels::control_input_receive as *const ()),
+        ids::GET_OUTPUT_BUF => with_thread(1, channels::get_output_buf as *const ()),
+        ids::SEND_OUTPUT => with_thread(1, channels::send_output as *const ()),
+        ids::ABORT => target(1, abort::abort as *const ()),
         _ => return None,
     })
 }

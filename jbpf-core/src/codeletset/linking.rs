@@ -3,7 +3,8 @@
 use jbpf_verifier::types::MapDef;
 
 use super::program::VerifiedCodelet;
-use crate::error::{LoadError, nearest};
+use crate::error::LoadError;
+use crate::nearest::nearest;
 use crate::request::LinkedMap;
 
 /// A map of a codelet: index of the codelet, index of the map in its object.

@@ -11,9 +11,11 @@ use super::linking::{Links, MapPlace};
 use super::program::VerifiedCodelet;
 use super::{Channel, LoadedCodelet, LoadedSet, NamedMap};
 use crate::builtins::HelperBindings;
+use crate::declared;
 use crate::engine::{BoundCodelet, CodeletEnvironment};
-use crate::error::{LoadError, nearest};
+use crate::error::LoadError;
 use crate::map::{Map, MapOptions};
+use crate::nearest::nearest;
 use crate::request::{ChannelRequest, LoadRequest};
 use crate::stream::{ChannelPath, Direction};
 
@@ -32,7 +34,7 @@ pub(crate) struct World {
 impl World {
     /// What a hook gives to its codelets, and how long they may take for it.
     pub(crate) fn context(&self, hook: &HookInfo) -> ContextDef {
-        let context = ContextDef::from(hook);
+        let context = declared::context_of(hook);
         ContextDef {
             max_instructions: context.max_instructions.or(self.max_instructions),
             ..context

@@ -10,12 +10,13 @@ use jbpf_verifier::types::MapDef;
 use jbpf_verifier::{VerifiedProgram, verify};
 
 use super::World;
-use crate::error::{LoadError, nearest};
+use crate::error::LoadError;
+use crate::nearest::nearest;
 use crate::object::{Object, ObjectProgram, ProgramType};
 use crate::request::{CodeletRequest, ObjectSource, Subject};
 
 /// The program type of the hooks that report statistics (ABI: built-in hooks).
-const STATS_TYPE: &str = "jbpf_stats";
+use jbpf_abi::object::{GENERIC_PROGRAM, STATS_PROGRAM};
 
 /// Largest object that is read, in bytes.
 const MAX_OBJECT_LEN: u64 = 64 << 20;
@@ -171,7 +172,7 @@ fn check_program_type(
     let declared = registry::hooks().filter_map(|hook| hook.info().program_type);
     let program_type = match program.program_type(declared) {
         ProgramType::Any => return Ok(()),
-        ProgramType::Stats => STATS_TYPE,
+        ProgramType::Stats => STATS_PROGRAM,
         ProgramType::Declared(name) => name,
     };
     let hook_type = hook.info().program_type;
@@ -182,6 +183,6 @@ fn check_program_type(
         subject: subject.clone(),
         program_type: program_type.to_owned(),
         hook: hook.info().name.to_owned(),
-        hook_type: hook_type.unwrap_or("jbpf_generic").to_owned(),
+        hook_type: hook_type.unwrap_or(GENERIC_PROGRAM).to_owned(),
     })
 }

@@ -95,7 +95,7 @@ pub struct ApplicationKind {
 
 impl ApplicationKind {
     /// The smallest number that an application may use.
-    pub const FIRST: u32 = 16;
+    pub const FIRST: u32 = jbpf_abi::map::FIRST_OF_APPLICATION;
 
     /// A map type. `create` is called at load for each map of that type, with all eight numbers of its definition;
     /// it says no with the reason, a sentence without a full stop. `value_size` and `max_entries` are not 0; `key_size` and

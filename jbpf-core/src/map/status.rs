@@ -1,17 +1,19 @@
 //! What map operations return to codelets.
 
+use jbpf_abi::status;
+
 /// Outcome of a map operation, by the number that the codelet sees (ABI: return codes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum Status {
     /// 0: done.
-    Success = 0,
+    Success = status::SUCCESS,
     /// -1: no such key, an index out of range, a full or unsuitable channel.
-    Error = -1,
+    Error = status::ERROR,
     /// -2: another thread kept the bucket locked for too long, or the kind has no such operation.
-    Busy = -2,
+    Busy = status::BUSY,
     /// -4: a new key, and every entry is taken.
-    Full = -4,
+    Full = status::FULL,
 }
 
 impl Status {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jbpf_abi::object;
 use jbpf_verifier::types::{DataSection, MapDef, MapKind, MapParameters};
 
 use super::elf::{Elf, Section, SectionClass, SymbolClass, SymbolHome, at_most};
@@ -10,9 +11,9 @@ use super::error::ObjectError;
 use crate::map::{Map, MapError};
 
 /// Size of `struct jbpf_load_map_def`: eight u32 (ABI: object).
-const DEFINITION_SIZE: u64 = 32;
+const DEFINITION_SIZE: u64 = object::MAP_DEFINITION_SIZE as u64;
 /// Maps of one codelet (ABI: limits), data sections not counted.
-pub(super) const MAX_MAPS: usize = 64;
+pub(super) const MAX_MAPS: usize = object::MAX_MAPS;
 /// Data sections of one object.
 const MAX_DATA_SECTIONS: usize = 64;
 /// Bytes of all data sections together: `.bss` takes none in the file, so nothing else bounds them.
@@ -22,7 +23,7 @@ const MAX_MAP_BYTES: usize = 1 << 30;
 /// Bytes of a key.
 const MAX_KEY_SIZE: u32 = 4096;
 /// Bytes of a map's name, as in load requests. Answers name all maps of a codeletset.
-const MAX_NAME_LEN: usize = 255;
+const MAX_NAME_LEN: usize = jbpf_abi::request::MAX_NAME;
 
 /// Every map that instructions can refer to, and where its definition or contents are.
 #[derive(Debug)]

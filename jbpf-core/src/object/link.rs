@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use jbpf_abi::object::{PSEUDO_CALL, R_BPF_64_32, R_BPF_64_64};
 use jbpf_verifier::RawInsn;
 use jbpf_verifier::program::FunctionName;
 
@@ -20,17 +21,10 @@ pub(super) const MAX_ALL_INSTRUCTIONS: usize = 1 << 18;
 /// Bytes of one instruction slot.
 pub(super) const SLOT: u64 = 8;
 
-/// `R_BPF_64_64`: a wide load of an address.
-const R_BPF_64_64: u32 = 1;
-/// `R_BPF_64_32`: a call.
-const R_BPF_64_32: u32 = 10;
-
 /// `lddw`, the wide load: two slots.
 const WIDE_LOAD: u8 = 0x18;
 /// `call` with an immediate.
 const CALL: u8 = 0x85;
-/// Source register of a call between functions.
-const CALL_LOCAL: u8 = 1;
 /// Source register of a wide load of a map itself.
 const LOAD_MAP: u8 = 5;
 /// Source register of a wide load of an address in a map's first value.
@@ -288,7 +282,7 @@ impl<'data> Linker<'data, '_> {
                     });
                 }
                 (CALL, Some(relocation)) => self.call_symbol(here, at, insn, relocation)?,
-                (CALL, None) if insn.src == CALL_LOCAL => {
+                (CALL, None) if insn.src == PSEUDO_CALL => {
                     let target = byte_target(offset, insn.imm);
                     self.call(here, at, insn, function.section, target)?;
                 }
@@ -469,7 +463,7 @@ impl<'data> Linker<'data, '_> {
         let relative = start - (index as i64 + 1);
         if let Some(slot) = self.insns.get_mut(index) {
             *slot = RawInsn {
-                src: CALL_LOCAL,
+                src: PSEUDO_CALL,
                 // Both ends are within MAX_INSTRUCTIONS.
                 imm: relative as i32,
                 ..insn

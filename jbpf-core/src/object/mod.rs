@@ -27,7 +27,8 @@ use elf::{Elf, SectionClass, at_most};
 use link::{Function, Functions, MAX_ALL_INSTRUCTIONS, link};
 
 /// The entry function's name (ABI: object).
-pub const ENTRY: &str = "jbpf_main";
+pub use jbpf_abi::object::ENTRY;
+use jbpf_abi::object::{GENERIC_PROGRAM, STATS_PROGRAM};
 
 /// Program sections of one object.
 const MAX_PROGRAMS: usize = 64;
@@ -135,8 +136,8 @@ impl ObjectProgram {
     #[must_use]
     pub fn program_type<'a>(&self, declared: impl IntoIterator<Item = &'a str>) -> ProgramType<'a> {
         let builtin = [
-            ("jbpf_generic", ProgramType::Any),
-            ("jbpf_stats", ProgramType::Stats),
+            (GENERIC_PROGRAM, ProgramType::Any),
+            (STATS_PROGRAM, ProgramType::Stats),
         ];
         declared
             .into_iter()

@@ -10,7 +10,8 @@ use jbpf_hooks::hook::HookKind;
 use super::attachment::Attachments;
 use super::{MAX_CODELETS, MAX_CODELETSETS};
 use crate::codeletset::{Channel, LoadedSet};
-use crate::error::{LoadError, nearest};
+use crate::error::LoadError;
+use crate::nearest::nearest;
 use crate::request::{LoadRequest, Subject};
 
 /// What is loaded, by id.

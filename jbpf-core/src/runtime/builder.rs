@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jbpf_channel::Doorbell;
 use jbpf_hooks::registry;
-use jbpf_verifier::types::HelperTable;
 
 use super::Runtime;
 use super::leaving::UNLOAD_LIMIT;
@@ -15,6 +14,7 @@ use super::threads::{Scheduling, Threads};
 use crate::builtins;
 use crate::codeletset::World;
 use crate::containment;
+use crate::declared;
 use crate::engine::Engine;
 use crate::error::BuildError;
 use crate::map::{ApplicationKind, MapOptions, MemoryBudget};
@@ -230,7 +230,7 @@ impl RuntimeBuilder {
         }
         check_map_types(&self.map_options.kinds)?;
         let declared: Vec<_> = registry::helpers().collect();
-        let helpers = Arc::new(HelperTable::with_declared(declared.iter().copied()));
+        let helpers = Arc::new(declared::helpers(declared.iter().copied()));
         let bindings = builtins::bindings(Arc::clone(&helpers), declared)?;
         let socket = self
             .socket

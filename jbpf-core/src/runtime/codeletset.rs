@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::codeletset::{CodeletsetInfo, LoadedSet};
-use crate::error::{OpenMapError, nearest};
+use crate::error::OpenMapError;
 use crate::map::{MapKey, MapValue, MapView};
+use crate::nearest::nearest;
 
 /// A loaded codeletset. Dropping it unloads nothing.
 #[derive(Clone)]

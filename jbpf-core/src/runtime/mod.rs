@@ -37,9 +37,9 @@ use crate::builtin_hooks;
 use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, World, prepare};
 use crate::engine::Engine;
 use crate::error::{
-    BuildError, LoadError, OpenError, ThreadInside, UnloadError, WrongPlace, nearest,
-    threads as named,
+    BuildError, LoadError, OpenError, ThreadInside, UnloadError, WrongPlace, threads as named,
 };
+use crate::nearest::nearest;
 use crate::request::LoadRequest;
 use crate::server::protocol::StreamReport;
 use crate::server::{ServeError, Server, ServerOptions};

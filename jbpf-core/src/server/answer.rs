@@ -21,7 +21,8 @@ use super::protocol::{
 };
 use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, NamedMap};
 use crate::containment;
-use crate::error::{OpenError, UnloadError, nearest};
+use crate::error::{OpenError, UnloadError};
+use crate::nearest::nearest;
 use crate::runtime::{MeasuredHook, Shared, find_hook};
 use crate::stream::Direction;
 

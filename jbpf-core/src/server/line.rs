@@ -4,7 +4,7 @@ use jbpf_channel::protocol::CollectorRequest;
 use serde_json::{Map, Value};
 
 use super::protocol::{ErrorReport, Request, VERSION};
-use crate::error::nearest;
+use crate::nearest::nearest;
 use crate::visible::is_invisible;
 
 /// What a line asks.

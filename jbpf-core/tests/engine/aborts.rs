@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use jbpf_core::declared;
 use jbpf_core::engine::{Abort, AbortKind};
-use jbpf_verifier::types::HelperProto;
 
 use super::*;
 
@@ -262,14 +262,14 @@ fn with_helper(name: &str, text: &str) -> Arc<BoundCodelet> {
     // SAFETY: the function takes a u64, which any number is, and returns one.
     let info = unsafe { HelperInfo::new(declaration, call_inner) };
     let mut table = HelperTable::builtin();
-    table.insert(HelperProto::from(&info));
+    table.insert(declared::prototype(&info));
     let table = Arc::new(table);
     let program = jbpf_verifier::Program {
         name: name.to_owned(),
         insns: assemble(text),
         ..Default::default()
     };
-    let context = Arc::new(ContextDef::from(&LAYOUT));
+    let context = Arc::new(declared::context(&LAYOUT));
     let verified = jbpf_verifier::verify(&Arc::new(program), &context, &table).unwrap();
     let helpers = Arc::new(builtins::bindings(table, [&info]).unwrap());
     let environment = Arc::new(CodeletEnvironment {

@@ -25,6 +25,7 @@ use std::sync::atomic::Ordering;
 
 use jbpf_core::builtins;
 use jbpf_core::clock;
+use jbpf_core::declared;
 use jbpf_core::engine::measure::HookStats;
 use jbpf_core::engine::native::list_dispatch;
 use jbpf_core::engine::{
@@ -632,7 +633,7 @@ const fn test_hook(kind: HookKind) -> Hook {
 /// Adds 1 to the context's number and returns it doubled.
 fn add_and_double() -> Arc<BoundCodelet> {
     let text = "ldxdw r0, [r1+24]\nadd r0, 1\nstxdw [r1+24], r0\nlsh r0, 1\nexit";
-    bind("double", assemble(text), ContextDef::from(&LAYOUT), &[])
+    bind("double", assemble(text), declared::context(&LAYOUT), &[])
 }
 
 fn fire(hook: &Hook, number: u64) -> (Option<u64>, u64) {

@@ -54,8 +54,6 @@ impl ThreadRecord {
     /// Offset of the u64 in a record, for machine code, whose low half is the word of its
     /// [`call`](Self::call).
     pub const CALL_OFFSET: usize = core::mem::offset_of!(ThreadRecord, state);
-    /// Offset of the first scratch word in a record, for machine code.
-    pub const SCRATCH_OFFSET: usize = core::mem::offset_of!(ThreadRecord, scratch);
 
     /// A record that a thread owns already. From here on it is [`ALIVE`].
     pub(super) fn new(slot: u32, fences: bool) -> Self {

@@ -510,13 +510,8 @@ fn in_call(mut fault: Box<Fault>, helper: &str, reg: Reg) -> Box<Fault> {
 
 fn kind_name(kind: MapKind) -> String {
     match kind {
-        MapKind::Array => "an ARRAY".to_owned(),
-        MapKind::Hash => "a HASHMAP".to_owned(),
-        MapKind::RingBuf => "a RINGBUF".to_owned(),
-        MapKind::ControlInput => "a CONTROL_INPUT".to_owned(),
-        MapKind::PerThreadArray => "a PER_THREAD_ARRAY".to_owned(),
-        MapKind::PerThreadHash => "a PER_THREAD_HASHMAP".to_owned(),
-        MapKind::Output => "an OUTPUT".to_owned(),
         MapKind::Application(number) => format!("of the application's kind {number}"),
+        MapKind::Array | MapKind::Output => format!("an {kind}"),
+        _ => format!("a {kind}"),
     }
 }

@@ -17,6 +17,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use jbpf_core::declared;
 use jbpf_verifier::program::{Fact, VerifiedFunction};
 use jbpf_verifier::report::{Code, disassemble};
 use jbpf_verifier::types::HelperTable;
@@ -85,9 +86,8 @@ pub struct Oracle {
 impl Oracle {
     pub fn new() -> Self {
         Self {
-            helpers: [false, true].map(|replaced| {
-                Arc::new(HelperTable::with_declared(application::helpers(replaced)))
-            }),
+            helpers: [false, true]
+                .map(|replaced| Arc::new(declared::helpers(application::helpers(replaced)))),
             limits: Limits {
                 instructions: 40_000,
                 ..Limits::default()
