@@ -140,12 +140,13 @@ struct Loaded {
     _turn: MutexGuard<'static, ()>,
 }
 
-fn loaded(engine: Engine, codelet: &str, threshold_ns: u64) -> Loaded {
+fn loaded((engine, guarded): (Engine, bool), codelet: &str, threshold_ns: u64) -> Loaded {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let runtime = Runtime::builder()
         .name("helper_table")
         .engine(engine)
+        .guard_accesses(guarded)
         .build()
         .unwrap();
     let path = format!(
@@ -171,7 +172,25 @@ fn loaded(engine: Engine, codelet: &str, threshold_ns: u64) -> Loaded {
     }
 }
 
-const ENGINES: [Engine; 2] = [Engine::Native, Engine::Interpreter];
+/// An engine, and whether accesses are guarded.
+const ENGINES: [(Engine, bool); 3] = [
+    (Engine::Native, false),
+    (Engine::Native, true),
+    (Engine::Interpreter, false),
+];
+
+impl Drop for Loaded {
+    /// No guard stops what the verifier accepts.
+    fn drop(&mut self) {
+        let statistics = self.runtime.statistics();
+        let hooks = statistics.hooks.iter();
+        let faults: u64 = hooks
+            .flat_map(|hook| &hook.codelets)
+            .map(|codelet| codelet.aborts.faults)
+            .sum();
+        assert!(std::thread::panicking() || faults == 0, "{faults}");
+    }
+}
 
 #[test]
 fn helpers_1_to_6_on_arrays() {

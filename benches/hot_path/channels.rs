@@ -8,6 +8,7 @@ use jbpf::{Receiver, Runtime, StreamId, jbpf_data, jbpf_hook};
 
 use crate::hooks::Count;
 use crate::load_with;
+use crate::maps::Group;
 
 /// What `codelets/bench/send.c` sends.
 #[jbpf_data]
@@ -51,15 +52,9 @@ impl Reconciled {
     }
 }
 
-pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
-    let mut group = criterion.benchmark_group("channel");
-
-    let set = load_with(runtime, "send", "channel", |codelet| {
-        codelet.output("records", STREAM)
-    });
-    let mut count = Count { value: 0 };
-    let mut reader = Reconciled::new(runtime);
-    group.bench_function("send_32", |bencher| {
+/// One record that finds room.
+fn send(group: &mut Group<'_>, id: &str, count: &mut Count, reader: &mut Reconciled) {
+    group.bench_function(id, |bencher| {
         // Sends in runs that fit, with the draining between them untimed.
         bencher.iter_custom(|calls| {
             let mut timed = Duration::ZERO;
@@ -68,7 +63,7 @@ pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
                 let run = left.min(CAPACITY);
                 let start = Instant::now();
                 for _ in 0..run {
-                    channel(black_box(&mut count));
+                    channel(black_box(count));
                 }
                 timed += start.elapsed();
                 assert_eq!(reader.drain(), run);
@@ -77,6 +72,28 @@ pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
             timed
         });
     });
+}
+
+/// The same, alone.
+pub fn send_alone(group: &mut Group<'_>, id: &str, runtime: &Runtime) {
+    let set = load_with(runtime, "send", "channel", |codelet| {
+        codelet.output("records", STREAM)
+    });
+    let mut reader = Reconciled::new(runtime);
+    send(group, id, &mut Count { value: 0 }, &mut reader);
+    drop(reader);
+    runtime.unload(set.id()).unwrap();
+}
+
+pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
+    let mut group = criterion.benchmark_group("channel");
+
+    let set = load_with(runtime, "send", "channel", |codelet| {
+        codelet.output("records", STREAM)
+    });
+    let mut count = Count { value: 0 };
+    let mut reader = Reconciled::new(runtime);
+    send(&mut group, "send_32", &mut count, &mut reader);
     group.throughput(Throughput::Elements(1));
     group.bench_function("drain", |bencher| {
         bencher.iter_custom(|records| {

@@ -27,7 +27,7 @@ struct Fields {
 fn idle(count: &mut Count) {}
 
 #[jbpf_hook]
-fn armed(count: &mut Count) {}
+pub fn armed(count: &mut Count) {}
 
 #[jbpf_hook]
 fn armed_x4(count: &mut Count) {}

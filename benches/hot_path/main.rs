@@ -18,6 +18,7 @@
 mod changes;
 mod channels;
 mod footprint;
+mod guarded;
 mod hooks;
 mod maps;
 mod measured;
@@ -72,6 +73,7 @@ fn main() {
     threads::benches(&mut criterion, &runtime);
     peers::benches(&mut criterion);
     drop(runtime);
+    guarded::benches(&mut criterion);
     changes::benches(&mut criterion);
     criterion.final_summary();
     table::print();

@@ -2,8 +2,9 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
-use jbpf::{Runtime, jbpf_data, jbpf_hook};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion};
+use jbpf::{Codeletset, Runtime, jbpf_data, jbpf_hook};
 
 use crate::hooks::Count;
 use crate::load;
@@ -29,30 +30,29 @@ pub fn key(call: u64) -> u64 {
     call.wrapping_mul(0x9e37_79b9) % KEYS
 }
 
-pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
-    let mut group = criterion.benchmark_group("map");
-    for (id, codelet) in [
-        ("array_increment", "count_array"),
-        ("per_thread_array", "count_per_thread"),
-    ] {
-        let set = load(runtime, codelet, "count_in_map");
-        let map = set.map::<u32, u64>("counts").unwrap();
-        group.bench_function(id, |bencher| {
-            let before = map.sum(&0).unwrap();
-            let (mut count, mut calls) = (Count { value: 0 }, 0);
-            bencher.iter(|| {
-                calls += 1;
-                count_in_map(black_box(&mut count));
-            });
-            assert_eq!(map.sum(&0).unwrap() - before, calls);
-        });
-        runtime.unload(set.id()).unwrap();
-    }
+pub type Group<'c> = BenchmarkGroup<'c, WallTime>;
 
-    let set = load(runtime, "hash_hit", "look_up");
+/// One call of a codelet that counts in map `counts`.
+pub fn count(group: &mut Group<'_>, id: &str, runtime: &Runtime, codelet: &str) {
+    let set = load(runtime, codelet, "count_in_map");
+    let map = set.map::<u32, u64>("counts").unwrap();
+    group.bench_function(id, |bencher| {
+        let before = map.sum(&0).unwrap();
+        let (mut count, mut calls) = (Count { value: 0 }, 0);
+        bencher.iter(|| {
+            calls += 1;
+            count_in_map(black_box(&mut count));
+        });
+        assert_eq!(map.sum(&0).unwrap() - before, calls);
+    });
+    runtime.unload(set.id()).unwrap();
+}
+
+/// One lookup of a key that is there.
+pub fn hash_hit(group: &mut Group<'_>, id: &str, set: &Codeletset) {
     let map = set.map::<u64, u64>("counts").unwrap();
     (0..KEYS).for_each(|key| map.set(&key, &0).unwrap());
-    group.bench_function("hash_hit_1k", |bencher| {
+    group.bench_function(id, |bencher| {
         let before: u64 = map.iter().unwrap().map(|(_, count)| count).sum();
         let (mut keyed, mut calls) = (Keyed { key: 0, result: 0 }, 0);
         bencher.iter(|| {
@@ -63,6 +63,19 @@ pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
         let after: u64 = map.iter().unwrap().map(|(_, count)| count).sum();
         assert_eq!((after - before, keyed.result), (calls, 0));
     });
+}
+
+pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
+    let mut group = criterion.benchmark_group("map");
+    for (id, codelet) in [
+        ("array_increment", "count_array"),
+        ("per_thread_array", "count_per_thread"),
+    ] {
+        count(&mut group, id, runtime, codelet);
+    }
+
+    let set = load(runtime, "hash_hit", "look_up");
+    hash_hit(&mut group, "hash_hit_1k", &set);
     group.bench_function("hash_miss", |bencher| {
         let (mut keyed, mut calls) = (Keyed { key: 0, result: 0 }, 0);
         bencher.iter(|| {

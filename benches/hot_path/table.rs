@@ -46,6 +46,17 @@ const ROWS: &[Row] = &[
     Row("channel/drain", Aim::Rate(10e6)),
     Row("clock/time_get_ns", Aim::None),
     Row("clock/ticks", Aim::None),
+    Row("guarded/armed", Aim::Times("hook/armed", 1.5)),
+    Row(
+        "guarded/array_increment",
+        Aim::Times("map/array_increment", 1.5),
+    ),
+    Row(
+        "guarded/per_thread_array",
+        Aim::Times("map/per_thread_array", 1.5),
+    ),
+    Row("guarded/hash_hit_1k", Aim::Times("map/hash_hit_1k", 1.5)),
+    Row("guarded/send_32", Aim::Times("channel/send_32", 1.5)),
     Row("threads/armed/1", Aim::None),
     Row("threads/armed/2", Aim::Scales("threads/armed/1", 1.9)),
     Row("threads/hash_hit/1", Aim::None),

@@ -18,16 +18,28 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
-use jbpf_core::engine::BoundCodelet;
 use jbpf_core::engine::measure::HookStats;
-use jbpf_core::engine::native::list_dispatch;
+use jbpf_core::engine::native::{list_dispatch, list_dispatch_with};
+use jbpf_core::engine::{BoundCodelet, CompileOptions};
 use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::types::{ContextDef, DataSection, MapDef, MapKind};
 use support::*;
 
 /// Compares the listing of a hook that runs `codelets` with what is held.
 fn hold(name: &str, kind: HookKind, codelets: &[Arc<BoundCodelet>], stats: Option<&HookStats>) {
-    let listing = list_dispatch(kind, codelets, stats).unwrap().to_string();
+    hold_with(name, kind, codelets, stats, CompileOptions::default());
+}
+
+/// The same, compiled as `options` say.
+fn hold_with(
+    name: &str,
+    kind: HookKind,
+    codelets: &[Arc<BoundCodelet>],
+    stats: Option<&HookStats>,
+    options: CompileOptions,
+) {
+    let listing = list_dispatch_with(kind, codelets, stats, options);
+    let listing = listing.unwrap().to_string();
     let lines: Vec<&str> = listing.lines().map(str::trim_end).collect();
     let listing = format!("{}\n", lines.join("\n").trim_end());
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -132,6 +144,37 @@ fn a_codelet_that_can_leave_says_so_in_a_second_number() {
         mul r0, 3
         exit",
     );
+}
+
+#[test]
+fn a_guarded_access_is_a_comparison_and_one_of_a_known_place_is_none() {
+    // The context, the own frame and a constant address are known; the region and a value are not.
+    let counters = map("counters", MapKind::Array, 8, 8);
+    let text = format!(
+        "ldxdw r6, [r1]
+        ldxdw r3, [r1+8]
+        mov r2, r6
+        add r2, 8
+        jgt r2, r3, +12
+        ldxdw r7, [r6]
+        ldxw r4, [r1+24]
+        stxw [r10-4], r4
+        mov r2, r10
+        add r2, -4
+        map r1, 0
+        call 1
+        {INCREMENT_FOUND}"
+    );
+    let codelet = bind(
+        "guarded",
+        assemble(&text),
+        ContextDef::generic(),
+        &[counters],
+    );
+    let options = CompileOptions {
+        guard_accesses: true,
+    };
+    hold_with("guarded", HookKind::Monitoring, &[codelet], None, options);
 }
 
 #[test]

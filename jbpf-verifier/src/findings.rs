@@ -4,18 +4,21 @@
 //! change since the oldest mark is kept, so that findings are taken back with the work: code that only a state
 //! wider than any run reaches is not reached.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fault::Fault;
 use crate::flow::Flow;
 use crate::insn::Insn;
-use crate::program::{BranchOutcome, Fact, MemorySpace, StackBytes, VerifiedFunction};
+use crate::program::{BranchOutcome, Fact, MemorySpace, Objects, StackBytes, VerifiedFunction};
 use crate::stack::FRAME_SIZE;
+use crate::value::Space;
 
 /// Facts of instructions and functions, growing.
 #[derive(Debug)]
 pub(crate) struct Findings {
     facts: Vec<Fact>,
+    /// By instruction and operand.
+    objects: BTreeMap<(usize, u8), Objects>,
     functions: Vec<FrameUse>,
     helpers: BTreeSet<u32>,
     maps: BTreeSet<usize>,
@@ -30,8 +33,18 @@ pub(crate) struct Findings {
 /// A change of the findings, with what was there before.
 #[derive(Debug)]
 enum Change {
-    Fact { at: usize, before: Fact },
-    Frame { function: usize, before: FrameUse },
+    Fact {
+        at: usize,
+        before: Fact,
+    },
+    Objects {
+        operand: (usize, u8),
+        before: Option<Box<Objects>>,
+    },
+    Frame {
+        function: usize,
+        before: FrameUse,
+    },
     Helper(u32),
     Map(usize),
 }
@@ -54,6 +67,7 @@ impl Findings {
     pub(crate) fn new(insns: usize, functions: usize) -> Self {
         Self {
             facts: vec![Fact::Unreachable; insns],
+            objects: BTreeMap::new(),
             functions: vec![FrameUse::default(); functions],
             helpers: BTreeSet::new(),
             maps: BTreeSet::new(),
@@ -90,6 +104,12 @@ impl Findings {
                     if let Some(fact) = self.facts.get_mut(at) {
                         *fact = before;
                     }
+                }
+                Some(Change::Objects { operand, before }) => {
+                    match before {
+                        Some(before) => self.objects.insert(operand, *before),
+                        None => self.objects.remove(&operand),
+                    };
                 }
                 Some(Change::Frame { function, before }) => {
                     if let Some(frame) = self.functions.get_mut(function) {
@@ -158,6 +178,34 @@ impl Findings {
         });
     }
 
+    /// An operand of an instruction is used, and points into this; of frames, whether it is the instruction's own.
+    pub(crate) fn points_into(&mut self, operand: (usize, u8), space: Space, own_frame: bool) {
+        let known = self.objects.get(&operand);
+        if known.is_some_and(|known| has(known, space, own_frame)) {
+            return;
+        }
+        if self.tentative > 0 {
+            let before = known.cloned().map(Box::new);
+            self.changes.push(Change::Objects { operand, before });
+        }
+        let objects = self.objects.entry(operand).or_default();
+        let insert = |maps: &mut Vec<usize>, map| {
+            let at = maps.partition_point(|known| *known < map);
+            maps.insert(at, map);
+        };
+        match space {
+            Space::Context => objects.context = true,
+            Space::Stack { .. } if own_frame => objects.own_frame = true,
+            Space::Stack { .. } => objects.caller_frames = true,
+            Space::Region | Space::RegionEnd => objects.region = true,
+            Space::MapValue { map } => insert(&mut objects.values, map),
+            Space::OutputBuffer { map } | Space::Released { map } => {
+                insert(&mut objects.records, map);
+            }
+            Space::Map { map } => insert(&mut objects.maps, map),
+        }
+    }
+
     pub(crate) fn branch(&mut self, at: usize, outcome: BranchOutcome) {
         self.fact(at, |fact| {
             Fact::Branch(match fact {
@@ -206,6 +254,11 @@ impl Findings {
         });
     }
 
+    /// What operands point into, by instruction and operand.
+    pub(crate) fn objects(&self) -> &BTreeMap<(usize, u8), Objects> {
+        &self.objects
+    }
+
     pub(crate) fn facts(&self) -> &[Fact] {
         &self.facts
     }
@@ -252,6 +305,21 @@ impl Findings {
     /// Maps that paths refer to, ascending.
     pub(crate) fn maps(&self) -> Vec<usize> {
         self.maps.iter().copied().collect()
+    }
+}
+
+/// Whether an object is among these.
+fn has(objects: &Objects, space: Space, own_frame: bool) -> bool {
+    match space {
+        Space::Context => objects.context,
+        Space::Stack { .. } if own_frame => objects.own_frame,
+        Space::Stack { .. } => objects.caller_frames,
+        Space::Region | Space::RegionEnd => objects.region,
+        Space::MapValue { map } => objects.values.binary_search(&map).is_ok(),
+        Space::OutputBuffer { map } | Space::Released { map } => {
+            objects.records.binary_search(&map).is_ok()
+        }
+        Space::Map { map } => objects.maps.binary_search(&map).is_ok(),
     }
 }
 

@@ -110,5 +110,6 @@ fn verify_as(
         summary: success.summary(),
         functions: success.findings.functions(&subject.flow),
         facts: success.findings.facts().to_vec(),
+        objects: success.findings.objects().clone(),
     })
 }

@@ -1,5 +1,6 @@
 //! Programs before and after verification.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -130,6 +131,7 @@ pub struct VerifiedProgram {
     pub(crate) context: Arc<ContextDef>,
     pub(crate) helpers: Arc<HelperTable>,
     pub(crate) facts: Vec<Fact>,
+    pub(crate) objects: BTreeMap<(usize, u8), Objects>,
     pub(crate) functions: Vec<VerifiedFunction>,
     pub(crate) summary: Summary,
 }
@@ -157,6 +159,14 @@ impl VerifiedProgram {
     #[must_use]
     pub fn facts(&self) -> &[Fact] {
         &self.facts
+    }
+
+    /// What an operand of an instruction may point into, on all paths: of a load, store or atomic operation the address
+    /// (operand 0), of a call of a helper the register of that number. `None` for what is no pointer, and for memory of no
+    /// bytes.
+    #[must_use]
+    pub fn objects(&self, insn: usize, operand: u8) -> Option<&Objects> {
+        self.objects.get(&(insn, operand))
     }
 
     /// The functions in the order of their first instruction; the first is the entry.
@@ -222,6 +232,25 @@ impl MemorySpace {
             _ => Self::Mixed,
         }
     }
+}
+
+/// The objects that a pointer may point into when it is used: those that it points into on some path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Objects {
+    /// The context.
+    pub context: bool,
+    /// The frame of the function that the instruction is in.
+    pub own_frame: bool,
+    /// A frame of a function that is waiting for it to return.
+    pub caller_frames: bool,
+    /// The data region.
+    pub region: bool,
+    /// A value of one of these maps, or one of these data sections. Ascending.
+    pub values: Vec<MapIndex>,
+    /// A record of one of these OUTPUT maps, reserved and not sent. Ascending.
+    pub records: Vec<MapIndex>,
+    /// One of these maps itself: what helpers take. Ascending.
+    pub maps: Vec<MapIndex>,
 }
 
 /// Which ways a conditional jump can go.

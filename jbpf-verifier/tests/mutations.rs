@@ -359,6 +359,16 @@ const MUTATIONS: &[Mutation] = &[
         after: "Fact::Branch(known) => known,",
     },
     Mutation {
+        name: "an operand points into what it pointed into first",
+        before: "if known.is_some_and(|known| has(known, space, own_frame)) {",
+        after: "if known.is_some() {",
+    },
+    Mutation {
+        name: "every frame is the function's own",
+        before: "if usize::from(frame) == self.state.depth());",
+        after: "if usize::from(frame) <= self.state.depth());",
+    },
+    Mutation {
         name: "an access touches what the first path touched",
         before: "Fact::Memory(known) => known.or(space),",
         after: "Fact::Memory(known) => known,",

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use jbpf::stats::{AbortKind, AbortPlace, AbortStatistics};
 use jbpf::{Engine, Runtime, jbpf_hook};
 
-use super::{Turn, request};
+use super::{COUNTED_HOOK, CountedContext, Turn, counted, fire, request};
 
 /// The codelet adds the second number to the total of the first one's, if there are both, there is such a total, and the sum
 /// fits. The total is its answer.
@@ -126,6 +126,58 @@ fn other_codelets_of_a_monitoring_hook_go_on() {
         let counts: Vec<u64> = hook.codelets.iter().map(|own| own.aborts.count).collect();
         assert_eq!(counts, [2, 2], "{engine:?}");
     }
+}
+
+/// Fires hook `counted` on a region in which nothing is, at the address of a number that must stay.
+#[expect(unsafe_code, reason = "breaks the hook's contract")]
+fn fire_on_nothing() -> u64 {
+    let number = Box::leak(Box::new(41_u64));
+    let data = std::ptr::from_mut(number) as u64;
+    let mut context = CountedContext {
+        data,
+        data_end: data,
+        meta_data: 0,
+        __padding0: [],
+    };
+    // SAFETY: none: the hook's layout says that there are eight bytes, and that is what codelets were verified against. They are
+    // guarded, and there are eight bytes at that address all the same.
+    unsafe { COUNTED_HOOK.fire(&mut context) };
+    *number
+}
+
+#[test]
+fn a_guard_that_fires_ends_the_call_before_the_access_and_is_told() {
+    let turn = Turn::with(|builder| builder.engine(Engine::Native).guard_accesses(true));
+    let runtime = &turn.runtime;
+    let log = Log::default();
+    let to = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || to.clone())
+        .with_ansi(false)
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let set = request("set", "bench/count_region", "counted");
+        runtime.load(&set).unwrap();
+        assert_eq!(fire_on_nothing(), 41, "nothing was written");
+        let _measuring = runtime.measure("counted").unwrap();
+        assert_eq!(fire_on_nothing(), 41);
+        let aborts = of_statistics(runtime, "counted");
+        assert_eq!((aborts.count, aborts.faults), (2, 2));
+        let place = last(&aborts);
+        assert_eq!(place.kind, AbortKind::Guard);
+        assert_eq!(place.file.as_deref(), Some("./bench/count_region.c"));
+        fire(counted, 3);
+        assert_eq!(of_statistics(runtime, "counted").count, 2, "none of those");
+        let told = log.take();
+        for part in [
+            "ERROR",
+            "calls=2",
+            "guard at ./bench/count_region.c:",
+            "please report it",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    });
 }
 
 /// What was written to a log.

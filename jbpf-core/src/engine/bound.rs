@@ -6,9 +6,9 @@ use jbpf_verifier::VerifiedProgram;
 use jbpf_verifier::program::{Fact, MapIndex};
 use jbpf_verifier::types::EntryKind;
 
-use super::EngineError;
 use super::abort::Aborts;
 use super::native::CodeletCode;
+use super::{CompileOptions, EngineError};
 use crate::builtins::{HelperBindings, HelperTarget};
 use crate::map::Map;
 
@@ -25,8 +25,8 @@ pub struct BoundCodelet {
     aborts: Arc<Aborts>,
     /// Calls of helpers in reachable code.
     helper_calls: usize,
-    /// Compiled once, when the first dispatch function calls it.
-    compiled: OnceLock<CodeletCode>,
+    /// Compiled once, when the first dispatch function calls it: without guards, and with.
+    compiled: [OnceLock<CodeletCode>; 2],
 }
 
 /// A codelet with more calls of helpers than this has none of them inlined.
@@ -137,7 +137,7 @@ impl BoundCodelet {
             helpers,
             environment,
             aborts: Arc::default(),
-            compiled: OnceLock::new(),
+            compiled: Default::default(),
         })
     }
 
@@ -208,17 +208,23 @@ impl BoundCodelet {
             })
     }
 
-    /// The program as a function of its own, if some dispatch function called it.
-    pub(super) fn compiled_before(&self) -> Option<&CodeletCode> {
-        self.compiled.get()
+    /// The program as functions of its own, as far as dispatch functions have called them.
+    pub(super) fn compiled_before(&self) -> impl Iterator<Item = &CodeletCode> {
+        self.compiled.iter().filter_map(OnceLock::get)
     }
 
     /// The program as a function of its own, compiled on the first call.
-    pub(super) fn compiled(&self) -> Result<&CodeletCode, EngineError> {
-        if let Some(code) = self.compiled_before() {
+    pub(super) fn compiled(&self, options: CompileOptions) -> Result<&CodeletCode, EngineError> {
+        let [plain, guarded] = &self.compiled;
+        let compiled = if options.guard_accesses {
+            guarded
+        } else {
+            plain
+        };
+        if let Some(code) = compiled.get() {
             return Ok(code);
         }
-        let code = CodeletCode::compile(self)?;
-        Ok(self.compiled.get_or_init(|| code))
+        let code = CodeletCode::compile(self, options)?;
+        Ok(compiled.get_or_init(|| code))
     }
 }

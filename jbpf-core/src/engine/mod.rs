@@ -50,6 +50,15 @@ impl Default for Engine {
     }
 }
 
+/// How codelets are compiled, beside what they do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct CompileOptions {
+    /// Whether machine code checks each access whose address is not constant, and each pointer with its size that a helper is
+    /// given, against the objects that the verifier says it points into. An access to anything else is not made, and leaves the
+    /// call by [`AbortKind::Guard`]. The interpreter checks all of them in any case.
+    pub guard_accesses: bool,
+}
+
 impl Engine {
     /// Makes the dispatch function of a hook that runs `codelets`, the first one first; with `stats` it
     /// times each.
@@ -62,9 +71,23 @@ impl Engine {
         codelets: &[Arc<BoundCodelet>],
         stats: Option<Arc<HookStats>>,
     ) -> Result<CompiledHook, EngineError> {
+        self.compile_with(kind, codelets, stats, CompileOptions::default())
+    }
+
+    /// [`compile`](Self::compile), as `options` say.
+    ///
+    /// # Errors
+    /// As of [`compile`](Self::compile).
+    pub fn compile_with(
+        self,
+        kind: HookKind,
+        codelets: &[Arc<BoundCodelet>],
+        stats: Option<Arc<HookStats>>,
+        options: CompileOptions,
+    ) -> Result<CompiledHook, EngineError> {
         Ok(match self {
             Self::Native => {
-                let native = native::compile_dispatch(kind, codelets, stats)?;
+                let native = native::compile_dispatch(kind, codelets, stats, options)?;
                 CompiledHook::Native(Box::new(native))
             }
             Self::Interpreter => CompiledHook::Interpreted(Box::new(

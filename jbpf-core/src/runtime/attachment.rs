@@ -12,7 +12,7 @@ use jbpf_hooks::hook::{Hook, HookKind};
 use crate::builtin_hooks;
 use crate::codeletset::LoadedSet;
 use crate::engine::measure::HookStats;
-use crate::engine::{BoundCodelet, CompiledHook, Engine, EngineError};
+use crate::engine::{BoundCodelet, CompileOptions, CompiledHook, Engine, EngineError};
 
 use super::measuring::{Board, Demand, MeasuredHook};
 use super::publish::{Published, Retired, publish, unpublish};
@@ -48,6 +48,13 @@ struct HookState {
     hook: &'static Hook,
     codelets: Vec<Attached>,
     published: Published,
+}
+
+/// What compiles codelets, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Compiler {
+    pub(super) engine: Engine,
+    pub(super) options: CompileOptions,
 }
 
 /// A change that is compiled and can be published.
@@ -112,7 +119,7 @@ impl Attachments {
         &mut self,
         leaving: Option<&LoadedSet>,
         coming: Option<&LoadedSet>,
-        engine: Engine,
+        compiler: Compiler,
     ) -> Result<Change, CompileError> {
         let sequence = self.sequence_for(leaving, coming);
         let after = |hook| self.codelets_after(hook, leaving, coming, sequence);
@@ -120,17 +127,17 @@ impl Attachments {
         demand.reported = !after(builtin_hooks::report_hook()).is_empty();
         let named = leaving.into_iter().chain(coming).flat_map(LoadedSet::hooks);
         let touched = named.chain(self.out_of_step(&demand));
-        self.compile_hooks(unique(touched), after, demand, engine)
+        self.compile_hooks(unique(touched), after, demand, compiler)
     }
 
     /// Compiles the hooks whose measuring begins or ends when this is wanted.
     pub(super) fn compile_measured(
         &self,
         demand: Demand,
-        engine: Engine,
+        compiler: Compiler,
     ) -> Result<Change, CompileError> {
         let touched = unique(self.out_of_step(&demand));
-        self.compile_hooks(touched, |hook| self.on(hook).to_vec(), demand, engine)
+        self.compile_hooks(touched, |hook| self.on(hook).to_vec(), demand, compiler)
     }
 
     /// Hooks that are measured and will not be, or the other way round.
@@ -150,7 +157,7 @@ impl Attachments {
         hooks: Vec<&'static Hook>,
         after: impl Fn(&'static Hook) -> Vec<Attached>,
         demand: Demand,
-        engine: Engine,
+        compiler: Compiler,
     ) -> Result<Change, CompileError> {
         let compile = |hook| {
             let codelets = after(hook);
@@ -158,7 +165,7 @@ impl Attachments {
             let stats = measured
                 .as_ref()
                 .map(|measured| Arc::clone(&measured.stats));
-            let compiled = compile_hook(hook, &codelets, stats, engine)?;
+            let compiled = compile_hook(hook, &codelets, stats, compiler)?;
             Ok(HookChange {
                 hook,
                 codelets,
@@ -304,7 +311,7 @@ fn compile_hook(
     hook: &'static Hook,
     codelets: &[Attached],
     stats: Option<Arc<HookStats>>,
-    engine: Engine,
+    compiler: Compiler,
 ) -> Result<Option<CompiledHook>, CompileError> {
     if codelets.is_empty() {
         return Ok(None);
@@ -313,8 +320,9 @@ fn compile_hook(
         .iter()
         .map(|attached| Arc::clone(&attached.bound))
         .collect();
-    engine
-        .compile(hook.info().kind, &bound, stats)
+    compiler
+        .engine
+        .compile_with(hook.info().kind, &bound, stats, compiler.options)
         .map(Some)
         .map_err(|source| CompileError { hook, source })
 }

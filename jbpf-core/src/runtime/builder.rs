@@ -8,6 +8,7 @@ use jbpf_channel::Doorbell;
 use jbpf_hooks::registry;
 
 use super::Runtime;
+use super::attachment::Compiler;
 use super::leaving::UNLOAD_LIMIT;
 use super::maintenance::Periods;
 use super::threads::{Scheduling, Threads};
@@ -15,7 +16,7 @@ use crate::builtins;
 use crate::codeletset::World;
 use crate::containment;
 use crate::declared;
-use crate::engine::Engine;
+use crate::engine::{CompileOptions, Engine};
 use crate::error::BuildError;
 use crate::map::{ApplicationKind, MapOptions, MemoryBudget};
 use crate::server::{self, ServerOptions};
@@ -32,7 +33,7 @@ const PERIODS: std::ops::RangeInclusive<Duration> =
 #[must_use]
 pub struct RuntimeBuilder {
     name: String,
-    engine: Engine,
+    compiler: Compiler,
     map_options: MapOptions,
     serve: bool,
     socket: Option<PathBuf>,
@@ -48,7 +49,10 @@ impl Default for RuntimeBuilder {
     fn default() -> Self {
         Self {
             name: default_name(),
-            engine: Engine::default(),
+            compiler: Compiler {
+                engine: Engine::default(),
+                options: CompileOptions::default(),
+            },
             map_options: MapOptions::default(),
             serve: false,
             socket: None,
@@ -72,7 +76,18 @@ impl RuntimeBuilder {
 
     /// How codelets run: machine code where the target has a compiler, or the interpreter.
     pub fn engine(mut self, engine: Engine) -> Self {
-        self.engine = engine;
+        self.compiler.engine = engine;
+        self
+    }
+
+    /// Has machine code check each access whose address is not constant, and each pointer with its size that a helper is given,
+    /// against the object that the verifier says it points into: a second line behind the verifier. An access to anything else is
+    /// not made: the codelet leaves its call, which [`statistics`](super::Runtime::statistics), `jbpf top` and the log tell as an
+    /// abort of kind [`Guard`](crate::stats::AbortKind::Guard). The interpreter checks all of them in any case.
+    ///
+    /// It costs something with each access: `benches/hot_path` has rows of it.
+    pub fn guard_accesses(mut self, guard: bool) -> Self {
+        self.compiler.options.guard_accesses = guard;
         self
     }
 
@@ -249,7 +264,7 @@ impl RuntimeBuilder {
         };
         let mut runtime = Runtime::start(
             self.name,
-            self.engine,
+            self.compiler,
             world,
             self.periods,
             self.threads,

@@ -35,7 +35,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::builtin_hooks;
 use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, World, prepare};
-use crate::engine::Engine;
 use crate::error::{
     BuildError, LoadError, OpenError, ThreadInside, UnloadError, WrongPlace, threads as named,
 };
@@ -45,7 +44,7 @@ use crate::server::protocol::StreamReport;
 use crate::server::{ServeError, Server, ServerOptions};
 use crate::stats::Statistics;
 use crate::stream::Direction;
-use attachment::{Attachments, Change, CompileError};
+use attachment::{Attachments, Change, CompileError, Compiler};
 use leaving::{LOAD_LIMIT, Leaving, MEASURE_LIMIT, Rest, Settled};
 use maintenance::{Maintenance, Needed, Periods};
 use measuring::{Board, Demand};
@@ -86,7 +85,7 @@ pub struct Runtime {
 #[derive(Debug)]
 pub(crate) struct Shared {
     name: String,
-    engine: Engine,
+    compiler: Compiler,
     world: World,
     threads: Threads,
     /// The process that it is the runtime of.
@@ -120,7 +119,7 @@ impl Runtime {
 
     fn start(
         name: String,
-        engine: Engine,
+        compiler: Compiler,
         world: World,
         periods: Periods,
         threads: Threads,
@@ -145,7 +144,7 @@ impl Runtime {
         let board = Arc::clone(attachments.board());
         let shared = Shared {
             name,
-            engine,
+            compiler,
             world,
             owner,
             attachments: Mutex::new(attachments),
@@ -395,7 +394,7 @@ impl Shared {
         admission::check_control_hooks(&attachments, &coming, leaving.as_deref())?;
 
         let change = attachments
-            .compile(leaving.as_deref(), Some(&coming), self.engine)
+            .compile(leaving.as_deref(), Some(&coming), self.compiler)
             .map_err(|CompileError { hook, source }| LoadError::Engine {
                 hook: hook.info().name.into(),
                 source,
@@ -439,7 +438,7 @@ impl Shared {
             .cloned()
             .ok_or_else(|| UnloadError::not_loaded(id, self.sets().keys()))?;
         let change = attachments
-            .compile(Some(&leaving), None, self.engine)
+            .compile(Some(&leaving), None, self.compiler)
             .map_err(|CompileError { hook, source }| UnloadError::Engine {
                 hook: hook.info().name.into(),
                 source,
@@ -507,12 +506,12 @@ impl Shared {
         demand: Demand,
         progress: &Progress,
     ) -> Result<(), MeasureError> {
-        let change = attachments.compile_measured(demand, self.engine).map_err(
-            |CompileError { hook, source }| MeasureError::Engine {
+        let change = attachments
+            .compile_measured(demand, self.compiler)
+            .map_err(|CompileError { hook, source }| MeasureError::Engine {
                 hook: hook.info().name.into(),
                 source,
-            },
-        )?;
+            })?;
         let retired = attachments.publish(change);
         drop(attachments);
         let (timer, set) = (None, None);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use jbpf_channel::RawReceiver;
 use jbpf_core::builtins::{self, PRINTF_TARGET};
 use jbpf_core::engine::{
-    BoundCodelet, CodeletEnvironment, CompiledHook, Engine, Input, interpreter,
+    BoundCodelet, CodeletEnvironment, CompileOptions, CompiledHook, Engine, Input, interpreter,
 };
 use jbpf_core::map::{Map, MapOptions, Storage};
 use jbpf_hooks::hook::HookKind;
@@ -28,6 +28,8 @@ pub enum On {
     /// The interpreter, whose faults are failures of the test.
     CheckedInterpreter,
     Native,
+    /// Machine code whose accesses are guarded.
+    Guarded,
 }
 
 /// A codelet with maps of its own, ready to run.
@@ -63,9 +65,12 @@ impl Session {
         let codelet = BoundCodelet::bind(verified, maps, Arc::new(helpers), environment)
             .map(Arc::new)
             .expect("what it was verified with");
-        let native = (on == On::Native).then(|| {
+        let native = (on != On::CheckedInterpreter).then(|| {
+            let options = CompileOptions {
+                guard_accesses: on == On::Guarded,
+            };
             Engine::Native
-                .compile(HookKind::Control, &[Arc::clone(&codelet)], None)
+                .compile_with(HookKind::Control, &[Arc::clone(&codelet)], None, options)
                 .expect("it compiles")
         });
         Self {
@@ -73,6 +78,11 @@ impl Session {
             native,
             outputs,
         }
+    }
+
+    /// The codelet.
+    pub fn codelet(&self) -> &Arc<BoundCodelet> {
+        &self.codelet
     }
 
     /// Runs once, and compares all that the source says; r0, so that engines can be compared.
@@ -131,6 +141,8 @@ impl Session {
         });
 
         let text = &run.text;
+        let faults = self.codelet.aborts().faults();
+        assert_eq!(faults, 0, "guards stopped {text}");
         if let Some(expected) = run.r0 {
             assert_eq!(r0.cast_signed(), expected.cast_signed(), "r0 of {text}");
         }

@@ -15,6 +15,8 @@
 mod execute;
 mod notation;
 mod shipped;
+#[path = "../support/traps.rs"]
+mod traps;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -141,16 +143,31 @@ fn rejections_point_at_the_line_to_change() {
 }
 
 #[test]
-fn accepted_codelets_do_what_their_sources_say_on_both_engines() {
+fn accepted_codelets_do_what_their_sources_say_on_both_engines_and_guarded() {
     for_all(|case, version| {
         if case.expectation != Expectation::Accept {
             return Ok(());
         }
         let verified = verify(case, version).map_err(|rejection| rejection.to_string())?;
         let interpreted = Session::new(&case.name, verified.clone(), On::CheckedInterpreter);
+        let guarded = Session::new(&case.name, verified.clone(), On::Guarded);
         let native = Session::new(&case.name, verified, On::Native);
         for run in &case.runs {
-            assert_eq!(interpreted.run(run), native.run(run), "{}", run.text);
+            let r0 = interpreted.run(run);
+            assert_eq!(r0, native.run(run), "{}", run.text);
+            assert_eq!(r0, guarded.run(run), "guarded: {}", run.text);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn machine_code_of_accepted_codelets_does_not_trap() {
+    for_all(|case, version| {
+        if case.expectation == Expectation::Accept {
+            let verified = verify(case, version).map_err(|rejection| rejection.to_string())?;
+            let session = Session::new(&case.name, verified, On::CheckedInterpreter);
+            traps::assert_none(session.codelet());
         }
         Ok(())
     });

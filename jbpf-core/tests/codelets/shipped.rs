@@ -2,18 +2,18 @@
 
 use jbpf_verifier::VerifiedProgram;
 use jbpf_verifier::report::render;
-use jbpf_verifier::types::{ContextDef, RegionDef};
+use jbpf_verifier::types::{ContextDef, MapKind, RegionDef};
 
 use crate::execute::{On, Session};
 use crate::notation::{Run, Value};
-use crate::verify_object;
+use crate::{codelets, traps, verify_object};
 
 fn accepted(path: &str, context: ContextDef) -> VerifiedProgram {
     verify_object(path, context).unwrap_or_else(|rejection| panic!("{}", render(&rejection, false)))
 }
 
 fn on_both_engines(path: &str, context: &ContextDef, runs: &[Run]) {
-    for on in [On::CheckedInterpreter, On::Native] {
+    for on in [On::CheckedInterpreter, On::Native, On::Guarded] {
         let session = Session::new("shipped", accepted(path, context.clone()), on);
         for run in runs {
             session.run(run);
@@ -90,7 +90,7 @@ fn the_statistics_codelet_summarises_a_report() {
         r0: Some(0),
         ..Run::default()
     };
-    for on in [On::CheckedInterpreter, On::Native] {
+    for on in [On::CheckedInterpreter, On::Native, On::Guarded] {
         let program = accepted("stats_report/stats_report.o", ContextDef::stats());
         let session = Session::new("stats_report", program, on);
         let records = session.records(&run, "summaries");
@@ -122,10 +122,39 @@ fn a_report_that_claims_too_many_hooks_is_bounded() {
         r0: Some(0),
         ..Run::default()
     };
-    for on in [On::CheckedInterpreter, On::Native] {
+    for on in [On::CheckedInterpreter, On::Native, On::Guarded] {
         let program = accepted("stats_report/stats_report.o", ContextDef::stats());
         let session = Session::new("stats_report", program, on);
         let records = session.records(&run, "summaries");
         assert_eq!(records[0][12..16], 16u32.to_le_bytes());
     }
+}
+
+/// Those of hooks, helpers or types of maps of an application's own are left out: nobody knows them here.
+#[test]
+fn machine_code_of_shipped_codelets_does_not_trap() {
+    /// Objects that cannot be loaded.
+    const BROKEN: &str = "loading";
+    let folders = std::fs::read_dir(codelets()).unwrap();
+    let folders = folders.map(|folder| folder.unwrap().path());
+    let folders = folders.filter(|folder| folder.is_dir() && !folder.ends_with(BROKEN));
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let files = files.map(|file| file.unwrap().path());
+    let mut seen = 0;
+    for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "o")) {
+        let path = file.strip_prefix(codelets()).unwrap().to_str().unwrap();
+        let mut contexts = [ContextDef::generic(), ContextDef::stats()].into_iter();
+        let verified = contexts.find_map(|context| verify_object(path, context).ok());
+        let has_kinds = |verified: &VerifiedProgram| {
+            let maps = &verified.program().maps;
+            maps.iter()
+                .all(|map| !matches!(map.kind, MapKind::Application(_)))
+        };
+        if let Some(verified) = verified.filter(has_kinds) {
+            let session = Session::new(path, verified, On::CheckedInterpreter);
+            traps::assert_none(session.codelet());
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen} codelets");
 }

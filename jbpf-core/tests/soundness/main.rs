@@ -29,6 +29,8 @@ mod oracle;
 mod program;
 mod row;
 mod tally;
+#[path = "../support/traps.rs"]
+mod traps;
 
 use std::time::{Duration, Instant};
 
@@ -91,6 +93,23 @@ fn what_is_accepted_runs_as_the_verifier_says() {
     assert!(tally.found(Circumstance::Fused) > tally.accepted / 10);
     assert!(tally.merging > programs / 200);
     assert_eq!(rare(&tally), None);
+}
+
+#[test]
+fn machine_code_of_accepted_programs_does_not_trap() {
+    const ACCEPTED: u32 = 300;
+    let oracle = Oracle::new();
+    let mut accepted = 0;
+    let mut seed = setting("JBPF_FUZZ_SEED", 1);
+    while accepted < ACCEPTED {
+        let mut choices = Choices::from_seed(seed);
+        let case = Case::new(&format!("seed {seed}"), &mut choices);
+        if let Some(codelet) = oracle.bind(&case) {
+            traps::assert_none(&codelet);
+            accepted += 1;
+        }
+        seed += 1;
+    }
 }
 
 #[test]

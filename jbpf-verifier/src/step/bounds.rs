@@ -65,6 +65,15 @@ impl Access {
 impl Step<'_> {
     /// Checks bounds and rights of an access at a pointer.
     pub(super) fn check(&mut self, pointer: &Pointer, access: Access) -> Checked<()> {
+        let operand = if access.by_helper {
+            access.reg.number()
+        } else {
+            0
+        };
+        let own_frame = matches!(pointer.space, Space::Stack { frame }
+            if usize::from(frame) == self.state.depth());
+        self.findings
+            .points_into((self.at, operand), pointer.space, own_frame);
         match pointer.space {
             Space::Context => self.check_context(pointer, access),
             Space::Stack { frame } => self.check_stack(usize::from(frame), pointer, access),

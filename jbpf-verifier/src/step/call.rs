@@ -222,6 +222,9 @@ impl Step<'_> {
                 ),
             ));
         }
+        let space = Space::Map { map };
+        self.findings
+            .points_into((self.at, reg.number()), space, false);
         Ok(map)
     }
 

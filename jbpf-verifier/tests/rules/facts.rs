@@ -1,7 +1,7 @@
 //! What the engine is told of each instruction holds on every path that reaches it.
 
 use super::accepted;
-use jbpf_verifier::program::{BranchOutcome, Fact, MemorySpace};
+use jbpf_verifier::program::{BranchOutcome, Fact, MemorySpace, Objects};
 
 /// Facts of the instructions of one kind, in order.
 fn facts_of(text: &str, is_kind: fn(&Fact) -> bool) -> Vec<Fact> {
@@ -21,7 +21,16 @@ fn branches(text: &str) -> Vec<BranchOutcome> {
 
 /// The kind of memory that one load touches, which a function makes through the pointers that `calls` pass it in turn.
 fn loaded(calls: &str) -> Vec<Fact> {
-    let text = format!(
+    let program = accepted(&looking(calls));
+    let insns = &program.program().insns;
+    let loads = insns.iter().zip(program.facts());
+    let loads = loads.filter(|(insn, _)| insn.opcode == 0x71);
+    loads.map(|(_, fact)| *fact).collect()
+}
+
+/// A program that makes these calls of a function that loads a byte.
+fn looking(calls: &str) -> String {
+    format!(
         "
             .context writable 16
             .map shared array key 4 value 8 entries 4
@@ -38,12 +47,7 @@ fn loaded(calls: &str) -> Vec<Fact> {
             ldxb r0, [r1]
             exit
         "
-    );
-    let program = accepted(&text);
-    let insns = &program.program().insns;
-    let loads = insns.iter().zip(program.facts());
-    let loads = loads.filter(|(insn, _)| insn.opcode == 0x71);
-    loads.map(|(_, fact)| *fact).collect()
+    )
 }
 
 const FRAME: &str = "mov r1, r10\nadd r1, -8\ncall look\n";
@@ -172,4 +176,72 @@ fn a_frame_holds_all_that_is_accessed_in_it_by_whomever() {
     );
     let sizes: Vec<u32> = program.functions().iter().map(|f| f.stack_size).collect();
     assert_eq!(sizes, [40, 8]);
+}
+
+/// What the load of `look` may touch.
+fn objects_of(calls: &str) -> Objects {
+    let text = looking(calls);
+    let program = accepted(&text);
+    let insns = &program.program().insns;
+    let load = insns.iter().position(|insn| insn.opcode == 0x71).unwrap();
+    program.objects(load, 0).unwrap().clone()
+}
+
+#[test]
+fn an_operand_points_into_what_it_points_into_on_any_path() {
+    let (shared, own) = (value("shared"), value("own"));
+    let record =
+        "lddw r1, map output\ncall get_output_buf\njeq r0, 0, out\nmov r1, r0\ncall look\n";
+    let none = Objects::default;
+    // The load is in a function: the frame is its caller's.
+    let frame = |objects| Objects {
+        caller_frames: true,
+        ..objects
+    };
+    let region = |objects| Objects {
+        region: true,
+        ..objects
+    };
+    let of = |values: &[usize]| Objects {
+        values: values.to_vec(),
+        ..none()
+    };
+    assert_eq!(objects_of(FRAME), frame(none()));
+    assert_eq!(objects_of(&[FRAME, REGION].concat()), frame(region(none())));
+    assert_eq!(objects_of(&[REGION, FRAME].concat()), frame(region(none())));
+    assert_eq!(objects_of(&shared), of(&[0]));
+    assert_eq!(objects_of(&[&own, &shared[..], &own].concat()), of(&[0, 1]));
+    assert_eq!(objects_of(&[&shared, CONSTANT].concat()), of(&[0, 3]));
+    assert_eq!(objects_of(record).records, [2]);
+    assert!(objects_of(&[CONTEXT, record].concat()).context);
+}
+
+#[test]
+fn arguments_point_into_what_they_are_given() {
+    let program = accepted(
+        "
+            .map hash hash key 4 value 8 entries 4
+            stw [r10-4], 0
+            ldxdw r6, [r1]
+            lddw r1, map hash
+            mov r2, r10
+            add r2, -4
+            mov r3, r6
+            mov r4, 0
+            call map_update_elem
+            mov r1, 9
+            mov r2, 0
+            mov r0, 0
+            exit
+            .context writable 16
+        ",
+    );
+    let insns = &program.program().insns;
+    let call = insns.iter().position(|insn| insn.opcode == 0x85).unwrap();
+    let objects = |operand| program.objects(call, operand);
+    assert_eq!(objects(0), None);
+    assert_eq!(objects(1).unwrap().maps, [0]);
+    assert!(objects(2).unwrap().own_frame && !objects(2).unwrap().region);
+    assert!(objects(3).unwrap().region && !objects(3).unwrap().own_frame);
+    assert_eq!(objects(4), None, "it is a number");
 }

@@ -40,6 +40,9 @@ impl Body<'_, '_> {
             self.abort_by_call(at)?;
             return Ok(true);
         }
+        if self.guard_arguments(at, id)? {
+            return Ok(true);
+        }
         if self.codelet.inlines_helpers() && self.inlined(self.fact(at), id, target)? {
             return Ok(false);
         }
@@ -128,18 +131,20 @@ impl Body<'_, '_> {
 
     /// Calls a function of the codelet; true if that filled the current block.
     pub(super) fn call_function(&mut self, at: usize, target: usize) -> Result<bool, EngineError> {
-        let functions = self.codelet.program().functions();
-        let callee = functions
-            .binary_search_by_key(&target, |function| function.start)
-            .ok()
-            .and_then(|index| self.functions.get(&index).copied());
+        let index = self.subject.function_at(target);
+        let callee = index.and_then(|index| self.functions.get(&index).copied());
         // The verifier says that nobody comes to its first instruction.
-        let Some(callee) = callee else {
+        let (Some(index), Some(callee)) = (index, callee) else {
             self.abort(at, AbortKind::Unreachable)?;
             return Ok(true);
         };
         let mut arguments: Vec<Value> = (1..=5).map(|register| self.read(register, 64)).collect();
         arguments.push(self.thread);
+        if let Some(surroundings) = self.surroundings {
+            self.guard_call(at, index, surroundings)?;
+            arguments.push(self.frame.base);
+            arguments.extend(surroundings.values());
+        }
         let call = self.fb.ins().call(callee, &arguments);
         let result = match *self.fb.inst_results(call) {
             [result] => result,

@@ -8,20 +8,24 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, OnceLock};
 
-use cranelift_codegen::ir::{AbiParam, Function, InstBuilder, Signature, UserFuncName, types};
+use cranelift_codegen::ir::{
+    AbiParam, Function, InstBuilder, Signature, StackSlot, UserFuncName, Value, types,
+};
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, isa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, default_libcall_names};
-use jbpf_verifier::program::{Fact, VerifiedFunction};
+use jbpf_verifier::program::VerifiedFunction;
 
 use super::frame::{self, Frame};
+use super::guard::{SURROUNDINGS, Surroundings};
 use super::insn::Insn;
-use super::leaving::leaving;
+use super::leaving::Shape;
 use super::lower::{Body, Callees, Exit, ExitTo, Imports};
-use crate::engine::{BoundCodelet, EngineError};
+use super::subject::Subject;
+use crate::engine::{BoundCodelet, CompileOptions, EngineError};
 
 /// The signature of a C function of `count` u64 registers that returns one.
 pub(super) fn registers_signature(call_conv: CallConv, count: usize) -> Signature {
@@ -45,6 +49,8 @@ pub(super) fn function_signature(call_conv: CallConv, count: usize, leaves: bool
 pub(super) const DISPATCH_ARGUMENTS: usize = 3;
 /// Arguments of a codelet's inner function: r1 to r5, thread.
 const FUNCTION_ARGUMENTS: usize = 6;
+/// The same, with guards: the start of the caller's frame, and the surroundings.
+const GUARDED_FUNCTION_ARGUMENTS: usize = FUNCTION_ARGUMENTS + 1 + SURROUNDINGS;
 
 /// Codelets of more instructions are compiled as they stand. Optimised code keeps what it computes again later, in its
 /// stack frame when there is much of it: of a hostile codelet that would be a number for every few instructions.
@@ -139,6 +145,15 @@ impl Drop for OwnedModule {
     }
 }
 
+/// A compiled function as text.
+pub(super) struct Listed {
+    pub name: String,
+    pub ir: String,
+    pub assembly: String,
+    /// Why its instructions may trap, one by one.
+    pub traps: Vec<String>,
+}
+
 /// A function of a codelet, in the module that is being compiled.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct InnerFunction {
@@ -152,6 +167,38 @@ pub(super) struct InnerFunctions {
     functions: Vec<Option<InnerFunction>>,
     /// Whether the entry can leave the codelet before its end.
     pub(super) entry_leaves: bool,
+    /// Bytes of all frames that are active at a time, the entry's included.
+    pub(super) frames: u32,
+}
+
+impl InnerFunctions {
+    /// Bytes of stack that the entry has to have for frames: its own, and with guards its callees', too.
+    pub(super) fn entry_bytes(&self, subject: Subject<'_>) -> u32 {
+        if subject.options.guard_accesses {
+            return self.frames;
+        }
+        let entry = subject.functions().first();
+        frame::rounded(entry.map_or(0, |entry| entry.stack_size))
+    }
+}
+
+/// The frame of a codelet's entry in a slot of so many bytes, and with guards what its accesses are compared with.
+pub(super) fn entry_frame(
+    fb: &mut FunctionBuilder<'_>,
+    subject: Subject<'_>,
+    (slot, bytes): (StackSlot, u32),
+    context: Value,
+) -> (Frame, Option<Surroundings>) {
+    let entry = subject.functions().first();
+    let stack_size = entry.map_or(0, |entry| entry.stack_size);
+    if !subject.options.guard_accesses {
+        return (Frame::new(fb, slot, stack_size), None);
+    }
+    let frame = Frame::at_end(fb, slot, bytes, stack_size);
+    let end = fb.ins().iadd_imm_s(frame.base, i64::from(frame.size));
+    let definition = subject.codelet.program().context();
+    let surroundings = Surroundings::of_call(fb, definition, context, end);
+    (frame, Some(surroundings))
 }
 
 /// Functions that are being compiled together.
@@ -160,7 +207,7 @@ pub(super) struct Unit {
     context: Context,
     builder_context: FunctionBuilderContext,
     /// What was compiled, as text, if somebody asked for it.
-    listing: Option<Vec<(String, String, String)>>,
+    listing: Option<Vec<Listed>>,
 }
 
 impl Unit {
@@ -181,13 +228,12 @@ impl Unit {
 
     /// From now on keeps a listing of what is compiled.
     pub(super) fn listed(mut self) -> Self {
-        self.context.set_disasm(true);
         self.listing = Some(Vec::new());
         self
     }
 
-    /// (name, IR, assembly) of each function compiled so far.
-    pub(super) fn take_listing(&mut self) -> Vec<(String, String, String)> {
+    /// Each function compiled so far.
+    pub(super) fn take_listing(&mut self) -> Vec<Listed> {
         self.listing.take().unwrap_or_default()
     }
 
@@ -198,22 +244,27 @@ impl Unit {
     /// Compiles the inner functions of a codelet that are reached: all but the entry. By index of the function.
     pub(super) fn inner_functions(
         &mut self,
-        codelet: &BoundCodelet,
+        subject: Subject<'_>,
     ) -> Result<InnerFunctions, EngineError> {
-        let functions = codelet.program().functions();
-        let leaving = leaving(codelet);
+        let codelet = subject.codelet;
+        let functions = subject.functions();
+        let Shape { leaves, frames } = Shape::of(subject);
         let mut inner = InnerFunctions {
             functions: Vec::with_capacity(functions.len()),
-            entry_leaves: leaving.first().copied().unwrap_or_default(),
+            entry_leaves: leaves.first().copied().unwrap_or_default(),
+            frames: frames.min(frame::MAX_FRAMES),
         };
-        let facts = codelet.program().facts();
-        for (index, (function, leaves)) in functions.iter().zip(leaving).enumerate() {
+        let arguments = if subject.options.guard_accesses {
+            GUARDED_FUNCTION_ARGUMENTS
+        } else {
+            FUNCTION_ARGUMENTS
+        };
+        for (index, (function, leaves)) in functions.iter().zip(leaves).enumerate() {
             // A function that only dead code calls has nothing that could be lowered.
-            let dead = matches!(facts.get(function.start), None | Some(Fact::Unreachable));
-            let declared = if index == 0 || dead {
+            let declared = if index == 0 || subject.is_dead(function.start) {
                 None
             } else {
-                let signature = function_signature(self.call_conv(), FUNCTION_ARGUMENTS, leaves);
+                let signature = function_signature(self.call_conv(), arguments, leaves);
                 let id = self
                     .module
                     .declare_anonymous_function(&signature)
@@ -227,35 +278,52 @@ impl Unit {
                 continue;
             };
             let name = format!("{}+{}", codelet.name(), function.start);
-            let signature = function_signature(self.call_conv(), FUNCTION_ARGUMENTS, leaves);
+            let signature = function_signature(self.call_conv(), arguments, leaves);
             self.define(&name, id, signature, |unit, fb| {
-                let callees = unit.callees(codelet, function, &inner, fb.func);
+                let callees = unit.callees(subject, function, &inner, fb.func);
                 let mut imports = Imports::new(fb);
                 let block = fb.create_block();
                 fb.append_block_params_for_function_params(block);
                 fb.switch_to_block(block);
                 fb.seal_block(block);
                 let parameters = fb.block_params(block).to_vec();
-                let Some((&thread, arguments)) = parameters.split_last() else {
+                let (frame, slot, surroundings) = match parameters.as_slice() {
+                    [_, _, _, _, _, _] => {
+                        let slot = frame::slot(fb, function.stack_size);
+                        let frame = Frame::new(fb, slot, function.stack_size);
+                        (frame, Some(slot), None)
+                    }
+                    &[_, _, _, _, _, _, top, end, context, region, size] => {
+                        let surroundings = Surroundings::from_values([end, context, region, size]);
+                        let frame = Frame::below(fb, top, function.stack_size);
+                        (frame, None, Some(surroundings))
+                    }
+                    _ => return Ok(()),
+                };
+                let Some((registers, &[thread])) = parameters
+                    .get(..FUNCTION_ARGUMENTS)
+                    .map(|own| own.split_at(FUNCTION_ARGUMENTS - 1))
+                else {
                     return Ok(());
                 };
-                let slot = frame::slot(fb, function.stack_size);
-                let frame = Frame::new(fb, slot, function.stack_size);
                 let used = Body::lower(
                     fb,
                     &mut imports,
-                    codelet,
+                    subject,
                     &callees,
                     function,
                     frame,
+                    surroundings,
                     thread,
-                    arguments,
+                    registers,
                     Exit {
                         to: ExitTo::Caller,
                         leaves,
                     },
                 )?;
-                frame::release_unused(fb, slot, used);
+                if let Some(slot) = slot {
+                    frame::release_unused(fb, slot, used);
+                }
                 Ok(())
             })?;
         }
@@ -266,19 +334,14 @@ impl Unit {
     /// out of it: a codelet may have thousands.
     pub(super) fn callees(
         &mut self,
-        codelet: &BoundCodelet,
+        subject: Subject<'_>,
         function: &VerifiedFunction,
         inner: &InnerFunctions,
         func: &mut Function,
     ) -> Callees {
-        let program = codelet.program();
         let called = (function.start..function.end).filter_map(|at| {
-            let raw = program.program().insns.get(at).copied()?;
-            match Insn::decode(at, raw, None)? {
-                Insn::CallFunction { target } => program
-                    .functions()
-                    .binary_search_by_key(&target, |function| function.start)
-                    .ok(),
+            match Insn::decode(at, subject.insn(at)?, None)? {
+                Insn::CallFunction { target } => subject.function_at(target),
                 _ => None,
             }
         });
@@ -332,16 +395,19 @@ impl Unit {
             .listing
             .is_some()
             .then(|| self.context.func.to_string());
+        self.context.set_disasm(ir.is_some());
         self.module
             .define_function(id, &mut self.context)
             .map_err(|e| compiler_error(name, &e))?;
         if let (Some(listing), Some(ir)) = (&mut self.listing, ir) {
-            let assembly = self
-                .context
-                .compiled_code()
-                .and_then(|code| code.vcode.clone())
-                .unwrap_or_default();
-            listing.push((name.to_owned(), ir, assembly));
+            let code = self.context.compiled_code();
+            let traps = code.iter().flat_map(|code| code.buffer.traps());
+            listing.push(Listed {
+                name: name.to_owned(),
+                ir,
+                assembly: code.and_then(|code| code.vcode.clone()).unwrap_or_default(),
+                traps: traps.map(|trap| trap.code.to_string()).collect(),
+            });
         }
         self.module.clear_context(&mut self.context);
         Ok(())
@@ -413,10 +479,13 @@ pub(crate) struct CodeletCode {
 }
 
 impl CodeletCode {
-    pub(crate) fn compile(codelet: &BoundCodelet) -> Result<Self, EngineError> {
+    pub(crate) fn compile(
+        codelet: &BoundCodelet,
+        options: CompileOptions,
+    ) -> Result<Self, EngineError> {
         contained(codelet.name(), || {
             let mut unit = Unit::new(host_of(codelet)?);
-            let (entry, leaves) = unit.codelet_function(codelet)?;
+            let (entry, leaves) = unit.codelet_function(Subject::new(codelet, options))?;
             let code = unit.finish(codelet.name(), entry)?;
             Ok(Self { code, leaves })
         })
@@ -435,16 +504,17 @@ impl CodeletCode {
 
 impl Unit {
     /// Compiles a codelet as a function of the dispatch type; with whether it can leave the codelet.
-    fn codelet_function(&mut self, codelet: &BoundCodelet) -> Result<(FuncId, bool), EngineError> {
-        let inner = self.inner_functions(codelet)?;
+    fn codelet_function(&mut self, subject: Subject<'_>) -> Result<(FuncId, bool), EngineError> {
+        let codelet = subject.codelet;
+        let inner = self.inner_functions(subject)?;
         let leaves = inner.entry_leaves;
-        let Some(function) = codelet.program().functions().first() else {
+        let Some(function) = subject.functions().first() else {
             return Err(EngineError::NoFunction {
                 codelet: codelet.name().to_owned(),
             });
         };
         let entry = self.dispatch_function(codelet.name(), leaves, |unit, fb| {
-            let callees = unit.callees(codelet, function, &inner, fb.func);
+            let callees = unit.callees(subject, function, &inner, fb.func);
             let mut imports = Imports::new(fb);
             let block = fb.create_block();
             fb.append_block_params_for_function_params(block);
@@ -453,17 +523,19 @@ impl Unit {
             let &[context, thread, _hook] = fb.block_params(block) else {
                 return Ok(());
             };
-            let slot = frame::slot(fb, function.stack_size);
-            let frame = Frame::new(fb, slot, function.stack_size);
+            let bytes = inner.entry_bytes(subject);
+            let slot = frame::slot(fb, bytes);
+            let (frame, surroundings) = entry_frame(fb, subject, (slot, bytes), context);
             let size = codelet.context_size().cast_signed();
             let size = fb.ins().iconst(types::I64, size);
             let used = Body::lower(
                 fb,
                 &mut imports,
-                codelet,
+                subject,
                 &callees,
                 function,
                 frame,
+                surroundings,
                 thread,
                 &[context, size],
                 Exit {

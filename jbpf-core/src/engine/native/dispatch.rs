@@ -12,13 +12,16 @@ use cranelift_frontend::FunctionBuilder;
 use cranelift_module::FuncId;
 use jbpf_hooks::hook::{Dispatch, HookKind};
 
-use super::code::{Code, DISPATCH_ARGUMENTS, InnerFunctions, Unit, contained, host};
-use super::frame::{self, Frame, FrameUse};
+use super::code::{
+    Code, DISPATCH_ARGUMENTS, InnerFunctions, Listed, Unit, contained, entry_frame, host,
+};
+use super::frame::{self, FrameUse};
 use super::function_signature;
 use super::lower::{Body, Exit, ExitTo, Imports, address_of};
+use super::subject::Subject;
 use crate::engine::abort;
 use crate::engine::measure::{self, HookStats};
-use crate::engine::{BoundCodelet, EngineError};
+use crate::engine::{BoundCodelet, CompileOptions, EngineError};
 
 /// Codelets of at most this many instructions are lowered into the dispatch function itself. A larger
 /// one does enough work that a direct call does not show.
@@ -66,10 +69,12 @@ pub fn compile_dispatch(
     kind: HookKind,
     codelets: &[Arc<BoundCodelet>],
     stats: Option<Arc<HookStats>>,
+    options: CompileOptions,
 ) -> Result<NativeDispatch, EngineError> {
     contained("dispatch", || {
         let mut unit = Unit::new(host()?);
-        let entry = build(&mut unit, kind, codelets, stats.as_deref())?;
+        let subjects = subjects(codelets, options);
+        let entry = build(&mut unit, kind, &subjects, stats.as_deref())?;
         Ok(NativeDispatch {
             code: unit.finish("dispatch", entry)?,
             codelets: codelets.to_vec(),
@@ -78,18 +83,42 @@ pub fn compile_dispatch(
     })
 }
 
-/// As [`compile_dispatch`], for another machine, into text: (name, IR, assembly) by function.
+/// As [`compile_dispatch`], of codelets that are not what was verified; `owners` are what they were made of.
+#[cfg(test)]
+pub(super) fn compile_subjects(
+    kind: HookKind,
+    subjects: &[Subject<'_>],
+    owners: &[Arc<BoundCodelet>],
+) -> Result<NativeDispatch, EngineError> {
+    let mut unit = Unit::new(host()?);
+    let entry = build(&mut unit, kind, subjects, None)?;
+    Ok(NativeDispatch {
+        code: unit.finish("dispatch", entry)?,
+        codelets: owners.to_vec(),
+        _stats: None,
+    })
+}
+
+/// As [`compile_dispatch`], for another machine, into text.
 pub(super) fn list(
     isa: OwnedTargetIsa,
     kind: HookKind,
     codelets: &[Arc<BoundCodelet>],
     stats: Option<&HookStats>,
-) -> Result<Vec<(String, String, String)>, EngineError> {
+    options: CompileOptions,
+) -> Result<Vec<Listed>, EngineError> {
     contained("dispatch", || {
         let mut unit = Unit::new(isa).listed();
-        build(&mut unit, kind, codelets, stats)?;
+        build(&mut unit, kind, &subjects(codelets, options), stats)?;
         Ok(unit.take_listing())
     })
+}
+
+fn subjects(codelets: &[Arc<BoundCodelet>], options: CompileOptions) -> Vec<Subject<'_>> {
+    let codelets = codelets.iter();
+    codelets
+        .map(|codelet| Subject::new(codelet, options))
+        .collect()
 }
 
 /// How a codelet gets into the dispatch function.
@@ -115,25 +144,26 @@ struct End {
 fn build(
     unit: &mut Unit,
     kind: HookKind,
-    codelets: &[Arc<BoundCodelet>],
+    subjects: &[Subject<'_>],
     stats: Option<&HookStats>,
 ) -> Result<FuncId, EngineError> {
-    let mut parts = Vec::with_capacity(codelets.len());
+    let mut parts = Vec::with_capacity(subjects.len());
     let mut inlined = 0;
-    for codelet in codelets {
-        let size = codelet.program().program().insns.len();
+    for subject in subjects {
+        let size = subject.len();
         let part = if size <= INLINE_INSTRUCTIONS && inlined + size <= INLINE_INSTRUCTIONS_TOTAL {
             inlined += size;
-            Part::Inlined(unit.inner_functions(codelet)?)
+            Part::Inlined(unit.inner_functions(*subject)?)
         } else {
-            let code = codelet.compiled()?;
+            let code = subject.codelet.compiled(subject.options)?;
             Part::Called {
                 address: code.entry(),
                 leaves: code.leaves(),
             }
         };
-        parts.push((&**codelet, part));
+        parts.push((*subject, part));
     }
+    let bytes = frame_bytes(&parts);
     unit.dispatch_function("dispatch", false, |unit, fb| {
         let block = fb.create_block();
         fb.append_block_params_for_function_params(block);
@@ -144,7 +174,7 @@ fn build(
         };
         let mut function = DispatchFunction {
             imports: Imports::new(fb),
-            slot: frame_of(fb, &parts),
+            slot: (frame::slot(fb, bytes), bytes),
             frame_use: FrameUse::Unused,
             fb,
             unit,
@@ -155,28 +185,27 @@ fn build(
             Some(stats) => function.run_measured(&parts, stats)?,
         };
         function.answer(kind, end);
-        frame::release_unused(function.fb, function.slot, function.frame_use);
+        frame::release_unused(function.fb, function.slot.0, function.frame_use);
         Ok(())
     })
 }
 
-/// One frame for all inlined codelets: they run one after the other, and none reads what it has not
+/// Bytes of the one frame that all inlined codelets have: they run one after the other, and none reads what it has not
 /// written.
-fn frame_of(fb: &mut FunctionBuilder<'_>, parts: &[(&BoundCodelet, Part)]) -> StackSlot {
-    let largest = parts
-        .iter()
-        .filter(|(_, part)| matches!(part, Part::Inlined(_)))
-        .filter_map(|(codelet, _)| codelet.program().functions().first())
-        .map(|entry| entry.stack_size)
-        .max();
-    frame::slot(fb, largest.unwrap_or_default())
+fn frame_bytes(parts: &[(Subject<'_>, Part)]) -> u32 {
+    let bytes = parts.iter().map(|(subject, part)| match part {
+        Part::Inlined(inner) => inner.entry_bytes(*subject),
+        Part::Called { .. } => 0,
+    });
+    frame::rounded(bytes.max().unwrap_or_default())
 }
 
 struct DispatchFunction<'b, 'f> {
     fb: &'b mut FunctionBuilder<'f>,
     unit: &'b mut Unit,
     imports: Imports,
-    slot: StackSlot,
+    /// The slot of that frame, with its size.
+    slot: (StackSlot, u32),
     /// Whether any codelet so far uses its frame.
     frame_use: FrameUse,
     arguments: [Value; DISPATCH_ARGUMENTS],
@@ -184,10 +213,10 @@ struct DispatchFunction<'b, 'f> {
 
 impl DispatchFunction<'_, '_> {
     /// Runs the codelets; how the last one ended.
-    fn run(&mut self, parts: &[(&BoundCodelet, Part)]) -> Result<End, EngineError> {
+    fn run(&mut self, parts: &[(Subject<'_>, Part)]) -> Result<End, EngineError> {
         let mut end = self.nothing();
-        for (codelet, part) in parts {
-            end = self.codelet(codelet, part)?;
+        for (subject, part) in parts {
+            end = self.codelet(*subject, part)?;
         }
         Ok(end)
     }
@@ -225,7 +254,7 @@ impl DispatchFunction<'_, '_> {
     /// The same, and counts each; those calls that it decides to time are between two looks at the clock.
     fn run_measured(
         &mut self,
-        parts: &[(&BoundCodelet, Part)],
+        parts: &[(Subject<'_>, Part)],
         stats: &HookStats,
     ) -> Result<End, EngineError> {
         let [_, thread, _] = self.arguments;
@@ -233,9 +262,9 @@ impl DispatchFunction<'_, '_> {
         let timed = self.call(measure::begin as *const () as usize, &[hook, thread]);
         let mut elapsed = self.fb.ins().iconst(types::I64, 0);
         let mut last = self.nothing();
-        for ((codelet, part), stats) in parts.iter().zip(stats.codelets()) {
+        for ((subject, part), stats) in parts.iter().zip(stats.codelets()) {
             let start = self.call(measure::start_codelet as *const () as usize, &[timed]);
-            last = self.codelet(codelet, part)?;
+            last = self.codelet(*subject, part)?;
             let stats = self.address(&**stats);
             let end = measure::end_codelet as *const () as usize;
             let took = self.call(end, &[stats, thread, start]);
@@ -247,31 +276,32 @@ impl DispatchFunction<'_, '_> {
         Ok(last)
     }
 
-    fn codelet(&mut self, codelet: &BoundCodelet, part: &Part) -> Result<End, EngineError> {
+    fn codelet(&mut self, subject: Subject<'_>, part: &Part) -> Result<End, EngineError> {
         let [context, thread, _] = self.arguments;
         match part {
             Part::Called { address, leaves } => Ok(self.call_codelet(*address, *leaves)),
             Part::Inlined(inner) => {
-                let Some(function) = codelet.program().functions().first() else {
+                let Some(function) = subject.functions().first() else {
                     return Ok(self.nothing());
                 };
-                let callees = self.unit.callees(codelet, function, inner, self.fb.func);
+                let callees = self.unit.callees(subject, function, inner, self.fb.func);
                 let leaves = inner.entry_leaves;
                 let done = self.fb.create_block();
                 let end = End {
                     result: self.fb.append_block_param(done, types::I64),
                     left: leaves.then(|| self.fb.append_block_param(done, types::I64)),
                 };
-                let size = codelet.context_size().cast_signed();
+                let size = subject.codelet.context_size().cast_signed();
                 let size = self.fb.ins().iconst(types::I64, size);
-                let frame = Frame::new(self.fb, self.slot, function.stack_size);
+                let (frame, surroundings) = entry_frame(self.fb, subject, self.slot, context);
                 let used = Body::lower(
                     self.fb,
                     &mut self.imports,
-                    codelet,
+                    subject,
                     &callees,
                     function,
                     frame,
+                    surroundings,
                     thread,
                     &[context, size],
                     Exit {

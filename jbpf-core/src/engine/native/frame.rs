@@ -29,12 +29,58 @@ impl Frame {
             size: rounded(stack_size).cast_signed(),
         }
     }
+
+    /// The frame at the end of a slot of `frames` bytes, which has those of callees below it.
+    pub(super) fn at_end(
+        fb: &mut FunctionBuilder<'_>,
+        slot: StackSlot,
+        frames: u32,
+        stack_size: u32,
+    ) -> Self {
+        let size = rounded(stack_size);
+        let offset = frames.saturating_sub(size).cast_signed();
+        Self {
+            base: fb.ins().stack_addr(types::I64, slot, offset),
+            size: size.cast_signed(),
+        }
+    }
+
+    /// The frame below that of its caller, which starts at `above`.
+    pub(super) fn below(fb: &mut FunctionBuilder<'_>, above: Value, stack_size: u32) -> Self {
+        let distance = i64::from(with_gap(stack_size));
+        Self {
+            base: fb.ins().iadd_imm_s(above, -distance),
+            size: rounded(stack_size).cast_signed(),
+        }
+    }
+
+    /// No frame: r10 is 0.
+    #[cfg(test)]
+    pub(super) fn null(fb: &mut FunctionBuilder<'_>) -> Self {
+        Self {
+            base: fb.ins().iconst(types::I64, 0),
+            size: 0,
+        }
+    }
+}
+
+/// Bytes between two frames that lie one below the other: the top of one is not the start of the next, and so no other
+/// object's address.
+pub(super) const GAP: u32 = FRAME_ALIGN;
+
+/// Bytes of all frames that can be active at a time.
+pub(super) const MAX_FRAMES: u32 = 8 * with_gap(512);
+
+/// Bytes of a frame with the gap above it.
+pub(super) const fn with_gap(stack_size: u32) -> u32 {
+    rounded(stack_size) + GAP
 }
 
 /// Bytes of a frame: its top is aligned when its start is, and no frame is empty. The top of an empty
 /// one could be the start of what lies above it, and so another object's address.
-fn rounded(stack_size: u32) -> u32 {
-    stack_size.max(1).next_multiple_of(FRAME_ALIGN)
+pub(super) const fn rounded(stack_size: u32) -> u32 {
+    let bytes = if stack_size == 0 { 1 } else { stack_size };
+    bytes.next_multiple_of(FRAME_ALIGN)
 }
 
 /// A stack slot for a frame of `stack_size` bytes.

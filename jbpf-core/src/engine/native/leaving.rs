@@ -7,10 +7,12 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
 use jbpf_verifier::program::{BranchOutcome, Fact, VerifiedFunction};
 
+use super::frame;
 use super::insn::{Insn, Operand};
 use super::lower::{Body, address_of, slots};
+use super::subject::Subject;
+use crate::engine::EngineError;
 use crate::engine::abort::{self, ABORT, AbortKind};
-use crate::engine::{BoundCodelet, EngineError};
 
 /// Where the aborts of a function go.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +69,21 @@ impl Body<'_, '_> {
         Ok(())
     }
 
+    /// Leaves the codelet at instruction `at`, by a guard, if `inside` is 0; goes on in the current block.
+    pub(super) fn abort_unless(&mut self, at: usize, inside: Value) -> Result<(), EngineError> {
+        let blocks = self.abort_blocks(at)?;
+        let next = self.fb.create_block();
+        let insn = self.address(at as u64);
+        let kind = self.address(AbortKind::Guard.number());
+        let arguments = [insn, kind].map(BlockArg::Value);
+        self.fb
+            .ins()
+            .brif(inside, next, &[], blocks.count, &arguments);
+        self.fb.seal_block(next);
+        self.fb.switch_to_block(next);
+        Ok(())
+    }
+
     fn abort_blocks(&mut self, at: usize) -> Result<AbortBlocks, EngineError> {
         if let Some(blocks) = self.aborts {
             return Ok(blocks);
@@ -109,104 +126,129 @@ impl Body<'_, '_> {
     }
 }
 
-/// Which functions of a codelet can leave it, by index: those that abort, those that can come to where the verifier says
-/// nobody comes, and those that call such a one.
-pub(super) fn leaving(codelet: &BoundCodelet) -> Vec<bool> {
-    let functions = codelet.program().functions();
-    let scanned: Vec<Scan<'_>> = functions
-        .iter()
-        .map(|function| Scan::of(codelet, function))
-        .collect();
-    let mut leaving: Vec<bool> = scanned.iter().map(|scan| scan.leaves).collect();
-    // Calls nest a few deep: so often at most.
+/// What is known of a codelet's functions before they are lowered.
+pub(super) struct Shape {
+    /// Which can leave the codelet, by index: those that abort, those whose accesses are guarded, those that can come to
+    /// where the verifier says nobody comes, and those that call such a one.
+    pub leaves: Vec<bool>,
+    /// Bytes of the entry's frame and of all those that may be active below it.
+    pub frames: u32,
+}
+
+impl Shape {
+    pub(super) fn of(subject: Subject<'_>) -> Self {
+        let functions = subject.functions();
+        let scanned: Vec<Scan<'_>> = functions
+            .iter()
+            .map(|function| Scan::of(subject, function))
+            .collect();
+        let mut leaves: Vec<bool> = scanned.iter().map(|scan| scan.leaves).collect();
+        settle(&scanned, &mut leaves, |own, callees| {
+            *own || callees.iter().any(|leaves| *leaves)
+        });
+        let own = functions
+            .iter()
+            .map(|function| frame::with_gap(function.stack_size));
+        let mut frames: Vec<(u32, u32)> = own.map(|own| (own, own)).collect();
+        settle(&scanned, &mut frames, |(own, _), callees| {
+            let deepest = callees.iter().map(|(_, below)| *below).max();
+            (*own, own.saturating_add(deepest.unwrap_or_default()))
+        });
+        Self {
+            leaves,
+            frames: frames.first().map_or(0, |(_, frames)| *frames),
+        }
+    }
+}
+
+/// Computes what depends on callees, until nothing changes. No function calls itself, not by others either.
+fn settle<T: Copy + PartialEq>(scanned: &[Scan<'_>], known: &mut [T], of: impl Fn(&T, &[T]) -> T) {
     loop {
-        let mut found = false;
-        for (index, scan) in scanned.iter().enumerate() {
-            let is_leaving = |callee: &usize| leaving.get(*callee).copied().unwrap_or_default();
-            if !is_leaving(&index)
-                && scan.callees.iter().any(is_leaving)
-                && let Some(leaves) = leaving.get_mut(index)
-            {
-                *leaves = true;
-                found = true;
+        let mut changed = false;
+        // Callees lie behind their callers as a rule.
+        for (index, scan) in scanned.iter().enumerate().rev() {
+            let callees = scan.callees.iter().filter_map(|callee| known.get(*callee));
+            let callees: Vec<T> = callees.copied().collect();
+            if let Some(own) = known.get_mut(index) {
+                let now = of(own, &callees);
+                changed |= now != *own;
+                *own = now;
             }
         }
-        if !found {
-            return leaving;
+        if !changed {
+            return;
         }
     }
 }
 
 /// What is seen of a function when its instructions are looked at one by one.
 struct Scan<'c> {
-    codelet: &'c BoundCodelet,
+    subject: Subject<'c>,
     leaves: bool,
     /// The functions that it calls, by index.
     callees: Vec<usize>,
 }
 
 impl<'c> Scan<'c> {
-    fn of(codelet: &'c BoundCodelet, function: &VerifiedFunction) -> Self {
+    fn of(subject: Subject<'c>, function: &VerifiedFunction) -> Self {
         let mut scan = Self {
-            codelet,
-            leaves: scan_is_dead(codelet, function.start),
+            subject,
+            leaves: subject.is_dead(function.start),
             callees: Vec::new(),
         };
-        let insns = &codelet.program().program().insns;
         let mut at = function.start;
         while at < function.end {
-            let raw = insns.get(at).copied().unwrap_or_default();
+            let raw = subject.insn(at).unwrap_or_default();
             let next = at + slots(raw);
-            if !scan.is_dead(at) {
-                match Insn::decode(at, raw, insns.get(at + 1).copied()) {
+            if !subject.is_dead(at) {
+                match Insn::decode(at, raw, subject.insn(at + 1)) {
                     Some(insn) => scan.instruction(at, insn, next, function.end),
                     None => scan.leaves = true,
                 }
             }
             at = next;
         }
+        scan.callees.sort_unstable();
+        scan.callees.dedup();
         scan
-    }
-
-    fn is_dead(&self, at: usize) -> bool {
-        scan_is_dead(self.codelet, at)
     }
 
     /// Looks at a reachable instruction.
     fn instruction(&mut self, at: usize, insn: Insn, next: usize, end: usize) {
-        let facts = self.codelet.program().facts();
-        let outcome = match facts.get(at) {
-            Some(Fact::Branch(outcome)) => *outcome,
+        let subject = self.subject;
+        let outcome = match subject.fact(at) {
+            Fact::Branch(outcome) => outcome,
             _ => BranchOutcome::Both,
         };
         match insn {
             Insn::Exit => return,
             Insn::Jump { target } => {
-                self.leaves |= self.is_dead(target);
+                self.leaves |= subject.is_dead(target);
                 return;
             }
             Insn::Branch { target, .. } if outcome != BranchOutcome::Never => {
-                self.leaves |= self.is_dead(target);
+                self.leaves |= subject.is_dead(target);
                 if outcome == BranchOutcome::Always {
                     return;
                 }
             }
             Insn::CallHelper { id: ABORT } => self.leaves = true,
             Insn::CallFunction { target } => {
-                let functions = self.codelet.program().functions();
-                match functions.binary_search_by_key(&target, |function| function.start) {
-                    Ok(callee) if !self.is_dead(target) => self.callees.push(callee),
+                // Guarded calls look at how deep they are.
+                self.leaves |= subject.options.guard_accesses;
+                match subject.function_at(target) {
+                    Some(callee) if !subject.is_dead(target) => self.callees.push(callee),
                     _ => self.leaves = true,
                 }
             }
+            Insn::Load { .. }
+            | Insn::Store { .. }
+            | Insn::Atomic { .. }
+            | Insn::CallHelper { .. } => {
+                self.leaves |= subject.options.guard_accesses;
+            }
             _ => {}
         }
-        self.leaves |= next >= end || self.is_dead(next);
+        self.leaves |= next >= end || subject.is_dead(next);
     }
-}
-
-/// Whether no path was proven to reach an instruction.
-fn scan_is_dead(codelet: &BoundCodelet, at: usize) -> bool {
-    let facts = codelet.program().facts();
-    matches!(facts.get(at), None | Some(Fact::Unreachable))
 }

@@ -9,11 +9,12 @@ use jbpf_hooks::hook::HookKind;
 
 use super::code::baseline;
 use super::dispatch;
+use super::guard;
 use super::lower::address_of;
 use crate::builtins::notify_readers;
 use crate::clock;
 use crate::engine::measure::HookStats;
-use crate::engine::{BoundCodelet, EngineError, abort, measure};
+use crate::engine::{BoundCodelet, CompileOptions, EngineError, abort, measure};
 use crate::map::{InputMap, OutputMap, Storage};
 
 /// Functions as the compiler was given them and as it emitted them. Addresses of this process are
@@ -33,6 +34,9 @@ pub struct ListedFunction {
     pub ir: String,
     /// Machine instructions, for the host's architecture without optional features.
     pub assembly: String,
+    /// Why its machine instructions may trap, one by one: what Cranelift says of each that can. Divisions are all there is,
+    /// of which none is made by zero.
+    pub traps: Vec<String>,
 }
 
 impl fmt::Display for Listing {
@@ -56,15 +60,29 @@ pub fn list_dispatch(
     codelets: &[Arc<BoundCodelet>],
     stats: Option<&HookStats>,
 ) -> Result<Listing, EngineError> {
-    let functions = dispatch::list(baseline()?, kind, codelets, stats)?;
+    list_dispatch_with(kind, codelets, stats, CompileOptions::default())
+}
+
+/// [`list_dispatch`], compiled as `options` say.
+///
+/// # Errors
+/// As of [`list_dispatch`].
+pub fn list_dispatch_with(
+    kind: HookKind,
+    codelets: &[Arc<BoundCodelet>],
+    stats: Option<&HookStats>,
+    options: CompileOptions,
+) -> Result<Listing, EngineError> {
+    let functions = dispatch::list(baseline()?, kind, codelets, stats, options)?;
     let names = Names::of(codelets, stats);
     Ok(Listing {
         functions: functions
             .into_iter()
-            .map(|(name, ir, assembly)| ListedFunction {
-                name,
-                ir: names.replace_in(&ir),
-                assembly: names.replace_in(&assembly),
+            .map(|listed| ListedFunction {
+                name: listed.name,
+                ir: names.replace_in(&listed.ir),
+                assembly: names.replace_in(&listed.assembly),
+                traps: listed.traps,
             })
             .collect(),
     })
@@ -83,7 +101,7 @@ impl Names {
             names.add(address_of(codelet.environment()), 1, || {
                 format!("{}.environment", codelet.name())
             });
-            if let Some(code) = codelet.compiled_before() {
+            for code in codelet.compiled_before() {
                 names.add(code.entry() as u64, 1, || codelet.name().to_owned());
             }
             for map in codelet.maps() {
@@ -95,6 +113,12 @@ impl Names {
                         array.layout().bytes() as u64,
                         || format!("{name}.values"),
                     ),
+                    Storage::Hash(table) => {
+                        let values = table.values();
+                        names.add(values.start as u64, values.len() as u64, || {
+                            format!("{name}.values")
+                        });
+                    }
                     Storage::PerThreadArray(array) => {
                         names.add(address_of(array.table()), 1, || format!("{name}.table"));
                     }
@@ -115,6 +139,8 @@ impl Names {
         names.add(notify, 1, || "notify_readers".to_owned());
         let count = abort::count as *const () as usize as u64;
         names.add(count, 1, || "count_abort".to_owned());
+        let asked = guard::is_in_value as *const () as usize as u64;
+        names.add(asked, 1, || "is_in_value".to_owned());
         let withhold = abort::withhold_answer as *const () as usize as u64;
         names.add(withhold, 1, || "withhold_answer".to_owned());
         let counter = clock::counter_ticks as *const () as usize as u64;

@@ -13,15 +13,17 @@ use cranelift_codegen::ir::{
     SigRef, StackSlot, StackSlotData, StackSlotKind, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, Variable};
+use jbpf_verifier::RawInsn;
 use jbpf_verifier::program::{BranchOutcome, Fact, VerifiedFunction};
-use jbpf_verifier::{Program, RawInsn};
 
 use super::alu;
 use super::frame::{self, Frame, FrameUse};
+use super::guard::Surroundings;
 use super::insn::{AluOp, Bits, Condition, Insn, Operand};
 use super::known::{Known, KnownState, Lookup};
 use super::leaving::AbortBlocks;
 use super::shared::SharedLoads;
+use super::subject::Subject;
 use crate::engine::{AbortKind, BoundCodelet, EngineError};
 use crate::map::Storage;
 
@@ -118,8 +120,11 @@ pub(super) enum ExitTo {
 pub(super) struct Body<'b, 'f> {
     pub(super) fb: &'b mut FunctionBuilder<'f>,
     pub(super) imports: &'b mut Imports,
+    pub(super) subject: Subject<'b>,
     pub(super) codelet: &'b BoundCodelet,
     pub(super) frame: Frame,
+    /// What accesses are compared with, if they are guarded.
+    pub(super) surroundings: Option<Surroundings>,
     /// `*const ThreadRecord`.
     pub(super) thread: Value,
     /// The codelet's functions by index, as this Cranelift function calls them.
@@ -155,21 +160,30 @@ impl<'b, 'f> Body<'b, 'f> {
     pub(super) fn lower(
         fb: &'b mut FunctionBuilder<'f>,
         imports: &'b mut Imports,
-        codelet: &'b BoundCodelet,
+        subject: Subject<'b>,
         functions: &'b Callees,
         function: &VerifiedFunction,
         frame: Frame,
+        surroundings: Option<Surroundings>,
         thread: Value,
         arguments: &[Value],
         exit: Exit,
     ) -> Result<FrameUse, EngineError> {
         let registers = [(); 11].map(|()| fb.declare_var(types::I64));
         let shared_loads = std::mem::replace(&mut imports.shared_loads, SharedLoads::Any);
+        #[cfg(test)]
+        let frame = if subject.null_frames && function.stack_size == 0 {
+            Frame::null(fb)
+        } else {
+            frame
+        };
         let mut body = Self {
             fb,
             imports,
-            codelet,
+            subject,
+            codelet: subject.codelet,
             frame,
+            surroundings,
             thread,
             functions,
             exit,
@@ -276,14 +290,9 @@ impl<'b, 'f> Body<'b, 'f> {
         Ok(Leaders(leaders))
     }
 
-    fn program(&self) -> &'b Program {
-        self.codelet.program().program()
-    }
-
     fn decode(&self, at: usize) -> Result<Insn, EngineError> {
-        let insns = &self.program().insns;
-        let raw = insns.get(at).copied().unwrap_or_default();
-        Insn::decode(at, raw, insns.get(at + 1).copied()).ok_or_else(|| self.unsupported(at, raw))
+        let raw = self.raw(at);
+        Insn::decode(at, raw, self.subject.insn(at + 1)).ok_or_else(|| self.unsupported(at, raw))
     }
 
     fn unsupported(&self, at: usize, raw: RawInsn) -> EngineError {
@@ -295,8 +304,7 @@ impl<'b, 'f> Body<'b, 'f> {
     }
 
     pub(super) fn fact(&self, at: usize) -> Fact {
-        let facts = self.codelet.program().facts();
-        facts.get(at).copied().unwrap_or(Fact::Unreachable)
+        self.subject.fact(at)
     }
 
     /// Lowers one instruction; true if it filled the current block.
@@ -335,13 +343,23 @@ impl<'b, 'f> Body<'b, 'f> {
                 dst,
                 base,
                 offset,
-            } => self.load(self.fact(at), bits, signed, dst, base, offset),
+            } => {
+                if self.guard_access(at, (base, offset), bits, false)? {
+                    return Ok(true);
+                }
+                self.load(self.fact(at), bits, signed, dst, base, offset);
+            }
             Insn::Store {
                 bits,
                 base,
                 offset,
                 value,
-            } => self.store(self.fact(at), bits, base, offset, value),
+            } => {
+                if self.guard_access(at, (base, offset), bits, true)? {
+                    return Ok(true);
+                }
+                self.store(self.fact(at), bits, base, offset, value);
+            }
             Insn::Atomic {
                 bits,
                 op,
@@ -349,7 +367,12 @@ impl<'b, 'f> Body<'b, 'f> {
                 base,
                 offset,
                 src,
-            } => self.atomic(self.fact(at), bits, op, fetch, (base, offset), src),
+            } => {
+                if self.guard_access(at, (base, offset), bits, true)? {
+                    return Ok(true);
+                }
+                self.atomic(self.fact(at), bits, op, fetch, (base, offset), src);
+            }
             Insn::Wide { dst, value } => self.define_constant(dst, value),
             Insn::MapPointer { dst, map } => {
                 let map = self.codelet.map(map)?;
@@ -404,7 +427,7 @@ impl<'b, 'f> Body<'b, 'f> {
     }
 
     fn raw(&self, at: usize) -> RawInsn {
-        self.program().insns.get(at).copied().unwrap_or_default()
+        self.subject.insn(at).unwrap_or_default()
     }
 
     // Registers.

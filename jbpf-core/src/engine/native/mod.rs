@@ -19,7 +19,7 @@
 //!
 //! `insn` decodes; `lower` walks a function; `alu`, `access` and `call` lower the kinds of instructions, `lookup`, `channel`,
 //! `send` and `clock` inline helpers;
-//! `leaving` finds the functions that can leave their codelet before its end; `shared` keeps accesses that other threads
+//! `subject` is what is compiled; `guard` checks accesses when they are made, if that is asked for; `leaving` finds the functions that can leave their codelet before its end; `shared` keeps accesses that other threads
 //! see; `known` remembers what helps to inline helpers, and `frame` drops the stack frame when that made it useless;
 //! `code` compiles and owns memory, `memory` maps it; `dispatch` puts
 //! codelets together.
@@ -32,6 +32,7 @@ mod clock;
 mod code;
 mod dispatch;
 mod frame;
+mod guard;
 mod insn;
 mod known;
 mod leaving;
@@ -42,11 +43,14 @@ mod lower;
 mod memory;
 mod send;
 mod shared;
+mod subject;
+#[cfg(test)]
+mod tests;
 
 pub use dispatch::{
     INLINE_INSTRUCTIONS, INLINE_INSTRUCTIONS_TOTAL, NativeDispatch, compile_dispatch,
 };
-pub use listing::{Listing, list_dispatch};
+pub use listing::{ListedFunction, Listing, list_dispatch, list_dispatch_with};
 
 pub(super) use code::CodeletCode;
 use code::{function_signature, registers_signature};

@@ -108,6 +108,11 @@ impl HashLayout {
         self.key_size
     }
 
+    /// Bytes from one value to the next.
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
     /// Bytes of a value.
     #[must_use]
     pub fn value_size(&self) -> usize {
@@ -432,6 +437,14 @@ impl HashTable {
 
     pub(super) fn bytes(&self) -> usize {
         self.pages.size()
+    }
+
+    /// The addresses from the first value's first byte to one past the last one's last.
+    pub(crate) fn values(&self) -> std::ops::Range<usize> {
+        let layout = &self.layout;
+        let first = self.slots.as_ptr().addr() + layout.value_offset;
+        let last = first + (layout.entries as usize).saturating_sub(1) * layout.stride;
+        first..last + layout.value_size
     }
 
     /// Whether `len` bytes from `addr` on lie in one value.

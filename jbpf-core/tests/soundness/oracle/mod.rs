@@ -3,8 +3,9 @@
 //! It runs in the checked interpreter on contexts of all sorts, without a fault and in no more
 //! instructions than the worst case. Each register lies within what the verifier knew of it at each
 //! instruction, jumps go where the verifier says that they can go, accesses touch the memory that the engine is
-//! told of (`witness`). Wherever memory lies (`layout`), machine code and an evaluator that knows no addresses leave the same behind, of the
-//! program alone and among others in one dispatch function (`voices`). And what is accepted with states that stand for others is accepted path by path as
+//! told of (`witness`). Wherever memory lies (`layout`), machine code, machine code with guards and an evaluator that knows no
+//! addresses leave the same behind, of the program alone and among others in one dispatch function (`voices`); no guard
+//! fires. And what is accepted with states that stand for others is accepted path by path as
 //! well.
 
 mod layout;
@@ -18,6 +19,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jbpf_core::declared;
+use jbpf_core::engine::BoundCodelet;
 use jbpf_verifier::program::{Fact, VerifiedFunction};
 use jbpf_verifier::report::{Code, disassemble};
 use jbpf_verifier::types::HelperTable;
@@ -95,6 +97,17 @@ impl Oracle {
             before: RefCell::default(),
             ground: RefCell::new(Ground::new()),
         }
+    }
+
+    /// Ties a program to maps of its own, if it is accepted.
+    pub fn bind(&self, case: &Case) -> Option<Arc<BoundCodelet>> {
+        let helpers = &self.helpers[usize::from(case.replaced)];
+        let verified = verify_with(&case.program, &case.context, helpers, self.limits).ok()?;
+        Some(world::bind(
+            &verified,
+            case.replaced,
+            world::maps_of(&verified),
+        ))
     }
 
     /// Verifies a program, and runs it if that succeeds. Panics at the first thing that is not as the

@@ -3,13 +3,14 @@
 //! None may crash, hang, leave its call by a fault, or write beside its region, whatever the other does to the
 //! maps. What a program leaves of its own, r0, region and fields, is what the evaluator says as long as it does not
 //! read what threads share; and what atomic additions left of what they share is the sum of all of them.
+//! One thread runs machine code with guards, none of which fires.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
 use jbpf_core::engine::abort::AbortKind;
-use jbpf_core::engine::{BoundCodelet, CompiledHook, Engine};
+use jbpf_core::engine::{BoundCodelet, CompileOptions, CompiledHook, Engine};
 use jbpf_core::map::{Map, Storage};
 use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::Program;
@@ -43,10 +44,12 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(accepted: &Accepted, maps: &[Arc<Map>]) -> Self {
+    fn new(accepted: &Accepted, maps: &[Arc<Map>], guard_accesses: bool) -> Self {
         let codelet = bind(&accepted.verified, accepted.replaced, maps.to_vec());
+        let options = CompileOptions { guard_accesses };
+        let codelets = std::slice::from_ref(&codelet);
         let hook = Engine::Native
-            .compile(HookKind::Control, std::slice::from_ref(&codelet), None)
+            .compile_with(HookKind::Control, codelets, None, options)
             .unwrap_or_else(|error| panic!("accepted, not compiled: {error}"));
         Self { codelet, hook }
     }
@@ -90,7 +93,9 @@ fn call_again_and_again(
 /// Two programs, one on each thread, over the maps of both, if those are the same.
 pub fn collide(programs: [&Accepted; 2], rounds: usize, choices: &mut Choices) {
     let maps = maps_of(&programs[0].verified);
-    let shared = programs.map(|program| Shared::new(program, &maps));
+    let first = choices.chance(50);
+    let guarded = [first, !first];
+    let shared = [0, 1].map(|at| Shared::new(programs[at], &maps, guarded[at]));
     let inputs = programs.map(|program| {
         let context = program.verified.context();
         [(); INPUTS].map(|()| Surroundings::new(context, choices))
@@ -197,13 +202,13 @@ pub fn add_up(accepted: &Accepted, adds: Option<u8>, rounds: usize, choices: &mu
     }
     let after = held(&evaluator);
     let maps = maps_of(&accepted.verified);
-    let shared = Shared::new(accepted, &maps);
+    let shared = [false, true].map(|guarded| Shared::new(accepted, &maps, guarded));
     let seeds = [choices.number(), choices.number()];
     let start = Barrier::new(2);
     let program = accepted.verified.program();
     thread::scope(|scope| {
-        for seed in seeds {
-            let (shared, inputs, expected, start) = (&shared, &inputs, &expected, &start);
+        for (shared, seed) in shared.iter().zip(seeds) {
+            let (inputs, expected, start) = (&inputs, &expected, &start);
             scope.spawn(move || {
                 let see = |input: usize, traces: Traces| {
                     if let Err(what) = agree(&expected[input], &traces) {
@@ -218,7 +223,7 @@ pub fn add_up(accepted: &Accepted, adds: Option<u8>, rounds: usize, choices: &mu
             });
         }
     });
-    shared.check();
+    shared.iter().for_each(Shared::check);
     let Some(width) = adds else { return true };
     let times = (2 * rounds / INPUTS) as u64;
     for (index, map) in maps.iter().enumerate() {

@@ -1,12 +1,12 @@
-//! Accepted programs, run by the interpreter, by machine code and by the evaluator side by side: the same r0,
-//! region, fields, maps and records.
+//! Accepted programs, run by the interpreter, by machine code, by machine code with guards and by the evaluator side
+//! by side: the same r0, region, fields, maps and records. No guard ever fires.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use jbpf_core::engine::abort::AbortKind;
-use jbpf_core::engine::{BoundCodelet, CompiledHook, Engine, Input, interpreter};
+use jbpf_core::engine::{BoundCodelet, CompileOptions, CompiledHook, Engine, Input, interpreter};
 use jbpf_core::map::Storage;
 use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::VerifiedProgram;
@@ -28,11 +28,41 @@ pub struct Accepted {
     pub replaced: bool,
 }
 
-/// Codelets that the interpreter runs, the same once more in one dispatch function, and once more evaluated.
+/// Codelets in one dispatch function.
+struct Native {
+    /// How they run, for reports.
+    who: &'static str,
+    codelets: Vec<Arc<BoundCodelet>>,
+    hook: CompiledHook,
+}
+
+impl Native {
+    fn new(codelets: Vec<Arc<BoundCodelet>>, guard_accesses: bool) -> Self {
+        let who = if guard_accesses {
+            "natively with guards"
+        } else {
+            "natively"
+        };
+        let options = CompileOptions { guard_accesses };
+        let hook = Engine::Native
+            .compile_with(HookKind::Control, &codelets, None, options)
+            .unwrap_or_else(|error| {
+                let listings = listings(&codelets);
+                panic!("accepted, not compiled {who}: {error}\n{listings}")
+            });
+        Self {
+            who,
+            codelets,
+            hook,
+        }
+    }
+}
+
+/// Codelets that the interpreter runs, the same once more in one dispatch function, once more in one with guards, and once more
+/// evaluated.
 pub struct Voices {
     pub interpreted: Vec<Arc<BoundCodelet>>,
-    compiled: Vec<Arc<BoundCodelet>>,
-    native: CompiledHook,
+    natives: [Native; 2],
     evaluator: Evaluator,
     /// How often each codelet left its call.
     aborts: Vec<u64>,
@@ -50,18 +80,13 @@ impl Voices {
                 .map(|Accepted { verified, replaced }| bind(verified, *replaced, maps_of(verified)))
                 .collect()
         };
-        let (interpreted, compiled): (Vec<_>, Vec<_>) = (bound(), bound());
-        let native = Engine::Native
-            .compile(HookKind::Control, &compiled, None)
-            .unwrap_or_else(|error| {
-                panic!("accepted, not compiled: {error}\n{}", listings(&compiled))
-            });
+        let interpreted: Vec<_> = bound();
+        let natives = [false, true].map(|guarded| Native::new(bound(), guarded));
         let subjects: Vec<Subject<'_>> =
             programs.iter().map(|program| subject_of(program)).collect();
         Self {
             interpreted,
-            compiled,
-            native,
+            natives,
             evaluator: Evaluator::new(&subjects),
             aborts: Vec::new(),
             circumstances: BTreeSet::new(),
@@ -82,7 +107,9 @@ impl Voices {
                     continue;
                 }
                 let record = vec![byte(choices); map.def().value_size as usize];
-                for map in [map, &self.compiled[index].maps()[at]] {
+                let natives = self.natives.iter();
+                let others = natives.map(|native| &native.codelets[index].maps()[at]);
+                for map in others.chain([map]) {
                     if let Storage::ControlInput(input) = map.storage() {
                         // A full ring is as good.
                         let _ = input.ring().send_bytes(&record);
@@ -137,10 +164,12 @@ impl Voices {
             fields,
             ..layout.traces(last.map(|outcome| outcome.r0))
         };
-        let mut layout = ground.lay_out(surroundings, &context, choices);
-        application::begin();
-        let answer = layout.call(&self.native);
-        let native = layout.traces(answer);
+        let natives = self.natives.each_ref().map(|native| {
+            let mut layout = ground.lay_out(surroundings, &context, choices);
+            application::begin();
+            let answer = layout.call(&native.hook);
+            (native.who, layout.traces(answer))
+        });
         self.check_faults();
         // Now and then only, so that rings fill up.
         let with_channels = choices.chance(50);
@@ -152,7 +181,9 @@ impl Voices {
                 }
             }
             self.hold(&left, "interpreted", &interpreted);
-            self.hold(&left, "natively", &native);
+            for (who, traces) in &natives {
+                self.hold(&left, who, traces);
+            }
             self.compare_aborts(&left);
             self.compare_maps(with_channels);
         } else if with_channels {
@@ -171,10 +202,10 @@ impl Voices {
         {
             Ok(left) => Some(left),
             Err((codelet, at, what @ (Stop::Fault(_) | Stop::Layout(_)))) => {
-                let name = self.compiled[codelet].name();
+                let name = self.interpreted[codelet].name();
                 panic!(
                     "{name}: instruction {at} {what}\n{}",
-                    listings(&self.compiled)
+                    listings(&self.interpreted)
                 );
             }
             Err((_, _, stop)) => {
@@ -192,10 +223,14 @@ impl Voices {
 
     /// What machine code counts as mistakes of the verifier, whatever the evaluator says.
     fn check_faults(&self) {
-        for codelet in &self.compiled {
-            for kind in [AbortKind::Guard, AbortKind::Unreachable] {
-                if codelet.aborts().of(kind) > 0 {
-                    self.differ(&format!("{} left by {kind}", codelet.name()));
+        for Native { who, codelets, .. } in &self.natives {
+            for codelet in codelets {
+                for kind in [AbortKind::Guard, AbortKind::Unreachable] {
+                    if codelet.aborts().of(kind) > 0 {
+                        let last = codelet.aborts().last();
+                        let name = codelet.name();
+                        self.differ(&format!("{name} left by {kind} {who}: {last:?}"));
+                    }
                 }
             }
         }
@@ -203,41 +238,42 @@ impl Voices {
 
     /// Machine code counts the calls that codelets leave.
     fn compare_aborts(&mut self, left: &Left) {
-        self.aborts.resize(self.compiled.len(), 0);
+        self.aborts.resize(self.interpreted.len(), 0);
         let endings = left.endings.iter().zip(&mut self.aborts);
         for (ending, aborts) in endings {
             *aborts += u64::from(kind_of(ending).is_some());
         }
-        for (codelet, expected) in self.compiled.iter().zip(&self.aborts) {
-            let counted = codelet.aborts().total();
-            if counted != *expected {
-                self.differ(&format!("{counted} calls were left, not {expected}"));
+        for Native { who, codelets, .. } in &self.natives {
+            for (codelet, expected) in codelets.iter().zip(&self.aborts) {
+                let counted = codelet.aborts().total();
+                if counted != *expected {
+                    self.differ(&format!("{counted} calls were left {who}, not {expected}"));
+                }
             }
-        }
-        for (ending, codelet) in left.endings.iter().zip(&self.compiled) {
-            let last = codelet.aborts().last().map(|last| last.abort.kind);
-            if let Some(kind) = kind_of(ending)
-                && last != Some(kind)
-            {
-                self.differ(&format!("a call was left by {last:?}, not {kind:?}"));
+            for (ending, codelet) in left.endings.iter().zip(codelets) {
+                let last = codelet.aborts().last().map(|last| last.abort.kind);
+                if let Some(kind) = kind_of(ending)
+                    && last != Some(kind)
+                {
+                    self.differ(&format!("a call was left {who} by {last:?}, not {kind:?}"));
+                }
             }
         }
     }
 
     fn compare_maps(&mut self, with_channels: bool) {
-        for index in 0..self.compiled.len() {
-            for at in 0..self.compiled[index].maps().len() {
-                let map = &self.compiled[index].maps()[at];
+        for (index, interpreted) in self.interpreted.iter().enumerate() {
+            for (at, map) in interpreted.maps().iter().enumerate() {
                 let is_channel = map.def().kind.is_channel();
                 if is_channel && !with_channels {
                     continue;
                 }
                 let expected = self.evaluator.contents(index, at);
-                for (who, codelets) in [
-                    ("interpreted", &self.interpreted),
-                    ("natively", &self.compiled),
-                ] {
-                    let held = contents(&codelets[index].maps()[at]);
+                let natives = self.natives.iter();
+                let natives =
+                    natives.map(|native| (native.who, &native.codelets[index].maps()[at]));
+                for (who, map) in natives.chain([("interpreted", map)]) {
+                    let held = contents(map);
                     let same = held.len() == expected.len()
                         && held.iter().zip(&expected).all(|((key, value), expected)| {
                             *key == expected.0 && are(&expected.1, value)
@@ -261,7 +297,8 @@ impl Voices {
     }
 
     fn drain(&self) {
-        for codelet in self.interpreted.iter().chain(&self.compiled) {
+        let natives = self.natives.iter().flat_map(|native| &native.codelets);
+        for codelet in natives.chain(&self.interpreted) {
             for map in codelet.maps() {
                 if map.def().kind.is_output() {
                     contents(map);
@@ -271,7 +308,7 @@ impl Voices {
     }
 
     fn differ(&self, what: &str) -> ! {
-        panic!("{what}\n{}", listings(&self.compiled));
+        panic!("{what}\n{}", listings(&self.interpreted));
     }
 }
 
