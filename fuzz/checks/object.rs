@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use jbpf_core::object::{FieldType, Object, RecordType};
-use jbpf_core::visible::is_invisible;
+use jbpf_object::visible::is_invisible;
+use jbpf_object::{FieldType, Object, RecordType};
 
 /// Instructions of all programs of an object.
 const MAX_INSTRUCTIONS: usize = 65_536;
@@ -78,8 +78,7 @@ pub fn check_record(record: &RecordType, depth: u32) {
     assert!(depth < 64, "types nest too deep");
     for field in &record.fields {
         check_name(&field.name);
-        let end = u64::from(field.offset) + field.ty.size();
-        assert!(end <= u64::from(record.size), "{field} in {record:?}");
+        assert!(field.end() <= record.size.into(), "{field} in {record:?}");
         check_type(&field.ty, depth + 1);
     }
 }

@@ -275,7 +275,7 @@ impl RecordType {
     fn parts(&self, depth: u32) -> Result<u64, &'static str> {
         let mut parts: u64 = 0;
         for field in &self.fields {
-            if u64::from(field.offset) + field.ty.size() > u64::from(self.size) {
+            if field.end() > u64::from(self.size) {
                 return Err("a field ends behind it");
             }
             parts = parts.saturating_add(field.ty.parts(depth)?);
@@ -329,7 +329,7 @@ impl RecordType {
         let mut end = 0;
         self.fields.iter().all(|field| {
             let apart = u64::from(field.offset) >= end;
-            end = u64::from(field.offset) + field.ty.size();
+            end = field.end();
             apart && !matches!(field.ty, FieldType::Bits { .. })
         })
     }
@@ -347,6 +347,13 @@ impl TryFrom<Unchecked> for RecordType {
 }
 
 impl RecordField {
+    /// Where it ends, in bytes from the record's start: the greatest number if that is no number of 64 bits. Layouts come
+    /// from anybody, and arrays of arrays may have sizes beyond all numbers.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        u64::from(self.offset).saturating_add(self.ty.size())
+    }
+
     fn agrees_with(&self, other: &Self) -> bool {
         (self.name == other.name || self.name.is_empty() || other.name.is_empty())
             && self.offset == other.offset
@@ -533,6 +540,11 @@ mod tests {
             (with(3, array(&byte, 17)), "a field ends behind it"),
             (
                 with(3, array(&array(&byte, u32::MAX), u32::MAX)),
+                "a field ends behind it",
+            ),
+            (
+                // 2^64 bytes and one more: what wraps ends inside of the record.
+                with(3, array(&array(&array(&byte, 1 << 31), 1 << 31), 4)),
                 "a field ends behind it",
             ),
             (

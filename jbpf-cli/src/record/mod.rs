@@ -137,7 +137,7 @@ impl Serialize for DecodedField<'_> {
                 for index in 0..u64::from(*len) {
                     elements.serialize_element(&DecodedField {
                         ty: element,
-                        bytes: part(bytes, index * element.size(), element.size()),
+                        bytes: part(bytes, index.saturating_mul(element.size()), element.size()),
                     })?;
                 }
                 elements.end()
