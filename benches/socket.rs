@@ -17,8 +17,8 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use jbpf::protocol::StreamReport;
 use jbpf::request::CodeletBuilder;
-use jbpf::server::protocol::StreamReport;
 use jbpf::{LoadRequest, Receiver, RuntimeBuilder, StreamId, jbpf_data, jbpf_hook};
 use jbpf_channel::Collector;
 use served::{Application, first_example};

@@ -26,7 +26,7 @@
 //! ```
 //!
 //! This crate is a facade: hooks come from `jbpf-hooks`, which a library can use alone, channels from
-//! `jbpf-channel`, everything else from `jbpf-core`.
+//! `jbpf-channel`, requests and the client of the control socket from `jbpf-operator`, the runtime from `jbpf-core`.
 
 extern crate self as jbpf;
 
@@ -38,21 +38,20 @@ pub use jbpf_core::error::{
     BuildError, LoadError, OpenError, OpenMapError, ThreadInside, UnloadError, WrongPlace,
 };
 pub use jbpf_core::map::MapView;
-pub use jbpf_core::request::{LoadRequest, RequestError};
 pub use jbpf_core::runtime::{
     Codeletset, MeasureError, Measuring, OutputError, OutputRecord, Runtime, RuntimeBuilder,
     Scheduling, ThreadError,
 };
-pub use jbpf_core::{
-    builtin_hooks, codeletset, engine, error, map, object, operator, request, runtime, server,
-    stats, stream,
-};
+pub use jbpf_core::{builtin_hooks, codeletset, engine, error, map, runtime, server, stats};
 pub use jbpf_hooks::header::codelet_header;
 pub use jbpf_hooks::{
     CodeletBytes, ENABLED, Hook, JbpfContext, JbpfData, MapError, MapRef, Region, RegionMut,
     context, header, helper, hook, jbpf_data, jbpf_helper, jbpf_hook, json, layout, reclaim,
     region, registry,
 };
+pub use jbpf_operator::request::{LoadRequest, RequestError};
+
+pub use jbpf_operator::{client as operator, protocol, request, stream};
 
 #[doc(hidden)]
 pub use jbpf_hooks::__private;

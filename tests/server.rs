@@ -17,10 +17,10 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use jbpf::operator::{Operator, OperatorError, TailEvent};
-use jbpf::request::CodeletBuilder;
-use jbpf::server::protocol::{
+use jbpf::protocol::{
     ErrorReport, HookReport, HookRole, LoadBody, MapBody, ObjectBody, Reply, Request,
 };
+use jbpf::request::CodeletBuilder;
 use jbpf::stream::Direction;
 use jbpf::{BuildError, LoadRequest, Runtime, StreamId};
 use served::{Application, INPUT, OUTPUT, Packet, codelets, fire, first_example, single};

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::mpsc;
 
-use jbpf::server::protocol::StreamReport;
+use jbpf::protocol::StreamReport;
 use jbpf::{LoadRequest, Runtime, jbpf_hook};
 
 use crate::packet::{APPLICATION, OUTPUT, Packet};

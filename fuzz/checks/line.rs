@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use jbpf::Engine;
-use jbpf::server::protocol::{Envelope, MAX_LINE, Reply, VERSION};
+use jbpf::protocol::{Envelope, MAX_LINE, Reply, VERSION};
 use jbpf_channel::protocol::CollectorReply;
 use serde_json::Value;
 

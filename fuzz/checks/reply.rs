@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use jbpf_channel::StreamId;
 use jbpf_channel::record::RecordType;
-use jbpf_core::operator::{Operator, OperatorError, TailEvent};
-use jbpf_core::request::{CodeletBuilder, LoadRequest};
-use jbpf_core::server::protocol::{MapBody, MapPage};
+use jbpf_operator::client::{Operator, OperatorError, TailEvent};
+use jbpf_operator::protocol::{MapBody, MapPage};
+use jbpf_operator::request::{CodeletBuilder, LoadRequest};
 use jbpf_verifier::report::render;
 use jbpf_verifier::types::{ContextDef, HelperTable};
 use jbpf_verifier::{Program, RawInsn, verify};

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use jbpf_channel::StreamId;
-use jbpf_core::request::{
+use jbpf_object::visible::is_invisible;
+use jbpf_operator::request::{
     ChannelRequest, CodeletRequest, LoadRequest, MAX_CHANNELS, MAX_CODELETS, MAX_LINKED_MAPS,
     MAX_NAME_LEN, ObjectSource, RequestError, unload_request_from_yaml_file,
 };
-use jbpf_core::visible::is_invisible;
 use serde_json::{Value, json};
 
 /// Reads a request from a file of `folder` and from text. A request that is accepted obeys the limits, and reads as

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use clap::Args;
 use jbpf_channel::StreamId;
-use jbpf_core::operator::{self, Operator, OperatorError, applications};
-use jbpf_core::server::protocol::{
+use jbpf_object::visible::escaped;
+use jbpf_operator::client::{self as operator, Operator, OperatorError, applications};
+use jbpf_operator::protocol::{
     AbortPlaceReport, AbortsReport, ChangeReport, Hello, StreamReport, ThreadReport, WaitingReport,
 };
-use jbpf_core::stream::Direction;
-use jbpf_core::visible::escaped;
+use jbpf_operator::stream::Direction;
 use serde::Serialize;
 
 use crate::output::{self, Failure, Output, Status};
-use jbpf_core::nearest::nearest;
+use jbpf_operator::nearest::nearest;
 
 /// Which application.
 #[derive(Args)]

@@ -1,8 +1,8 @@
 //! Entries of maps, decoded as far as possible.
 
 use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
-use jbpf_core::operator::Operator;
-use jbpf_core::server::protocol::{CodeletsetReport, MapBody, MapPage};
+use jbpf_operator::client::Operator;
+use jbpf_operator::protocol::{CodeletsetReport, MapBody, MapPage};
 use jbpf_verifier::types::MapKind;
 use serde::Serialize;
 

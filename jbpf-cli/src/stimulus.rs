@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jbpf_channel::record::RecordType;
-use jbpf_core::object::Object;
+use jbpf_object::Object;
 use jbpf_verifier::types::{ContextDef, MapKind};
 use serde_json::Value;
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use jbpf_core::object::{ObjectProgram, ProgramType};
-use jbpf_core::operator::Operator;
-use jbpf_core::server::protocol::HookReport;
+use jbpf_object::{ObjectProgram, ProgramType};
+use jbpf_operator::client::Operator;
+use jbpf_operator::protocol::HookReport;
 use jbpf_verifier::types::{ContextDef, HelperTable};
 
 use crate::application::Target;

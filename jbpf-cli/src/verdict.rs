@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use jbpf_core::object::{Object, ObjectProgram};
+use jbpf_object::{Object, ObjectProgram};
 use jbpf_verifier::report::render;
 use jbpf_verifier::types::{MapDef, MapKind};
 use jbpf_verifier::{Rejection, VerifiedProgram};
@@ -28,7 +28,7 @@ const WITHOUT_APPLICATION: &str = "note: verified without an application; for th
 /// Reads an object; what is wrong with it and does no harm is said.
 pub(crate) fn read_object(path: &Path) -> Result<Object, Failure> {
     let bytes = input::file(path)?;
-    let object = Object::parse(&bytes).map_err(|source| Failure::Object {
+    let object = jbpf_core::codeletset::read_object(&bytes).map_err(|source| Failure::Object {
         path: path.to_owned(),
         source,
     })?;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use jbpf_core::visible::is_shapeless;
+use jbpf_object::visible::is_shapeless;
 
 /// What stands for a character that a terminal would obey.
 const INSTEAD: &str = "\u{fffd}";

@@ -16,13 +16,13 @@ use std::thread::JoinHandle;
 
 use jbpf::StreamId;
 use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
-use jbpf_core::server::protocol::{
+use jbpf_object::visible::is_invisible;
+use jbpf_operator::protocol::{
     AbortPlaceReport, AbortsReport, Bytes, ChangeReport, CodeletStatisticsReport, Envelope,
     ErrorReport, Hello, HookStatisticsReport, MeasureBody, RecordEvent, Reply, StreamReport,
     ThreadReport, VERSION, WaitingReport, to_line,
 };
-use jbpf_core::stream::Direction;
-use jbpf_core::visible::is_invisible;
+use jbpf_operator::stream::Direction;
 use terminal::Terminal;
 use terminal::pty::Pty;
 

@@ -11,7 +11,7 @@
 mod terminal;
 
 use jbpf::operator::{Operator, OperatorError};
-use jbpf::server::protocol::{HookReport, Reply, Request, StatisticsBody};
+use jbpf::protocol::{HookReport, Reply, Request, StatisticsBody};
 use jbpf::{Runtime, jbpf_data, jbpf_hook};
 use terminal::Terminal;
 

@@ -9,9 +9,9 @@ use jbpf_verifier::types::{MapDef, MapKind};
 
 use crate::engine::EngineError;
 use crate::map::MapError;
-use crate::object::ObjectError;
-use crate::request::{RequestError, Subject};
-use crate::stream::Direction;
+use jbpf_object::ObjectError;
+use jbpf_operator::request::{RequestError, Subject};
+use jbpf_operator::stream::Direction;
 
 /// Why a runtime could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -464,7 +464,7 @@ impl UnloadError {
     ) -> Self {
         Self::NotLoaded {
             id: id.to_owned(),
-            nearest: crate::nearest::nearest(id, loaded.clone().map(String::as_str)),
+            nearest: jbpf_operator::nearest::nearest(id, loaded.clone().map(String::as_str)),
             loaded: loaded.cloned().collect(),
         }
     }

@@ -12,7 +12,7 @@ use jbpf_verifier::Program;
 
 pub use crate::engine::AbortKind;
 use crate::engine::{Abort, BoundCodelet};
-use crate::stream::Direction;
+use jbpf_operator::stream::Direction;
 
 /// Bins of the histogram: bin `b` counts times from `2^b` ns up to `2^(b+1)`, bin 0 also 0 ns.
 pub const BINS: usize = 64;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use jbpf_verifier::program::LineInfo;
 
-use super::elf::Elf;
-use super::link::{Linked, SLOT};
+use crate::elf::Elf;
+use crate::link::{Linked, SLOT};
 
 const MAGIC: u16 = 0xeb9f;
 /// Bytes of a line's text that are kept.
@@ -35,14 +35,14 @@ pub struct Btf<'data> {
 
 /// One type: the part that all have, and the words that follow.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct BtfType<'data> {
-    pub(super) name: u32,
-    pub(super) kind: u8,
+pub(crate) struct BtfType<'data> {
+    pub(crate) name: u32,
+    pub(crate) kind: u8,
     /// Of structs: members carry the width of bit fields. Of enums: values are signed.
-    pub(super) flag: bool,
+    pub(crate) flag: bool,
     /// Size in bytes, or the id of the type referred to.
-    pub(super) size_or_type: u32,
-    pub(super) rest: &'data [u8],
+    pub(crate) size_or_type: u32,
+    pub(crate) rest: &'data [u8],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,34 +54,34 @@ struct Line {
 }
 
 /// Kinds of types, by their number in the format.
-pub(super) mod kind {
-    pub(in crate::object) const INT: u8 = 1;
-    pub(in crate::object) const PTR: u8 = 2;
-    pub(in crate::object) const ARRAY: u8 = 3;
-    pub(in crate::object) const STRUCT: u8 = 4;
-    pub(in crate::object) const UNION: u8 = 5;
-    pub(in crate::object) const ENUM: u8 = 6;
-    pub(in crate::object) const FWD: u8 = 7;
-    pub(in crate::object) const TYPEDEF: u8 = 8;
-    pub(in crate::object) const VOLATILE: u8 = 9;
-    pub(in crate::object) const CONST: u8 = 10;
-    pub(in crate::object) const RESTRICT: u8 = 11;
-    pub(in crate::object) const FUNC: u8 = 12;
-    pub(in crate::object) const FUNC_PROTO: u8 = 13;
-    pub(in crate::object) const VAR: u8 = 14;
-    pub(in crate::object) const DATASEC: u8 = 15;
-    pub(in crate::object) const FLOAT: u8 = 16;
-    pub(in crate::object) const DECL_TAG: u8 = 17;
-    pub(in crate::object) const TYPE_TAG: u8 = 18;
-    pub(in crate::object) const ENUM64: u8 = 19;
+pub(crate) mod kind {
+    pub(crate) const INT: u8 = 1;
+    pub(crate) const PTR: u8 = 2;
+    pub(crate) const ARRAY: u8 = 3;
+    pub(crate) const STRUCT: u8 = 4;
+    pub(crate) const UNION: u8 = 5;
+    pub(crate) const ENUM: u8 = 6;
+    pub(crate) const FWD: u8 = 7;
+    pub(crate) const TYPEDEF: u8 = 8;
+    pub(crate) const VOLATILE: u8 = 9;
+    pub(crate) const CONST: u8 = 10;
+    pub(crate) const RESTRICT: u8 = 11;
+    pub(crate) const FUNC: u8 = 12;
+    pub(crate) const FUNC_PROTO: u8 = 13;
+    pub(crate) const VAR: u8 = 14;
+    pub(crate) const DATASEC: u8 = 15;
+    pub(crate) const FLOAT: u8 = 16;
+    pub(crate) const DECL_TAG: u8 = 17;
+    pub(crate) const TYPE_TAG: u8 = 18;
+    pub(crate) const ENUM64: u8 = 19;
 }
 
 /// Little-endian words, taken one after the other.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Words<'data>(pub(super) &'data [u8]);
+pub(crate) struct Words<'data>(pub(crate) &'data [u8]);
 
 impl Words<'_> {
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
         let (word, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(u32::from_le_bytes(*word))
@@ -90,7 +90,7 @@ impl Words<'_> {
 
 impl<'data> Btf<'data> {
     /// Reads both sections; the second part is what was wrong with them.
-    pub(super) fn read(elf: &Elf<'data>) -> (Self, Vec<String>) {
+    pub(crate) fn read(elf: &Elf<'data>) -> (Self, Vec<String>) {
         let mut btf = Self::default();
         let mut warnings = Vec::new();
         let Some(section) = elf.section_named(".BTF") else {
@@ -115,7 +115,7 @@ impl<'data> Btf<'data> {
     }
 
     /// Source lines of a linked program.
-    pub(super) fn lines(&self, elf: &Elf<'_>, linked: &Linked<'_>) -> Vec<LineInfo> {
+    pub(crate) fn lines(&self, elf: &Elf<'_>, linked: &Linked<'_>) -> Vec<LineInfo> {
         let mut lines = Vec::new();
         for (function, start) in &linked.placed {
             let records = elf
@@ -138,16 +138,16 @@ impl<'data> Btf<'data> {
         lines
     }
 
-    pub(super) fn types(&self) -> &[BtfType<'data>] {
+    pub(crate) fn types(&self) -> &[BtfType<'data>] {
         &self.types
     }
 
-    pub(super) fn type_by_id(&self, id: u32) -> Option<&BtfType<'data>> {
+    pub(crate) fn type_by_id(&self, id: u32) -> Option<&BtfType<'data>> {
         self.types.get((id as usize).checked_sub(1)?)
     }
 
     /// A name; empty when there is none.
-    pub(super) fn name(&self, offset: u32) -> &'data str {
+    pub(crate) fn name(&self, offset: u32) -> &'data str {
         super::elf::string_at(self.strings, offset).unwrap_or_default()
     }
 

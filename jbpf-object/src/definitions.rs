@@ -6,20 +6,17 @@ use std::sync::Arc;
 use jbpf_abi::object;
 use jbpf_verifier::types::{DataSection, MapDef, MapKind, MapParameters};
 
-use super::elf::{Elf, Section, SectionClass, SymbolClass, SymbolHome, at_most};
-use super::error::ObjectError;
-use crate::map::{Map, MapError};
+use crate::elf::{Elf, Section, SectionClass, SymbolClass, SymbolHome, at_most};
+use crate::error::ObjectError;
 
 /// Size of `struct jbpf_load_map_def`: eight u32 (ABI: object).
 const DEFINITION_SIZE: u64 = object::MAP_DEFINITION_SIZE as u64;
 /// Maps of one codelet (ABI: limits), data sections not counted.
-pub(super) const MAX_MAPS: usize = object::MAX_MAPS;
+pub(crate) const MAX_MAPS: usize = object::MAX_MAPS;
 /// Data sections of one object.
 const MAX_DATA_SECTIONS: usize = 64;
 /// Bytes of all data sections together: `.bss` takes none in the file, so nothing else bounds them.
 const MAX_DATA: u64 = 4 << 20;
-/// Bytes of memory that one map may take, with one thread's copy.
-const MAX_MAP_BYTES: usize = 1 << 30;
 /// Bytes of a key.
 const MAX_KEY_SIZE: u32 = 4096;
 /// Bytes of a map's name, as in load requests. Answers name all maps of a codeletset.
@@ -27,10 +24,10 @@ const MAX_NAME_LEN: usize = jbpf_abi::request::MAX_NAME;
 
 /// Every map that instructions can refer to, and where its definition or contents are.
 #[derive(Debug)]
-pub(super) struct Definitions {
+pub(crate) struct Definitions {
     /// The maps of the `maps` sections in the order of their definitions; then the data sections
     /// that code refers to, in the order of the file.
-    pub(super) maps: Vec<MapDef>,
+    pub(crate) maps: Vec<MapDef>,
     /// Section and offset of each definition, to its index in `maps`.
     places: BTreeMap<(usize, u64), usize>,
     /// Data sections, to their index in `maps`.
@@ -38,7 +35,7 @@ pub(super) struct Definitions {
 }
 
 impl Definitions {
-    pub(super) fn read(elf: &Elf<'_>) -> Result<Self, ObjectError> {
+    pub(crate) fn read(elf: &Elf<'_>) -> Result<Self, ObjectError> {
         let mut definitions = Self {
             maps: Vec::new(),
             places: BTreeMap::new(),
@@ -60,12 +57,12 @@ impl Definitions {
     }
 
     /// The map whose definition begins at this offset of this section.
-    pub(super) fn map_at(&self, section: usize, offset: u64) -> Option<usize> {
+    pub(crate) fn map_at(&self, section: usize, offset: u64) -> Option<usize> {
         self.places.get(&(section, offset)).copied()
     }
 
     /// The map that stands for a data section.
-    pub(super) fn data_section(&self, section: usize) -> Option<usize> {
+    pub(crate) fn data_section(&self, section: usize) -> Option<usize> {
         self.data.get(&section).copied()
     }
 
@@ -187,7 +184,7 @@ impl Definitions {
 }
 
 /// `maps`, and `maps/anything` for authors who sort them.
-pub(super) fn is_map_section(section: &Section<'_>) -> bool {
+pub(crate) fn is_map_section(section: &Section<'_>) -> bool {
     section.class == SectionClass::Loaded
         && (section.name == "maps" || section.name.starts_with("maps/"))
 }
@@ -226,7 +223,7 @@ fn read_definition(name: &str, bytes: &[u8]) -> Result<MapDef, ObjectError> {
     } else {
         check_sizes(kind, key_size, value_size, max_entries).map_err(bad)?;
     }
-    let def = MapDef {
+    Ok(MapDef {
         name: name.to_owned(),
         kind,
         key_size: if kind.is_channel() { 0 } else { key_size },
@@ -234,32 +231,7 @@ fn read_definition(name: &str, bytes: &[u8]) -> Result<MapDef, ObjectError> {
         max_entries,
         parameters,
         section: None,
-    };
-    check_memory(&def).map_err(bad)?;
-    Ok(def)
-}
-
-/// What is made of the definition, and not what it asks for: entries of one byte take eight, or forty.
-fn check_memory(def: &MapDef) -> Result<(), String> {
-    let asked = || format!("{} entries of {} bytes", def.max_entries, def.value_size);
-    match Map::memory_of(def) {
-        Ok(bytes) if bytes > MAX_MAP_BYTES => Err(format!(
-            "{} take {bytes} bytes of memory; the limit is {MAX_MAP_BYTES}",
-            asked()
-        )),
-        Err(MapError::Overflow { .. }) => Err(format!(
-            "{} take more memory than there can be; the limit is {MAX_MAP_BYTES}",
-            asked()
-        )),
-        Err(MapError::TooLarge {
-            field,
-            value,
-            limit,
-            ..
-        }) => Err(format!("{field} is {value}; the limit is {limit}")),
-        // What else can be wrong is said when the map is made.
-        Ok(_) | Err(_) => Ok(()),
-    }
+    })
 }
 
 fn check_sizes(

@@ -7,7 +7,7 @@ use object::LittleEndian;
 use object::elf::{self, FileHeader64, SectionHeader64, Sym64};
 use object::read::elf::{FileHeader as _, Rel as _, SectionHeader as _, Sym as _};
 
-use super::error::ObjectError;
+use crate::error::ObjectError;
 use crate::visible::is_invisible;
 
 type Header = FileHeader64<LittleEndian>;
@@ -25,26 +25,26 @@ const MAX_NAME: usize = 1024;
 
 /// A codelet object's sections and symbols, by index.
 #[derive(Debug)]
-pub(super) struct Elf<'data> {
-    pub(super) sections: Vec<Section<'data>>,
-    pub(super) symbols: Vec<Symbol<'data>>,
+pub(crate) struct Elf<'data> {
+    pub(crate) sections: Vec<Section<'data>>,
+    pub(crate) symbols: Vec<Symbol<'data>>,
 }
 
 /// One section.
 #[derive(Debug)]
-pub(super) struct Section<'data> {
-    pub(super) name: &'data str,
-    pub(super) class: SectionClass,
+pub(crate) struct Section<'data> {
+    pub(crate) name: &'data str,
+    pub(crate) class: SectionClass,
     /// Its size in memory, which for [`SectionClass::Zeroed`] has no bytes in the file.
-    pub(super) size: u64,
-    pub(super) bytes: &'data [u8],
+    pub(crate) size: u64,
+    pub(crate) bytes: &'data [u8],
     /// By offset; only of sections that are loaded.
-    pub(super) relocations: BTreeMap<u64, Relocation>,
+    pub(crate) relocations: BTreeMap<u64, Relocation>,
 }
 
 /// What a section holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SectionClass {
+pub(crate) enum SectionClass {
     /// Instructions.
     Code,
     /// Bytes that belong to the running codelet.
@@ -57,18 +57,18 @@ pub(super) enum SectionClass {
 
 /// One symbol.
 #[derive(Debug)]
-pub(super) struct Symbol<'data> {
-    pub(super) name: &'data str,
-    pub(super) class: SymbolClass,
-    pub(super) global: bool,
-    pub(super) home: SymbolHome,
-    pub(super) value: u64,
-    pub(super) size: u64,
+pub(crate) struct Symbol<'data> {
+    pub(crate) name: &'data str,
+    pub(crate) class: SymbolClass,
+    pub(crate) global: bool,
+    pub(crate) home: SymbolHome,
+    pub(crate) value: u64,
+    pub(crate) size: u64,
 }
 
 /// What a symbol stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SymbolClass {
+pub(crate) enum SymbolClass {
     Function,
     Object,
     Untyped,
@@ -78,7 +78,7 @@ pub(super) enum SymbolClass {
 
 /// Where a symbol lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SymbolHome {
+pub(crate) enum SymbolHome {
     /// In a section that exists.
     Section(usize),
     Undefined,
@@ -88,14 +88,14 @@ pub(super) enum SymbolHome {
 
 /// One relocation. Its addend is in the place that it changes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Relocation {
-    pub(super) kind: u32,
+pub(crate) struct Relocation {
+    pub(crate) kind: u32,
     /// Index of a symbol that exists.
-    pub(super) symbol: usize,
+    pub(crate) symbol: usize,
 }
 
 impl<'data> Elf<'data> {
-    pub(super) fn parse(data: &'data [u8]) -> Result<Self, ObjectError> {
+    pub(crate) fn parse(data: &'data [u8]) -> Result<Self, ObjectError> {
         check_identity(data)?;
         let header = Header::parse(data).map_err(malformed)?;
         let machine = header.e_machine(LE);
@@ -125,13 +125,13 @@ impl<'data> Elf<'data> {
     }
 
     /// The first section of this name.
-    pub(super) fn section_named(&self, name: &str) -> Option<&Section<'data>> {
+    pub(crate) fn section_named(&self, name: &str) -> Option<&Section<'data>> {
         self.sections.iter().find(|section| section.name == name)
     }
 }
 
 /// Whether these bytes begin as an ELF file does.
-pub(crate) fn is_elf(data: &[u8]) -> bool {
+pub fn is_elf(data: &[u8]) -> bool {
     check_identity(data) != Err(ObjectError::NotElf)
 }
 
@@ -154,7 +154,7 @@ fn malformed(error: object::read::Error) -> ObjectError {
     ObjectError::Malformed(error.to_string())
 }
 
-pub(super) fn at_most(what: &'static str, count: usize, limit: usize) -> Result<(), ObjectError> {
+pub(crate) fn at_most(what: &'static str, count: usize, limit: usize) -> Result<(), ObjectError> {
     if count > limit {
         return Err(ObjectError::TooMany {
             what,
@@ -179,7 +179,7 @@ fn string_table<'data>(
 
 /// The string at an offset of a string table, without its terminator. Errors and answers quote names, and terminals and logs
 /// obey control characters, and others turn around what stands beside them: no name has one.
-pub(super) fn string_at(table: &[u8], offset: u32) -> Option<&str> {
+pub(crate) fn string_at(table: &[u8], offset: u32) -> Option<&str> {
     let tail = table.get(offset as usize..)?;
     let len = tail.iter().take(MAX_NAME).position(|&byte| byte == 0)?;
     let name = std::str::from_utf8(tail.get(..len)?).ok()?;

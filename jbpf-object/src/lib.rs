@@ -11,13 +11,14 @@ mod elf;
 mod error;
 mod link;
 pub mod record;
+pub mod visible;
 
 use std::collections::BTreeMap;
 
 use jbpf_verifier::Program;
 use jbpf_verifier::types::MapDef;
 
-pub(crate) use elf::is_elf;
+pub use elf::is_elf;
 pub use error::ObjectError;
 pub use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 

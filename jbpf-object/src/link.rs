@@ -6,20 +6,18 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jbpf_abi::object::{PSEUDO_CALL, R_BPF_64_32, R_BPF_64_64};
-use jbpf_verifier::RawInsn;
 use jbpf_verifier::program::FunctionName;
+use jbpf_verifier::{MAX_INSTRUCTIONS, RawInsn};
 
-use super::definitions::{Definitions, is_map_section};
-use super::elf::{Elf, Relocation, Section, SectionClass, Symbol, SymbolClass, SymbolHome};
-use super::error::ObjectError;
+use crate::definitions::{Definitions, is_map_section};
+use crate::elf::{Elf, Relocation, Section, SectionClass, Symbol, SymbolClass, SymbolHome};
+use crate::error::ObjectError;
 
-/// Instructions of one linked program, in slots.
-pub(super) const MAX_INSTRUCTIONS: usize = 1 << 16;
 /// Instructions of all programs of one object. Programs may share functions, each linked into each: without a limit, a
 /// small file would make large programs.
-pub(super) const MAX_ALL_INSTRUCTIONS: usize = 1 << 18;
+pub(crate) const MAX_ALL_INSTRUCTIONS: usize = 1 << 18;
 /// Bytes of one instruction slot.
-pub(super) const SLOT: u64 = 8;
+pub(crate) const SLOT: u64 = 8;
 
 /// `lddw`, the wide load: two slots.
 const WIDE_LOAD: u8 = 0x18;
@@ -32,26 +30,26 @@ const LOAD_MAP_VALUE: u8 = 6;
 
 /// A function: a run of instructions in one section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Function<'data> {
-    pub(super) section: usize,
+pub(crate) struct Function<'data> {
+    pub(crate) section: usize,
     /// First byte in the section.
-    pub(super) start: u64,
+    pub(crate) start: u64,
     /// One past its last byte.
-    pub(super) end: u64,
-    pub(super) name: &'data str,
-    pub(super) global: bool,
+    pub(crate) end: u64,
+    pub(crate) name: &'data str,
+    pub(crate) global: bool,
 }
 
 /// The functions of all code sections, by section and first byte.
 #[derive(Debug)]
-pub(super) struct Functions<'data> {
+pub(crate) struct Functions<'data> {
     by_place: BTreeMap<(usize, u64), Function<'data>>,
 }
 
 impl<'data> Functions<'data> {
     /// Finds the functions: the function symbols of a section; where an assembler was given no
     /// symbol types, its global labels; where there are none either, the section as a whole.
-    pub(super) fn read(elf: &Elf<'data>) -> Result<Self, ObjectError> {
+    pub(crate) fn read(elf: &Elf<'data>) -> Result<Self, ObjectError> {
         let mut typed: BTreeMap<usize, Vec<&Symbol<'data>>> = BTreeMap::new();
         let mut labels: BTreeMap<usize, Vec<&Symbol<'data>>> = BTreeMap::new();
         for symbol in &elf.symbols {
@@ -91,7 +89,7 @@ impl<'data> Functions<'data> {
     }
 
     /// The functions of one section, by first byte.
-    pub(super) fn of(&self, section: usize) -> impl Iterator<Item = &Function<'data>> + Clone {
+    pub(crate) fn of(&self, section: usize) -> impl Iterator<Item = &Function<'data>> + Clone {
         self.by_place
             .range((section, 0)..=(section, u64::MAX))
             .map(|(_, function)| function)
@@ -161,14 +159,14 @@ impl<'data> Functions<'data> {
 
 /// A linked program's code, and where each part came from.
 #[derive(Debug)]
-pub(super) struct Linked<'data> {
-    pub(super) insns: Vec<RawInsn>,
+pub(crate) struct Linked<'data> {
+    pub(crate) insns: Vec<RawInsn>,
     /// Each function and its first instruction, ascending.
-    pub(super) placed: Vec<(Function<'data>, usize)>,
+    pub(crate) placed: Vec<(Function<'data>, usize)>,
 }
 
 impl Linked<'_> {
-    pub(super) fn function_names(&self) -> Vec<FunctionName> {
+    pub(crate) fn function_names(&self) -> Vec<FunctionName> {
         self.placed
             .iter()
             .map(|(function, start)| FunctionName {
@@ -180,7 +178,7 @@ impl Linked<'_> {
 }
 
 /// Links an entry function with all that it calls.
-pub(super) fn link<'data>(
+pub(crate) fn link<'data>(
     elf: &Elf<'data>,
     functions: &Functions<'data>,
     definitions: &Definitions,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 use jbpf_verifier::types::MapDef;
 
-use super::btf::{Btf, BtfType, Words, kind};
+use crate::btf::{Btf, BtfType, Words, kind};
 
 /// The section of the annotations.
 const SECTION: &str = ".jbpf.types";
@@ -21,13 +21,13 @@ const MAX_JSON: usize = 256 << 10;
 
 /// What the annotations of an object say.
 #[derive(Debug, Default)]
-pub(super) struct Annotations {
-    pub(super) records: BTreeMap<String, RecordType>,
-    pub(super) keys: BTreeMap<String, RecordType>,
+pub(crate) struct Annotations {
+    pub(crate) records: BTreeMap<String, RecordType>,
+    pub(crate) keys: BTreeMap<String, RecordType>,
 }
 
 /// Collects the annotations that belong to one of these maps, have its size, can be a record's layout, and can be told of.
-pub(super) fn annotations(btf: &Btf<'_>, maps: &[MapDef]) -> Annotations {
+pub(crate) fn annotations(btf: &Btf<'_>, maps: &[MapDef]) -> Annotations {
     let mut annotations = Annotations::default();
     let mut types = Types {
         btf,

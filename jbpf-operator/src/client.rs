@@ -1,7 +1,7 @@
 //! The operator's side of the control socket: a blocking client, one question at a time.
 //!
 //! ```no_run
-//! use jbpf_core::operator::{Operator, applications};
+//! use jbpf_operator::client::{Operator, applications};
 //!
 //! for application in applications()? {
 //!     let mut operator = Operator::connect(&application.socket)?;
@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 use jbpf_channel::StreamId;
 use jbpf_verifier::types::HelperTable;
 
-use crate::request::LoadRequest;
-use crate::server::default_folder;
-use crate::server::protocol::{
+use crate::protocol::{
     Bytes, CodeletsetReport, Envelope, ErrorReport, Hello, HookReport, HookStatisticsReport,
     LoadBody, MAX_LINE, MapBody, MapPage, MeasureBody, RecordEvent, Reply, Request, StatisticsBody,
     StreamReport, UnreadableObject, VERSION, WaitingReport, to_line,
 };
+use crate::request::LoadRequest;
+use jbpf_channel::protocol::socket_folder;
 
 /// Why an application did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +92,7 @@ pub struct Application {
 /// The default folder exists and cannot be read, or is not this user's alone.
 pub fn applications() -> io::Result<Vec<Application>> {
     jbpf_channel::protocol::check_folder()?;
-    let entries = match std::fs::read_dir(default_folder()) {
+    let entries = match std::fs::read_dir(socket_folder()) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use jbpf_channel::StreamId;
 
-use crate::object::is_elf;
+use jbpf_object::is_elf;
 
 pub use builder::{CodeletBuilder, LoadRequestBuilder};
 pub use error::{RequestError, Subject};

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jbpf::operator::{Operator, OperatorError};
-use jbpf::server::protocol::{ThreadReport, WaitingReport};
+use jbpf::protocol::{ThreadReport, WaitingReport};
 use jbpf::{LoadError, MeasureError, UnloadError};
 
 use super::{Turn, answer, asked, fire, request, wait_for};

@@ -1,7 +1,7 @@
 //! `jbpf hooks`: where codelets can be attached, and what they get there.
 
 use clap::Args;
-use jbpf_core::server::protocol::{HookReport, HookRole};
+use jbpf_operator::protocol::{HookReport, HookRole};
 
 use crate::application::Application;
 use crate::output::{Failure, Output, Status};

@@ -1,8 +1,8 @@
 //! `jbpf maps ID [NAME]`: what maps hold.
 
 use clap::Args;
-use jbpf_core::operator::Operator;
-use jbpf_core::server::protocol::{CodeletsetReport, Element, MapBody, MapPage};
+use jbpf_operator::client::Operator;
+use jbpf_operator::protocol::{CodeletsetReport, Element, MapBody, MapPage};
 use serde::Serialize;
 
 use crate::application::Application;

@@ -1,7 +1,7 @@
 //! `jbpf ps`: which applications can be operated.
 
 use clap::Args;
-use jbpf_core::server::protocol::Hello;
+use jbpf_operator::protocol::Hello;
 use serde::Serialize;
 
 use crate::application::{running, table};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jbpf_core::request::LoadRequest;
+use jbpf_operator::request::LoadRequest;
 
 use super::show;
 use crate::application::Application;

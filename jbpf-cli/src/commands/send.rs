@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jbpf_core::server::protocol::StreamReport;
-use jbpf_core::stream::Direction;
+use jbpf_operator::protocol::StreamReport;
+use jbpf_operator::stream::Direction;
 use serde::Serialize;
 use serde_json::Value;
 

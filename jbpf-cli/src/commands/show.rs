@@ -1,7 +1,7 @@
 //! `jbpf show ID`: what a loaded codeletset consists of.
 
 use clap::Args;
-use jbpf_core::server::protocol::{CodeletReport, CodeletsetReport};
+use jbpf_operator::protocol::{CodeletReport, CodeletsetReport};
 
 use crate::application::{Application, place};
 use crate::output::{self, Failure, Output, Status};

@@ -1,8 +1,8 @@
 //! `jbpf streams`: the channels, and what went through them.
 
 use clap::Args;
-use jbpf_core::server::protocol::StreamReport;
-use jbpf_core::stream::Direction;
+use jbpf_operator::protocol::StreamReport;
+use jbpf_operator::stream::Direction;
 
 use crate::application::{Application, table, whole_name};
 use crate::output::{Failure, Output, Status};

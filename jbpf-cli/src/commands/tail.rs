@@ -2,9 +2,9 @@
 
 use clap::Args;
 use jbpf_channel::record::RecordType;
-use jbpf_core::operator::TailEvent;
-use jbpf_core::server::protocol::RecordEvent;
-use jbpf_core::stream::Direction;
+use jbpf_operator::client::TailEvent;
+use jbpf_operator::protocol::RecordEvent;
+use jbpf_operator::stream::Direction;
 use serde::Serialize;
 
 use crate::application::{self, Application};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use jbpf_core::request::unload_request_from_yaml_file;
+use jbpf_operator::request::unload_request_from_yaml_file;
 
 use crate::application::Application;
 use crate::output::{Failure, Output, Status};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jbpf_core::object::{Object, ObjectProgram};
+use jbpf_object::{Object, ObjectProgram};
 use serde::Serialize;
 
 use crate::output::{self, Failure, Output, Status};

@@ -4,7 +4,7 @@ use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 use serde_json::Value;
 
 use super::{from_hex, is_char, little_endian, only_field};
-use jbpf_core::nearest::nearest;
+use jbpf_operator::nearest::nearest;
 
 /// Why JSON is not a record of a layout.
 #[derive(Debug, thiserror::Error)]

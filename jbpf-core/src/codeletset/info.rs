@@ -6,7 +6,7 @@ use jbpf_verifier::types::MapDef;
 
 use super::{Channel, LoadedCodelet, LoadedSet};
 use crate::stats::AbortStatistics;
-use crate::stream::Direction;
+use jbpf_operator::stream::Direction;
 
 /// A loaded codeletset.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use jbpf_verifier::types::MapDef;
 
 use super::program::VerifiedCodelet;
 use crate::error::LoadError;
-use crate::nearest::nearest;
-use crate::request::LinkedMap;
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::request::LinkedMap;
 
 /// A map of a codelet: index of the codelet, index of the map in its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,6 +6,7 @@
 
 mod info;
 mod linking;
+mod object;
 mod prepare;
 mod program;
 
@@ -18,11 +19,12 @@ use jbpf_hooks::hook::Hook;
 use crate::engine::BoundCodelet;
 use crate::error::LoadError;
 use crate::map::{Map, Storage};
-use crate::request::Subject;
 use crate::stats::ChannelStatistics;
-use crate::stream::Direction;
+use jbpf_operator::request::Subject;
+use jbpf_operator::stream::Direction;
 
 pub use info::{CalledHelper, ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
+pub use object::read_object;
 pub(crate) use prepare::{World, prepare};
 
 /// A codeletset that is loaded, or about to be.

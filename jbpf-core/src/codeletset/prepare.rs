@@ -15,9 +15,9 @@ use crate::declared;
 use crate::engine::{BoundCodelet, CodeletEnvironment};
 use crate::error::LoadError;
 use crate::map::{Map, MapOptions};
-use crate::nearest::nearest;
-use crate::request::{ChannelRequest, LoadRequest};
-use crate::stream::{ChannelPath, Direction};
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::request::{ChannelRequest, LoadRequest};
+use jbpf_operator::stream::{ChannelPath, Direction};
 
 /// What a codeletset is loaded into.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use jbpf_verifier::{VerifiedProgram, verify};
 
 use super::World;
 use crate::error::LoadError;
-use crate::nearest::nearest;
-use crate::object::{Object, ObjectProgram, ProgramType};
-use crate::request::{CodeletRequest, ObjectSource, Subject};
+use jbpf_object::{Object, ObjectProgram, ProgramType};
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::request::{CodeletRequest, ObjectSource, Subject};
 
 /// The program type of the hooks that report statistics (ABI: built-in hooks).
 use jbpf_abi::object::{GENERIC_PROGRAM, STATS_PROGRAM};
@@ -47,7 +47,7 @@ impl<'a> VerifiedCodelet<'a> {
             codelet: request.name.clone(),
         };
         let hook = find_hook(&request.hook, &subject)?;
-        let object = read_object(&request.object, &subject)?;
+        let object = open_object(&request.object, &subject)?;
         let (maps, record_types) = (object.maps, object.record_types);
         let key_types = object.key_types;
         let program = only_program(object.programs, request, &subject)?;
@@ -94,16 +94,16 @@ fn find_hook(name: &str, subject: &Subject) -> Result<&'static Hook, LoadError> 
     })
 }
 
-fn read_object(source: &ObjectSource, subject: &Subject) -> Result<Object, LoadError> {
+fn open_object(source: &ObjectSource, subject: &Subject) -> Result<Object, LoadError> {
     let parsed = match source {
-        ObjectSource::Bytes(bytes) => Object::parse(bytes),
+        ObjectSource::Bytes(bytes) => super::read_object(bytes),
         ObjectSource::Path(path) => {
             let bytes = read_file(path).map_err(|source| LoadError::ReadObject {
                 subject: subject.clone(),
                 path: path.clone(),
                 source,
             })?;
-            Object::parse(&bytes)
+            super::read_object(&bytes)
         }
     };
     parsed.map_err(|error| LoadError::Object {

@@ -11,8 +11,8 @@ use super::attachment::Attachments;
 use super::{MAX_CODELETS, MAX_CODELETSETS};
 use crate::codeletset::{Channel, LoadedSet};
 use crate::error::LoadError;
-use crate::nearest::nearest;
-use crate::request::{LoadRequest, Subject};
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::request::{LoadRequest, Subject};
 
 /// What is loaded, by id.
 type Sets = BTreeMap<String, Arc<LoadedSet>>;

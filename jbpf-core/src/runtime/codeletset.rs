@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::codeletset::{CodeletsetInfo, LoadedSet};
 use crate::error::OpenMapError;
 use crate::map::{MapKey, MapValue, MapView};
-use crate::nearest::nearest;
+use jbpf_operator::nearest::nearest;
 
 /// A loaded codeletset. Dropping it unloads nothing.
 #[derive(Clone)]

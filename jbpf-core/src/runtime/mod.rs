@@ -38,13 +38,13 @@ use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, World, prepare};
 use crate::error::{
     BuildError, LoadError, OpenError, ThreadInside, UnloadError, WrongPlace, threads as named,
 };
-use crate::nearest::nearest;
-use crate::request::LoadRequest;
-use crate::server::protocol::StreamReport;
 use crate::server::{ServeError, Server, ServerOptions};
 use crate::stats::Statistics;
-use crate::stream::Direction;
 use attachment::{Attachments, Change, CompileError, Compiler};
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::protocol::StreamReport;
+use jbpf_operator::request::LoadRequest;
+use jbpf_operator::stream::Direction;
 use leaving::{LOAD_LIMIT, Leaving, MEASURE_LIMIT, Rest, Settled};
 use maintenance::{Maintenance, Needed, Periods};
 use measuring::{Board, Demand};
@@ -650,7 +650,7 @@ pub(crate) mod testing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::CodeletBuilder;
+    use jbpf_operator::request::CodeletBuilder;
 
     #[test]
     fn what_the_server_still_does_when_a_codelet_has_dropped_the_runtime_attaches_nothing() {

@@ -8,7 +8,7 @@ use jbpf_channel::{Doorbell, OutputRing, RawReceiver, StreamId};
 
 use super::{Shared, Threads};
 use crate::containment::contain;
-use crate::stream::Direction;
+use jbpf_operator::stream::Direction;
 
 /// One record of an output channel, as the callback of
 /// [`Runtime::on_output`](super::Runtime::on_output) sees it.

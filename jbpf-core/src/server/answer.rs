@@ -15,16 +15,16 @@ use jbpf_hooks::{header, registry};
 use jbpf_verifier::types::ContextDef;
 use serde::Serialize;
 
-use super::protocol::{
-    AttachedReport, Bytes, CodeletsetReport, Element, ErrorReport, Hello, HookReport, MAX_LINE,
-    MapBody, MapPage, MapReport, Reply, StatisticsBody, StreamReport,
-};
 use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, NamedMap};
 use crate::containment;
 use crate::error::{OpenError, UnloadError};
-use crate::nearest::nearest;
 use crate::runtime::{MeasuredHook, Shared, find_hook};
-use crate::stream::Direction;
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::protocol::{
+    AttachedReport, Bytes, CodeletsetReport, Element, ErrorReport, Hello, HookReport, MAX_LINE,
+    MapBody, MapPage, MapReport, Reply, StatisticsBody, StreamReport,
+};
+use jbpf_operator::stream::Direction;
 
 /// The most elements of a page, and bytes of them, which base64 makes a third more.
 const PAGE_ELEMENTS: u32 = 4096;
@@ -109,7 +109,7 @@ fn hook_report<'a>(
     codelets.sort_by_key(|codelet| core::cmp::Reverse(codelet.priority));
     HookReport {
         name: info.name.to_owned(),
-        kind: info.kind.into(),
+        kind: super::report::role(info.kind),
         program_type: info.program_type.map(str::to_owned),
         file: info.file.to_owned(),
         line: info.line,

@@ -18,8 +18,10 @@ use rustix::net::{RecvFlags, SendFlags};
 
 use super::change::Observation;
 use super::peer::Peer;
-use super::protocol::to_line;
-use super::protocol::{Bytes, Envelope, ErrorReport, MAX_LINE, RecordEvent, Reply, VERSION};
+use jbpf_operator::protocol::to_line;
+use jbpf_operator::protocol::{
+    Bytes, Envelope, ErrorReport, MAX_LINE, RecordEvent, Reply, VERSION,
+};
 
 /// How long a client may say nothing, or take nothing.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,9 +1,8 @@
 //! Refusals as they travel: a stable code, a sentence, and what the verifier found.
 
-use super::protocol::ErrorReport;
 use crate::error::{LoadError, OpenError, UnloadError, WrongPlace};
-use crate::request::RequestError;
 use crate::runtime::MeasureError;
+use jbpf_operator::protocol::ErrorReport;
 
 impl From<&LoadError> for ErrorReport {
     fn from(error: &LoadError) -> Self {
@@ -55,16 +54,10 @@ impl From<&OpenError> for ErrorReport {
     }
 }
 
-impl From<&RequestError> for ErrorReport {
-    fn from(error: &RequestError) -> Self {
-        Self::new(request_code(error), error.to_string())
-    }
-}
-
 fn load_code(error: &LoadError) -> String {
     let code = match error {
         LoadError::Rejected { rejection, .. } => return rejection.code.to_string(),
-        LoadError::Request(error) => request_code(error),
+        LoadError::Request(error) => error.code(),
         LoadError::AlreadyLoaded { .. } => "already-loaded",
         LoadError::NotLoaded { .. } => "not-loaded",
         LoadError::Place(place) => place_code(*place),
@@ -96,24 +89,5 @@ fn place_code(place: WrongPlace) -> &'static str {
     match place {
         WrongPlace::InsideCodelet => "inside-codelet",
         WrongPlace::Forked => "forked",
-    }
-}
-
-fn request_code(error: &RequestError) -> &'static str {
-    match error {
-        RequestError::Read { .. } => "unreadable-request",
-        RequestError::Yaml { .. } | RequestError::NotYaml { .. } | RequestError::Excess { .. } => {
-            "bad-request"
-        }
-        RequestError::Empty { .. } => "empty-field",
-        RequestError::TooLong { .. } => "field-too-long",
-        RequestError::ControlCharacter { .. } => "control-character",
-        RequestError::NoEntries { .. } => "no-entries",
-        RequestError::TooMany { .. } => "too-many-entries",
-        RequestError::Duplicate { .. } => "duplicate",
-        RequestError::StreamId { .. } => "bad-stream-id",
-        RequestError::UnsetVariable { .. } | RequestError::UnclosedVariable { .. } => "variable",
-        RequestError::UnknownLinkedCodelet { .. } => "unknown-linked-codelet",
-        RequestError::LinkedToItself { .. } => "linked-to-itself",
     }
 }

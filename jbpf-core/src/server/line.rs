@@ -3,9 +3,9 @@
 use jbpf_channel::protocol::CollectorRequest;
 use serde_json::{Map, Value};
 
-use super::protocol::{ErrorReport, Request, VERSION};
-use crate::nearest::nearest;
-use crate::visible::is_invisible;
+use jbpf_object::visible::is_invisible;
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::protocol::{ErrorReport, Request, VERSION};
 
 /// What a line asks.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ mod codes;
 mod line;
 mod path;
 mod peer;
-pub mod protocol;
+mod report;
 mod serve;
 mod store;
 

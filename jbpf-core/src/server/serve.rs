@@ -19,9 +19,9 @@ use super::client::{Client, turn_away};
 use super::line::{self, Question};
 use super::path::Endpoint;
 use super::peer::{Admission, Peer, Standing};
-use super::protocol::{ErrorReport, Reply, Request, WaitingReport};
 use super::{Signals, answer};
 use crate::runtime::Shared;
+use jbpf_operator::protocol::{ErrorReport, Reply, Request, WaitingReport};
 
 /// Clients at a time that watch or have opened something: they may stay for ever, and others want to be let in.
 const MAX_STAYING: usize = 48;
@@ -530,9 +530,9 @@ fn heaviest(clients: &BTreeMap<u64, Client>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::protocol::MAX_LINE;
     use super::*;
     use crate::runtime::testing;
+    use jbpf_operator::protocol::MAX_LINE;
     use std::io::Write as _;
 
     fn service(folder: &std::path::Path) -> Service {

@@ -22,7 +22,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jbpf_core::object::Object;
+use jbpf_object::Object;
 use jbpf_verifier::report::render;
 use jbpf_verifier::types::{ContextDef, HelperTable};
 use jbpf_verifier::{Rejection, VerifiedProgram};

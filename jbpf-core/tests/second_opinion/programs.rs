@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use jbpf_core::object::{Object, ObjectProgram, ProgramType};
+use jbpf_object::{Object, ObjectProgram, ProgramType};
 use jbpf_verifier::Program;
 use jbpf_verifier::types::{ContextDef, HelperTable};
 

@@ -1,6 +1,6 @@
 //! Files that are no codelets: each is refused with what is wrong with it.
 
-use jbpf_core::object::{Object, ObjectError};
+use jbpf_object::{Object, ObjectError};
 
 use crate::codelet;
 use crate::elf::*;

@@ -1,6 +1,6 @@
 //! Functions, calls and relocations.
 
-use jbpf_core::object::{Object, ObjectError, ProgramType};
+use jbpf_object::{Object, ObjectError, ProgramType};
 use proptest::prelude::*;
 
 use crate::elf::*;

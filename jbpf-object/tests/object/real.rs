@@ -1,6 +1,6 @@
 //! Objects that clang made.
 
-use jbpf_core::object::{FieldType, NumberKind, Object, RecordType};
+use jbpf_object::{FieldType, NumberKind, Object, RecordType};
 use jbpf_verifier::types::MapKind;
 
 use crate::codelet;
@@ -162,7 +162,7 @@ fn records_are_described_to_the_last_bit() {
         first_bit,
         width,
     };
-    let field = |name: &str, offset, ty| jbpf_core::object::RecordField {
+    let field = |name: &str, offset, ty| jbpf_object::RecordField {
         name: name.to_owned(),
         offset,
         ty,

@@ -8,10 +8,10 @@ use jbpf_channel::StreamId;
 use serde::{Deserialize, Serialize};
 
 use super::{Bytes, MAX_LINE};
-use crate::object::{ObjectError, is_elf};
 use crate::request::{
     ChannelRequest, CodeletBuilder, CodeletRequest, LoadRequest, ObjectSource, RequestError,
 };
+use jbpf_object::{ObjectError, is_elf};
 
 /// A load request, resolved: no YAML, no variables, no relative paths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ impl LoadBody {
     }
 
     /// Memory that it holds.
-    pub(in crate::server) fn held_bytes(&self) -> usize {
+    pub fn held_bytes(&self) -> usize {
         let channels = |channels: &Vec<ChannelBody>| {
             let names = channels.iter().map(|channel| channel.map.capacity());
             channels.capacity() * size_of::<ChannelBody>() + names.sum::<usize>()
@@ -133,7 +133,7 @@ impl LoadBody {
     }
 
     /// The request, with the objects that `stored` opens. All rules for requests are checked.
-    pub(in crate::server) fn into_request<E: From<RequestError>>(
+    pub fn into_request<E: From<RequestError>>(
         self,
         mut stored: impl FnMut(&str) -> Result<Vec<u8>, E>,
     ) -> Result<LoadRequest, E> {

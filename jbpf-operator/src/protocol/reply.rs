@@ -2,14 +2,12 @@
 
 use jbpf_channel::StreamId;
 use jbpf_channel::record::RecordType;
-use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::Rejection;
 use jbpf_verifier::types::{ContextDef, HelperTable, MapDef, MapKind};
 use serde::{Deserialize, Serialize};
 
 use super::{AbortsReport, Bytes, HookStatisticsReport, MeasureBody};
-use crate::codeletset::{CalledHelper, ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
-use crate::error::ThreadInside;
+use crate::request::RequestError;
 use crate::stream::Direction;
 
 /// What the application answers.
@@ -121,15 +119,6 @@ pub struct ThreadReport {
     pub hook: String,
 }
 
-impl From<&ThreadInside> for ThreadReport {
-    fn from(inside: &ThreadInside) -> Self {
-        Self {
-            thread: inside.thread,
-            hook: inside.hook.to_owned(),
-        }
-    }
-}
-
 /// A hook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookReport {
@@ -169,15 +158,6 @@ pub enum HookRole {
     Monitoring,
     /// One answers.
     Control,
-}
-
-impl From<HookKind> for HookRole {
-    fn from(kind: HookKind) -> Self {
-        match kind {
-            HookKind::Monitoring => Self::Monitoring,
-            HookKind::Control => Self::Control,
-        }
-    }
 }
 
 /// A codelet on a hook.
@@ -355,7 +335,9 @@ pub struct ErrorReport {
 }
 
 impl ErrorReport {
-    pub(in crate::server) fn new(code: &str, message: impl Into<String>) -> Self {
+    /// A reason without a rejection.
+    #[must_use]
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self {
             code: code.to_owned(),
             message: message.into(),
@@ -364,49 +346,16 @@ impl ErrorReport {
     }
 }
 
-impl From<CodeletsetInfo> for CodeletsetReport {
-    fn from(info: CodeletsetInfo) -> Self {
-        Self {
-            id: info.id,
-            codelets: info.codelets.into_iter().map(Into::into).collect(),
-            warnings: info.warnings,
-        }
-    }
-}
-
-impl From<CodeletInfo> for CodeletReport {
-    fn from(info: CodeletInfo) -> Self {
-        Self {
-            name: info.name,
-            hook: info.hook.to_owned(),
-            priority: info.priority,
-            worst_case_instructions: info.worst_case_instructions,
-            maps: info.maps.into_iter().map(Into::into).collect(),
-            channels: info.channels.into_iter().map(Into::into).collect(),
-            helpers: info.helpers.into_iter().map(Into::into).collect(),
-            aborts: info.aborts.into(),
-        }
-    }
-}
-
-impl From<CalledHelper> for CalledHelperReport {
-    fn from(helper: CalledHelper) -> Self {
-        Self {
-            id: helper.id,
-            name: helper.name.to_owned(),
-            panics: helper.panics,
-        }
-    }
-}
-
-impl From<MapInfo> for MapReport {
-    fn from(info: MapInfo) -> Self {
-        Self::new(info.name, &info.def, info.memory)
+impl From<&RequestError> for ErrorReport {
+    fn from(error: &RequestError) -> Self {
+        Self::new(error.code(), error.to_string())
     }
 }
 
 impl MapReport {
-    pub(in crate::server) fn new(name: String, def: &MapDef, memory: usize) -> Self {
+    /// The map `name` of this definition, which takes so many bytes of memory.
+    #[must_use]
+    pub fn new(name: String, def: &MapDef, memory: usize) -> Self {
         Self {
             name,
             kind: def.kind,
@@ -414,17 +363,6 @@ impl MapReport {
             value_size: def.value_size,
             max_entries: def.max_entries,
             memory: memory as u64,
-        }
-    }
-}
-
-impl From<ChannelInfo> for ChannelReport {
-    fn from(info: ChannelInfo) -> Self {
-        Self {
-            stream_id: info.stream_id,
-            direction: info.direction,
-            map: info.map,
-            record_size: info.record_size,
         }
     }
 }

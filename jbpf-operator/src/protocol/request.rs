@@ -142,7 +142,7 @@ pub struct MapBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::protocol::Envelope;
+    use crate::protocol::Envelope;
 
     #[test]
     fn messages_read_as_documented() {

@@ -1,14 +1,8 @@
 //! What was counted and measured, as it travels.
 
-use std::time::{Duration, SystemTime};
-
 use jbpf_channel::StreamId;
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{
-    AbortPlace, AbortStatistics, ChannelStatistics, CodeletStatistics, HookStatistics, Measured,
-    Times,
-};
 use crate::stream::Direction;
 
 /// What is known of a hook.
@@ -89,31 +83,6 @@ impl AbortsReport {
     }
 }
 
-impl From<AbortStatistics> for AbortsReport {
-    fn from(aborts: AbortStatistics) -> Self {
-        Self {
-            count: aborts.count,
-            faults: aborts.faults,
-            last: aborts.last.map(Into::into),
-        }
-    }
-}
-
-impl From<AbortPlace> for AbortPlaceReport {
-    fn from(place: AbortPlace) -> Self {
-        let since_1970 = place.at.duration_since(SystemTime::UNIX_EPOCH);
-        let ms = since_1970.unwrap_or_default().as_millis();
-        Self {
-            kind: place.kind.name().to_owned(),
-            insn: place.insn,
-            function: place.function,
-            file: place.file,
-            line: place.line,
-            at_ms: u64::try_from(ms).unwrap_or(u64::MAX),
-        }
-    }
-}
-
 /// What went through a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelStatisticsReport {
@@ -157,82 +126,4 @@ pub struct MeasuredReport {
     pub p99_ns: Option<u64>,
     /// Calls by the logarithm of their time in ns, without the zeros at the end.
     pub histogram: Vec<u64>,
-}
-
-impl From<HookStatistics> for HookStatisticsReport {
-    fn from(hook: HookStatistics) -> Self {
-        Self {
-            hook: hook.hook.to_owned(),
-            measured: hook.measured.map(Into::into),
-            skipped: hook.skipped,
-            kept: hook.kept,
-            codelets: hook.codelets.into_iter().map(Into::into).collect(),
-        }
-    }
-}
-
-impl From<CodeletStatistics> for CodeletStatisticsReport {
-    fn from(codelet: CodeletStatistics) -> Self {
-        Self {
-            codeletset: codelet.codeletset,
-            codelet: codelet.codelet,
-            measured: codelet.measured.map(Into::into),
-            busy: codelet.busy,
-            aborts: codelet.aborts.into(),
-            channels: codelet.channels.into_iter().map(Into::into).collect(),
-        }
-    }
-}
-
-impl From<ChannelStatistics> for ChannelStatisticsReport {
-    fn from(channel: ChannelStatistics) -> Self {
-        Self {
-            stream_id: channel.stream_id,
-            direction: channel.direction,
-            map: channel.map,
-            sent: channel.sent,
-            dropped: channel.dropped,
-            received: channel.received,
-            passed_over: channel.passed_over,
-        }
-    }
-}
-
-impl From<Measured> for MeasuredReport {
-    fn from(measured: Measured) -> Self {
-        let times = &measured.times;
-        let bins = times.histogram.iter().rposition(|count| *count > 0);
-        let bins = bins.map_or(0, |last| last + 1);
-        Self {
-            elapsed_ns: u64::try_from(measured.elapsed.as_nanos()).unwrap_or(u64::MAX),
-            calls: measured.calls,
-            samples: times.samples,
-            total_ns: times.total_ns,
-            min_ns: times.min_ns,
-            max_ns: times.max_ns,
-            p50_ns: times.quantile_ns(0.5),
-            p99_ns: times.quantile_ns(0.99),
-            histogram: times.histogram.iter().take(bins).copied().collect(),
-        }
-    }
-}
-
-impl From<&MeasuredReport> for Measured {
-    fn from(report: &MeasuredReport) -> Self {
-        let mut times = Times {
-            samples: report.samples,
-            total_ns: report.total_ns,
-            min_ns: report.min_ns,
-            max_ns: report.max_ns,
-            ..Times::default()
-        };
-        for (bin, count) in times.histogram.iter_mut().zip(&report.histogram) {
-            *bin = *count;
-        }
-        Self {
-            elapsed: Duration::from_nanos(report.elapsed_ns),
-            calls: report.calls,
-            times,
-        }
-    }
 }

@@ -11,7 +11,7 @@ use super::{
     ChannelRequest, CodeletRequest, LinkedMap, LoadRequest, MAX_CHANNELS, MAX_CODELETS,
     MAX_LINKED_MAPS, MAX_NAME_LEN, ObjectSource,
 };
-use crate::visible::is_invisible;
+use jbpf_object::visible::is_invisible;
 
 /// Builds a [`LoadRequest`]; [`build`](Self::build) validates it.
 ///

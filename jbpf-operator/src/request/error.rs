@@ -3,7 +3,7 @@
 use core::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::visible::escaped;
+use jbpf_object::visible::escaped;
 
 /// Why a request was refused.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +161,27 @@ pub enum RequestError {
         /// The map.
         map: String,
     },
+}
+
+impl RequestError {
+    /// The reason as messages and the command name it; it stays the same from version to version.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "unreadable-request",
+            Self::Yaml { .. } | Self::NotYaml { .. } | Self::Excess { .. } => "bad-request",
+            Self::Empty { .. } => "empty-field",
+            Self::TooLong { .. } => "field-too-long",
+            Self::ControlCharacter { .. } => "control-character",
+            Self::NoEntries { .. } => "no-entries",
+            Self::TooMany { .. } => "too-many-entries",
+            Self::Duplicate { .. } => "duplicate",
+            Self::StreamId { .. } => "bad-stream-id",
+            Self::UnsetVariable { .. } | Self::UnclosedVariable { .. } => "variable",
+            Self::UnknownLinkedCodelet { .. } => "unknown-linked-codelet",
+            Self::LinkedToItself { .. } => "linked-to-itself",
+        }
+    }
 }
 
 impl From<serde_yaml::Error> for RequestError {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, poll, read};
 use crossterm::style::Attribute;
-use jbpf_core::operator::Operator;
+use jbpf_operator::client::Operator;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::rows::{Column, Rows, TITLES, View};

@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use clap::Args;
-use jbpf_core::operator::{Operator, OperatorError};
+use jbpf_operator::client::{Operator, OperatorError};
 use serde::Serialize;
 
 use crate::application::{Application, table};

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use jbpf_core::server::protocol::{
+use jbpf_core::stats::Measured;
+use jbpf_operator::protocol::{
     AbortsReport, ChannelStatisticsReport, CodeletStatisticsReport, HookStatisticsReport,
 };
-use jbpf_core::stats::Measured;
 use serde::Serialize;
 
 use crate::application::aborts;
@@ -333,7 +333,7 @@ fn time(ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jbpf_core::server::protocol::{AbortPlaceReport, MeasuredReport};
+    use jbpf_operator::protocol::{AbortPlaceReport, MeasuredReport};
 
     fn measured(seconds: u64, calls: u64) -> Option<MeasuredReport> {
         Some(MeasuredReport {
@@ -369,7 +369,7 @@ mod tests {
     /// Whatever an application says.
     #[test]
     fn numbers_that_cannot_be_true_are_shown_all_the_same() {
-        use jbpf_core::stream::Direction;
+        use jbpf_operator::stream::Direction;
 
         let channel = ChannelStatisticsReport {
             stream_id: jbpf_channel::StreamId([1; 16]),
