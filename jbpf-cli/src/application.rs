@@ -7,6 +7,7 @@ use clap::Args;
 use jbpf_channel::StreamId;
 use jbpf_object::visible::escaped;
 use jbpf_operator::client::{self as operator, Operator, OperatorError, applications};
+use jbpf_operator::nearest::nearest;
 use jbpf_operator::protocol::{
     AbortPlaceReport, AbortsReport, ChangeReport, Hello, StreamReport, ThreadReport, WaitingReport,
 };
@@ -14,7 +15,6 @@ use jbpf_operator::stream::Direction;
 use serde::Serialize;
 
 use crate::output::{self, Failure, Output, Status};
-use jbpf_operator::nearest::nearest;
 
 /// Which application.
 #[derive(Args)]

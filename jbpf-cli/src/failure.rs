@@ -10,13 +10,13 @@ use jbpf_core::engine::{BindError, EngineError, InputError};
 use jbpf_core::map::{AccessError, MapError};
 use jbpf_object::ObjectError;
 use jbpf_operator::client::OperatorError;
+use jbpf_operator::nearest::nearest;
 use jbpf_operator::protocol::ErrorReport;
 use jbpf_operator::request::RequestError;
 use jbpf_operator::stream::Direction;
 use jbpf_verifier::report::codes::UnknownCode;
 
 use crate::record::NotARecord;
-use jbpf_operator::nearest::nearest;
 
 /// Why a command could not give its answer. Each is a sentence that names the culprit.
 #[derive(Debug, thiserror::Error)]

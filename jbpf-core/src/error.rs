@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use jbpf_channel::StreamId;
 use jbpf_hooks::reclaim::SynchronizeError;
+use jbpf_object::ObjectError;
+use jbpf_operator::request::{RequestError, Subject};
+use jbpf_operator::stream::Direction;
 use jbpf_verifier::Rejection;
 use jbpf_verifier::types::{MapDef, MapKind};
 
 use crate::engine::EngineError;
 use crate::map::MapError;
-use jbpf_object::ObjectError;
-use jbpf_operator::request::{RequestError, Subject};
-use jbpf_operator::stream::Direction;
 
 /// Why a runtime could not be built.
 #[derive(Debug, thiserror::Error)]

@@ -8,11 +8,11 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use jbpf_channel::StreamId;
+use jbpf_operator::stream::Direction;
 use jbpf_verifier::Program;
 
 pub use crate::engine::AbortKind;
 use crate::engine::{Abort, BoundCodelet};
-use jbpf_operator::stream::Direction;
 
 /// Bins of the histogram: bin `b` counts times from `2^b` ns up to `2^(b+1)`, bin 0 also 0 ns.
 pub const BINS: usize = 64;

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jbpf_channel::StreamId;
+use jbpf_channel::protocol::socket_folder;
 use jbpf_verifier::types::HelperTable;
 
 use crate::protocol::{
@@ -24,7 +25,6 @@ use crate::protocol::{
     StreamReport, UnreadableObject, VERSION, WaitingReport, to_line,
 };
 use crate::request::LoadRequest;
-use jbpf_channel::protocol::socket_folder;
 
 /// Why an application did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,10 @@
 //! JSON as records.
 
 use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
+use jbpf_operator::nearest::nearest;
 use serde_json::Value;
 
 use super::{from_hex, is_char, little_endian, only_field};
-use jbpf_operator::nearest::nearest;
 
 /// Why JSON is not a record of a layout.
 #[derive(Debug, thiserror::Error)]

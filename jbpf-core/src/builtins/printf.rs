@@ -10,11 +10,12 @@
 
 use std::mem::MaybeUninit;
 
+use jbpf_object::visible::escaped;
+
 use super::format::{BadFormat, FORMAT_SIZE, Message};
 use crate::containment::contain;
 use crate::engine::CodeletEnvironment;
 use crate::map::{Status, payload};
-use jbpf_object::visible::escaped;
 
 /// The target of the events, for filters.
 pub const PRINTF_TARGET: &str = "jbpf::codelet";

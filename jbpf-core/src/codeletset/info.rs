@@ -2,11 +2,11 @@
 
 use jbpf_channel::StreamId;
 use jbpf_hooks::registry;
+use jbpf_operator::stream::Direction;
 use jbpf_verifier::types::MapDef;
 
 use super::{Channel, LoadedCodelet, LoadedSet};
 use crate::stats::AbortStatistics;
-use jbpf_operator::stream::Direction;
 
 /// A loaded codeletset.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Linked maps: which maps of which codelets are one and the same.
 
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::request::LinkedMap;
 use jbpf_verifier::types::MapDef;
 
 use super::program::VerifiedCodelet;
 use crate::error::LoadError;
-use jbpf_operator::nearest::nearest;
-use jbpf_operator::request::LinkedMap;
 
 /// A map of a codelet: index of the codelet, index of the map in its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -15,13 +15,13 @@ use std::sync::Arc;
 use jbpf_channel::record::{Disagreement, RecordType};
 use jbpf_channel::{InputRing, OutputCounts, OutputRing, StreamId};
 use jbpf_hooks::hook::Hook;
+use jbpf_operator::request::Subject;
+use jbpf_operator::stream::Direction;
 
 use crate::engine::BoundCodelet;
 use crate::error::LoadError;
 use crate::map::{Map, Storage};
 use crate::stats::ChannelStatistics;
-use jbpf_operator::request::Subject;
-use jbpf_operator::stream::Direction;
 
 pub use info::{CalledHelper, ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
 pub use object::read_object;

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use jbpf_channel::StreamId;
 use jbpf_hooks::hook::HookInfo;
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::request::{ChannelRequest, LoadRequest};
+use jbpf_operator::stream::{ChannelPath, Direction};
 use jbpf_verifier::types::{ContextDef, HelperTable, MapKind};
 
 use super::linking::{Links, MapPlace};
@@ -15,9 +18,6 @@ use crate::declared;
 use crate::engine::{BoundCodelet, CodeletEnvironment};
 use crate::error::LoadError;
 use crate::map::{Map, MapOptions};
-use jbpf_operator::nearest::nearest;
-use jbpf_operator::request::{ChannelRequest, LoadRequest};
-use jbpf_operator::stream::{ChannelPath, Direction};
 
 /// What a codeletset is loaded into.
 #[derive(Debug)]

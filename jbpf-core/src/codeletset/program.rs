@@ -6,14 +6,14 @@ use std::sync::Arc;
 use jbpf_channel::record::RecordType;
 use jbpf_hooks::hook::Hook;
 use jbpf_hooks::registry;
+use jbpf_object::{Object, ObjectProgram, ProgramType};
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::request::{CodeletRequest, ObjectSource, Subject};
 use jbpf_verifier::types::MapDef;
 use jbpf_verifier::{VerifiedProgram, verify};
 
 use super::World;
 use crate::error::LoadError;
-use jbpf_object::{Object, ObjectProgram, ProgramType};
-use jbpf_operator::nearest::nearest;
-use jbpf_operator::request::{CodeletRequest, ObjectSource, Subject};
 
 /// The program type of the hooks that report statistics (ABI: built-in hooks).
 use jbpf_abi::object::{GENERIC_PROGRAM, STATS_PROGRAM};

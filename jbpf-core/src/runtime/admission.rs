@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jbpf_hooks::hook::HookKind;
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::request::{LoadRequest, Subject};
 
 use super::attachment::Attachments;
 use super::{MAX_CODELETS, MAX_CODELETSETS};
 use crate::codeletset::{Channel, LoadedSet};
 use crate::error::LoadError;
-use jbpf_operator::nearest::nearest;
-use jbpf_operator::request::{LoadRequest, Subject};
 
 /// What is loaded, by id.
 type Sets = BTreeMap<String, Arc<LoadedSet>>;

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jbpf_operator::nearest::nearest;
+
 use crate::codeletset::{CodeletsetInfo, LoadedSet};
 use crate::error::OpenMapError;
 use crate::map::{MapKey, MapValue, MapView};
-use jbpf_operator::nearest::nearest;
 
 /// A loaded codeletset. Dropping it unloads nothing.
 #[derive(Clone)]

@@ -30,6 +30,10 @@ use jbpf_channel::{Doorbell, Receiver, Sender, StreamId};
 use jbpf_hooks::hook::{Hook, HookInfo};
 use jbpf_hooks::layout::FieldType;
 use jbpf_hooks::{reclaim, registry};
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::protocol::StreamReport;
+use jbpf_operator::request::LoadRequest;
+use jbpf_operator::stream::Direction;
 use jbpf_verifier::types::{ContextDef, HelperTable};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -41,10 +45,6 @@ use crate::error::{
 use crate::server::{ServeError, Server, ServerOptions};
 use crate::stats::Statistics;
 use attachment::{Attachments, Change, CompileError, Compiler};
-use jbpf_operator::nearest::nearest;
-use jbpf_operator::protocol::StreamReport;
-use jbpf_operator::request::LoadRequest;
-use jbpf_operator::stream::Direction;
 use leaving::{LOAD_LIMIT, Leaving, MEASURE_LIMIT, Rest, Settled};
 use maintenance::{Maintenance, Needed, Periods};
 use measuring::{Board, Demand};

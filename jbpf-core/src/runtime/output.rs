@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
 use jbpf_channel::{Doorbell, OutputRing, RawReceiver, StreamId};
+use jbpf_operator::stream::Direction;
 
 use super::{Shared, Threads};
 use crate::containment::contain;
-use jbpf_operator::stream::Direction;
 
 /// One record of an output channel, as the callback of
 /// [`Runtime::on_output`](super::Runtime::on_output) sees it.

@@ -12,6 +12,12 @@ use jbpf_hooks::context::RegionLayout;
 use jbpf_hooks::hook::Hook;
 use jbpf_hooks::layout::Type;
 use jbpf_hooks::{header, registry};
+use jbpf_operator::nearest::nearest;
+use jbpf_operator::protocol::{
+    AttachedReport, Bytes, CodeletsetReport, Element, ErrorReport, Hello, HookReport, MAX_LINE,
+    MapBody, MapPage, MapReport, Reply, StatisticsBody, StreamReport,
+};
+use jbpf_operator::stream::Direction;
 use jbpf_verifier::types::ContextDef;
 use serde::Serialize;
 
@@ -19,12 +25,6 @@ use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, NamedMap};
 use crate::containment;
 use crate::error::{OpenError, UnloadError};
 use crate::runtime::{MeasuredHook, Shared, find_hook};
-use jbpf_operator::nearest::nearest;
-use jbpf_operator::protocol::{
-    AttachedReport, Bytes, CodeletsetReport, Element, ErrorReport, Hello, HookReport, MAX_LINE,
-    MapBody, MapPage, MapReport, Reply, StatisticsBody, StreamReport,
-};
-use jbpf_operator::stream::Direction;
 
 /// The most elements of a page, and bytes of them, which base64 makes a third more.
 const PAGE_ELEMENTS: u32 = 4096;

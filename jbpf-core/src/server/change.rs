@@ -9,14 +9,14 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use jbpf_channel::Doorbell;
-
-use super::store::{MAX_READ, Store, StoreError};
-use crate::error::{LoadError, threads};
-use crate::runtime::{MeasureError, Measuring, Progress, Shared, Wanted, find_hook};
 use jbpf_operator::protocol::{
     ChangeReport, CodeletsetReport, ErrorReport, LoadBody, MeasureBody, Reply, ThreadReport,
 };
 use jbpf_operator::request::{MAX_NAME_LEN, RequestError};
+
+use super::store::{MAX_READ, Store, StoreError};
+use crate::error::{LoadError, threads};
+use crate::runtime::{MeasureError, Measuring, Progress, Shared, Wanted, find_hook};
 
 /// Changes that wait at a time, and of one user's clients.
 const MAX_WAITING: usize = 48;

@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 
 use jbpf_channel::RawReceiver;
 use jbpf_channel::shared::Session;
+use jbpf_operator::protocol::to_line;
+use jbpf_operator::protocol::{
+    Bytes, Envelope, ErrorReport, MAX_LINE, RecordEvent, Reply, VERSION,
+};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::change::Observation;
 use super::peer::Peer;
-use jbpf_operator::protocol::to_line;
-use jbpf_operator::protocol::{
-    Bytes, Envelope, ErrorReport, MAX_LINE, RecordEvent, Reply, VERSION,
-};
 
 /// How long a client may say nothing, or take nothing.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);

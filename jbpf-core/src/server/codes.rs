@@ -1,8 +1,9 @@
 //! Refusals as they travel: a stable code, a sentence, and what the verifier found.
 
+use jbpf_operator::protocol::ErrorReport;
+
 use crate::error::{LoadError, OpenError, UnloadError, WrongPlace};
 use crate::runtime::MeasureError;
-use jbpf_operator::protocol::ErrorReport;
 
 impl From<&LoadError> for ErrorReport {
     fn from(error: &LoadError) -> Self {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use jbpf_channel::Doorbell;
+use jbpf_operator::protocol::{ErrorReport, Reply, Request, WaitingReport};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
@@ -21,7 +22,6 @@ use super::path::Endpoint;
 use super::peer::{Admission, Peer, Standing};
 use super::{Signals, answer};
 use crate::runtime::Shared;
-use jbpf_operator::protocol::{ErrorReport, Reply, Request, WaitingReport};
 
 /// Clients at a time that watch or have opened something: they may stay for ever, and others want to be let in.
 const MAX_STAYING: usize = 48;

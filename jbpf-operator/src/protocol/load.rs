@@ -5,13 +5,13 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use jbpf_channel::StreamId;
+use jbpf_object::{ObjectError, is_elf};
 use serde::{Deserialize, Serialize};
 
 use super::{Bytes, MAX_LINE};
 use crate::request::{
     ChannelRequest, CodeletBuilder, CodeletRequest, LoadRequest, ObjectSource, RequestError,
 };
-use jbpf_object::{ObjectError, is_elf};
 
 /// A load request, resolved: no YAML, no variables, no relative paths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jbpf_channel::StreamId;
+use jbpf_object::visible::is_invisible;
 
 use super::error::{RequestError, Subject};
 use super::{
     ChannelRequest, CodeletRequest, LinkedMap, LoadRequest, MAX_CHANNELS, MAX_CODELETS,
     MAX_LINKED_MAPS, MAX_NAME_LEN, ObjectSource,
 };
-use jbpf_object::visible::is_invisible;
 
 /// Builds a [`LoadRequest`]; [`build`](Self::build) validates it.
 ///
