@@ -1,8 +1,8 @@
 //! A map's contents by byte strings, for the application while codelets run.
 //!
-//! Keys and values are copied, never borrowed. Each aligned word of eight bytes is copied whole; the words
-//! of a larger value may be from different moments when a codelet writes it meanwhile. What is read of a
-//! hash map was the value of that very key at some moment during the call.
+//! Keys and values are copied, never borrowed. Each aligned word of eight bytes is copied whole;
+//! the words of a larger value may be from different moments when a codelet writes it meanwhile. A
+//! value read from a hash map was the value of that very key at some moment during the call.
 #![expect(
     unsafe_code,
     reason = "turns byte strings of the right size into the addresses that storage works on"
@@ -31,9 +31,9 @@ pub enum AccessError {
     KeySize {
         /// The map.
         map: String,
-        /// What its definition says.
+        /// The size in its definition.
         expected: usize,
-        /// What was given.
+        /// The size or index that the caller gave.
         given: usize,
     },
     /// A value of another size.
@@ -41,9 +41,9 @@ pub enum AccessError {
     ValueSize {
         /// The map.
         map: String,
-        /// What its definition says.
+        /// The size in its definition.
         expected: usize,
-        /// What was given.
+        /// The size or index that the caller gave.
         given: usize,
     },
     /// An index beyond the last.
@@ -51,7 +51,7 @@ pub enum AccessError {
     OutOfRange {
         /// The map.
         map: String,
-        /// What was given.
+        /// The size or index that the caller gave.
         index: u32,
         /// How many there are.
         max_entries: u32,
@@ -95,7 +95,7 @@ pub enum AccessError {
         map: String,
         /// Its kind.
         kind: MapKind,
-        /// What was tried.
+        /// The operation that was tried, as a verb.
         operation: &'static str,
     },
 }
@@ -140,7 +140,7 @@ impl Contents<'_> {
         if found.is_null() {
             return Ok(false);
         }
-        // SAFETY: what is found has the size of the map's values, as has `value`.
+        // SAFETY: the value found has the size of the map's values, and so has `value`.
         unsafe { payload::copy(found, value.as_mut_ptr(), value.len()) };
         Ok(true)
     }
@@ -154,7 +154,8 @@ impl Contents<'_> {
             Self::Array {
                 read_only: true, ..
             } => Status::Error,
-            // SAFETY: the key holds an index of four bytes, and the value is as large as the map's.
+            // SAFETY: the key holds an index of four bytes, and the value is as large as the
+            // map's.
             Self::Array { base, layout, .. } => private_key(key, |key| unsafe {
                 array::values::update(base, layout, key, value)
             }),
@@ -262,7 +263,7 @@ impl Contents<'_> {
             Self::Hash(table) => table.len(),
             Self::Application { .. } => {
                 let mut elements = 0;
-                // What cannot be shown has no elements to be seen.
+                // Copies that cannot be walked count as empty.
                 let _ = self.elements(key_size, &mut 0, &mut |_, _| {
                     elements += 1;
                     ControlFlow::Continue(())
@@ -273,8 +274,9 @@ impl Contents<'_> {
     }
 }
 
-/// Calls `f` with the address of an aligned copy of a key of a built-in kind: storage reads keys with atomics, and those need
-/// memory that may be written. A key longer than any map's is cut off.
+/// Calls `f` with the address of an aligned copy of a key of a built-in kind: storage reads keys
+/// with atomics, and those need memory that may be written. A key longer than any map's is cut
+/// off.
 fn private_key<R>(key: &[u8], f: impl FnOnce(*const u8) -> R) -> R {
     let mut copy = [0; MAX_KEY_SIZE as usize / WORD];
     for (word, chunk) in copy.iter_mut().zip(key.chunks(WORD)) {
@@ -287,13 +289,14 @@ fn private_key<R>(key: &[u8], f: impl FnOnce(*const u8) -> R) -> R {
     f(copy.as_mut_ptr().cast())
 }
 
-/// How often the application tries what is busy: a fifth of a second and more.
+/// How often the application tries an operation whose bucket is busy: for a fifth of a second and
+/// more.
 const TRIES: u32 = 256;
 /// How many of them come with no more than a yield in between.
 const YIELDS: u32 = 64;
 
-/// Tries again while a bucket is locked: by a thread that does not run, or it would not be for long. For the application:
-/// inside of a hook call nobody waits.
+/// Tries again while a bucket is locked. A bucket stays locked for long only if its thread does
+/// not run. Only the application waits: inside of a hook call there is one attempt.
 fn patiently<R>(
     contents: Contents<'_>,
     mut attempt: impl FnMut() -> Result<R, Status>,
@@ -370,8 +373,8 @@ impl Map {
         })
     }
 
-    /// Copies the values that the threads have for a key, with their slots; on other kinds the one value,
-    /// with slot 0.
+    /// Copies the values that the threads have for a key, with their slots; on other kinds the one
+    /// value, with slot 0.
     ///
     /// # Errors
     /// Wrong sizes, an index out of range, a busy bucket, or a channel.
@@ -400,9 +403,9 @@ impl Map {
         Ok(())
     }
 
-    /// Shows copies of all elements, key and value, with the slot of the thread whose they are (0 on kinds
-    /// that threads share), until `show` breaks. Every element of an array; of a hash map, an element that is
-    /// there all the while once.
+    /// Shows copies of all elements, key and value, with the slot of the thread that owns them (0
+    /// on kinds that threads share), until `show` breaks. An array shows every element. A hash map
+    /// shows each element that is there all the while, once.
     ///
     /// # Errors
     /// A bucket stayed locked, or the map is a channel.
@@ -413,8 +416,8 @@ impl Map {
         self.for_each_after(0, show)
     }
 
-    /// Shows copies of all elements but the first `skip`, as [`for_each`](Self::for_each). Elements of arrays that are
-    /// left out take no time.
+    /// Shows copies of all elements but the first `skip`, as [`for_each`](Self::for_each).
+    /// Elements of arrays that are left out take no time.
     ///
     /// # Errors
     /// A bucket stayed locked, or the map is a channel.
@@ -437,8 +440,8 @@ impl Map {
         Ok(())
     }
 
-    /// Elements now: all entries of an array, the keys of a hash map; of every copy for per-thread kinds. While
-    /// others write, a number that may never have been exact.
+    /// Elements now: all entries of an array, the keys of a hash map; of every copy for per-thread
+    /// kinds. While others write, a number that may never have been exact.
     ///
     /// # Errors
     /// The map is a channel.
@@ -504,8 +507,8 @@ impl Map {
         }
     }
 
-    /// The copy of a slot, or what all threads share; `None` for channels and when there is no
-    /// memory for a copy.
+    /// The copy of a slot, or the one copy that all threads share; `None` for channels and when
+    /// there is no memory for a copy.
     pub(super) fn contents_of(&self, slot: u32) -> Option<Contents<'_>> {
         match &self.storage {
             Storage::PerThreadArray(array) => {

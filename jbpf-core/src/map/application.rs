@@ -25,26 +25,30 @@ use crate::containment::contain;
 
 /// Storage of the application's own behind a map.
 ///
-/// Codelets use it through helpers 1 to 6, like a built-in map that holds values; `key` and `value` have the
-/// sizes of the map's definition. `slot` is the number of the calling thread (see
-/// [`ThreadRecord::slot`](jbpf_hooks::reclaim::ThreadRecord::slot)), for kinds with a copy a thread; when the
-/// application itself uses the map it is 0.
+/// Codelets use it through helpers 1 to 6, like a built-in map that holds values; `key` and
+/// `value` have the sizes of the map's definition. `slot` is the number of the calling thread (see
+/// [`ThreadRecord::slot`](jbpf_hooks::reclaim::ThreadRecord::slot)), for kinds with a copy a
+/// thread; when the application itself uses the map it is 0.
 ///
-/// A panic is contained: the codelet sees null, or -1. So is one when the map is dropped.
+/// A panic is contained: the codelet sees null, or -1. A panic while the map is dropped is
+/// contained, too.
 ///
 /// # Safety
-/// The verifier lets codelets read and write the values that [`lookup`](Self::lookup) returns without any
-/// further check. Whoever implements this trait promises of every address that is not null:
+/// The verifier lets codelets read and write the values that [`lookup`](Self::lookup) returns
+/// without any further check. An implementation promises for every address that is not null:
 ///
-/// * *Size and alignment.* `value_size` bytes lie there, initialised, and the address is a multiple of 8.
-/// * *Lifetime.* They stay readable and writable at that address until the map is dropped. That a key was
-///   deleted does not end it: its place may hold another value then, of the same size, and nothing else.
-/// * *Sharing.* Any thread may read and write them at any time. While the map exists nobody in the process has a
-///   `&` or `&mut` to them; Rust code reads and writes them through atomics alone.
+/// * *Size and alignment.* `value_size` bytes lie there, initialised, and the address is a
+///   multiple of 8.
+/// * *Lifetime.* They stay readable and writable at that address until the map is dropped.
+///   Deleting a key does not end it: its place may hold another value then, of the same size, and
+///   nothing else.
+/// * *Sharing.* Any thread may read and write them at any time. While the map exists nobody in the
+///   process has a `&` or `&mut` to them; Rust code reads and writes them through atomics alone.
 /// * *Truth.* [`contains`](Self::contains) says yes for these bytes, and for no others.
 ///
-/// The methods are called by many threads at once, inside of hooks: they do not block, and do not load or unload
-/// codeletsets. Nor do the constructor and the destructor, which run in the middle of a load or an unload.
+/// The methods are called by many threads at once, inside of hooks: they do not block, and do not
+/// load or unload codeletsets. The constructor and the destructor obey the same rule: they run in
+/// the middle of a load or an unload.
 pub unsafe trait ApplicationMap: Send + Sync {
     /// The address of a key's value; null when there is none.
     fn lookup(&self, key: &[u8], slot: u32) -> *mut u8;
@@ -62,7 +66,8 @@ pub unsafe trait ApplicationMap: Send + Sync {
         Status::UNSUPPORTED
     }
 
-    /// Shows copies of all keys and values until `show` breaks. Each has the size of the definition.
+    /// Shows copies of all keys and values until `show` breaks. Each has the size of the
+    /// definition.
     ///
     /// # Errors
     /// [`Status::UNSUPPORTED`], which is the default, or why it could not be done.
@@ -70,12 +75,12 @@ pub unsafe trait ApplicationMap: Send + Sync {
         Err(Status::UNSUPPORTED)
     }
 
-    /// Whether `len` bytes from `addr` on lie in one value that `lookup` may have returned to this thread. The
-    /// checked interpreter asks before each access.
+    /// Whether `len` bytes from `addr` on lie in one value that `lookup` may have returned to this
+    /// thread. The checked interpreter asks before each access.
     fn contains(&self, addr: usize, len: usize, slot: u32) -> bool;
 
-    /// Bytes of memory that the map takes now. What it says when it has been made is taken from the runtime's
-    /// memory budget.
+    /// Bytes of memory that the map takes now. The runtime asks once, after the map was made, and
+    /// takes the answer from its memory budget.
     fn memory(&self) -> usize {
         0
     }
@@ -97,9 +102,9 @@ impl ApplicationKind {
     /// The smallest number that an application may use.
     pub const FIRST: u32 = jbpf_abi::map::FIRST_OF_APPLICATION;
 
-    /// A map type. `create` is called at load for each map of that type, with all eight numbers of its definition;
-    /// it says no with the reason, a sentence without a full stop. `value_size` and `max_entries` are not 0; `key_size` and
-    /// `value_size` are [`MAX_COPIED_SIZE`] at most.
+    /// A map type. `create` is called at load for each map of that type, with all eight numbers of
+    /// its definition; it says no with the reason, a sentence without a full stop. `value_size`
+    /// and `max_entries` are not 0; `key_size` and `value_size` are [`MAX_COPIED_SIZE`] at most.
     ///
     /// Returns `None` for numbers below [`FIRST`](Self::FIRST).
     pub fn new(
@@ -125,7 +130,8 @@ impl fmt::Debug for ApplicationKind {
     }
 }
 
-/// The most bytes that keys and values of an application's kind have: they are copied on the stack of the hook call.
+/// The most bytes that keys and values of an application's kind have: they are copied on the stack
+/// of the hook call.
 pub const MAX_COPIED_SIZE: u32 = payload::MAX_COPY as u32;
 
 /// A map of the application's, as codelets use it.
@@ -176,7 +182,7 @@ impl ApplicationStorage {
         })
     }
 
-    /// What the application made.
+    /// The application's own map.
     #[must_use]
     pub fn map(&self) -> &dyn ApplicationMap {
         &**self.map
@@ -206,7 +212,8 @@ impl ApplicationStorage {
     /// # Safety
     /// As [`lookup`](Self::lookup).
     pub(super) unsafe fn lookup_reset(&self, key: *const u8, slot: u32) -> *mut u8 {
-        // SAFETY: the caller's word, and that of `ApplicationMap` about what is not null.
+        // SAFETY: the caller's word, and the promise of `ApplicationMap` about addresses that are
+        // not null.
         unsafe {
             let value = self.lookup(key, slot);
             if !value.is_null() {
@@ -254,7 +261,8 @@ impl ApplicationStorage {
                 return ControlFlow::Break(());
             }
             for bytes in [key, value] {
-                // SAFETY: that many bytes are left behind `used`, and the source is the application's own copy.
+                // SAFETY: that many bytes are left behind `used`, and the source is the
+                // application's own copy.
                 unsafe { payload::store(bytes, out.add(used)) };
                 used += bytes.len();
             }

@@ -11,7 +11,7 @@ use super::payload::{self, Source, WORD};
 use super::status::Status;
 use super::{MapError, layout_overflow};
 
-/// Where the values of an array lie: the same for every copy of a per-thread array.
+/// The places of an array's values: the same for every copy of a per-thread array.
 #[derive(Debug, Clone, Copy)]
 pub struct ArrayLayout {
     stride: usize,
@@ -137,13 +137,13 @@ impl ArrayMap {
         self.layout.entries
     }
 
-    /// Where values lie.
+    /// The places of the values.
     #[must_use]
     pub fn layout(&self) -> ArrayLayout {
         self.layout
     }
 
-    /// Where the values may be written: nowhere if they are constants.
+    /// The base of the values if they may be written; `None` for constants.
     pub(super) fn writable(&self) -> Option<*mut u8> {
         (!self.read_only).then(|| self.base())
     }
@@ -158,11 +158,11 @@ impl ArrayMap {
     }
 }
 
-/// Operations on the values of an array or of one thread's copy. `base` is the address of the first
-/// value of memory laid out by `layout`.
+/// Operations on the values of an array or of one thread's copy. `base` is the address of the
+/// first value of memory laid out by `layout`.
 ///
-/// Each is `unsafe`: `base` must be such memory, `key` readable for four bytes, `value` have `value_size`
-/// bytes.
+/// Each is `unsafe`: `base` must be such memory, `key` readable for four bytes, `value` have
+/// `value_size` bytes.
 pub(super) mod values {
     use super::{ArrayLayout, Source, Status, payload};
 

@@ -69,7 +69,7 @@ impl OutputMap {
         }
     }
 
-    /// Sends what this thread has reserved.
+    /// Sends the record that this thread has reserved.
     #[inline]
     pub(crate) fn commit(&self, slot: u32, call: HookCall) -> Status {
         match self.ring.commit_in(slot, call) {
@@ -93,14 +93,14 @@ impl Drop for OutputMap {
     }
 }
 
-/// The address of what a slot has reserved.
+/// The address of the buffer that a slot has reserved.
 fn reserved_buffer(ring: &OutputAddresses, slot: u32) -> Option<usize> {
     if slot >= ring.slots {
         return None;
     }
     let word = |offset: usize| {
-        // SAFETY: the slot has a line, and these are the offsets of words in it, as `OutputAddresses` says;
-        // the ring outlives the borrow of the map that it came from.
+        // SAFETY: the slot has a line, and these are the offsets of words in it, as
+        // `OutputAddresses` says; the ring outlives the borrow of the map that it came from.
         unsafe {
             let line = ring.slots_at.add(slot as usize * ring.slot_stride);
             AtomicU32::from_ptr(line.add(offset).cast()).load(Ordering::Relaxed)
@@ -153,7 +153,7 @@ impl Drop for InputMap {
     }
 }
 
-/// What a ring's size depends on.
+/// The options that decide a ring's size.
 fn output_options(def: &MapDef) -> OutputOptions {
     // Only OUTPUT is filled in place, in buffers that threads own.
     let prepared_slots = if def.kind == MapKind::Output {

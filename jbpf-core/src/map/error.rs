@@ -27,9 +27,9 @@ pub enum MapError {
         map: String,
         /// The field of its definition.
         field: &'static str,
-        /// What it says.
+        /// The value of that field.
         value: u64,
-        /// What is allowed.
+        /// The largest value allowed.
         limit: u64,
     },
     /// The key of an array cannot hold an index.
@@ -37,7 +37,7 @@ pub enum MapError {
     KeyTooSmall {
         /// The map.
         map: String,
-        /// What the definition says.
+        /// The field of that name in the definition.
         key_size: u32,
     },
     /// The sizes multiply to more than an address space holds.
@@ -47,9 +47,9 @@ pub enum MapError {
     Overflow {
         /// The map.
         map: String,
-        /// What the definition says.
+        /// The field of that name in the definition.
         max_entries: u32,
-        /// What the definition says.
+        /// The field of that name in the definition.
         value_size: u32,
     },
     /// A data section whose contents are not of its size.
@@ -59,7 +59,7 @@ pub enum MapError {
         map: String,
         /// Bytes of initial contents.
         contents: usize,
-        /// What the definition says.
+        /// The field of that name in the definition.
         value_size: u32,
     },
     /// Initial contents on a map that is no array of one entry.
@@ -81,7 +81,7 @@ pub enum MapError {
     Channel {
         /// The map.
         map: String,
-        /// What `jbpf-channel` says.
+        /// The error of `jbpf-channel`, as text.
         reason: String,
     },
     /// A kind of the application's that does not make this map.
@@ -91,7 +91,7 @@ pub enum MapError {
         map: String,
         /// The number in its definition.
         number: u32,
-        /// What the application says.
+        /// The application's error, as text.
         reason: String,
     },
     /// A kind that the application did not provide.

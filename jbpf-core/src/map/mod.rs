@@ -1,10 +1,11 @@
 //! Maps: memory that machine code, helpers, other threads and the application share.
 //!
-//! `pages` owns memory; `array`, `hash` and `per_thread` lay entries out in it, and `storage` is one of
-//! them. `threads` makes what each thread has for itself before it runs codelets. `payload` copies what others may be writing. Channels (kinds 3, 4 and 7) are maps too: they hold
-//! the codelet's end of a ring of `jbpf-channel`. Codelets use a map by the operations of [`Map`]; the
-//! application by byte strings (`access`) or types (`view`), its helpers through `operations`. No `&` or `&mut` to a byte of a key or value is ever
-//! made here.
+//! `pages` owns memory; `array`, `hash` and `per_thread` lay entries out in it, and `storage` is
+//! one of them. `threads` makes each thread's own parts before the thread runs codelets. `payload`
+//! copies bytes that other threads may be writing. Channels (kinds 3, 4 and 7) are maps too: they
+//! hold the codelet's end of a ring of `jbpf-channel`. Codelets use a map by the operations of
+//! [`Map`]; the application by byte strings (`access`) or types (`view`), its helpers through
+//! `operations`. No `&` or `&mut` to a byte of a key or value is ever made here.
 #![expect(
     unsafe_code,
     reason = "hands addresses from codelets on to the kind of map that they are meant for"
@@ -54,7 +55,7 @@ use self::threads::{ForThreads, Shortage};
 pub use self::view::{MapKey, MapValue, MapView};
 pub use jbpf_channel::MemoryBudget;
 
-/// A map of any kind. Its address is what codelets hold as a map pointer.
+/// A map of any kind. Codelets hold its address as a map pointer.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Map {
@@ -68,11 +69,13 @@ pub struct Map {
 
 impl Map {
     /// Makes an empty map, or the data section with its contents. Its memory is present when this
-    /// returns; copies of per-thread kinds are made for the threads that have run codelets so far, and for others
-    /// before they run any: see [`prepare_thread`](jbpf_hooks::reclaim::prepare_thread).
+    /// returns; copies of per-thread kinds are made for the threads that have run codelets so far,
+    /// and for others before they run any: see
+    /// [`prepare_thread`](jbpf_hooks::reclaim::prepare_thread).
     ///
     /// # Errors
-    /// The definition breaks a limit, or there is no memory for it; the map and the field are named.
+    /// The definition breaks a limit, or there is no memory for it; the map and the field are
+    /// named.
     pub fn new(def: &MapDef, options: &MapOptions) -> Result<Self, MapError> {
         let map = Self {
             handle: operations::HANDLE,
@@ -86,7 +89,8 @@ impl Map {
         Ok(map)
     }
 
-    /// What the shims of the application's helpers take a map by. Its address is the map's own.
+    /// The handle by which the shims of the application's helpers take a map. Its address is the
+    /// map's own.
     #[must_use]
     pub fn handle(&self) -> &MapHandle {
         &self.handle
@@ -98,13 +102,14 @@ impl Map {
         &self.def
     }
 
-    /// What lies behind it.
+    /// The storage behind the map.
     #[must_use]
     pub fn storage(&self) -> &Storage {
         &self.storage
     }
 
-    /// Makes a thread slot's copy ahead of its first use; nothing to do for kinds that have no copies.
+    /// Makes a thread slot's copy ahead of its first use; nothing to do for kinds that have no
+    /// copies.
     ///
     /// # Errors
     /// There is no memory for it.
@@ -137,8 +142,9 @@ impl Map {
         }
     }
 
-    /// Operations of codelets, and of helpers for them, that did not wait for a thread that held a bucket of a hash map or
-    /// kept changing it, since the map was made. Updates and deletions returned -2, and lookups found nothing.
+    /// Operations of codelets, and of helpers for them, that did not wait for a thread that held a
+    /// bucket of a hash map or kept changing it, since the map was made. Updates and deletions
+    /// returned -2, and lookups found nothing.
     #[must_use]
     pub fn busy(&self) -> u64 {
         self.busy.load(Ordering::Relaxed)
@@ -169,8 +175,9 @@ impl Map {
         })
     }
 
-    /// Bytes of memory that it takes now: what the budget is charged. All that was allocated for it, the copies of threads and
-    /// the lanes of collectors included, but for less than a page that names and such take.
+    /// Bytes of memory that the map takes now, as the budget is charged. They count all that was
+    /// allocated for it, with the copies of threads and the lanes of collectors. Names and the
+    /// like are not counted: they take less than a page.
     #[must_use]
     pub fn memory(&self) -> usize {
         match &self.storage {
@@ -184,9 +191,10 @@ impl Map {
         }
     }
 
-    /// Bytes of memory that a map of this definition takes for the one thread that uses it: what
-    /// [`memory`](Self::memory) will say. Per-thread kinds take the copy's once more for each further thread, and input channels a
-    /// ring for each sender in another process. The application's own kinds tell when they are made.
+    /// Bytes of memory that a map of this definition takes while one thread uses it: the number
+    /// that [`memory`](Self::memory) will return. Per-thread kinds take the size of a copy once
+    /// more for each further thread. Input channels take a ring more for each sender in another
+    /// process. The application's own kinds give their size when they are made.
     ///
     /// # Errors
     /// The definition breaks a limit.
@@ -194,9 +202,9 @@ impl Map {
         Storage::memory_of(def)
     }
 
-    /// Whether `len` bytes from `addr` on are what a codelet on the thread of this slot may touch: they lie
-    /// inside one value of this map, of the thread's own copy for per-thread kinds, or inside the record that the
-    /// thread has reserved of an OUTPUT map.
+    /// Whether a codelet on the thread of this slot may touch `len` bytes from `addr` on: they lie
+    /// inside one value of this map (for per-thread kinds, of the thread's own copy), or inside
+    /// the record that the thread has reserved in an OUTPUT map.
     #[must_use]
     pub fn contains(&self, addr: usize, len: usize, slot: u32) -> bool {
         match &self.storage {
@@ -210,15 +218,17 @@ impl Map {
         }
     }
 
-    /// The address of a key's value, or null: no such key, an index out of range, or no copy for the thread, since there was no
-    /// memory for it. Copies are never made here: a hook call asks the system for nothing.
+    /// The address of a key's value, or null: no such key, an index out of range, or no copy for
+    /// the thread, since there was no memory for it. Copies are never made here: a hook call asks
+    /// the system for nothing.
     ///
     /// # Safety
-    /// `key` is readable for `key_size` bytes, and whoever else accesses them does so atomically or from
-    /// machine code.
+    /// `key` is readable for `key_size` bytes, and all other accesses to them are atomic or made
+    /// by machine code.
     #[inline]
     pub unsafe fn lookup(&self, key: *const u8, slot: u32) -> *mut u8 {
-        // SAFETY: the caller's word about the key, in every arm; a base is that of the layout's values.
+        // SAFETY: the caller's word about the key, in every arm; a base is that of the layout's
+        // values.
         unsafe {
             match &self.storage {
                 Storage::Array(array) => array::values::lookup(array.base(), array.layout(), key),
@@ -236,7 +246,8 @@ impl Map {
         }
     }
 
-    /// As [`lookup`](Self::lookup), with the value set to zero. Null as well when a hash bucket is busy.
+    /// As [`lookup`](Self::lookup), with the value set to zero. Null as well when a hash bucket is
+    /// busy.
     ///
     /// # Safety
     /// As [`lookup`](Self::lookup).
@@ -261,11 +272,12 @@ impl Map {
         }
     }
 
-    /// Sets the value of a key. Words of eight bytes are written whole; two updates of one value at the
-    /// same time may mix theirs on arrays, and do not on hash maps.
+    /// Sets the value of a key. Words of eight bytes are written whole; two updates of one value
+    /// at the same time may mix theirs on arrays, and do not on hash maps.
     ///
     /// # Safety
-    /// As [`lookup`](Self::lookup), and `value` is readable for `value_size` bytes in the same way.
+    /// As [`lookup`](Self::lookup), and `value` is readable for `value_size` bytes in the same
+    /// way.
     #[inline]
     pub unsafe fn update(&self, key: *const u8, value: *const u8, slot: u32) -> Status {
         // SAFETY: as in `lookup`, and the caller's word about the value.
@@ -307,8 +319,8 @@ impl Map {
         }
     }
 
-    /// Zeroes an array or empties a hash map: the copy of this slot for per-thread kinds. Of a hash map
-    /// with a busy bucket some keys remain.
+    /// Zeroes an array or empties a hash map; for per-thread kinds, the copy of this slot. Some
+    /// keys of a hash map remain if a bucket is busy.
     pub fn clear(&self, slot: u32) -> Status {
         match &self.storage {
             Storage::Array(array) => array.writable().map_or(Status::Error, |base| {
@@ -333,16 +345,16 @@ impl Map {
         }
     }
 
-    /// Writes all elements of a hash map, key then value, packed; of this slot's copy for the per-thread
-    /// kind. Returns how many; 0 when they do not all fit into `size` bytes. An element that is there all the
-    /// while is there once.
+    /// Writes all elements of a hash map, key then value, packed; of this slot's copy for the
+    /// per-thread kind. Returns how many; 0 when they do not all fit into `size` bytes. An element
+    /// that is there all the while is there once.
     ///
     /// # Errors
     /// [`Status::UNSUPPORTED`] on arrays, [`Status::Busy`].
     ///
     /// # Safety
-    /// `out` is writable for `size` bytes, and whoever else accesses them does so atomically or from machine
-    /// code.
+    /// `out` is writable for `size` bytes, and all other accesses to them are atomic or made by
+    /// machine code.
     pub unsafe fn dump(&self, out: *mut u8, size: usize, slot: u32) -> Result<u32, Status> {
         // SAFETY: the caller's word, in every arm.
         unsafe {

@@ -1,4 +1,4 @@
-//! What helpers of the application do with a map that a codelet passes them.
+//! The operations of the application's helpers on a map that a codelet passes them.
 #![expect(
     unsafe_code,
     reason = "promises the layout of `Map`, and passes on byte strings of the right size"
@@ -14,7 +14,8 @@ use super::{Map, Storage};
 /// How a helper finds the operations of a map.
 pub(super) const HANDLE: MapHandle = MapHandle::of::<Map>();
 
-// SAFETY: `Map` is `repr(C)` and starts with `HANDLE`; everything behind it is made for concurrent use.
+// SAFETY: `Map` is `repr(C)` and starts with `HANDLE`; everything behind it is made for concurrent
+// use.
 unsafe impl MapOperations for Map {
     fn name(&self) -> &str {
         &self.def.name

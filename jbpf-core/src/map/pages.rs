@@ -16,7 +16,7 @@ use super::application::ApplicationKind;
 /// Alignment of [`Pages`], in bytes. Larger pages of the system are multiples of it.
 const PAGE: usize = 4096;
 
-/// Granularity of [`Pages`], in bytes: what the system maps at least.
+/// Granularity of [`Pages`], in bytes: the least that the system maps.
 fn page() -> usize {
     if cfg!(any(target_arch = "x86_64", miri)) {
         // There is no other, and valgrind cannot be asked.
@@ -25,7 +25,8 @@ fn page() -> usize {
     rustix::param::page_size()
 }
 
-/// Bytes of memory that [`Pages::new`] maps, and charges, for so many; `None` where no address space has them.
+/// Bytes of memory that [`Pages::new`] maps, and charges, for so many; `None` if no address space
+/// has that many.
 pub(super) fn whole_pages(bytes: usize) -> Option<usize> {
     bytes
         .max(1)
@@ -33,18 +34,18 @@ pub(super) fn whole_pages(bytes: usize) -> Option<usize> {
         .filter(|len| isize::try_from(*len).is_ok())
 }
 
-/// How maps are made, and where their memory comes from.
+/// How maps are made, and the source of their memory.
 #[derive(Debug, Clone, Default)]
 pub struct MapOptions {
-    /// Ask for transparent huge pages (`madvise(MADV_HUGEPAGE)`) where a map is large enough.
+    /// Ask for transparent huge pages (`madvise(MADV_HUGEPAGE)`) if a map is large enough.
     pub huge_pages: bool,
     /// Lock the pages in memory (`mlock`), so that they are never paged out.
     pub lock_memory: bool,
-    /// What all maps of the runtime may take together; `None`: no limit.
+    /// The memory that all maps of the runtime may take together; `None`: no limit.
     pub budget: Option<Arc<MemoryBudget>>,
     /// Map types of the application's own.
     pub kinds: Vec<ApplicationKind>,
-    /// Who may ask to be rung when a record comes out of a channel.
+    /// The doorbells that may ask to be rung when a record comes out of a channel.
     pub doorbells: Vec<Arc<Doorbell>>,
     /// Make channels that can be lent to other processes.
     pub shared_channels: bool,
@@ -101,16 +102,16 @@ impl From<OverBudget> for PagesError {
 
 /// A run of zeroed pages, all present in memory. Unmapped on drop.
 ///
-/// It hands out a raw pointer and never a reference: what lies there is shared with machine code
-/// and other threads.
+/// It hands out a raw pointer and never a reference: machine code and other threads share the
+/// memory.
 pub struct Pages {
     start: NonNull<u8>,
     len: usize,
     _charge: MemoryCharge,
 }
 
-// SAFETY: `Pages` owns its mapping like a `Box` owns its memory, and gives access through raw pointers
-// alone, whose users synchronise among themselves.
+// SAFETY: `Pages` owns its mapping like a `Box` owns its memory. It gives access through raw
+// pointers alone; their users synchronise among themselves.
 unsafe impl Send for Pages {}
 // SAFETY: as above; `&Pages` reads two fields that never change.
 unsafe impl Sync for Pages {}
@@ -145,7 +146,7 @@ impl Pages {
         self.start
     }
 
-    /// Bytes mapped: what was asked for, rounded up to whole pages.
+    /// Bytes mapped: the size asked for, rounded up to whole pages.
     #[must_use]
     pub fn size(&self) -> usize {
         self.len
@@ -209,7 +210,8 @@ mod system {
         if !huge {
             flags |= MapFlags::POPULATE;
         }
-        // SAFETY: a new anonymous mapping at an address of the system's choice touches nothing else.
+        // SAFETY: a new anonymous mapping at an address of the system's choice touches nothing
+        // else.
         let start = unsafe {
             mmap_anonymous(
                 ptr::null_mut(),
@@ -259,15 +261,15 @@ mod system {
         if rustix::thread::transparent_huge_pages_are_disabled() == Ok(true) {
             return Some("they are disabled for this process (PR_SET_THP_DISABLE)");
         }
-        // Where there is no such file, the advice fails.
+        // A system without this file refuses the advice itself.
         std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled")
             .is_ok_and(|setting| setting.contains("[never]"))
             .then_some("the system's setting is `never`")
     }
 
     pub(super) fn make_read_only(start: NonNull<u8>, len: usize) -> Result<(), PagesError> {
-        // SAFETY: the caller owns these pages; a write to them faults from now on, and no reference to
-        // them exists that could be used for one.
+        // SAFETY: the caller owns these pages; a write to them faults from now on, and no
+        // reference to them exists that could be used for one.
         unsafe { mprotect(start.as_ptr().cast(), len, MprotectFlags::READ) }.map_err(|errno| {
             PagesError::Refused {
                 bytes: len,
@@ -279,8 +281,8 @@ mod system {
     /// # Safety
     /// `start` and `len` are those of one [`obtain`], and nobody uses the pages any more.
     pub(super) unsafe fn give_back(start: NonNull<u8>, len: usize) {
-        // SAFETY: the caller owns the mapping. An error would mean that it does not exist; there is
-        // nothing to be done about it in a drop.
+        // SAFETY: the caller owns the mapping. An error would mean that it does not exist; there
+        // is nothing to be done about it in a drop.
         let _ = unsafe { munmap(start.as_ptr().cast(), len) };
     }
 }

@@ -1,7 +1,8 @@
 //! Copies of memory that codelets and other threads may be writing at the same time.
 //!
-//! Every byte moves through an access of [`jbpf_hooks::words`], eight at a time where both ends are aligned: a copy
-//! that races with a writer gives each aligned word as it was at some moment, and is never undefined.
+//! Every byte moves through an access of [`jbpf_hooks::words`], eight at a time where both ends
+//! are aligned: a copy that races with a writer gives each aligned word as it was at some moment,
+//! and is never undefined.
 #![expect(
     unsafe_code,
     reason = "reads and writes memory by address; callers prove that it is there"
@@ -23,8 +24,8 @@ pub(crate) const WORD: usize = size_of::<u64>();
 /// Copies `len` bytes. The two may overlap only if they are the same.
 ///
 /// # Safety
-/// `src` is valid for reads and `dst` for writes of `len` bytes, and whoever else accesses them does
-/// so atomically or from machine code.
+/// `src` is valid for reads and `dst` for writes of `len` bytes, and all other accesses to them
+/// are atomic or made by machine code.
 #[inline]
 pub(crate) unsafe fn copy(src: *const u8, dst: *mut u8, len: usize) {
     let mut done = 0;
@@ -92,7 +93,8 @@ pub(crate) trait Source: Copy {
     /// Writes them to memory that others may be using.
     ///
     /// # Safety
-    /// As for the destination of [`copy`]; there are `len` bytes, and an address is a source as [`copy`] has one.
+    /// As for the destination of [`copy`]; there are `len` bytes, and an address is a source as
+    /// [`copy`] has one.
     unsafe fn write(self, dst: *mut u8, len: usize);
 }
 
@@ -116,7 +118,8 @@ impl Source for &[u8] {
 /// The most bytes that [`with_copy`] copies.
 pub(crate) const MAX_COPY: usize = 4096;
 
-/// Calls `f` with a copy of `len` bytes, which lies on the stack: of more than [`MAX_COPY`], the first ones.
+/// Calls `f` with a copy of `len` bytes, which lies on the stack: of more than [`MAX_COPY`], the
+/// first ones.
 ///
 /// # Safety
 /// As for the source of [`copy`].
@@ -131,7 +134,8 @@ pub(crate) unsafe fn with_copy<R>(src: *const u8, len: usize, f: impl FnOnce(&[u
     unsafe { copied_to::<LARGE, R>(src, len.min(MAX_COPY), f) }
 }
 
-/// [`with_copy`] with room for so many words. Not in line: a call with a small copy needs no stack for a large one.
+/// [`with_copy`] with room for so many words. Not in line: a call with a small copy needs no stack
+/// for a large one.
 ///
 /// # Safety
 /// As for the source of [`copy`], and `len` bytes are not more than the words.
@@ -141,7 +145,7 @@ unsafe fn copied_to<const WORDS: usize, R>(
     len: usize,
     f: impl FnOnce(&[u8]) -> R,
 ) -> R {
-    // Of words, so that the copy is aligned as well as values are.
+    // The room consists of words, so that the copy is aligned as well as values are.
     let mut room = [MaybeUninit::<u64>::uninit(); WORDS];
     let start = room.as_mut_ptr().cast::<u8>();
     // SAFETY: the caller's word for the source; there is room for `len` bytes.

@@ -1,9 +1,10 @@
 //! Maps of which every thread has a copy of its own.
 //!
-//! A copy belongs to a *slot*, the number of a [`ThreadRecord`](jbpf_hooks::reclaim::ThreadRecord).
-//! A thread that exits passes its slot on, and with it the copy, so what was counted is never lost.
-//! Copies are made at load for the slots that exist and, for later ones, before their threads run codelets
-//! (`threads`); they live as long as the map. Each is on pages of its own, so that no two threads write to one cache line.
+//! A copy belongs to a *slot*, the number of a
+//! [`ThreadRecord`](jbpf_hooks::reclaim::ThreadRecord). A thread that exits passes its slot on,
+//! and with it the copy, so counts are never lost. Copies are made at load for the slots that
+//! exist and, for later ones, before their threads run codelets (`threads`); they live as long as
+//! the map. Each is on pages of its own, so that no two threads write to one cache line.
 #![expect(
     unsafe_code,
     reason = "owns copies through the atomic pointers that machine code reads"
@@ -27,14 +28,14 @@ use super::pages::{MapOptions, Pages, PagesError};
 /// Slots that machine code finds without a call; later ones take the slow path on every use.
 pub const INLINE_SLOTS: u32 = 512;
 
-/// Segments after the first: each doubles what there is, so these reach every `u32`.
+/// Segments after the first: each doubles the number of entries, so these reach every `u32`.
 const LATER_SEGMENTS: usize = (u32::BITS - INLINE_SLOTS.ilog2()) as usize;
 
-/// Pointers by slot, set once each. What they point to is owned by whoever holds the table.
+/// Pointers by slot, set once each. The holder of the table owns the objects that they point to.
 struct SlotTable<T> {
     first: Box<[AtomicPtr<T>]>,
     later: [AtomicPtr<AtomicPtr<T>>; LATER_SEGMENTS],
-    /// The segments' memory, and what owners keep of each copy besides its pages.
+    /// The memory of the segments, and of the owner's records of each copy besides its pages.
     charge: Mutex<MemoryCharge>,
 }
 
@@ -94,7 +95,7 @@ impl<T> SlotTable<T> {
     /// Sets the entry of a slot.
     ///
     /// # Errors
-    /// It is set already: what is there, and `fresh` remains the caller's.
+    /// The pointer that is set already. `fresh` remains the caller's.
     fn install(&self, slot: u32, fresh: NonNull<T>) -> Result<(), *mut T> {
         let Ok(entry) = self.entry(slot) else {
             return Err(ptr::null_mut());
@@ -138,8 +139,8 @@ impl<T> SlotTable<T> {
                 }
             };
         }
-        // SAFETY: a segment that is there has `len` entries and lives as long as the table; `place`
-        // is below `len`.
+        // SAFETY: a segment that is there has `len` entries and lives as long as the table;
+        // `place` is below `len`.
         Ok(unsafe { &*entries.add(place) })
     }
 
@@ -155,7 +156,8 @@ impl<T> SlotTable<T> {
                 let segment: &[AtomicPtr<T>] = if entries.is_null() {
                     &[]
                 } else {
-                    // SAFETY: a segment that is there has `len` entries and lives as long as the table.
+                    // SAFETY: a segment that is there has `len` entries and lives as long as the
+                    // table.
                     unsafe { std::slice::from_raw_parts(entries, len) }
                 };
                 segment.iter().zip(len..)
@@ -207,7 +209,7 @@ pub struct PerThreadArray {
     layout: ArrayLayout,
     options: MapOptions,
     copies: SlotTable<u8>,
-    /// What the entries of the table point to.
+    /// The pages that the entries of the table point to.
     pages: Mutex<Vec<Pages>>,
 }
 
@@ -238,14 +240,14 @@ impl PerThreadArray {
         self.layout.entries()
     }
 
-    /// Where values lie in a copy.
+    /// The places of the values in a copy.
     #[must_use]
     pub fn layout(&self) -> ArrayLayout {
         self.layout
     }
 
-    /// For machine code: a pointer by slot, the address of the first value of that slot's copy, or null
-    /// when there is none yet. At this address as long as the map lives.
+    /// For machine code: a pointer by slot, the address of the first value of that slot's copy, or
+    /// null when there is none yet. At this address as long as the map lives.
     #[must_use]
     pub fn table(&self) -> *const AtomicPtr<u8> {
         self.copies.first.as_ptr()

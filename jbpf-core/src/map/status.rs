@@ -1,4 +1,4 @@
-//! What map operations return to codelets.
+//! The status that map operations return to codelets.
 
 use jbpf_abi::status;
 

@@ -1,4 +1,4 @@
-//! What lies behind a map, by kind.
+//! The storage behind a map, by kind.
 
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ impl Storage {
     }
 }
 
-/// What every kind demands of a definition.
+/// Checks the fields of a definition that every kind demands.
 fn check_fields(def: &MapDef) -> Result<(), MapError> {
     let map = || def.name.clone();
     for (field, value) in [

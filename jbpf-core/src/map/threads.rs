@@ -1,9 +1,10 @@
-//! Parts of maps that each thread has for itself, made before the thread runs codelets: with the map for the threads that there are, and with
-//! the thread for the maps that there are.
+//! Parts of maps that each thread has for itself, made before the thread runs codelets: with the
+//! map for the threads that there are, and with the thread for the maps that there are.
 //!
-//! Whichever comes second prepares. A map is in the list before its maker counts the threads, and a thread is counted before it
-//! looks at the list; the list's lock orders the two. So of a map and a thread that come at the same time, one sees the other,
-//! and a codelet that uses the map is attached only after its maker is done.
+//! The later of the two prepares. A map is in the list before its maker counts the threads, and a
+//! thread is counted before it looks at the list; the list's lock orders the two. So if a map and
+//! a thread come at the same time, one sees the other. A codelet that uses the map is attached
+//! only after the map's maker is done.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
@@ -16,7 +17,7 @@ use super::per_thread::{PerThreadArray, PerThreadHash};
 
 /// A part of a map that threads have for themselves.
 pub(super) trait ForThreads: fmt::Debug + Send + Sync {
-    /// Makes what the thread of this slot needs, unless it is there.
+    /// Makes the parts that the thread of this slot needs, unless they are there.
     fn prepare(&self, slot: u32) -> Result<(), Shortage>;
 }
 
@@ -52,7 +53,8 @@ type List = Vec<Weak<dyn ForThreads>>;
 
 /// The maps that exist, and perhaps some that are gone.
 ///
-/// Held for moments in which nothing is allocated or freed: the application's allocator may call hooks, and with them what locks this.
+/// The lock is held for moments in which nothing is allocated or freed. The application's
+/// allocator may call hooks, and a hook call may take this lock.
 static LIST: Mutex<List> = Mutex::new(Vec::new());
 
 /// Prepares a new map for all threads that have a slot, and has it prepared for those that come.

@@ -1,5 +1,5 @@
-//! How many bytes operations on maps read and write, counted where they do it: in unit tests alone, which hold what
-//! helpers do against what the verifier counts for it.
+//! How many bytes operations on maps read and write, counted at each access. Only unit tests
+//! count: they compare the bytes that helpers touch with the verifier's count.
 
 /// Bytes are read or written.
 #[cfg(not(test))]

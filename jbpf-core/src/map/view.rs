@@ -12,24 +12,26 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use super::Map;
 use super::access::AccessError;
 
-/// What can be the key of a [`MapView`]: plain bytes without padding, every pattern of them valid.
+/// A type that can be the key of a [`MapView`]: plain bytes without padding, every pattern of them
+/// valid.
 pub trait MapKey: FromBytes + IntoBytes + Immutable {}
 impl<T: FromBytes + IntoBytes + Immutable> MapKey for T {}
 
-/// What can be the value of a [`MapView`]: plain bytes without padding, every pattern of them valid, for a
-/// codelet may write any.
+/// A type that can be the value of a [`MapView`]: plain bytes without padding, every pattern of
+/// them valid. A codelet may write any pattern.
 pub trait MapValue: FromBytes + IntoBytes + Immutable {}
 impl<T: FromBytes + IntoBytes + Immutable> MapValue for T {}
 
 /// A map of values by key, as the Rust types that stand for the codelet's.
 ///
-/// Keys and values are copied. Each aligned word of eight bytes is copied whole; the words of a larger value
-/// may be from different moments when a codelet writes it meanwhile. What is read of a hash map was the
-/// value of that very key at some moment during the call. On arrays the key's first four bytes are
-/// the index.
+/// Keys and values are copied. Each aligned word of eight bytes is copied whole; the words of a
+/// larger value may be from different moments when a codelet writes it meanwhile. A value read
+/// from a hash map was the value of that very key at some moment during the call. On arrays the
+/// key's first four bytes are the index.
 ///
-/// Reading takes no lock. [`set`](Self::set), [`remove`](Self::remove) and [`clear`](Self::clear) of hash
-/// maps lock one bucket at a time, for tens of nanoseconds: a codelet that writes to the same bucket waits.
+/// Reading takes no lock. [`set`](Self::set), [`remove`](Self::remove) and [`clear`](Self::clear)
+/// of hash maps lock one bucket at a time, for tens of nanoseconds: a codelet that writes to the
+/// same bucket waits.
 ///
 /// The map lives as long as its views do, also after its codeletset is gone.
 #[derive(Debug)]
@@ -83,7 +85,8 @@ impl<K: MapKey, V: MapValue> MapView<K, V> {
     /// Sets the value of a key, new or not.
     ///
     /// # Errors
-    /// An index out of range, a full map, a busy bucket, a per-thread kind, or a section of constants.
+    /// An index out of range, a full map, a busy bucket, a per-thread kind, or a section of
+    /// constants.
     pub fn set(&self, key: &K, value: &V) -> Result<(), AccessError> {
         self.map.set(key.as_bytes(), value.as_bytes())
     }
@@ -104,8 +107,8 @@ impl<K: MapKey, V: MapValue> MapView<K, V> {
         self.map.clear_all()
     }
 
-    /// The values that the threads have for a key, with their slots; on other kinds the one value, with slot 0.
-    /// A thread that exits leaves its values, which the next new thread goes on with.
+    /// The values that the threads have for a key, with their slots; on other kinds the one value,
+    /// with slot 0. A thread that exits leaves its values, which the next new thread goes on with.
     ///
     /// # Errors
     /// An index out of range.
@@ -119,8 +122,8 @@ impl<K: MapKey, V: MapValue> MapView<K, V> {
         Ok(values)
     }
 
-    /// The sum of a key's values over all threads, exited ones included. Of counters that only grow it never
-    /// falls.
+    /// The sum of a key's values over all threads, exited ones included. It never falls if the
+    /// counters only grow.
     ///
     /// # Errors
     /// An index out of range.
@@ -132,8 +135,8 @@ impl<K: MapKey, V: MapValue> MapView<K, V> {
         Ok(values.into_iter().map(|(_, value)| value).sum())
     }
 
-    /// Copies of all elements: all entries of an array; of a hash map, each that is there all the while, once;
-    /// of a per-thread kind, those of every thread.
+    /// Copies of all elements: all entries of an array; of a hash map, each that is there all the
+    /// while, once; of a per-thread kind, those of every thread.
     ///
     /// # Errors
     /// A bucket stayed locked.
@@ -170,8 +173,8 @@ impl<K: MapKey, V: MapValue> MapView<K, V> {
         Ok(sums.into_iter())
     }
 
-    /// Elements now: all entries of an array, the keys of a hash map; those of every thread's copy of a
-    /// per-thread kind. While others write, a number that may never have been exact.
+    /// Elements now: all entries of an array, the keys of a hash map; those of every thread's copy
+    /// of a per-thread kind. While others write, a number that may never have been exact.
     #[must_use]
     pub fn len(&self) -> usize {
         self.map.element_count().unwrap_or(0)

@@ -14,15 +14,15 @@ pub(crate) struct Cells<T> {
 /// Numbers by slot or bucket.
 pub(crate) type Links = Cells<AtomicU32>;
 
-// SAFETY: gives out `&T` alone, to memory that outlives it by the word of whoever made it.
+// SAFETY: gives out `&T` alone. The caller of `new` promised that the memory outlives the cells.
 unsafe impl<T: Sync> Send for Cells<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Cells<T> {}
 
 impl<T> Cells<T> {
     /// # Safety
-    /// `len` initialised values lie at `start`, at least as long as these cells are used, and nobody
-    /// has a `&mut` to them.
+    /// `len` initialised values lie at `start`, at least as long as these cells are used, and
+    /// nobody has a `&mut` to them.
     pub(crate) unsafe fn new(start: NonNull<T>, len: u32) -> Self {
         Self { start, len }
     }
@@ -39,7 +39,7 @@ impl<T> Cells<T> {
         touched::add(size_of::<T>());
         // SAFETY: below `len` by the caller's word.
         let cell = unsafe { self.start.add(at as usize) };
-        // SAFETY: an initialised value, by the word of whoever called `new`.
+        // SAFETY: an initialised value, as the caller of `new` promised.
         unsafe { cell.as_ref() }
     }
 }

@@ -5,11 +5,12 @@ use super::primitives::{AtomicU64, Ordering};
 
 /// A stack of numbers below a fixed bound, each at most once in it.
 ///
-/// The head holds the top number plus one (0: empty) in its low half and counts changes in its high
-/// half, so that a head that went away and came back is not taken for the same one. `links` gives,
-/// by number, the one below it, plus one.
+/// The head holds the top number plus one (0: empty) in its low half and counts changes in its
+/// high half, so that a head that went away and came back is not taken for the same one. `links`
+/// gives, by number, the one below it, plus one.
 ///
-/// On lines of its own: inserting and deleting threads write the head, next to which would be what every lookup reads.
+/// The list has cache lines of its own: inserting and deleting threads write the head, and every
+/// lookup reads the fields that would lie next to it.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct FreeList {
@@ -40,8 +41,8 @@ impl FreeList {
         let mut head = self.head.load(Ordering::Acquire);
         loop {
             let top = top_of(head)?;
-            // SAFETY: numbers on the list are below the length of the links. The link may be stale when
-            // another thread took `top` meanwhile; the count in the head then differs.
+            // SAFETY: numbers on the list are below the length of the links. The link may be stale
+            // when another thread took `top` meanwhile; the count in the head then differs.
             let below = unsafe { self.links.at(top) }.load(Ordering::Relaxed);
             match self.head.compare_exchange_weak(
                 head,

@@ -1,47 +1,51 @@
 //! From a hash to the slots that may hold its key: buckets of one cache line.
 //!
-//! # What a lookup does
+//! # How a lookup works
 //!
-//! A key's hash names its *home* bucket and a *tag* of eight bits. A bucket holds eight tags in one word
-//! and the eight slot numbers that belong to them. A lookup compares all tags at once and looks only
-//! at keys whose tag fits: one cache line for the bucket, one for the key, which lies before its value.
-//! A bucket that is full goes on in an *overflow* bucket.
+//! A key's hash names its *home* bucket and a *tag* of eight bits. A bucket holds eight tags in
+//! one word and the eight slot numbers that belong to them. A lookup compares all tags at once and
+//! looks only at keys whose tag fits: one cache line for the bucket, one for the key, which lies
+//! before its value. A bucket that is full goes on in an *overflow* bucket.
 //!
 //! # Why it has room
 //!
 //! Holes are filled at once: every bucket of a chain but the last is full, so `n` entries take
-//! `ceil(n / 8)` buckets, and `max_entries / 8` overflow buckets suffice for whatever keys come. There are
-//! no tombstones, and nothing decays.
+//! `ceil(n / 8)` buckets, and `max_entries / 8` overflow buckets suffice for whatever keys come.
+//! There are no tombstones, and nothing decays.
 //!
 //! # Why a lookup is short
 //!
-//! A codelet that dumps its map sees which keys meet in one bucket, whatever the seed, and could collect such keys. So a
-//! chain has at most [`MAX_CHAIN`] buckets, and an insertion beyond finds the map full. A home has [`TARGET_LOAD`] entries
-//! on average: keys that nobody chose fill 128 places of one home in no map that a machine holds.
+//! A codelet that dumps its map sees which keys meet in one bucket, whatever the seed, and could
+//! collect such keys. So a chain has at most [`MAX_CHAIN`] buckets, and an insertion beyond finds
+//! the map full. A home has [`TARGET_LOAD`] entries on average: keys that nobody chose fill 128
+//! places of one home in no map that a machine holds.
 //!
 //! # Why lookups need no lock
 //!
-//! Only entries move, keys and values never do. The home bucket carries a version for its chain, which a
-//! writer advances whenever an entry goes away or moves. A reader whose version is the same before and
-//! after has seen every entry where it was:
+//! Only entries move, keys and values never do. The home bucket carries a version for its chain,
+//! which a writer advances whenever an entry goes away or moves. A reader whose version is the
+//! same before and after has seen every entry where it was:
 //!
-//! * *A key that is found was there.* A slot is used for another key only after its entry is gone and the
-//!   version has advanced. A reader that saw any byte of the new key therefore sees the new version, too
-//!   (release fence before the bytes, acquire fence after them), and starts again.
-//! * *A key that stays is found.* An entry is moved by publishing it in its new place, advancing the
-//!   version, and clearing the old place. Places are read from the home on and entries move towards it, so
-//!   a reader that misses both saw the old place cleared, and with it the new version.
-//! * *A walk sees each entry once.* While an entry is in two places the version is odd; walks, unlike
-//!   lookups, demand an even one.
+//! * *A key that is found was there.* A slot is used for another key only after its entry is gone
+//!   and the version has advanced. A reader that saw any byte of the new key therefore sees the
+//!   new version, too (release fence before the bytes, acquire fence after them), and starts
+//!   again.
+//! * *A key that stays is found.* An entry is moved by publishing it in its new place, advancing
+//!   the version, and clearing the old place. Places are read from the home on and entries move
+//!   towards it, so a reader that misses both saw the old place cleared, and with it the new
+//!   version.
+//! * *A walk sees each entry once.* While an entry is in two places the version is odd; walks,
+//!   unlike lookups, demand an even one.
 //!
-//! A writer that is interrupted delays no lookup: lookups start again only after a writer *finished* a
-//! step. Writers lock the home bucket.
+//! A writer that is interrupted delays no lookup: lookups start again only after a writer
+//! *finished* a step. Writers lock the home bucket.
 //!
 //! # Why nobody waits for long
 //!
-//! Whoever has the lock may not be running. So writers look at it for some microseconds ([`SPIN_LIMIT`]), and then say that
-//! the bucket is busy; a walk does, after it was disturbed some times, and so does a lookup ([`LOOKUP_ATTEMPTS`]). The loops of
-//! the free lists wait for nobody: one that goes round lost its turn to a thread that got on.
+//! The thread that holds the lock may not be running. So writers spin for some microseconds
+//! ([`SPIN_LIMIT`]), and then report that the bucket is busy. A walk reports the same after
+//! writers disturbed it some times, and a lookup after [`LOOKUP_ATTEMPTS`]. The loops of the free
+//! lists wait for no thread: a loop goes round only if another thread made progress.
 
 use std::ops::ControlFlow;
 
@@ -62,14 +66,14 @@ const WALK_ATTEMPTS: usize = 16;
 
 /// The version while an entry is in two places is odd.
 const MOVING: u64 = 1;
-/// What other changes add.
+/// The step by which other changes advance the version.
 const CHANGED: u64 = 2;
 
 /// Eight entries, and for a home bucket the version and lock of its chain.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Bucket {
-    /// A tag a byte, 0 where there is no entry. Published last.
+    /// One tag a byte, 0 for lanes without an entry. Published last.
     tags: AtomicU64,
     version: AtomicU64,
     lock: AtomicU32,
@@ -95,7 +99,8 @@ impl Bucket {
 
     #[inline(always)]
     fn slot(&self, lane: usize) -> &AtomicU32 {
-        // Lanes come from the bits of a word of tags; the mask costs nothing where it is known to hold.
+        // Lanes come from the bits of a word of tags; the mask costs nothing if the compiler knows
+        // that it holds.
         #[expect(clippy::indexing_slicing, reason = "reduced to the array's length")]
         &self.slots[lane % LANES]
     }
@@ -137,8 +142,8 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 /// The high bits of the lanes that exist.
 const IN_USE: u64 = HIGH >> (64 - 8 * LANES);
 
-/// The high bits of the lanes with this tag; possibly also of lanes above one that has it, where the tags
-/// differ in nothing but their lowest bit.
+/// The high bits of the lanes with this tag; possibly also of a lane above one that has it, if its
+/// tag differs in nothing but the lowest bit.
 #[inline(always)]
 fn candidates(tags: u64, tag: u8) -> u64 {
     let difference = tags ^ LOW.wrapping_mul(u64::from(tag));
@@ -170,8 +175,8 @@ fn lanes(mut high_bits: u64) -> impl Iterator<Item = usize> {
 pub(crate) struct Hash(pub(crate) u64);
 
 impl Hash {
-    /// Never 0, which is an empty lane, and never 1, which [`candidates`] could mistake an empty lane
-    /// for: the key of a slot that is free still lies there.
+    /// Never 0, which is an empty lane, and never 1, which [`candidates`] could mistake an empty
+    /// lane for: the key of a slot that is free still lies there.
     #[inline(always)]
     fn tag(self) -> u8 {
         ((self.0 >> 56) as u8).max(2)
@@ -215,8 +220,8 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// An empty index. `buckets` are new ones, `homes` of them homes; `overflow` has a link for each of
-    /// the others and `slots` one for each slot.
+    /// An empty index. `buckets` are new ones, `homes` of them homes; `overflow` has a link for
+    /// each of the others and `slots` one for each slot.
     pub(crate) fn new(buckets: Cells<Bucket>, homes: u32, overflow: Links, slots: Links) -> Self {
         debug_assert!(homes.is_power_of_two());
         debug_assert_eq!(buckets.len(), homes + overflow.len());
@@ -324,8 +329,8 @@ impl Index {
     #[inline]
     pub(crate) fn take_slot(&self) -> Option<u32> {
         let slot = self.slots.pop()?;
-        // Whoever reads what the caller is about to write into the slot also sees the version that
-        // advanced when its last entry went away.
+        // A reader that sees a word which the caller is about to write into the slot also sees the
+        // advanced version: the version advanced when the slot's last entry went away.
         fence(Ordering::Release);
         Some(slot)
     }
@@ -352,7 +357,8 @@ impl Index {
     pub(crate) fn len(&self) -> usize {
         (0..self.buckets.len())
             .map(|bucket| {
-                // SAFETY: below the number of buckets. Overflow buckets outside of chains are empty.
+                // SAFETY: below the number of buckets. Overflow buckets outside of chains are
+                // empty.
                 let tags = unsafe { self.buckets.at(bucket) }
                     .tags
                     .load(Ordering::Relaxed);
@@ -366,9 +372,9 @@ impl Index {
         self.homes
     }
 
-    /// Shows all slots of one chain, `home` below [`homes`](Self::homes). `begin` is called before the first
-    /// and again whenever a writer interfered: what was seen so far is void. `Break` ends the walk; it
-    /// counts, and comes back, once the version shows that nobody interfered.
+    /// Shows all slots of one chain, `home` below [`homes`](Self::homes). `begin` is called before
+    /// the first and again whenever a writer interfered: the slots shown so far are void. `Break`
+    /// ends the walk; it counts, and comes back, once the version shows that nobody interfered.
     pub(crate) fn walk(
         &self,
         home: u32,
@@ -405,7 +411,7 @@ impl Index {
     }
 }
 
-/// Who looks at the slots of a chain.
+/// A visitor of the slots of a chain.
 pub(crate) trait Walker {
     /// A walk of the chain begins, for the first time or anew.
     fn begin(&mut self);
@@ -418,7 +424,7 @@ pub(crate) trait Walker {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoRoom;
 
-/// Where an entry is.
+/// The place of an entry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     bucket: &'a Bucket,
@@ -445,8 +451,8 @@ impl<'a> Locked<'a> {
     /// Publishes an entry for a slot whose key and value are in place.
     ///
     /// # Errors
-    /// The chain is as long as chains get. Overflow buckets are left as long as no more slots are in use than
-    /// the index has.
+    /// The chain is as long as chains get. Overflow buckets are left as long as no more slots are
+    /// in use than the index has.
     #[inline]
     pub(crate) fn insert(&self, slot: u32) -> Result<(), NoRoom> {
         let (mut last, mut buckets) = (self.home, 1);
@@ -493,7 +499,8 @@ impl<'a> Locked<'a> {
         }
     }
 
-    /// Gives back the last bucket of the chain, which is empty; `before` leads to it, if it is not the home.
+    /// Gives back the last bucket of the chain, which is empty; `before` leads to it, if it is not
+    /// the home.
     fn unlink(&self, before: Option<&Bucket>) {
         let Some(before) = before else { return };
         let Some(number) = before.next.load(Ordering::Relaxed).checked_sub(1) else {

@@ -14,12 +14,12 @@ use std::mem::MaybeUninit;
 use super::index::Hash;
 use crate::map::payload::{self, WORD};
 
-/// The longest key in bytes: what a codelet's stack frame holds.
+/// The longest key in bytes: the size of a codelet's stack frame.
 pub const MAX_KEY_SIZE: u32 = 512;
 
-/// What makes the hashes of one map unlike those of any other, so that nobody knows beforehand which keys
-/// meet in one bucket. A codelet can find out: dumps are in the order of buckets. Chains are bounded for that
-/// reason (`index`).
+/// Random numbers that make the hashes of one map unlike those of any other. So nobody knows
+/// beforehand which keys meet in one bucket. A codelet can find out, because dumps are in the
+/// order of buckets; chains are bounded for that reason (`index`).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seed {
     first: u64,
@@ -83,7 +83,7 @@ impl<const N: usize> WordsKey<N> {
     pub(crate) unsafe fn load(key: *const u8, size: usize) -> Self {
         Self(std::array::from_fn(|at| {
             let done = at * WORD;
-            // SAFETY: `done` and what is taken there stay within `size`.
+            // SAFETY: `done` and the bytes taken there stay within `size`.
             unsafe { load_word_of(key.add(done), size.saturating_sub(done)) }
         }))
     }
@@ -130,7 +130,7 @@ impl<'a> LongKey<'a> {
         let words = size.div_ceil(WORD).min(buffer.len());
         for (at, word) in buffer.iter_mut().take(words).enumerate() {
             let done = at * WORD;
-            // SAFETY: `done` is below `size`, and what is taken there stays within it.
+            // SAFETY: `done` is below `size`, and the bytes taken there stay within it.
             word.write(unsafe { load_word_of(key.add(done), size - done) });
         }
         let words = buffer.get(..words).unwrap_or_default();
@@ -168,7 +168,8 @@ fn hash_words(words: impl IntoIterator<Item = u64>, seed: &Seed) -> Hash {
     let mut words = words.into_iter();
     let mut state = seed.first;
     while let Some(first) = words.next() {
-        // The one that is multiplied with must not be 0 for keys that anybody can find.
+        // The second factor must not be 0 for any key that a codelet could find: the product would
+        // forget the first word.
         state = fold(state ^ first, seed.second ^ words.next().unwrap_or(0));
     }
     Hash(state)

@@ -1,16 +1,17 @@
 //! Values by key: preallocated, with lookups that take no lock.
 //!
-//! A *slot* is a key, filled up with zeros to whole words, and its value. Slots never move and keep
-//! their type; a slot whose element was deleted may be used for another key at once, even while a
-//! codelet holds a pointer to its value, as with preallocated maps of the Linux kernel. [`index`] finds
-//! the slot of a key.
+//! A *slot* is a key, filled up with zeros to whole words, and its value. Slots never move and
+//! keep their type; a slot whose element was deleted may be used for another key at once, even
+//! while a codelet holds a pointer to its value, as with preallocated maps of the Linux kernel.
+//! [`index`] finds the slot of a key.
 //!
 //! Three checks of it that `cargo test` does not run by itself:
 //!
-//! * `cargo test -p jbpf-core --features loom --test hash_model` explores the interleavings of readers and writers;
-//! * `MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-disable-weak-memory-emulation" cargo +nightly miri test -p jbpf-core
-//!   --lib map::` looks for undefined behaviour (the emulation of weak memory does not cope with accesses of two
-//!   sizes to one word);
+//! * `cargo test -p jbpf-core --features loom --test hash_model` explores the interleavings of
+//!   readers and writers;
+//! * `MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-disable-weak-memory-emulation" cargo +nightly miri test -p jbpf-core --lib map::`
+//!   looks for undefined behaviour (the emulation of weak memory does not cope with accesses of
+//!   two sizes to one word);
 //! * `cargo test --release -p jbpf-core --test maps_concurrent` runs ten times the rounds.
 #![expect(
     unsafe_code,
@@ -46,7 +47,7 @@ use super::payload::{self, Source, WORD};
 use super::status::Status;
 use super::{MapError, layout_overflow};
 
-/// One cache line holds what a lookup needs to know of eight entries.
+/// One cache line holds all that a lookup needs to know of eight entries.
 const _: () = assert!(size_of::<Bucket>() == 64);
 
 /// The most entries of one map.
@@ -57,7 +58,7 @@ pub const MAX_HASH_ENTRIES: u32 = 1 << 28;
 pub struct HashLayout {
     key_size: usize,
     value_size: usize,
-    /// Where the value lies in a slot: the size of the key in whole words.
+    /// The value's offset in a slot: the size of the key in whole words.
     value_offset: usize,
     /// From one slot to the next.
     stride: usize,
@@ -156,13 +157,14 @@ pub struct HashTable {
     pages: Pages,
 }
 
-// SAFETY: the pointer leads into `pages`, which the table owns; slots are only accessed atomically.
+// SAFETY: the pointer leads into `pages`, which the table owns; slots are only accessed
+// atomically.
 unsafe impl Send for HashTable {}
 // SAFETY: as above: every operation is made for concurrent use.
 unsafe impl Sync for HashTable {}
 
-/// Runs `$body` with the key at `$address`, as the type that fits the size of the map's keys. The sizes
-/// that most maps have are constants in it.
+/// Runs `$body` with the key at `$address`, as the type that fits the size of the map's keys. The
+/// sizes that most maps have are constants in it.
 macro_rules! with_key {
     ($table:expr, $address:expr, |$key:ident| $body:expr) => {{
         let size = $table.layout.key_size;
@@ -201,9 +203,9 @@ impl HashTable {
             // SAFETY: every offset is below the size of the pages, so the address is not null.
             unsafe { NonNull::new_unchecked(start.add(offset)) }
         };
-        // SAFETY: the pages are zeroed, which a bucket and an `AtomicU32` may be, hold the four parts one
-        // after the other (64-byte buckets first, then slots in multiples of 8, then words of 4), and live
-        // as long as the table.
+        // SAFETY: the pages are zeroed, which a bucket and an `AtomicU32` may be, hold the four
+        // parts one after the other (64-byte buckets first, then slots in multiples of 8, then
+        // words of 4), and live as long as the table.
         let (buckets, overflow, links) = unsafe {
             (
                 Cells::new(part(0).cast(), layout.buckets.total()),
@@ -343,7 +345,7 @@ impl HashTable {
         })
     }
 
-    /// Removes all keys; those in buckets after one that is busy stay.
+    /// Removes all keys. A busy bucket ends it: the keys of that bucket and of later ones stay.
     pub(super) fn clear(&self) -> Status {
         match self.index.clear() {
             Ok(()) => Status::Success,
@@ -351,8 +353,8 @@ impl HashTable {
         }
     }
 
-    /// Writes all elements, key then value, one after the other, and tells how many; 0 when they do not fit
-    /// into `size` bytes.
+    /// Writes all elements, key then value, one after the other, and tells how many; 0 when they
+    /// do not fit into `size` bytes.
     ///
     /// # Errors
     /// A bucket is busy.
@@ -384,8 +386,8 @@ impl HashTable {
         self.index.homes()
     }
 
-    /// Copies the elements of one chain, key then value, one after the other. An element that is there all the
-    /// while is there once.
+    /// Copies the elements of one chain, key then value, one after the other. An element that is
+    /// there all the while is there once.
     ///
     /// # Errors
     /// The bucket is busy.
