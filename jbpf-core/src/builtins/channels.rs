@@ -12,13 +12,13 @@ use jbpf_hooks::reclaim::ThreadRecord;
 
 use crate::map::{Map, Status, Storage};
 
-/// 12: sends a copy of a buffer; what is missing of a record is zero. -1 when the ring is full or the buffer
-/// is longer than a record.
+/// 12: sends a copy of a buffer; a shorter buffer is filled up with zeros. -1 when the ring is
+/// full or the buffer is longer than a record.
 ///
 /// # Safety
-/// Called by verified code alone, which proves, as for all functions here: `map` is of a kind that the
-/// helper takes, a buffer readable or writable for its size, and `thread` is the record of the calling
-/// thread.
+/// Called by verified code alone, which proves, as for all functions here: `map` is of a kind that
+/// the helper takes, a buffer readable or writable for its size, and `thread` is the record of the
+/// calling thread.
 pub(super) unsafe extern "C" fn ringbuf_output(
     map: *const Map,
     record: *const u8,
@@ -35,8 +35,8 @@ pub(super) unsafe extern "C" fn ringbuf_output(
     unsafe { output.send(slot, record, size) }.to_register()
 }
 
-/// 16: takes a record: 1 with `value_size` bytes in the buffer, 0 when there is none, -1 when the buffer is too
-/// small.
+/// 16: takes a record: 1 with `value_size` bytes in the buffer, 0 when there is none, -1 when the
+/// buffer is too small.
 ///
 /// # Safety
 /// As [`ringbuf_output`].
@@ -57,8 +57,8 @@ pub(super) unsafe extern "C" fn control_input_receive(
     u64::from(unsafe { input.ring().receive(buffer) })
 }
 
-/// 17: this thread's buffer for the next record, or 0 when the ring is full, or a codelet whose helper led to this call has the
-/// buffer.
+/// 17: this thread's buffer for the next record. 0 when the ring is full, or when another codelet
+/// has the buffer: a helper of that codelet led to this call.
 ///
 /// # Safety
 /// As [`ringbuf_output`].
@@ -74,8 +74,8 @@ pub(super) unsafe extern "C" fn get_output_buf(
     }
 }
 
-/// 18: sends this thread's buffer. -1 when there is none, or it is that of a codelet whose helper led to this call, or the
-/// ring has filled up since.
+/// 18: sends this thread's buffer. -1 when there is none, when the ring has filled up since, or
+/// when the buffer belongs to another codelet: a helper of that codelet led to this call.
 ///
 /// # Safety
 /// As [`ringbuf_output`].
@@ -89,7 +89,8 @@ pub(super) unsafe extern "C" fn send_output(map: *const Map, thread: *const Thre
     .to_register()
 }
 
-/// What machine code calls after it has published a record by itself, when somebody wants to hear of it.
+/// Machine code calls this after it has published a record by itself, if a reader asked to be
+/// notified.
 ///
 /// # Safety
 /// As [`ringbuf_output`], for a map of either output kind.

@@ -1,14 +1,15 @@
 //! The formats of `printf`: C's integer conversions, into a buffer of fixed size.
 //!
-//! Arguments are numbers, and are never taken for addresses: `%s`, `%p` and `%n` do not exist here.
+//! Arguments are numbers, and are never taken for addresses: `%s`, `%p` and `%n` do not exist
+//! here.
 
-/// The longest message in bytes; what goes beyond is cut off.
+/// The longest message in bytes; the rest is cut off.
 pub(crate) const MESSAGE_SIZE: usize = 1024;
 
-/// The longest format in bytes; what goes beyond is cut off.
+/// The longest format in bytes; the rest is cut off.
 pub(crate) const FORMAT_SIZE: usize = 1024;
 
-/// The format is not one that this printf knows, or has more conversions than arguments.
+/// This printf does not know the format, or the format has more conversions than arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadFormat;
 
@@ -67,7 +68,7 @@ impl Message {
     }
 }
 
-/// What of the format is left.
+/// The rest of the format.
 struct Cursor<'a>(&'a [u8]);
 
 impl Cursor<'_> {
@@ -232,7 +233,8 @@ impl Length {
     }
 }
 
-/// The digits of a number in the base of a conversion letter. Twenty-two octal digits hold 64 bits.
+/// The digits of a number in the base of a conversion letter. Twenty-two octal digits hold 64
+/// bits.
 fn digits(mut number: u64, letter: u8, buffer: &mut [u8; 22]) -> &[u8] {
     let (base, alphabet): (u64, &[u8; 16]) = match letter {
         b'x' => (16, b"0123456789abcdef"),
@@ -265,7 +267,7 @@ mod tests {
     #[test]
     fn conversions_are_those_of_c() {
         let minus_one = -1_i64 as u64;
-        // Expected values are what glibc's printf writes.
+        // Expected values were written by glibc's printf.
         for (given, argument, expected) in [
             ("%d", 42, "42"),
             ("%i", minus_one, "-1"),

@@ -1,4 +1,5 @@
-//! Helper 10: `hashlittle` of Bob Jenkins' lookup3 (public domain, 2006), with 0 as the initial value.
+//! Helper 10: `hashlittle` of Bob Jenkins' lookup3 (public domain, 2006), with 0 as the initial
+//! value.
 #![expect(unsafe_code, reason = "reads a codelet's buffer by address")]
 #![expect(
     clippy::multiple_unsafe_ops_per_block,
@@ -15,7 +16,7 @@ const BLOCK: u64 = 12;
 /// # Safety
 /// `bytes` is readable for `len` bytes, which other threads may be writing.
 pub(crate) unsafe fn hashlittle(bytes: *const u8, len: u64) -> u32 {
-    // The length enters modulo 2^32, as in the original, whose lengths are that small.
+    // The length enters modulo 2^32, as in the original.
     let initial = 0xdead_beef_u32.wrapping_add(len as u32);
     let mut state = [initial; 3];
     let mut at = bytes;

@@ -15,9 +15,9 @@ use crate::map::{Map, Status};
 /// 1: the address of a key's value, or 0.
 ///
 /// # Safety
-/// Called by verified code alone, which proves, as for all functions here: `map` is a map that holds
-/// values, a key is readable for its `key_size`, a value for its `value_size`, a buffer writable for its
-/// size, and `thread` is the record of the calling thread.
+/// Called by verified code alone, which proves, as for all functions here: `map` is a map that
+/// holds values, a key is readable for its `key_size`, a value for its `value_size`, a buffer
+/// writable for its size, and `thread` is the record of the calling thread.
 pub(super) unsafe extern "C" fn lookup(
     map: *const Map,
     key: *const u8,

@@ -22,7 +22,7 @@ use crate::engine::abort;
 pub(crate) use self::channels::notify_readers;
 pub use self::printf::PRINTF_TARGET;
 
-/// Where each helper of a [`HelperTable`] is found, and how it is called.
+/// The function of each helper of a [`HelperTable`], and how it is called.
 #[derive(Debug)]
 pub struct HelperBindings {
     table: Arc<HelperTable>,
@@ -33,8 +33,8 @@ pub struct HelperBindings {
 /// One helper's entry point and calling convention.
 ///
 /// The function is `extern "C"`, takes `args` u64 registers, then the thread's record if
-/// `needs_thread`, then the codelet's environment if `needs_codelet`, and returns u64. Map arguments
-/// are `*const Map`.
+/// `needs_thread`, then the codelet's environment if `needs_codelet`, and returns u64. Map
+/// arguments are `*const Map`.
 #[derive(Debug, Clone, Copy)]
 pub struct HelperTarget {
     /// The helper's id.
@@ -47,7 +47,7 @@ pub struct HelperTarget {
     pub needs_thread: bool,
     /// Whether `*const CodeletEnvironment` follows.
     pub needs_codelet: bool,
-    /// Whether it is the built-in helper of that id, whose work an engine may do by itself.
+    /// Whether it is the built-in helper of that id. An engine may do its work by itself.
     pub built_in: bool,
 }
 
@@ -63,7 +63,8 @@ pub enum BindError {
         /// Its name in the table.
         name: String,
     },
-    /// The table lets codelets call a function with other arguments than it takes, or expect another result.
+    /// The table lets codelets call a function with other arguments than it takes, or expect
+    /// another result.
     #[error(
         "helper {id} (`{name}`) of the table is not the function of this name: its arguments, or its result, differ"
     )]
@@ -82,7 +83,7 @@ impl HelperBindings {
         &self.table
     }
 
-    /// Where a helper is found; `None` for ids that the table does not have.
+    /// The function of a helper; `None` for ids that the table does not have.
     #[must_use]
     pub fn get(&self, id: u32) -> Option<HelperTarget> {
         self.targets
@@ -93,11 +94,11 @@ impl HelperBindings {
     }
 }
 
-/// Finds the function of every helper in the table: the application's where it declares one for the id,
-/// else the built-in one.
+/// Finds the function of every helper in the table: the application's if it declares one for the
+/// id, else the built-in one.
 ///
-/// Codelets are verified against the table, and call the functions: what the table says of a helper must be what its
-/// function is made for.
+/// Codelets are verified against the table, and call the functions. So the table's prototype of a
+/// helper must be the prototype that its function was made for.
 ///
 /// # Errors
 /// A helper of the table has no function, or one of another prototype.
@@ -127,7 +128,7 @@ pub fn bindings<'a>(
     Ok(HelperBindings { table, targets })
 }
 
-/// Does what is done once in a process, so that no hook call does it.
+/// Prepares clock, random numbers and messages once in a process, so that no hook call does it.
 fn prepare() {
     crate::clock::refine();
     numbers::prepare();

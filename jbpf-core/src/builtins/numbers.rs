@@ -13,8 +13,9 @@ use super::hash::hashlittle;
 use crate::clock;
 use crate::engine::CodeletEnvironment;
 
-/// The scratch words of a [`ThreadRecord`] before this one hold, by nesting depth, the tick of the last
-/// `mark_runtime_init`; 0: none. This one has the state of its random generator; 0: not seeded.
+/// The scratch words of a [`ThreadRecord`] before this one hold, by nesting depth, the tick of the
+/// last `mark_runtime_init`; 0: none. This one has the state of its random generator; 0: not
+/// seeded.
 pub const RANDOM_WORD: usize = MAX_NESTING as usize;
 
 const _: () = assert!(RANDOM_WORD < SCRATCH_WORDS);
@@ -24,7 +25,8 @@ pub(super) extern "C" fn time_get_ns() -> u64 {
     clock::wall_ns()
 }
 
-/// 8: a tick of the fastest monotonic clock. Whether it is meant as start or end makes no difference.
+/// 8: a tick of the fastest monotonic clock. Whether it is meant as start or end makes no
+/// difference.
 pub(super) extern "C" fn get_sys_time() -> u64 {
     clock::ticks()
 }
@@ -43,8 +45,9 @@ pub(super) unsafe extern "C" fn hash(bytes: *const u8, size: u64) -> u64 {
     u64::from(unsafe { hashlittle(bytes, size) })
 }
 
-/// Where the clock's start is for the call that a thread is in. A codelet that a helper of the application runs by firing
-/// a hook has another one than the codelet that called the helper, which goes on afterwards.
+/// The word with the clock's start for the call that a thread is in. Each depth of nested calls
+/// has its own: a helper of the application may fire a hook, and the codelets of that hook do not
+/// touch the clock of the codelet that called the helper.
 fn runtime_start(thread: &ThreadRecord) -> Option<&AtomicU64> {
     let (starts, _) = thread.scratch().split_at(RANDOM_WORD);
     starts.get(thread.call().depth().saturating_sub(1) as usize)
@@ -62,8 +65,8 @@ pub(super) unsafe extern "C" fn mark_runtime_init(thread: *const ThreadRecord) -
     0
 }
 
-/// 14: 1 when more ns than the codelet's threshold have passed since this thread's clock was started; 0 as
-/// well when there is no threshold or the clock was never started.
+/// 14: 1 when more ns than the codelet's threshold have passed since this thread's clock was
+/// started; 0 as well when there is no threshold or the clock was never started.
 ///
 /// # Safety
 /// `thread` is the record of the calling thread, `codelet` the environment of the calling codelet.
@@ -95,8 +98,8 @@ pub(super) unsafe extern "C" fn rand(thread: *const ThreadRecord) -> u64 {
     next_random(state) >> 33
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): a step of a constant, and a mixing of 64 bits. Good enough to
-/// sample by, not to keep secrets.
+/// SplitMix64 (Steele, Lea, Flood 2014): a step of a constant, and a mixing of 64 bits. Good
+/// enough to sample by, not to keep secrets.
 fn next_random(state: &AtomicU64) -> u64 {
     let mut word = state.load(Ordering::Relaxed);
     if word == 0 {
@@ -118,11 +121,12 @@ fn mixed(mut word: u64) -> u64 {
 /// The beginning of the next thread's generator; 0 before anybody has asked the system.
 static SEED: AtomicU64 = AtomicU64::new(0);
 
-/// Asks the system for random numbers, by way of the standard library's hash keys: now, so that no hook call does.
+/// Asks the system for random numbers, by way of the standard library's hash keys: now, so that no
+/// hook call does.
 pub(super) fn prepare() {
     if SEED.load(Ordering::Relaxed) == 0 {
         let random = RandomState::new().hash_one(0_u8) | 1;
-        // Whoever comes first.
+        // The first thread sets it; the others keep that seed.
         let _ = SEED.compare_exchange(0, random, Ordering::Relaxed, Ordering::Relaxed);
     }
 }

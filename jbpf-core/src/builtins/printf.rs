@@ -20,12 +20,12 @@ use crate::map::{Status, payload};
 /// The target of the events, for filters.
 pub const PRINTF_TARGET: &str = "jbpf::codelet";
 
-/// 11: an event of level debug with the codelet's name and the message, without the line ends that close
-/// it. Without a subscriber that wants it, nothing is formatted.
+/// 11: an event of level debug with the codelet's name and the message, without the line ends that
+/// close it. Without a subscriber that wants it, nothing is formatted.
 ///
 /// # Safety
-/// Called by verified code alone, which proves that `format` is readable for `size` bytes; `codelet` is the
-/// environment of the caller.
+/// Called by verified code alone, which proves that `format` is readable for `size` bytes;
+/// `codelet` is the environment of the caller.
 pub(super) unsafe extern "C" fn printf(
     format: *const u8,
     size: u64,
@@ -45,8 +45,8 @@ pub(super) unsafe extern "C" fn printf(
     }
 }
 
-/// Whether a subscriber wants messages. Asked for the first time, `tracing` notes who asks, and takes a lock for it: a load
-/// asks, so that no hook call is the first.
+/// Whether a subscriber wants messages. The first question registers this place with `tracing`,
+/// which takes a lock. A load asks it, so that no hook call is the first.
 pub(super) fn is_wanted() -> bool {
     // The subscriber is the application's; a panic in it must not unwind into machine code.
     let wanted = contain(|| tracing::enabled!(target: PRINTF_TARGET, tracing::Level::DEBUG));

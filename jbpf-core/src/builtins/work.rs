@@ -1,4 +1,5 @@
-//! What the verifier counts for a call, held against the bytes that the call reads and writes.
+//! Tests that compare the verifier's count for a call with the bytes that the call reads and
+//! writes.
 
 #![expect(
     unsafe_code,
@@ -15,7 +16,8 @@ use proptest::prelude::*;
 use super::hash::hashlittle;
 use crate::map::{Map, MapOptions, touched};
 
-/// Bytes that one counted instruction may stand for: eight at both ends of a copy, and what is looked at around them.
+/// Bytes that one counted instruction may stand for: eight at both ends of a copy, and the words
+/// read around them.
 const OF_AN_INSTRUCTION: u64 = 24;
 /// Bytes that a call may touch whatever it is given: some cache lines.
 const OF_A_CALL: u64 = 512;
@@ -50,7 +52,7 @@ fn helper(id: u32) -> HelperProto {
     HelperTable::builtin().get(id).unwrap().clone()
 }
 
-/// Holds what a call touches against what counts for it.
+/// Compares the bytes that a call touches with the instructions counted for it.
 #[track_caller]
 fn hold(id: u32, map: &Map, size: usize, run: impl FnOnce()) {
     let (proto, def) = (helper(id), map.def());
@@ -100,7 +102,7 @@ fn hold_all(map: &Map, filled: u32, offset: usize, room: usize) {
             map.update(key.at(), value.at(), SLOT);
         });
     }
-    // One that is there, and one that is not.
+    // A key of the map, and a key that it does not have.
     for number in [0, u32::MAX / 2] {
         let mut key = key(number, key_size, offset);
         // SAFETY: as above.
@@ -172,7 +174,8 @@ proptest! {
     }
 }
 
-/// The extremes: an empty map of many buckets, and a value that is larger than all others together.
+/// The extremes: an empty map of many buckets, and a value that is larger than all others
+/// together.
 #[test]
 fn an_empty_map_of_many_buckets_is_walked_and_cleared_bucket_by_bucket() {
     for kind in [MapKind::Hash, MapKind::PerThreadHash] {
@@ -183,7 +186,7 @@ fn an_empty_map_of_many_buckets_is_walked_and_cleared_bucket_by_bucket() {
             // SAFETY: there is room for as much.
             let _ = unsafe { map.dump(out.at(), 64, SLOT) };
         });
-        // A line for each home bucket: the probe sees what is there to be seen.
+        // One cache line for each home bucket: the probe sees the reads.
         assert!(walk >= (1 << 16) * 64, "{walk}");
     }
 }
