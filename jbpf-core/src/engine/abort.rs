@@ -1,9 +1,10 @@
-//! Codelets that leave their call before its end, and what is kept of it.
+//! Codelets that leave their call before its end, and the counts that are kept of it.
 //!
-//! A codelet leaves by built-in helper 31, `abort(kind)`; by an access that a guard stops; and where it comes to an instruction that no path
-//! was proven to reach. Each compiled function that can leave returns a second number, whether it did, which its
-//! caller tests. Nothing unwinds, and no signal is involved. The innermost hook call alone is left: a codelet whose
-//! helper fired that hook goes on.
+//! A codelet leaves by built-in helper 31, `abort(kind)`; by an access that a guard stops; or by
+//! an instruction that the verifier says no path reaches. Each compiled function that can leave
+//! returns a second number: whether it did. Its caller tests that number. Nothing unwinds, and no
+//! signal is involved. The codelet leaves the innermost hook call alone: if a helper of another
+//! codelet fired that hook, the other codelet goes on.
 #![expect(
     unsafe_code,
     reason = "is called by machine code, with addresses that it was compiled with"
@@ -20,7 +21,7 @@ use crate::clock;
 /// The number of built-in helper `abort`.
 pub const ABORT: u32 = 31;
 
-/// Why a codelet left its call. The numbers up to [`Other`](Self::Other) are what helper 31 takes.
+/// Why a codelet left its call. Helper 31 takes the numbers up to [`Other`](Self::Other).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -35,11 +36,11 @@ pub enum AbortKind {
     Unwrap = 4,
     /// Something else.
     Other = 5,
-    /// An access would have left the memory that the verifier said it is in. The verifier made a mistake: please
-    /// report it.
+    /// An access would have left the memory that the verifier said it is in. The verifier made a
+    /// mistake: please report it.
     Guard = 6,
-    /// An instruction was reached that the verifier said no path reaches. The verifier made a mistake: please
-    /// report it.
+    /// An instruction was reached that the verifier said no path reaches. The verifier made a
+    /// mistake: please report it.
     Unreachable = 7,
 }
 
@@ -55,8 +56,8 @@ impl AbortKind {
         Self::Unreachable,
     ];
 
-    /// The kind of a number that a codelet passes to helper 31: unknown ones, and those that are not for codelets, are
-    /// [`Other`](Self::Other).
+    /// The kind of a number that a codelet passes to helper 31: unknown ones, and those that are
+    /// not for codelets, are [`Other`](Self::Other).
     #[must_use]
     pub const fn of_argument(number: u64) -> Self {
         match number {
@@ -110,20 +111,20 @@ impl fmt::Display for AbortKind {
     }
 }
 
-/// Where a codelet left, and why.
+/// The instruction at which a codelet left, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Abort {
     /// Why.
     pub kind: AbortKind,
-    /// Index of the instruction: the call of helper 31, the access that was stopped, or the one that nobody should
-    /// reach.
+    /// Index of the instruction: the call of helper 31, the access that was stopped, or the
+    /// instruction that no path should reach.
     pub insn: usize,
 }
 
 /// The last time that a codelet left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastAbort {
-    /// Where, and why.
+    /// The instruction, and why.
     pub abort: Abort,
     /// How long ago, to the millisecond.
     pub ago: Duration,
@@ -138,14 +139,15 @@ impl LastAbort {
     }
 }
 
-/// How often a codelet left its calls. Written by hook calls: neither lock nor allocation nor system call.
+/// How often a codelet left its calls. Written by hook calls: neither lock nor allocation nor
+/// system call.
 #[derive(Debug, Default)]
 pub struct Aborts {
     /// By kind.
     counts: [AtomicU64; AbortKind::ALL.len()],
-    /// The last one, in one word so that its parts belong together; 0: none yet. From the lowest bit on:
-    /// [`KIND_BITS`] of the kind, [`INSN_BITS`] of the instruction, and the tick without its lowest
-    /// [`TICK_SHIFT`] bits.
+    /// The last one, in one word so that its parts belong together; 0: none yet. From the lowest
+    /// bit on: [`KIND_BITS`] of the kind, [`INSN_BITS`] of the instruction, and the tick without
+    /// its lowest [`TICK_SHIFT`] bits.
     last: AtomicU64,
     /// How many of them the log was told of.
     told: AtomicU64,
@@ -204,8 +206,9 @@ impl Aborts {
         faults.map(|kind| self.of(*kind)).sum()
     }
 
-    /// What the log has not been told yet; `None` if that is nothing, or if it was told not long ago, unless this is the
-    /// final time. Whoever is given it tells it.
+    /// The aborts that the log has not been told of. `None` if there are none; also `None` if the
+    /// log was told less than `TOLD_EVERY` ago, unless this is the final time. The caller that
+    /// gets `Some` must tell the log: no other caller gets the same news.
     pub(crate) fn take_news(&self, is_final: bool) -> Option<News> {
         let (total, last) = (self.total(), self.last()?);
         let told = self.told.load(Ordering::Acquire);
@@ -248,10 +251,11 @@ impl Aborts {
     }
 }
 
-/// Counts, for machine code: the codelet leaves at instruction `insn` by the kind of number `kind`.
+/// Counts, for machine code: the codelet leaves at instruction `insn` by the kind of number
+/// `kind`.
 ///
 /// # Safety
-/// `aborts` points at what its type says, for the length of the call.
+/// `aborts` points at live [`Aborts`] for the length of the call.
 pub(super) unsafe extern "C" fn count(aborts: *const Aborts, insn: u64, kind: u64) -> u64 {
     // SAFETY: the caller's word.
     let aborts = unsafe { &*aborts };

@@ -32,8 +32,8 @@ pub struct BoundCodelet {
 /// A codelet with more calls of helpers than this has none of them inlined.
 const INLINED_HELPER_CALLS: usize = 512;
 
-/// What built-in helpers need to know of the codelet that calls them. At a fixed address while the
-/// code that refers to it exists.
+/// The facts about a codelet that its built-in helpers need. They stay at a fixed address while
+/// code that refers to them exists.
 #[derive(Debug)]
 #[repr(C)]
 pub struct CodeletEnvironment {
@@ -57,7 +57,7 @@ pub enum BindError {
         /// Maps given.
         given: usize,
     },
-    /// A map is not what the program was verified against.
+    /// A map differs from the definition that the program was verified against.
     #[error(
         "map `{given}` cannot stand for map `{expected}` of codelet `{codelet}`: kind, sizes and contents must be equal"
     )]
@@ -86,11 +86,11 @@ pub enum BindError {
 }
 
 impl BoundCodelet {
-    /// Ties `program` to its maps, in the order of [`Program::maps`](jbpf_verifier::Program::maps), and
-    /// to its helpers.
+    /// Ties `program` to its maps, in the order of
+    /// [`Program::maps`](jbpf_verifier::Program::maps), and to its helpers.
     ///
     /// # Errors
-    /// Something given is not what the program was verified against.
+    /// A map or a helper differs from the one that the program was verified against.
     pub fn bind(
         program: VerifiedProgram,
         maps: Vec<Arc<Map>>,
@@ -159,7 +159,7 @@ impl BoundCodelet {
         &self.maps
     }
 
-    /// What helpers learn of this codelet.
+    /// The facts about this codelet that helpers read.
     #[must_use]
     pub fn environment(&self) -> &CodeletEnvironment {
         &self.environment
@@ -171,8 +171,8 @@ impl BoundCodelet {
         &self.aborts
     }
 
-    /// The number that r2 holds when the program starts: the size of what r1 points at, in bytes. The verifier
-    /// computes with the same.
+    /// The number that r2 holds when the program starts: the size of what r1 points at, in bytes.
+    /// The verifier computes with the same.
     #[must_use]
     pub fn context_size(&self) -> u64 {
         let context = self.program.context();
@@ -183,8 +183,8 @@ impl BoundCodelet {
         }
     }
 
-    /// Whether helpers are lowered in place where they can be: unless there are so many that the code would
-    /// grow out of proportion, and compiling it take minutes.
+    /// Whether helpers are lowered in place if they can be. They are not if there are so many
+    /// calls that the code would grow out of proportion, and compiling it would take minutes.
     pub(super) fn inlines_helpers(&self) -> bool {
         self.helper_calls <= INLINED_HELPER_CALLS
     }

@@ -12,11 +12,11 @@ use jbpf_verifier::types::{ContextDef, EntryKind};
 
 use super::{BoundCodelet, CompiledHook};
 
-/// What a codelet is run on when no hook fires it.
+/// The input of a codelet that runs without a hook.
 #[derive(Debug)]
 pub struct Input<'a> {
-    /// The context's bytes from `meta_data` (offset 16) on; shorter is filled with zeros. What the codelet
-    /// stored is written back.
+    /// The context's bytes from `meta_data` (offset 16) on; a shorter slice is filled up with
+    /// zeros. The codelet's stores are written back.
     pub fields: &'a mut [u8],
     /// The data region.
     pub region: &'a mut [u8],
@@ -91,7 +91,8 @@ impl Input<'_> {
         run: impl FnOnce(*mut u8, &ThreadRecord) -> R,
     ) -> Result<R, InputError> {
         self.check(context)?;
-        // What has no bytes may have any address; codelets see the one that hooks give them, too.
+        // A region without bytes may have any address. This is the address that hooks give to such
+        // a region.
         let start = match self.region.is_empty() {
             true => ptr::without_provenance_mut(usize::try_from(context.region.align).unwrap_or(1)),
             false => self.region.as_mut_ptr(),
@@ -167,8 +168,8 @@ fn native_word(bytes: &[u8]) -> u64 {
 }
 
 impl CompiledHook {
-    /// Calls the dispatch function once, outside of any hook; what the hook would answer, or 0 where it would answer
-    /// nothing.
+    /// Calls the dispatch function once, outside of any hook. Returns the answer of the hook, or 0
+    /// if the hook would answer nothing.
     ///
     /// # Errors
     /// The input does not fit the context that the codelets were verified against.
@@ -176,8 +177,9 @@ impl CompiledHook {
         Ok(self.answer(input)?.unwrap_or_default())
     }
 
-    /// Calls the dispatch function once, outside of any hook; what the hook would answer. `None`: a control hook's codelet
-    /// left its call, and the hook would answer as if nothing was attached.
+    /// Calls the dispatch function once, outside of any hook, and returns the answer of the hook.
+    /// `None`: a control hook's codelet left its call, and the hook would answer as if nothing was
+    /// attached.
     ///
     /// # Errors
     /// The input does not fit the context that the codelets were verified against.
@@ -195,9 +197,9 @@ impl CompiledHook {
         }
         input.enter(context, |context, thread| {
             let answer = match self {
-                // SAFETY: `enter` gives a context of the definition that all codelets were verified
-                // against, and the calling thread's record while the thread is inside a section. Inlined and
-                // called codelets do not look at the hook.
+                // SAFETY: `enter` gives a context of the definition that all codelets were
+                // verified against, and the calling thread's record while the thread is inside a
+                // section. Inlined and called codelets do not look at the hook.
                 Self::Native(native) => unsafe {
                     native.dispatch()(context.cast::<c_void>(), thread, std::ptr::null())
                 },

@@ -1,9 +1,11 @@
-//! What measuring collects while somebody looks: calls and times of a hook and of each of its codelets.
+//! Measurements of a hook and of each of its codelets, calls and times. They are taken only while
+//! a reader asks for them.
 //!
-//! A dispatch function compiled for measuring writes here with relaxed atomics. Threads write to the
-//! part that their slot number picks, so that two of them seldom share a cache line. Every call is
-//! counted. Looking at the clock costs more than many a codelet, so calls are timed at most
-//! about every 16 us: all of a hook that is called seldom, one of up to a thousand of a busy one.
+//! A dispatch function compiled for measuring writes here with relaxed atomics. Threads write to
+//! the part that their slot number picks, so that two of them seldom share a cache line. Every
+//! call is counted. Looking at the clock costs more than many a codelet, so calls are timed at
+//! most about every 16 us: all of a hook that is called seldom, one of up to a thousand of a busy
+//! one.
 #![expect(
     unsafe_code,
     reason = "is called by machine code, with addresses that it was compiled with"
@@ -23,7 +25,7 @@ const PARTS: usize = 8;
 /// Timed calls of one part are at least this far apart, on the average.
 const TIMED_EVERY_NS: u64 = 16_000;
 
-/// Of so many calls at least one is timed, on the average.
+/// The largest stride: on the average, at least one of so many calls is timed.
 const MAX_STRIDE: u64 = 1024;
 
 /// Calls and times of one codelet, or of a hook as a whole. Counts up as long as it lives.
@@ -32,7 +34,7 @@ pub struct CodeletStats {
     parts: [Part; PARTS],
 }
 
-/// What one group of threads counted.
+/// The counts of one group of threads.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Part {
@@ -42,7 +44,7 @@ struct Part {
     samples: AtomicU64,
     total: AtomicU64,
     all: Extremes,
-    /// Since somebody took them.
+    /// The extremes since they were taken last.
     recent: Extremes,
     histogram: [AtomicU64; BINS],
 }
@@ -77,7 +79,7 @@ impl Default for Extremes {
 }
 
 impl Extremes {
-    /// Writes where there is something new, which is seldom.
+    /// Writes only a new extreme. That is rare.
     fn include(&self, ns: u64) {
         if ns < self.min.load(Ordering::Relaxed) {
             self.min.fetch_min(ns, Ordering::Relaxed);
@@ -127,14 +129,15 @@ impl CodeletStats {
         }
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     #[must_use]
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         let times = &mut totals.times;
         times.min_ns = u64::MAX;
         for part in &self.parts {
-            // What its times stand for first: never more than the calls.
+            // The histogram is read before the calls, so that the calls it stands for never exceed
+            // them.
             for (sum, bin) in times.histogram.iter_mut().zip(&part.histogram) {
                 *sum += bin.load(Ordering::Relaxed);
             }
@@ -151,8 +154,8 @@ impl CodeletStats {
         totals
     }
 
-    /// The shortest and the longest call that was timed since this was asked last, for the one who asks
-    /// regularly; `None` if there was none.
+    /// The shortest and the longest call that was timed since the last question. `None` if none
+    /// was timed. Only one reader may ask: each question starts a new interval.
     #[must_use]
     pub fn take_extremes(&self) -> Option<(u64, u64)> {
         let mut taken = (u64::MAX, 0);
@@ -169,7 +172,7 @@ fn bin(ns: u64) -> usize {
     ns.checked_ilog2().unwrap_or(0) as usize
 }
 
-/// Which calls of a hook are timed.
+/// Chooses the calls of a hook that are timed.
 #[derive(Debug, Default)]
 struct Sampling {
     parts: [Turn; PARTS],
@@ -179,11 +182,11 @@ struct Sampling {
 #[derive(Debug)]
 #[repr(align(128))]
 struct Turn {
-    /// The number of calls from which on one is timed.
+    /// A call is timed once the count of calls has reached this number.
     next: AtomicU64,
-    /// Of how many calls one is timed.
+    /// One call of so many is timed, on the average.
     stride: AtomicU64,
-    /// The tick at which one was timed last.
+    /// The tick of the last timed call.
     last: AtomicU64,
 }
 
@@ -214,22 +217,23 @@ impl Turn {
             (stride / 2).max(1)
         };
         self.stride.store(stride, Ordering::Relaxed);
-        // Not at equal distances, which the application's own rhythm might share: from 1 to twice the
-        // stride, scattered by a multiplication (Fibonacci hashing).
+        // Not at equal distances, which the application's own rhythm might share: from 1 to twice
+        // the stride, scattered by a multiplication (Fibonacci hashing).
         let scattered = calls.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let distance = 1 + scattered % (2 * stride - 1);
         self.next.store(calls + distance, Ordering::Relaxed);
     }
 }
 
-/// What is measured of a hook, whatever is attached to it.
+/// The measurements of a hook as a whole. They go on when other codelets are attached.
 #[derive(Debug, Default)]
 struct Whole {
     stats: CodeletStats,
     sampling: Sampling,
 }
 
-/// What is measured of a hook: itself, and its codelets in the order in which they run.
+/// The measurements of a hook: of the hook as a whole, and of its codelets in the order in which
+/// they run.
 #[derive(Debug, Clone)]
 pub struct HookStats {
     whole: Arc<Whole>,
@@ -247,7 +251,7 @@ impl HookStats {
         }
     }
 
-    /// The same hook, with other codelets: those that stay bring what was measured of them.
+    /// The same hook with other codelets. Codelets that stay keep their measurements.
     #[must_use]
     pub fn with_codelets(&self, codelets: Vec<Arc<CodeletStats>>) -> Self {
         Self {
@@ -262,7 +266,7 @@ impl HookStats {
         Arc::ptr_eq(&self.whole, &earlier.whole)
     }
 
-    /// The hook as a whole: what its codelets took together.
+    /// The hook as a whole: the time of all its codelets together.
     #[must_use]
     pub fn hook(&self) -> &CodeletStats {
         &self.whole.stats
@@ -274,8 +278,8 @@ impl HookStats {
         &self.codelets
     }
 
-    /// Has the next calls timed. Whoever reads says so, lest a hook that was busy and is no more goes
-    /// without times for long.
+    /// Has the next calls timed. Readers call this when they read. Otherwise a hook that was busy
+    /// and is not any more would go without times for long: its stride is still large.
     pub fn look_closely(&self) {
         for turn in &self.whole.sampling.parts {
             turn.stride.store(1, Ordering::Relaxed);
@@ -300,7 +304,7 @@ impl HookStats {
     }
 }
 
-/// The tick at which a call begins that is timed; 0 of one that is not.
+/// The tick at which a timed call begins; 0 for a call that is not timed.
 pub(super) fn start(timed: bool) -> u64 {
     if timed { clock::ticks().max(1) } else { 0 }
 }
@@ -317,7 +321,7 @@ impl CodeletStats {
         elapsed
     }
 
-    /// Counts a call of a hook whose codelets took so many ticks together.
+    /// Counts a call of a hook. Its codelets took `elapsed` ticks together.
     pub(super) fn end_all(&self, slot: u32, timed: bool, elapsed: u64) {
         if timed {
             self.add(slot, clock::ticks_to_ns(elapsed));
@@ -330,7 +334,7 @@ impl CodeletStats {
 /// [`HookStats::begin`] for machine code: 1 if the call is timed, else 0.
 ///
 /// # Safety
-/// `stats` and `thread` point at what their types say, for the length of the call.
+/// `stats` and `thread` point at live objects of their types for the length of the call.
 pub(super) unsafe extern "C" fn begin(stats: *const HookStats, thread: *const ThreadRecord) -> u64 {
     // SAFETY: the caller's word.
     let stats = unsafe { &*stats };
@@ -347,7 +351,7 @@ pub(super) extern "C" fn start_codelet(timed: u64) -> u64 {
 /// [`CodeletStats::end`] for machine code.
 ///
 /// # Safety
-/// `stats` and `thread` point at what their types say, for the length of the call.
+/// `stats` and `thread` point at live objects of their types for the length of the call.
 pub(super) unsafe extern "C" fn end_codelet(
     stats: *const CodeletStats,
     thread: *const ThreadRecord,
@@ -363,7 +367,7 @@ pub(super) unsafe extern "C" fn end_codelet(
 /// [`CodeletStats::end_all`] for machine code.
 ///
 /// # Safety
-/// `stats` and `thread` point at what their types say, for the length of the call.
+/// `stats` and `thread` point at live objects of their types for the length of the call.
 pub(super) unsafe extern "C" fn end_hook(
     stats: *const CodeletStats,
     thread: *const ThreadRecord,

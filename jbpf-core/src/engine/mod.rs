@@ -1,8 +1,9 @@
 //! From verified programs to the function that a hook calls.
 //!
-//! `native` compiles with Cranelift; `interpreter` checks every access and is the oracle of the tests
-//! and the engine of targets that Cranelift does not serve. Both take [`BoundCodelet`]s and nothing
-//! else, and give a [`CompiledHook`]: a dispatch function for [`Hook::attach`](jbpf_hooks::hook::Hook::attach).
+//! `native` compiles with Cranelift; `interpreter` checks every access and is the oracle of the
+//! tests and the engine of targets that Cranelift does not serve. Both take [`BoundCodelet`]s and
+//! nothing else, and give a [`CompiledHook`]: a dispatch function for
+//! [`Hook::attach`](jbpf_hooks::hook::Hook::attach).
 
 use std::ffi::c_void;
 use std::ptr;
@@ -22,7 +23,7 @@ pub use bound::{BindError, BoundCodelet, CodeletEnvironment};
 pub use input::{Input, InputError};
 use measure::HookStats;
 
-/// What runs codelets.
+/// The engine that runs codelets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Engine {
     /// Machine code, compiled with Cranelift.
@@ -32,7 +33,7 @@ pub enum Engine {
 }
 
 impl Default for Engine {
-    /// The native engine where there is one.
+    /// The native engine, on targets that have it.
     fn default() -> Self {
         if cfg!(all(
             any(
@@ -53,15 +54,16 @@ impl Default for Engine {
 /// How codelets are compiled, beside what they do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct CompileOptions {
-    /// Whether machine code checks each access whose address is not constant, and each pointer with its size that a helper is
-    /// given, against the objects that the verifier says it points into. An access to anything else is not made, and leaves the
-    /// call by [`AbortKind::Guard`]. The interpreter checks all of them in any case.
+    /// Whether machine code checks accesses against the objects that the verifier says they point
+    /// into. It checks each access whose address is not constant, and each pointer with its size
+    /// that a helper gets. An access to anything else is not made: the codelet leaves its call by
+    /// [`AbortKind::Guard`]. The interpreter checks all accesses in any case.
     pub guard_accesses: bool,
 }
 
 impl Engine {
-    /// Makes the dispatch function of a hook that runs `codelets`, the first one first; with `stats` it
-    /// times each.
+    /// Makes the dispatch function of a hook that runs `codelets`, the first one first; with
+    /// `stats` it times each.
     ///
     /// # Errors
     /// The engine does not serve this machine, or the compiler refuses a program.
@@ -97,9 +99,9 @@ impl Engine {
     }
 }
 
-/// What is attached to a hook: a dispatch function, its environment, and all that they refer to.
+/// The attachment of a hook: a dispatch function, its environment, and all that they refer to.
 ///
-/// Whoever attached it keeps it until the hook was given another one (or none) and a
+/// The owner keeps it until the hook was given another one (or none) and a
 /// [`synchronize`](jbpf_hooks::reclaim::synchronize) after that returned `Ok`.
 #[derive(Debug)]
 pub enum CompiledHook {
@@ -136,7 +138,7 @@ pub enum EngineError {
     /// Cranelift does not compile for this machine.
     #[error("there is no native engine for this machine ({reason}); use the interpreter")]
     NoBackend {
-        /// What Cranelift says.
+        /// Cranelift's error, as text.
         reason: String,
     },
     /// The verifier let an instruction pass that the engine does not know.
@@ -149,7 +151,8 @@ pub enum EngineError {
         /// Its operation code.
         opcode: u8,
     },
-    /// A function was found to leave its codelet where none was seen that can: a mistake of the engine.
+    /// The lowering found that a function leaves its codelet, and the scan before it had found
+    /// that it cannot: a mistake of the engine.
     #[error(
         "codelet `{codelet}` would leave at instruction {insn}, which was not foreseen; please report it"
     )]
@@ -186,7 +189,7 @@ pub enum EngineError {
     Compiler {
         /// The function that was being compiled.
         function: String,
-        /// What it said.
+        /// The error, as text.
         message: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What verified programs never do.
+//! Faults: acts that no verified program commits.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub struct Fault {
     pub codelet: String,
     /// Index of the instruction.
     pub insn: usize,
-    /// What it did.
+    /// The act of that instruction.
     pub kind: FaultKind,
 }
 
@@ -26,7 +26,7 @@ impl Fault {
         }
     }
 
-    /// What it counts as: the call was left before the access, or whatever it was.
+    /// The abort that it counts as: the codelet left its call at that instruction.
     pub(super) fn abort(&self) -> Abort {
         let kind = match self.kind {
             FaultKind::Unreachable => AbortKind::Unreachable,
@@ -39,7 +39,7 @@ impl Fault {
     }
 }
 
-/// What a faulting instruction did.
+/// The act of a faulting instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultKind {
@@ -88,7 +88,7 @@ pub enum FaultKind {
     EndOfProgram,
     /// Execution came to an instruction that no path was proven to reach.
     Unreachable,
-    /// A call to where no function starts.
+    /// A call to a place at which no function starts.
     NoFunction {
         /// The instruction called.
         target: usize,
@@ -118,7 +118,7 @@ pub enum FaultKind {
     HelperResult {
         /// The helper's id.
         helper: u32,
-        /// What it returned.
+        /// The number that it returned.
         result: u64,
     },
 }

@@ -25,8 +25,8 @@ impl<'c> Machine<'c> {
 
         let [_, a, b, c, d, e, ..] = self.registers;
         let environment = codelet.environment();
-        // SAFETY: the arguments are what the prototype asks for, and the target is the one that was
-        // bound to it.
+        // SAFETY: the arguments were checked against the prototype, and the target was bound to
+        // that prototype.
         let result = unsafe { call(target, [a, b, c, d, e], self.thread, environment) };
 
         self.check_result(proto, map, result)?;
@@ -36,7 +36,7 @@ impl<'c> Machine<'c> {
         Ok(())
     }
 
-    /// Checks what r1 to r5 hold; gives the first map among it.
+    /// Checks r1 to r5 against the prototype; returns the first map among them.
     fn check_arguments(&mut self, proto: &HelperProto) -> Result<Option<&'c Map>, FaultKind> {
         let mut first = None;
         let mut nearest = None;
@@ -146,10 +146,11 @@ fn takes(kinds: &MapKinds, map: &Map) -> bool {
     }
 }
 
-/// Calls a helper with as many of the registers as it takes, and what else it wants.
+/// Calls a helper with as many of the registers as it takes, and with thread and codelet if it
+/// needs them.
 ///
 /// # Safety
-/// The registers hold what the helper may be called with; `thread` is the caller's own.
+/// The registers hold arguments that the helper accepts; `thread` is the calling thread's record.
 unsafe fn call(
     target: HelperTarget,
     registers: [u64; 5],

@@ -1,4 +1,4 @@
-//! What a running program may touch.
+//! The memory that a running program may touch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -15,8 +15,8 @@ pub(super) const FRAME_BYTES: usize = 512;
 /// Frames of nested calls, the entry's included.
 pub(super) const FRAMES: usize = 8;
 
-/// Bytes from one frame to the next: the address behind a frame, which r10 is, lies in no other one (clause 3 of
-/// [`addresses`](jbpf_verifier::addresses)).
+/// Bytes from one frame to the next: the address behind a frame, which r10 is, lies in no other
+/// one (clause 3 of [`addresses`](jbpf_verifier::addresses)).
 const FRAME_STRIDE: usize = FRAME_BYTES + 16;
 
 const STACK_BYTES: usize = (FRAME_STRIDE * FRAMES).next_multiple_of(64);
@@ -75,7 +75,8 @@ pub(super) struct Memory<'c> {
     buffers: Vec<OutputBuffer>,
 }
 
-/// Where an access goes, when that matters beyond its bounds.
+/// The target of an access. The interpreter keeps more of the stack than its bounds: which bytes
+/// were written.
 enum Place {
     /// At this offset of the stack.
     Stack(usize),
@@ -212,7 +213,8 @@ impl<'c> Memory<'c> {
         Ok(Place::Elsewhere)
     }
 
-    /// Whether each byte is in a field that may be written: a store may touch several, as the verifier has it.
+    /// Whether each byte is in a field that may be written: a store may touch several, as the
+    /// verifier has it.
     fn context_field_writable(&self, offset: u64, size: usize) -> bool {
         let writable = |byte: u64| {
             self.definition.fields.iter().any(|field| {
@@ -286,7 +288,7 @@ impl<'c> Memory<'c> {
             .ok_or(FaultKind::UnknownMap { map: index })
     }
 
-    /// Whether `size` bytes lie in one value of the map, for what lookups return.
+    /// Whether `size` bytes lie in one value of the map. Checks the results of lookups.
     pub(super) fn in_value_of(&self, map: &Map, address: u64, size: usize) -> bool {
         usize::try_from(address).is_ok_and(|address| map.contains(address, size, self.slot))
     }
@@ -309,13 +311,14 @@ impl<'c> Memory<'c> {
         self.buffers.retain(|buffer| buffer.map != map);
     }
 
-    // Accesses. Other threads may be at the same bytes: all of them are those of `words`, bytes one by one where the
-    // whole is not aligned.
+    // Accesses. Other threads may access the same bytes, so each access is one of `words`. An
+    // access that is not aligned is made byte by byte.
 
     pub(super) fn load(&self, address: u64, size: usize) -> Result<u64, FaultKind> {
         self.check_readable(address, size)?;
         let pointer = address as usize as *mut u8;
-        // SAFETY: the bytes were found above to be the program's, and are accessed as `words` does.
+        // SAFETY: the bytes were found above to be the program's, and are accessed as `words`
+        // does.
         let whole = unsafe { load_aligned(pointer, size) };
         Ok(whole.unwrap_or_else(|| {
             let mut bytes = [0; 8];
@@ -334,8 +337,8 @@ impl<'c> Memory<'c> {
             self.set_written(offset..offset + size, true);
         }
         let pointer = address as usize as *mut u8;
-        // SAFETY: the bytes were found above to be the program's to write, and are accessed as `words`
-        // does.
+        // SAFETY: the bytes were found above to be the program's to write, and are accessed as
+        // `words` does.
         if unsafe { store_aligned(pointer, size, value) } {
             return Ok(());
         }

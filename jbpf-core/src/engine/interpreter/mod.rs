@@ -1,11 +1,13 @@
-//! The checked interpreter: every access within bounds and rights, every register and stack byte written
-//! before it is read, every helper argument what its prototype asks for; or a [`Fault`].
+//! The checked interpreter. It checks that every access is within bounds and rights, that every
+//! register and stack byte is written before it is read, and that every helper argument is of the
+//! kind in the prototype. A violation is a [`Fault`].
 //!
-//! A verified program never faults. So it is the oracle that the verifier and the native engine are
-//! tested against, and for that it shares no code with either: it reads opcodes on its own. It is
-//! also the engine of machines that Cranelift does not serve.
+//! A verified program never faults. So it is the oracle that the verifier and the native engine
+//! are tested against, and for that it shares no code with either: it reads opcodes on its own. It
+//! is also the engine of machines that Cranelift does not serve.
 //!
-//! `memory` knows what a program may touch, `arithmetic` computes, `helpers` checks and makes calls.
+//! `memory` knows what a program may touch, `arithmetic` computes, `helpers` checks and makes
+//! calls.
 #![expect(
     unsafe_code,
     reason = "reads and writes the memory that was checked, for contexts of other types"
@@ -37,11 +39,11 @@ use memory::{FRAME_BYTES, FRAMES, Memory, Stack};
 /// How a run ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
-    /// What r0 held at the end; 0 if the codelet left before.
+    /// r0 at the end; 0 if the codelet left before.
     pub r0: u64,
     /// Instructions executed; a wide load is one.
     pub instructions: u64,
-    /// Where the codelet left its call, and why; `None` if it returned.
+    /// The instruction at which the codelet left its call, and why; `None` if it returned.
     pub left: Option<Abort>,
 }
 
@@ -97,8 +99,8 @@ pub fn run(
     observer: &mut impl Observer,
 ) -> Result<Outcome, RunError> {
     let outcome = input.enter(codelet.program().context(), |context, thread| {
-        // SAFETY: `enter` gives a context of this definition that nothing else touches meanwhile, and
-        // the calling thread's own record.
+        // SAFETY: `enter` gives a context of this definition that nothing else touches meanwhile,
+        // and the calling thread's own record.
         unsafe { run_on_context(codelet, context, thread, observer) }
     })?;
     Ok(outcome?)
@@ -107,8 +109,8 @@ pub fn run(
 /// Runs a codelet on the context at `context`.
 ///
 /// # Safety
-/// `context` points at memory laid out by the program's context definition: readable as it says, its region
-/// writable if it says so. `thread` is the calling thread's record.
+/// `context` points at memory laid out by the program's context definition: readable as it says,
+/// its region writable if it says so. `thread` is the calling thread's record.
 unsafe fn run_on_context(
     codelet: &BoundCodelet,
     context: *mut u8,
@@ -138,7 +140,7 @@ unsafe fn run_on_context(
 
 /// A function that waits for its callee.
 struct Caller {
-    /// Where it goes on.
+    /// The instruction at which it goes on.
     next: usize,
     /// Its r6 to r10.
     saved: [u64; 5],
@@ -158,7 +160,7 @@ struct Machine<'c> {
     limit: u64,
 }
 
-/// What one instruction leads to.
+/// The step that follows an instruction.
 enum Flow {
     Next,
     Jump(usize),
@@ -428,7 +430,8 @@ impl<'c> Machine<'c> {
         let Some(caller) = self.callers.pop() else {
             return Ok(Flow::Return(self.get(0)?));
         };
-        // A function that returns nothing leaves r0 as it is, written or not; its caller does not read it then.
+        // A function that returns nothing leaves r0 as it is, written or not; its caller does not
+        // read it then.
         let result = self.initialised & 1;
         self.memory.leave_frame(self.callers.len());
         let [r0, ..] = self.registers;
@@ -529,8 +532,8 @@ impl InterpretedHook {
 /// [`InterpretedHook`].
 ///
 /// # Safety
-/// As of [`Dispatch`](jbpf_hooks::hook::Dispatch); and the hook's environment is an [`InterpretedHook`] of
-/// codelets that were verified against the hook's context.
+/// As of [`Dispatch`](jbpf_hooks::hook::Dispatch); and the hook's environment is an
+/// [`InterpretedHook`] of codelets that were verified against the hook's context.
 pub unsafe extern "C" fn dispatch(
     context: *mut c_void,
     thread: *const ThreadRecord,

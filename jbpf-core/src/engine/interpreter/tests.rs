@@ -1,4 +1,4 @@
-//! What no verified program does, done to the checks themselves.
+//! Accesses that no verified program makes, put to the checks themselves.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::builtins;
 use crate::engine::{BoundCodelet, CodeletEnvironment};
 use crate::map::{Map, MapOptions, Storage};
 
-/// A codelet that does nothing, on two maps: an array of two values of 12 bytes, and read-only data of 8.
+/// A codelet that does nothing, on two maps: an array of two values of 12 bytes, and read-only
+/// data of 8.
 fn codelet(context: ContextDef) -> BoundCodelet {
     let array = MapDef {
         name: "array".to_owned(),
@@ -56,8 +57,8 @@ fn codelet(context: ContextDef) -> BoundCodelet {
     BoundCodelet::bind(verified, maps, helpers, environment).unwrap()
 }
 
-/// Runs `check` on the memory of a codelet in its first frame, of 32 bytes, with its r10, the context's address and
-/// the region's: 16 bytes.
+/// Runs `check` on the memory of a codelet in its first frame, of 32 bytes, with its r10, the
+/// context's address and the region's: 16 bytes.
 fn with_memory(check: impl FnOnce(&BoundCodelet, &mut Memory<'_>, u64, u64, u64)) {
     let codelet = codelet(ContextDef::generic());
     let mut region = [0u64; 2];

@@ -1,5 +1,5 @@
-//! Loads, stores and atomic operations of codelets: plain instructions, since the verifier proved each
-//! in bounds.
+//! Loads, stores and atomic operations of codelets: plain instructions, since the verifier proved
+//! each in bounds.
 
 use cranelift_codegen::ir::{AtomicRmwOp, Inst, InstBuilder, MemFlagsData, Type, Value, types};
 use jbpf_verifier::program::{Fact, MemorySpace};
@@ -10,7 +10,7 @@ use super::known::{Known, Stored};
 use super::lower::{Body, ones};
 use super::shared::is_shared;
 
-/// Where an access goes.
+/// The address of an access.
 struct Place {
     base: Value,
     displacement: i32,
@@ -160,9 +160,9 @@ impl Body<'_, '_> {
         }
     }
 
-    /// Flags of the next access, which goes to memory of that kind and is emitted right afterwards. Before one that
-    /// may be of several kinds there is a sequence point: Cranelift would otherwise believe that the access and
-    /// accesses to each of those kinds never meet.
+    /// Flags of the next access. The access goes to memory of that kind and is emitted right
+    /// afterwards. A sequence point stands before an access that may be to several kinds. Without
+    /// it, Cranelift would assume that this access never meets accesses to each of those kinds.
     pub(super) fn flags_of(&mut self, space: MemorySpace) -> MemFlagsData {
         let regions = self.imports.regions;
         let region = match space {

@@ -120,7 +120,7 @@ fn signed_division(
             let special = fb.ins().bor(by_zero, by_minus_one);
             let safe = fb.ins().select(special, one, src);
             if remainder {
-                // Modulo 1 is what -1 must give, too: 0.
+                // Modulo -1 must give 0, and modulo 1 does.
                 let result = fb.ins().srem(dst, safe);
                 fb.ins().select(by_zero, dst, result)
             } else {

@@ -1,6 +1,6 @@
-//! Calls: of helpers, directly at their address, and of the codelet's own functions. Helpers that need no
-//! call, because what they touch is at a constant address, are in `lookup`, `channel`, `send` and
-//! `clock`.
+//! Calls: of helpers, directly at their address, and of the codelet's own functions. Helpers that
+//! need no call, because they touch memory at a constant address, are in `lookup`, `channel`,
+//! `send` and `clock`.
 
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use jbpf_hooks::reclaim::ThreadRecord;
@@ -52,8 +52,8 @@ impl Body<'_, '_> {
         Ok(false)
     }
 
-    /// Lowers a helper without calling it, in the usual case at least; false, with nothing emitted, if that
-    /// cannot be.
+    /// Lowers a helper without calling it, in the usual case at least; false, with nothing
+    /// emitted, if that cannot be.
     fn inlined(&mut self, fact: Fact, id: u32, target: HelperTarget) -> Result<bool, EngineError> {
         // Another function of that number does something else.
         if !target.built_in {
@@ -133,7 +133,7 @@ impl Body<'_, '_> {
     pub(super) fn call_function(&mut self, at: usize, target: usize) -> Result<bool, EngineError> {
         let index = self.subject.function_at(target);
         let callee = index.and_then(|index| self.functions.get(&index).copied());
-        // The verifier says that nobody comes to its first instruction.
+        // The verifier says that no path reaches its first instruction.
         let (Some(index), Some(callee)) = (index, callee) else {
             self.abort(at, AbortKind::Unreachable)?;
             return Ok(true);

@@ -1,5 +1,5 @@
-//! What codelets do with channels in the usual case, inlined: seeing that no control record has come, and getting
-//! the buffer for the next record. Everything else is the helper's. (Sending is in `send`.)
+//! The usual cases of channels, inlined: seeing that no control record has come, and getting the
+//! buffer for the next record. The helper does everything else. (Sending is in `send`.)
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, types};
@@ -10,8 +10,8 @@ use crate::builtins::HelperTarget;
 use crate::map::{InputMap, OutputMap};
 
 impl Body<'_, '_> {
-    /// r0 = 0 while the ring is empty, else what the helper returns. False, with nothing emitted, unless the
-    /// buffer is known to be large enough.
+    /// r0 = 0 while the ring is empty, else the helper's result. Returns false, with nothing
+    /// emitted, unless the buffer is known to be large enough.
     pub(super) fn receive(&mut self, input: &InputMap, target: HelperTarget) -> bool {
         let ring = input.ring();
         let size = self.known_operand(Operand::Register(3));
@@ -22,7 +22,8 @@ impl Body<'_, '_> {
         let done = self.fb.create_block();
         let result = self.fb.append_block_param(done, types::I64);
         let [no_local, call] = [(); 2].map(|()| self.fb.create_block());
-        // What other threads write; an old value is an answer as good as the helper's a moment ago.
+        // These loads read words that other threads write. An old value is as good as the answer
+        // that the helper would have given a moment ago.
         let flags = MemFlagsData::trusted();
 
         let tail = self.address(address_of(addresses.tail));
@@ -60,16 +61,17 @@ impl Body<'_, '_> {
         true
     }
 
-    /// r0 = this thread's buffer, or null. Marks it as this hook call's, if the ring has room; the rest, what other
-    /// calls have left, and counting what finds no room, is the helper's.
+    /// r0 = this thread's buffer, or null. Marks it as this hook call's, if the ring has room. The
+    /// helper does the rest: buffers that other calls have left, and the count of records without
+    /// room.
     pub(super) fn reserve(&mut self, output: &OutputMap, target: HelperTarget) {
         let addresses = output.ring().addresses();
         let done = self.fb.create_block();
         let result = self.fb.append_block_param(done, types::I64);
         let [held, look, mark, ready, slow] = [(); 5].map(|()| self.fb.create_block());
         self.fb.set_cold_block(slow);
-        // Words of this thread's own, and two that other threads write, of which an old value does no harm:
-        // the record's place is claimed when it is sent.
+        // Words of this thread's own, and two that other threads write, of which an old value does
+        // no harm: the record's place is claimed when it is sent.
         let flags = MemFlagsData::trusted();
         let offset = |offset: usize| i32::try_from(offset).unwrap_or_default();
 

@@ -1,4 +1,5 @@
-//! Tick clocks, inlined: a tick is one instruction of the processor away, and its time a multiplication.
+//! Tick clocks, inlined: a tick is one instruction of the processor away, and its time a
+//! multiplication.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, types};
@@ -7,10 +8,11 @@ use super::lower::{Body, address_of};
 use crate::clock::{self, SCALE_BITS, TickSource};
 
 impl Body<'_, '_> {
-    /// r0 = the processor's counter. False, with nothing emitted, where ticks come from the system.
+    /// r0 = the processor's counter. Returns false, with nothing emitted, if ticks come from the
+    /// system.
     ///
-    /// Cranelift has no instruction for it; a function of nothing else costs a fraction of what the
-    /// counter itself takes to read.
+    /// Cranelift has no instruction for it. The call of a function for it costs a fraction of the
+    /// time that the counter itself takes to read.
     pub(super) fn tick(&mut self) -> bool {
         if clock::source() != TickSource::TimeStampCounter {
             return false;
@@ -24,7 +26,8 @@ impl Body<'_, '_> {
         true
     }
 
-    /// r0 = ns from the tick in r1 to the one in r2: [`clock::ticks_to_ns`] of the difference, or 0.
+    /// r0 = ns from the tick in r1 to the one in r2: [`clock::ticks_to_ns`] of the difference, or
+    /// 0.
     pub(super) fn ticks_between(&mut self) {
         let [start, end] = [1, 2].map(|register| self.read(register, 64));
         let none = self.fb.ins().iconst(types::I64, 0);

@@ -1,4 +1,4 @@
-//! Compilation units: a `JITModule`, what is compiled into it, and the memory that it owns.
+//! Compilation units: a `JITModule`, the functions compiled into it, and the memory that it owns.
 
 #![expect(unsafe_code, reason = "unmaps code")]
 
@@ -35,8 +35,8 @@ pub(super) fn registers_signature(call_conv: CallConv, count: usize) -> Signatur
     signature
 }
 
-/// The signature of a codelet's function: like [`registers_signature`], and one that can leave the codelet returns
-/// whether it did, too.
+/// The signature of a codelet's function: like [`registers_signature`]. A function that can leave
+/// the codelet also returns whether it did.
 pub(super) fn function_signature(call_conv: CallConv, count: usize, leaves: bool) -> Signature {
     let mut signature = registers_signature(call_conv, count);
     if leaves {
@@ -52,8 +52,9 @@ const FUNCTION_ARGUMENTS: usize = 6;
 /// The same, with guards: the start of the caller's frame, and the surroundings.
 const GUARDED_FUNCTION_ARGUMENTS: usize = FUNCTION_ARGUMENTS + 1 + SURROUNDINGS;
 
-/// Codelets of more instructions are compiled as they stand. Optimised code keeps what it computes again later, in its
-/// stack frame when there is much of it: of a hostile codelet that would be a number for every few instructions.
+/// Codelets of more instructions are compiled as they stand. Optimised code keeps values that it
+/// needs again later, in its stack frame if there are many. A hostile codelet could make it keep a
+/// number for every few instructions.
 const OPTIMISED_INSTRUCTIONS: usize = 4096;
 
 /// The machine that this process runs on, with all its features.
@@ -77,7 +78,7 @@ fn this_machine(opt_level: &str) -> Result<OwnedTargetIsa, String> {
     finish(builder, opt_level)
 }
 
-/// The same architecture without optional features: what is listed is then the same on every machine.
+/// The same architecture without optional features: listings are then the same on every machine.
 pub(super) fn baseline() -> Result<OwnedTargetIsa, EngineError> {
     isa::lookup_by_name(std::env::consts::ARCH)
         .map_err(|error| error.to_string())
@@ -137,10 +138,10 @@ impl Drop for OwnedModule {
     fn drop(&mut self) {
         // SAFETY: the field is never used again.
         let module = unsafe { ManuallyDrop::take(&mut self.0) };
-        // SAFETY: either the module was never finished, and no address in it was handed out; or it is
-        // in a `Code`, and whoever drops the last owner of that (a `NativeDispatch`, or a codelet that
-        // only dispatch functions call) has made sure that no thread runs the code and that nobody
-        // calls its address any more: the contract of `NativeDispatch`.
+        // SAFETY: either the module was never finished, and no address in it was handed out; or it
+        // is in a `Code`. The last owner of a `Code` is a `NativeDispatch`, or a codelet that only
+        // dispatch functions call. By the contract of `NativeDispatch`, its owner drops it only
+        // when no thread runs the code and nobody calls its address any more.
         unsafe { module.free_memory() };
     }
 }
@@ -172,7 +173,8 @@ pub(super) struct InnerFunctions {
 }
 
 impl InnerFunctions {
-    /// Bytes of stack that the entry has to have for frames: its own, and with guards its callees', too.
+    /// Bytes of stack that the entry has to have for frames: its own, and with guards its
+    /// callees', too.
     pub(super) fn entry_bytes(&self, subject: Subject<'_>) -> u32 {
         if subject.options.guard_accesses {
             return self.frames;
@@ -182,7 +184,8 @@ impl InnerFunctions {
     }
 }
 
-/// The frame of a codelet's entry in a slot of so many bytes, and with guards what its accesses are compared with.
+/// The frame of a codelet's entry in a slot of so many bytes; for guarded codelets, also the
+/// surroundings that accesses are compared with.
 pub(super) fn entry_frame(
     fb: &mut FunctionBuilder<'_>,
     subject: Subject<'_>,
@@ -206,14 +209,15 @@ pub(super) struct Unit {
     module: OwnedModule,
     context: Context,
     builder_context: FunctionBuilderContext,
-    /// What was compiled, as text, if somebody asked for it.
+    /// The compiled functions as text, if a listing was asked for.
     listing: Option<Vec<Listed>>,
 }
 
 impl Unit {
     pub(super) fn new(isa: OwnedTargetIsa) -> Self {
         let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
-        // Where instruction caches are not coherent, Cranelift's own memory takes care of them.
+        // Other architectures keep Cranelift's own memory: it takes care of instruction caches
+        // that are not coherent.
         #[cfg(target_arch = "x86_64")]
         builder.memory_provider(Box::new(super::memory::NearMemory::new()));
         let module = JITModule::new(builder);
@@ -226,7 +230,7 @@ impl Unit {
         }
     }
 
-    /// From now on keeps a listing of what is compiled.
+    /// From now on keeps a listing of each compiled function.
     pub(super) fn listed(mut self) -> Self {
         self.listing = Some(Vec::new());
         self
@@ -241,7 +245,8 @@ impl Unit {
         self.module.isa().default_call_conv()
     }
 
-    /// Compiles the inner functions of a codelet that are reached: all but the entry. By index of the function.
+    /// Compiles the inner functions of a codelet that are reached: all but the entry. By index of
+    /// the function.
     pub(super) fn inner_functions(
         &mut self,
         subject: Subject<'_>,
@@ -330,8 +335,8 @@ impl Unit {
         Ok(inner)
     }
 
-    /// The functions that `function` calls, as the one that is being built calls them. The others stay
-    /// out of it: a codelet may have thousands.
+    /// The functions that `function` calls, as references of the function that is being built. The
+    /// others are not imported: a codelet may have thousands.
     pub(super) fn callees(
         &mut self,
         subject: Subject<'_>,
@@ -356,8 +361,8 @@ impl Unit {
         callees
     }
 
-    /// Compiles a function of the dispatch type, filled by `build`; one that can leave its codelet returns whether it
-    /// did, too.
+    /// Compiles a function of the dispatch type, filled by `build`. A function that can leave its
+    /// codelet also returns whether it did.
     pub(super) fn dispatch_function(
         &mut self,
         name: &str,
@@ -454,7 +459,7 @@ pub(super) fn contained<T>(
 /// Executable memory. Dropping it unmaps it.
 pub(super) struct Code {
     entry: usize,
-    /// Kept to be dropped; the lock is what makes it shareable, nobody takes it.
+    /// Kept to be dropped; the lock makes it shareable, and nobody takes it.
     _module: Mutex<OwnedModule>,
 }
 
@@ -491,19 +496,22 @@ impl CodeletCode {
         })
     }
 
-    /// Address of the function. It takes what a [`Dispatch`](jbpf_hooks::hook::Dispatch) takes, and returns r0.
+    /// Address of the function. It takes the arguments of a
+    /// [`Dispatch`](jbpf_hooks::hook::Dispatch), and returns r0.
     pub(crate) fn entry(&self) -> usize {
         self.code.entry()
     }
 
-    /// Whether it can leave the codelet before its end: it returns whether it did, too, in a second register.
+    /// Whether it can leave the codelet before its end: it returns whether it did, too, in a
+    /// second register.
     pub(crate) fn leaves(&self) -> bool {
         self.leaves
     }
 }
 
 impl Unit {
-    /// Compiles a codelet as a function of the dispatch type; with whether it can leave the codelet.
+    /// Compiles a codelet as a function of the dispatch type; with whether it can leave the
+    /// codelet.
     fn codelet_function(&mut self, subject: Subject<'_>) -> Result<(FuncId, bool), EngineError> {
         let codelet = subject.codelet;
         let inner = self.inner_functions(subject)?;

@@ -1,4 +1,5 @@
-//! The dispatch function of a hook: all its codelets, in priority order, in one piece of machine code.
+//! The dispatch function of a hook: all its codelets, in priority order, in one piece of machine
+//! code.
 #![expect(
     unsafe_code,
     reason = "turns the address of compiled code into its type"
@@ -23,22 +24,21 @@ use crate::engine::abort;
 use crate::engine::measure::{self, HookStats};
 use crate::engine::{BoundCodelet, CompileOptions, EngineError};
 
-/// Codelets of at most this many instructions are lowered into the dispatch function itself. A larger
-/// one does enough work that a direct call does not show.
+/// Codelets of at most this many instructions are lowered into the dispatch function itself. A
+/// larger one does enough work that a direct call does not show.
 pub const INLINE_INSTRUCTIONS: usize = 128;
 
-/// At most this many instructions are lowered into one dispatch function, so that attaching a codelet
-/// beside many others stays fast.
+/// At most this many instructions are lowered into one dispatch function, so that attaching a
+/// codelet beside many others stays fast.
 pub const INLINE_INSTRUCTIONS_TOTAL: usize = 256;
 
 /// The compiled dispatch function of a hook, with all that its code refers to.
 ///
-/// Dropping it unmaps the code. Whoever attached the function keeps this until the hook was given
-/// another function (or none) and a [`synchronize`](jbpf_hooks::reclaim::synchronize) after that
-/// returned `Ok`.
+/// Dropping it unmaps the code. The owner keeps this until the hook was given another function (or
+/// none) and a [`synchronize`](jbpf_hooks::reclaim::synchronize) after that returned `Ok`.
 #[derive(Debug)]
 pub struct NativeDispatch {
-    // Dropped first: the code refers to what follows.
+    // Dropped first: the code refers to the fields that follow.
     code: Code,
     codelets: Vec<Arc<BoundCodelet>>,
     _stats: Option<Arc<HookStats>>,
@@ -48,8 +48,8 @@ impl NativeDispatch {
     /// The function.
     #[must_use]
     pub fn dispatch(&self) -> Dispatch {
-        // SAFETY: the address is that of a function compiled with the signature of `Dispatch`: three
-        // pointers in, one u64 out, in the C calling convention of this host.
+        // SAFETY: the address is that of a function compiled with the signature of `Dispatch`:
+        // three pointers in, one u64 out, in the C calling convention of this host.
         unsafe { std::mem::transmute::<usize, Dispatch>(self.code.entry()) }
     }
 
@@ -60,8 +60,8 @@ impl NativeDispatch {
     }
 }
 
-/// Compiles the dispatch function of a hook that runs `codelets`, the first one first. With `stats`, it
-/// measures each codelet, and the hook as a whole.
+/// Compiles the dispatch function of a hook that runs `codelets`, the first one first. With
+/// `stats`, it measures each codelet, and the hook as a whole.
 ///
 /// # Errors
 /// The host has no backend, or the compiler refuses a program.
@@ -83,7 +83,8 @@ pub fn compile_dispatch(
     })
 }
 
-/// As [`compile_dispatch`], of codelets that are not what was verified; `owners` are what they were made of.
+/// As [`compile_dispatch`], for codelets that differ from the verified ones; `owners` are the
+/// codelets that they were made from.
 #[cfg(test)]
 pub(super) fn compile_subjects(
     kind: HookKind,
@@ -190,8 +191,8 @@ fn build(
     })
 }
 
-/// Bytes of the one frame that all inlined codelets have: they run one after the other, and none reads what it has not
-/// written.
+/// Bytes of the one frame that all inlined codelets have: they run one after the other, and none
+/// reads what it has not written.
 fn frame_bytes(parts: &[(Subject<'_>, Part)]) -> u32 {
     let bytes = parts.iter().map(|(subject, part)| match part {
         Part::Inlined(inner) => inner.entry_bytes(*subject),
@@ -229,7 +230,8 @@ impl DispatchFunction<'_, '_> {
         }
     }
 
-    /// Returns what the hook answers: a control hook what its codelet returned, and nothing when that has left.
+    /// Returns the hook's answer. A control hook answers its codelet's result, and nothing if the
+    /// codelet has left.
     fn answer(&mut self, kind: HookKind, end: End) {
         if kind == HookKind::Monitoring {
             let nothing = self.fb.ins().iconst(types::I64, 0);
@@ -251,7 +253,8 @@ impl DispatchFunction<'_, '_> {
         self.fb.ins().return_(&[end.result]);
     }
 
-    /// The same, and counts each; those calls that it decides to time are between two looks at the clock.
+    /// The same, and counts each; those calls that it decides to time are between two looks at the
+    /// clock.
     fn run_measured(
         &mut self,
         parts: &[(Subject<'_>, Part)],

@@ -10,9 +10,9 @@ use cranelift_codegen::ir::{
 use cranelift_frontend::FunctionBuilder;
 use jbpf_verifier::addresses::FRAME_ALIGN;
 
-/// A frame in a stack slot. Every function has one, also if nothing is stored in it: the codelet may
-/// compare its address, and the verifier holds that it is not null and no other frame's (clauses 1 to 3 of
-/// [`addresses`](jbpf_verifier::addresses)).
+/// A frame in a stack slot. Every function has one, also if nothing is stored in it: the codelet
+/// may compare its address, and the verifier holds that it is not null and no other frame's
+/// (clauses 1 to 3 of [`addresses`](jbpf_verifier::addresses)).
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
     /// Address of its lowest byte.
@@ -64,8 +64,8 @@ impl Frame {
     }
 }
 
-/// Bytes between two frames that lie one below the other: the top of one is not the start of the next, and so no other
-/// object's address.
+/// Bytes between two frames that lie one below the other: the top of one is not the start of the
+/// next, and so no other object's address.
 pub(super) const GAP: u32 = FRAME_ALIGN;
 
 /// Bytes of all frames that can be active at a time.
@@ -76,8 +76,8 @@ pub(super) const fn with_gap(stack_size: u32) -> u32 {
     rounded(stack_size) + GAP
 }
 
-/// Bytes of a frame: its top is aligned when its start is, and no frame is empty. The top of an empty
-/// one could be the start of what lies above it, and so another object's address.
+/// Bytes of a frame: its top is aligned when its start is, and no frame is empty. The top of an
+/// empty frame could be the start of the object above it, and so another object's address.
 pub(super) const fn rounded(stack_size: u32) -> u32 {
     let bytes = if stack_size == 0 { 1 } else { stack_size };
     bytes.next_multiple_of(FRAME_ALIGN)
@@ -120,7 +120,8 @@ pub(super) fn drop_unread(func: &mut Function, base: Value, stores: &[Inst]) -> 
         for inst in func.layout.block_insts(block) {
             let data = func.dfg.insts[inst];
             let is_used = match data {
-                // Where it stores is the frame; what it stores may be an address like any other.
+                // The store's target is the frame. The stored value may be an address like any
+                // other, and storing one is a use.
                 InstructionData::Store {
                     args: [stored, _frame],
                     ..
@@ -140,8 +141,8 @@ pub(super) fn drop_unread(func: &mut Function, base: Value, stores: &[Inst]) -> 
     FrameUse::Unused
 }
 
-/// All that is `base` plus something. The order of blocks says nothing: jumps lead back to code that
-/// stands before what it uses.
+/// All values that are `base` plus something. The order of blocks says nothing: jumps lead back,
+/// and code may stand before the values that it uses.
 fn addresses_in(func: &Function, base: Value) -> HashSet<Value> {
     let mut additions: HashMap<Value, Vec<Inst>> = HashMap::new();
     for block in func.layout.blocks() {

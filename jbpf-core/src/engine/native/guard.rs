@@ -1,12 +1,15 @@
-//! The second line: accesses that are checked when they are made, though the verifier has proved them.
+//! The second line: accesses that are checked when they are made, though the verifier has proved
+//! them.
 //!
-//! A guarded codelet compares the address of each access, and each pointer with its size that a helper is given, with
-//! the objects that the verifier says it points into ([`VerifiedProgram::objects`]). An access to anything else is not made:
-//! it leaves the call by [`AbortKind::Guard`]. So a mistake of the verifier, or a difference between its
-//! idea of an address and the machine's, costs the call and not the process.
+//! A guarded codelet compares the address of each access, and each pointer with its size that a
+//! helper is given, with the objects that the verifier says it points into
+//! ([`VerifiedProgram::objects`]). An access to anything else is not made: it leaves the call by
+//! [`AbortKind::Guard`]. So a mistake of the verifier, or a difference between its idea of an
+//! address and the machine's, costs the call and not the process.
 //!
-//! What is known at compile time is decided there: places of the own frame and of the context, constant addresses. What an
-//! access of an unguarded codelet costs does not change.
+//! Accesses at known places are decided at compile time: places in the codelet's own frame and in
+//! the context, and constant addresses. Accesses of unguarded codelets cost what they did without
+//! guards.
 //!
 //! [`VerifiedProgram::objects`]: jbpf_verifier::VerifiedProgram::objects
 #![expect(
@@ -31,13 +34,13 @@ use super::lower::{Body, address_of};
 use crate::engine::{AbortKind, EngineError};
 use crate::map::{ArrayLayout, INLINE_SLOTS, Map, OutputMap, PerThreadArray, Storage};
 
-/// What accesses of a codelet are compared with, beside its own frame and its maps. The entry function finds it, and hands it to
-/// the functions that it calls.
+/// The objects that accesses of a codelet are compared with, beside its own frame and its maps.
+/// The entry function finds them, and hands them to the functions that it calls.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings {
     /// One past the entry's frame: the frames of callers end here.
     pub frames_end: Value,
-    /// The context's start, or the region's where that is what r1 points at.
+    /// The context's start, or the region's if r1 points at the region.
     pub context: Value,
     /// The region's start.
     pub region: Value,
@@ -106,7 +109,8 @@ enum Size {
 struct Extent {
     start: Start,
     size: Size,
-    /// If they are values in a row, with something between them: bytes from one to the next, and of one.
+    /// If they are values in a row, with something between them: bytes from one to the next, and
+    /// of one.
     values: Option<(u64, u64)>,
 }
 
@@ -121,7 +125,7 @@ enum Start {
 struct Access {
     /// The instruction.
     at: usize,
-    /// The register that holds the address, and what is added to it.
+    /// The register that holds the address, and the offset that is added to it.
     register: u8,
     offset: i32,
     size: Size,
@@ -139,7 +143,8 @@ enum Verdict {
 }
 
 impl Body<'_, '_> {
-    /// Guards a load, store or atomic operation; true if it cannot be made, and the current block is filled.
+    /// Guards a load, store or atomic operation; true if it cannot be made, and the current block
+    /// is filled.
     pub(super) fn guard_access(
         &mut self,
         at: usize,
@@ -160,7 +165,8 @@ impl Body<'_, '_> {
         self.guard(access, 0)
     }
 
-    /// Guards the pointers that helper `id` is given; true if it cannot be called, and the current block is filled.
+    /// Guards the pointers that helper `id` is given; true if it cannot be called, and the current
+    /// block is filled.
     pub(super) fn guard_arguments(&mut self, at: usize, id: u32) -> Result<bool, EngineError> {
         let codelet = self.codelet;
         let helpers = codelet.program().helpers();
@@ -293,8 +299,8 @@ impl Body<'_, '_> {
         self.follow(at, verdict)
     }
 
-    /// Guards one access, to the objects of an operand of its instruction; true if it cannot be made, and the current
-    /// block is filled.
+    /// Guards one access, to the objects of an operand of its instruction; true if it cannot be
+    /// made, and the current block is filled.
     fn guard(&mut self, access: Access, operand: u8) -> Result<bool, EngineError> {
         let nothing = Objects::default();
         let objects = self.subject.objects(access.at, operand);
@@ -320,7 +326,7 @@ impl Body<'_, '_> {
         }
     }
 
-    /// Judges an access whose place is known.
+    /// Judges an access at a known place.
     fn judge_known(
         &mut self,
         access: Access,
@@ -401,7 +407,7 @@ impl Body<'_, '_> {
         Ok(false)
     }
 
-    /// Judges an access by what its register holds when the codelet runs.
+    /// Judges an access by the address that its register holds when the codelet runs.
     fn judge(&mut self, access: Access, objects: &Objects) -> Result<Verdict, EngineError> {
         let Some(surroundings) = self.surroundings else {
             return Ok(Verdict::Inside);
@@ -415,7 +421,8 @@ impl Body<'_, '_> {
         for extent in self.extents(access, objects, surroundings)? {
             terms.extend(self.inside(extent, address, access.size));
         }
-        // Kinds whose values lie elsewhere for each thread. What is not found in the usual place is asked for.
+        // These kinds have their values elsewhere for each thread. An address outside of the usual
+        // place is put to `is_in_value`.
         let mut asked = Vec::new();
         for map in objects.values.iter().chain(&objects.records) {
             let map = self.codelet.map(*map)?;
@@ -515,7 +522,8 @@ impl Body<'_, '_> {
         Some(self.fb.ins().band(within, of_one))
     }
 
-    /// Not 0 if `size` bytes at `offset` are in an object of `len` bytes; `None` if they never are.
+    /// Not 0 if `size` bytes at `offset` are in an object of `len` bytes; `None` if they never
+    /// are.
     fn fits(&mut self, offset: Value, len: Size, size: Size) -> Option<Value> {
         if let (Size::Constant(len), Size::Constant(size)) = (len, size) {
             let last = len.checked_sub(size)?;
@@ -537,7 +545,8 @@ impl Body<'_, '_> {
         Some(self.fb.ins().band(room, within))
     }
 
-    /// Not 0 if the bytes are in this thread's copy of an array, where threads have their copies as a rule.
+    /// Not 0 if the bytes are in this thread's copy of an array. It looks only at the first
+    /// segment of the table, in which nearly all threads have their copies.
     fn inside_copy(&mut self, array: &PerThreadArray, address: Value, size: Size) -> Option<Value> {
         let slot = self.thread_slot();
         let (known, slot) = self.known_slot(slot, INLINE_SLOTS);
@@ -578,7 +587,7 @@ impl Body<'_, '_> {
             values: None,
         };
         let within = self.inside(extent, address, size)?;
-        // Neither nothing nor a line that has no buffer.
+        // A thread has reserved a buffer unless the word is 0 or says that the line has no buffer.
         let unready = self
             .fb
             .ins()
@@ -647,8 +656,8 @@ fn contains(start: u64, len: u64, offset: i64, size: u64) -> bool {
         .is_some_and(|end| end <= len)
 }
 
-/// The parts of a context that may be read, or written: offset and size. A store may touch several fields that lie side by
-/// side: they are one part.
+/// The parts of a context that may be read, or written: offset and size. A store may touch several
+/// fields that lie side by side: they are one part.
 fn context_parts(definition: &ContextDef, writes: bool) -> Vec<(u64, u64)> {
     if !writes {
         return vec![(0, u64::from(definition.readable).next_multiple_of(8))];
@@ -676,7 +685,7 @@ fn is_constant(map: &Map) -> bool {
     section.is_some_and(|section| section.read_only)
 }
 
-/// Where the values of a map that all threads share lie.
+/// The values of a map that all threads share.
 fn values_of(map: &Map) -> Option<Extent> {
     match map.storage() {
         Storage::Array(array) => Some(Extent {
@@ -708,7 +717,7 @@ fn in_a_row(layout: ArrayLayout) -> Extent {
     }
 }
 
-/// What a value was made of by adding constants, and their sum.
+/// The value that another was made from by adding constants, and the sum of the constants.
 fn origin(func: &Function, value: Value) -> (Value, i64) {
     /// Longer chains are as good as unknown.
     const LONGEST: usize = 64;
@@ -746,10 +755,12 @@ fn origin(func: &Function, value: Value) -> (Value, i64) {
     (root, sum)
 }
 
-/// [`Map::contains`] for machine code: 1 if the bytes are in one value, or in the record that is reserved.
+/// [`Map::contains`] for machine code: 1 if the bytes are in one value, or in the record that is
+/// reserved.
 ///
 /// # Safety
-/// `map` and `thread` point at what their types say, for the length of the call; the record is the calling thread's.
+/// `map` and `thread` point at live objects of their types for the length of the call; the record
+/// is the calling thread's.
 pub(super) unsafe extern "C" fn is_in_value(
     map: *const Map,
     address: u64,

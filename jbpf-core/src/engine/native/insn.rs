@@ -5,7 +5,7 @@
 
 use jbpf_verifier::RawInsn;
 
-/// What a source operand is.
+/// A source operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operand {
     /// A register.
@@ -151,8 +151,8 @@ pub(super) enum Insn {
 }
 
 impl Insn {
-    /// Decodes the instruction at `at`, whose second slot, if there is one, is `next`; `None` if it is
-    /// none that the engine implements.
+    /// Decodes the instruction at `at`, whose second slot, if there is one, is `next`; `None` if
+    /// the engine does not implement it.
     pub(super) fn decode(at: usize, raw: RawInsn, next: Option<RawInsn>) -> Option<Self> {
         match raw.opcode & 0x07 {
             0x00 => Self::decode_wide(raw, next?),

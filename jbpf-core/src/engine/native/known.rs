@@ -1,15 +1,16 @@
-//! What the lowering knows of registers and stack bytes inside one straight run of code.
+//! The lowering's knowledge of registers and stack bytes inside one straight run of code.
 //!
-//! A codelet writes a key to its stack and hands its address to a helper. To inline that helper well, the
-//! address must be seen as "frame plus constant", the key's bytes as the constant they are, and the
-//! result's null check as the comparison of the index that it came from. Nothing here is needed for
-//! correct code: forgetting is always allowed, and everything is forgotten where paths meet.
+//! A codelet writes a key to its stack and hands its address to a helper. To inline that helper
+//! well, the address must be seen as "frame plus constant", the key's bytes as the constant they
+//! are, and the result's null check as the comparison of the index that it came from. Correct code
+//! needs nothing of this: forgetting is always allowed, and everything is forgotten at places
+//! where paths meet.
 
 use cranelift_codegen::ir::Value;
 
 use super::shared::SharedLoads;
 
-/// What is known of one register.
+/// The knowledge of one register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// Nothing.
@@ -31,7 +32,7 @@ pub(super) struct Lookup {
     pub address: Value,
 }
 
-/// What a store put into the frame.
+/// The content that a store put into the frame.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stored {
     /// A number, cut to the store's size.
@@ -48,8 +49,9 @@ struct StackBytes {
     stored: Stored,
 }
 
-/// Stores that are remembered, the newest ones. What a store put somewhere is kept until it is forgotten, on the caller's stack if
-/// there is much of it: a byte of the frame would take eight more.
+/// The number of stores that are remembered: the newest ones. The value of a remembered store
+/// stays alive, and the compiled code spills it to the caller's stack if there are many. Without a
+/// limit, each stored byte of the frame could take eight more bytes of stack.
 const REMEMBERED_STORES: usize = 64;
 
 /// The facts at one point of the code.
@@ -61,7 +63,8 @@ pub(super) struct KnownState {
 }
 
 impl KnownState {
-    /// Nothing known but that r10 is the top of the frame, and which loads of shared memory came before.
+    /// Nothing known but that r10 is the top of the frame, and which loads of shared memory came
+    /// before.
     pub(super) fn new(shared_loads: SharedLoads) -> Self {
         let mut state = Self {
             registers: [Known::Unknown; 11],
@@ -121,8 +124,8 @@ impl KnownState {
         self.stack.clear();
     }
 
-    /// What `bytes` bytes of the frame hold, if one store wrote them: any part of a number, or the whole
-    /// of a value.
+    /// The content of `bytes` bytes of the frame, if one store wrote them: any part of a number,
+    /// or the whole of a value.
     pub(super) fn stack_held(&self, offset: i32, bytes: i32) -> Option<Stored> {
         let held = self
             .stack

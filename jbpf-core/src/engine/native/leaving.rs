@@ -1,7 +1,8 @@
 //! Leaving a codelet before its end: which functions can, and the blocks that do it.
 //!
-//! A function that can leave gives a second number beside r0, which its caller tests after the call. All aborts of a
-//! function share one block that counts them, out of the way of the code that runs.
+//! A function that can leave gives a second number beside r0, which its caller tests after the
+//! call. All aborts of a function share one block that counts them, out of the way of the code
+//! that runs.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
@@ -14,12 +15,12 @@ use super::subject::Subject;
 use crate::engine::EngineError;
 use crate::engine::abort::{self, ABORT, AbortKind};
 
-/// Where the aborts of a function go.
+/// The blocks that aborts of a function jump to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AbortBlocks {
-    /// Counts the abort at the instruction that it is given, by the kind that it is given; and leaves.
+    /// Takes instruction and kind, counts the abort, and leaves.
     count: Block,
-    /// Leaves: a callee has counted.
+    /// Leaves without counting: a callee has counted.
     leave: Block,
 }
 
@@ -38,7 +39,8 @@ impl Body<'_, '_> {
         if let Some(kind) = self.known_operand(Operand::Register(1)) {
             return self.abort(at, AbortKind::of_argument(kind));
         }
-        // `AbortKind::of_argument` of a number that is known when it runs: those from 1 to 5, and 5 for all others.
+        // Computes `AbortKind::of_argument` at run time: 1 to 5 stay, and all other numbers become
+        // 5.
         let other = AbortKind::Other.number().cast_signed();
         let kind = self.read(1, 64);
         let index = self.fb.ins().iadd_imm_s(kind, -1);
@@ -59,7 +61,8 @@ impl Body<'_, '_> {
         Ok(())
     }
 
-    /// After a call at instruction `at` of a function that can leave: goes on with leaving if `left` is not 0.
+    /// After a call at instruction `at` of a function that can leave: goes on with leaving if
+    /// `left` is not 0.
     pub(super) fn leave_if(&mut self, at: usize, left: Value) -> Result<(), EngineError> {
         let blocks = self.abort_blocks(at)?;
         let next = self.fb.create_block();
@@ -69,7 +72,8 @@ impl Body<'_, '_> {
         Ok(())
     }
 
-    /// Leaves the codelet at instruction `at`, by a guard, if `inside` is 0; goes on in the current block.
+    /// Leaves the codelet at instruction `at`, by a guard, if `inside` is 0; goes on in the
+    /// current block.
     pub(super) fn abort_unless(&mut self, at: usize, inside: Value) -> Result<(), EngineError> {
         let blocks = self.abort_blocks(at)?;
         let next = self.fb.create_block();
@@ -126,10 +130,11 @@ impl Body<'_, '_> {
     }
 }
 
-/// What is known of a codelet's functions before they are lowered.
+/// Facts about a codelet's functions that a scan finds before they are lowered.
 pub(super) struct Shape {
-    /// Which can leave the codelet, by index: those that abort, those whose accesses are guarded, those that can come to
-    /// where the verifier says nobody comes, and those that call such a one.
+    /// Whether each function can leave the codelet, by index. A function can if it aborts, if its
+    /// accesses are guarded, if a reachable instruction of it leads to one that the verifier says
+    /// no path reaches, or if it calls a function that can.
     pub leaves: Vec<bool>,
     /// Bytes of the entry's frame and of all those that may be active below it.
     pub frames: u32,
@@ -161,7 +166,8 @@ impl Shape {
     }
 }
 
-/// Computes what depends on callees, until nothing changes. No function calls itself, not by others either.
+/// Computes a fact that depends on callees, until nothing changes. It ends because no function
+/// calls itself, directly or through others.
 fn settle<T: Copy + PartialEq>(scanned: &[Scan<'_>], known: &mut [T], of: impl Fn(&T, &[T]) -> T) {
     loop {
         let mut changed = false;
@@ -181,7 +187,7 @@ fn settle<T: Copy + PartialEq>(scanned: &[Scan<'_>], known: &mut [T], of: impl F
     }
 }
 
-/// What is seen of a function when its instructions are looked at one by one.
+/// The result of looking at the instructions of one function.
 struct Scan<'c> {
     subject: Subject<'c>,
     leaves: bool,

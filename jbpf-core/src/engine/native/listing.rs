@@ -1,5 +1,5 @@
-//! What the native engine makes of codelets, as text that is the same on every machine: for golden tests
-//! and for the curious.
+//! The native engine's code for codelets, as text that is the same on every machine: for golden
+//! tests and for the curious.
 
 use std::fmt;
 use std::ops::Range;
@@ -17,8 +17,8 @@ use crate::engine::measure::HookStats;
 use crate::engine::{BoundCodelet, CompileOptions, EngineError, abort, measure};
 use crate::map::{InputMap, OutputMap, Storage};
 
-/// Functions as the compiler was given them and as it emitted them. Addresses of this process are
-/// replaced by what is there.
+/// Functions as the compiler got them and as it emitted them. Names replace the addresses of this
+/// process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     /// The dispatch function last; before it, functions that codelets call.
@@ -34,8 +34,8 @@ pub struct ListedFunction {
     pub ir: String,
     /// Machine instructions, for the host's architecture without optional features.
     pub assembly: String,
-    /// Why its machine instructions may trap, one by one: what Cranelift says of each that can. Divisions are all there is,
-    /// of which none is made by zero.
+    /// Cranelift's reason for each machine instruction that may trap. All of them are divisions,
+    /// and none of them is ever made by zero.
     pub traps: Vec<String>,
 }
 
@@ -88,7 +88,7 @@ pub fn list_dispatch_with(
     })
 }
 
-/// What lies at the addresses that code refers to.
+/// Names for the addresses that code refers to.
 struct Names(Vec<(Range<u64>, String)>);
 
 impl Names {
@@ -171,7 +171,8 @@ impl Names {
     }
 
     fn add(&mut self, start: u64, len: u64, name: impl FnOnce() -> String) {
-        // Small numbers are numbers: what is in the first page is a helper that has no function.
+        // Small numbers are numbers: only a helper without a function has an address in the first
+        // page.
         if start < 4096 {
             return;
         }

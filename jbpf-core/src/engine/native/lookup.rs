@@ -16,7 +16,8 @@ enum Index {
 }
 
 impl Body<'_, '_> {
-    /// The array index that r2 points at: a number when the codelet has just written it to its stack.
+    /// The array index that r2 points at: a number when the codelet has just written it to its
+    /// stack.
     fn index(&mut self) -> Index {
         if let Known::Frame(at) = self.known.get(2) {
             match self.known.stack_held(at, 4) {
@@ -98,8 +99,8 @@ impl Body<'_, '_> {
         self.known.shared_loads.separate(self.fb);
     }
 
-    /// r0 = address of the entry in this thread's copy, or null. The thread's copy is found in a table
-    /// by its slot; a thread that has none yet goes through the helper, which makes one.
+    /// r0 = address of the entry in this thread's copy, or null. The thread's copy is found in a
+    /// table by its slot; a thread that has none yet goes through the helper, which makes one.
     pub(super) fn lookup_per_thread(&mut self, array: &PerThreadArray, target: HelperTarget) {
         let entries = array.layout().entries();
         let index = self.index();
@@ -125,8 +126,8 @@ impl Body<'_, '_> {
         };
         let [has_slot, fast, slow] = [(); 3].map(|()| self.fb.create_block());
         self.fb.set_cold_block(slow);
-        // The record is its own thread's, and tables only gain copies: neither meets memory that codelets
-        // store to.
+        // The record is its own thread's, and tables only gain copies: neither meets memory that
+        // codelets store to.
         let plain = MemFlagsData::trusted();
         let slot = self.thread_slot();
         let known_slot = self.below(slot, INLINE_SLOTS);
@@ -143,8 +144,8 @@ impl Body<'_, '_> {
         self.fb.seal_block(fast);
 
         self.fb.switch_to_block(slow);
-        // The key is written once more, for the helper alone: so the frame's address does not leave the
-        // codelet, and the codelet's own store of it may be dropped.
+        // The key is written once more, for the helper alone: so the frame's address does not
+        // leave the codelet, and the codelet's own store of it may be dropped.
         let key = self.imports.copy_for_helper(self.fb, 8);
         self.fb.ins().store(MemFlagsData::trusted(), index, key, 0);
         self.define(2, key);

@@ -1,9 +1,9 @@
 //! One lowering for every function: from verified instructions to Cranelift IR.
 //!
-//! Registers become SSA variables, so that no register file exists in memory. The lowering walks the
-//! instructions once, in order, and starts a block where a reachable jump lands. What the verifier
-//! proved decides what is emitted: nothing for unreachable instructions, a plain jump for a branch that
-//! goes one way, plain loads and stores without checks.
+//! Registers become SSA variables, so that no register file exists in memory. The lowering walks
+//! the instructions once, in order, and starts a block at each target of a reachable jump. The
+//! verifier's facts decide the code: nothing for unreachable instructions, a plain jump for a
+//! branch that goes one way, plain loads and stores without checks.
 
 use std::collections::BTreeMap;
 
@@ -27,22 +27,22 @@ use super::subject::Subject;
 use crate::engine::{AbortKind, BoundCodelet, EngineError};
 use crate::map::Storage;
 
-/// What one Cranelift function refers to, shared by all codelets that are lowered into it.
+/// The imports of one Cranelift function, shared by all codelets that are lowered into it.
 pub(super) struct Imports {
     /// Signatures of functions of so many u64 registers that return one.
     signatures: [Option<SigRef>; 9],
     pub(super) regions: AliasRegions,
-    /// What helpers are handed copies in.
+    /// The stack slot for copies that helpers read.
     copies: Option<StackSlot>,
-    /// What codelets that were lowered before may have loaded of shared memory.
+    /// The loads of shared memory by codelets that were lowered before.
     shared_loads: SharedLoads,
 }
 
-/// Memory that cannot overlap (clause 3 of [`addresses`](jbpf_verifier::addresses)): Cranelift forwards stores to loads
-/// and drops repeated loads inside one.
+/// Memory that cannot overlap (clause 3 of [`addresses`](jbpf_verifier::addresses)): Cranelift
+/// forwards stores to loads and drops repeated loads inside one.
 #[derive(Clone, Copy)]
 pub(super) struct AliasRegions {
-    /// The frame: nobody else has its address, except helpers during a call.
+    /// The frame. Only helpers get its address, for the length of their call.
     pub stack: AliasRegion,
     /// The context struct.
     pub context: AliasRegion,
@@ -83,8 +83,9 @@ impl Imports {
         reference
     }
 
-    /// The address of `bytes` bytes, 8-aligned, to copy into what the next helper is to read. All calls of the
-    /// Cranelift function share them: one for each would add up to more stack than small threads have.
+    /// The address of `bytes` bytes, 8-aligned, for the copy that the next helper reads. All calls
+    /// of the Cranelift function share them: a slot for each call would add up to more stack than
+    /// small threads have.
     pub(super) fn copy_for_helper(&mut self, fb: &mut FunctionBuilder<'_>, bytes: u32) -> Value {
         let slot = *self.copies.get_or_insert_with(|| {
             fb.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 1, 3))
@@ -99,12 +100,12 @@ impl Imports {
 /// Functions of a codelet by index, as the current Cranelift function calls them.
 pub(super) type Callees = BTreeMap<usize, FuncRef>;
 
-/// Where control goes when the lowered function returns r0, and when it leaves the codelet.
+/// The way out of a lowered function, when it returns r0 and when it leaves the codelet.
 #[derive(Clone, Copy)]
 pub(super) struct Exit {
     pub to: ExitTo,
-    /// Whether the function can leave the codelet: then it gives a second number along with r0, 1 if it did and
-    /// else 0.
+    /// Whether the function can leave the codelet: then it gives a second number along with r0, 1
+    /// if it did and else 0.
     pub leaves: bool,
 }
 
@@ -123,7 +124,7 @@ pub(super) struct Body<'b, 'f> {
     pub(super) subject: Subject<'b>,
     pub(super) codelet: &'b BoundCodelet,
     pub(super) frame: Frame,
-    /// What accesses are compared with, if they are guarded.
+    /// The objects that accesses are compared with, if they are guarded.
     pub(super) surroundings: Option<Surroundings>,
     /// `*const ThreadRecord`.
     pub(super) thread: Value,
@@ -134,11 +135,11 @@ pub(super) struct Body<'b, 'f> {
     pub(super) registers: [Variable; 11],
     /// The stores to known places of the frame.
     pub(super) frame_stores: Vec<Inst>,
-    /// Where aborts go, made by the first one.
+    /// The blocks of aborts, made by the first abort.
     pub(super) aborts: Option<AbortBlocks>,
 }
 
-/// A place where jumps land.
+/// The target of a jump.
 #[derive(Debug, Clone, Copy)]
 struct Leader {
     at: usize,
@@ -151,8 +152,8 @@ struct Leader {
 }
 
 impl<'b, 'f> Body<'b, 'f> {
-    /// Lowers `function` into the current block, with `arguments` in r1 to r5. Afterwards the current
-    /// block is filled. Whether the frame is used.
+    /// Lowers `function` into the current block, with `arguments` in r1 to r5. Afterwards the
+    /// current block is filled. Whether the frame is used.
     #[expect(
         clippy::too_many_arguments,
         reason = "each is one part of the surroundings"
@@ -255,7 +256,7 @@ impl<'b, 'f> Body<'b, 'f> {
         Ok(())
     }
 
-    /// The places where reachable jumps of the function land.
+    /// The targets of the function's reachable jumps.
     fn find_leaders(&mut self, function: &VerifiedFunction) -> Result<Leaders, EngineError> {
         let mut jumps: Vec<(usize, usize)> = Vec::new();
         let mut at = function.start;
@@ -401,8 +402,8 @@ impl<'b, 'f> Body<'b, 'f> {
             Insn::CallHelper { id } => return self.call_helper(at, id),
             Insn::CallFunction { target } => return self.call_function(at, target),
             Insn::Exit => {
-                // A function that returns nothing may get here with r0 unwritten: a variable that no way defined
-                // is 0 to the builder. Nobody reads it.
+                // A function that returns nothing may get here with r0 unwritten: a variable that
+                // no way defined is 0 to the builder. Nobody reads it.
                 let result = self.fb.use_var(self.registers[0]);
                 self.end(result, false);
                 return Ok(true);
@@ -573,8 +574,8 @@ impl<'b, 'f> Body<'b, 'f> {
         Ok(false)
     }
 
-    /// The outcome of a comparison of known numbers. Addresses of inlined lookups are such numbers, so
-    /// that their null checks disappear.
+    /// The outcome of a comparison of known numbers. Addresses of inlined lookups are such
+    /// numbers, so that their null checks disappear.
     fn decide(&self, condition: Condition, bits: Bits, dst: u8, src: Operand) -> Option<bool> {
         let left = self.known_operand(Operand::Register(dst))? & ones(bits);
         let right = self.known_operand(src)? & ones(bits);
@@ -601,8 +602,8 @@ impl<'b, 'f> Body<'b, 'f> {
         })
     }
 
-    /// Whether the branch compares the result of an inlined lookup with null, and if so, whether it jumps
-    /// when the entry was found.
+    /// Whether the branch compares the result of an inlined lookup with null, and if so, whether
+    /// it jumps when the entry was found.
     fn null_check(
         &self,
         condition: Condition,
@@ -620,8 +621,8 @@ impl<'b, 'f> Body<'b, 'f> {
         }
     }
 
-    /// Branches on the lookup's own condition; on each side its registers get the plain value that they
-    /// have there, and the select that would have merged both is never computed.
+    /// Branches on the lookup's own condition; on each side its registers get the plain value that
+    /// they have there, and the select that would have merged both is never computed.
     fn branch_on_lookup(&mut self, lookup: Lookup, jumps_if_found: bool, taken: Block) {
         let found = self.fb.create_block();
         let missing = self.fb.create_block();
@@ -700,7 +701,7 @@ pub(super) const fn ones(bits: Bits) -> u64 {
     u64::MAX >> (64 - bits)
 }
 
-/// Slots of an instruction that need not be one that the engine knows.
+/// The slots that an instruction takes, known to the engine or not.
 pub(super) const fn slots(raw: RawInsn) -> usize {
     if raw.opcode == 0x18 { 2 } else { 1 }
 }

@@ -1,8 +1,9 @@
 //! Memory for machine code, near the code that calls it.
 //!
-//! Processors predict branches between places that are near each other sooner than others: a Zen 3 core loses three
-//! cycles to each call or return that goes further than some 64 GiB, which is a fifth of an armed call. The
-//! system puts new mappings at the other end of the address space; this puts code just below the program's.
+//! Processors predict branches between places that are near each other sooner than others: a Zen 3
+//! core loses three cycles to each call or return that goes further than some 64 GiB, which is a
+//! fifth of an armed call. The system puts new mappings at the other end of the address space;
+//! this puts code just below the program's.
 
 #![expect(
     unsafe_code,
@@ -17,13 +18,15 @@ use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider, SystemMe
 use cranelift_module::{ModuleError, ModuleResult};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 
-/// Code starts so far below the program's own, which leaves room for what is loaded with it.
+/// Code starts so far below the program's own. The gap leaves room for the libraries that are
+/// loaded with the program.
 const DISTANCE: usize = 256 << 20;
 /// Code is put into as many bytes below that, from the top down and then again from the top.
 const WINDOW: usize = 1 << 30;
 /// Places that are tried before the system chooses one.
 const ATTEMPTS: usize = 16;
-/// Calls between the functions of a module reach 2 GiB; they lie no further apart, with some room to spare.
+/// Calls between the functions of a module reach 2 GiB; they lie no further apart, with some room
+/// to spare.
 const REACH: usize = (1 << 31) - (1 << 20);
 /// Bytes of a line of the instruction cache.
 const LINE: usize = 64;
@@ -41,8 +44,8 @@ struct Mapping {
 unsafe impl Send for Mapping {}
 
 impl Mapping {
-    /// Pages for `size` bytes, writable: near the program if there is room, and in any case where the code in
-    /// `others` and theirs reach each other.
+    /// Pages for `size` bytes, writable: near the program if there is room, and in any case within
+    /// reach of the code in `others`.
     fn new(size: usize, others: &[Self]) -> io::Result<Self> {
         let page = rustix::param::page_size();
         let len = size
@@ -53,8 +56,9 @@ impl Mapping {
             .or_else(|| beside(others, len, reached))
             .or_else(|| map_if(ptr::null_mut(), len, MapFlags::empty(), reached))
             .ok_or(io::ErrorKind::OutOfMemory)?;
-        // Not all at the start of a page: what is called in turn should not compete for the same few lines of a
-        // cache that goes by the offset in a page.
+        // Code does not always start at the start of a page. Functions that are called in turn
+        // would compete for the same few cache lines: the instruction cache chooses lines by the
+        // offset in a page.
         let lines = (len - size) / LINE + 1;
         let used = start.addr() / page * 5 % lines * LINE;
         Ok(Self {
@@ -92,7 +96,8 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own; whoever drops it has made sure that nobody runs what is in it.
+        // SAFETY: the mapping is this value's own. The owner of the module drops it only when no
+        // thread runs the code in it.
         let unmapped = unsafe { munmap(self.start.cast(), self.len) };
         debug_assert!(unmapped.is_ok(), "{unmapped:?}");
     }
@@ -111,7 +116,7 @@ fn near(len: usize, page: usize, will_do: impl Fn(&*mut u8) -> bool) -> Option<*
     })
 }
 
-/// Pages below or above what a module has already, if there is a free place that will do.
+/// Pages below or above the module's last ones, if there is a free place that will do.
 fn beside(others: &[Mapping], len: usize, will_do: impl Fn(&*mut u8) -> bool) -> Option<*mut u8> {
     let last = others.last()?;
     let below = |step: usize| last.start.addr().checked_sub(step.checked_mul(len)?);
@@ -136,7 +141,7 @@ fn map_at(place: *mut u8, len: usize) -> Option<*mut u8> {
     map_if(place, len, MapFlags::FIXED_NOREPLACE, there)
 }
 
-/// Pages, unless they come where they will not do.
+/// Pages at a place that will do; `None` if the system put them elsewhere.
 fn map_if(
     place: *mut u8,
     len: usize,
@@ -160,7 +165,7 @@ fn map(place: *mut u8, len: usize, flags: MapFlags) -> rustix::io::Result<*mut u
     Ok(start.cast())
 }
 
-/// Where a module's code goes; what else it may have goes where the system puts it.
+/// The memory of a module. Its code lies near the program; the system places its other memory.
 pub(super) struct NearMemory {
     code: Vec<Mapping>,
     other: SystemMemoryProvider,

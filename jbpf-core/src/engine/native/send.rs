@@ -1,6 +1,6 @@
-//! Sending records, inlined: the usual case of `ringbuf_output` and `send_output`, by the contract of
-//! [`OutputAddresses`]. Everything unusual (a claim that was lost to another thread, a ring that only looks full, a
-//! thread's first drop) is the helper's, and so is waking who sleeps.
+//! Sending records, inlined: the usual case of `ringbuf_output` and `send_output`, by the contract
+//! of [`OutputAddresses`]. The helper does everything unusual: a claim that was lost to another
+//! thread, a ring that only looks full, a thread's first drop, and waking readers that sleep.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
@@ -13,8 +13,8 @@ use super::lower::{Body, address_of};
 use crate::builtins::{HelperTarget, notify_readers};
 use crate::map::{Map, OutputMap, Status};
 
-/// Records of channels of up to this many bytes are copied by loads and stores, one by one. Of larger ones the copy is most of
-/// the work, and the helper's loop does it as well.
+/// Records of channels of up to this many bytes are copied by loads and stores, one by one. The
+/// copy of a larger record is most of the work, and the helper's loop does it as well.
 const INLINE_RECORD_BYTES: u32 = 128;
 
 /// A place in a ring that machine code has claimed.
@@ -25,7 +25,7 @@ struct Claim {
     buffer: Value,
     /// The entry to publish in.
     entry: Value,
-    /// The limit that was met, where the ring was found full instead.
+    /// The limit that was met, if the ring was found full instead.
     limit: Value,
 }
 
@@ -37,22 +37,23 @@ struct Piece {
 }
 
 enum PieceValue {
-    /// To be loaded from where the codelet keeps them.
+    /// To be loaded from the codelet's record.
     Load,
-    /// What the codelet has just stored there.
+    /// The value that the codelet has just stored there.
     Held(Value),
 }
 
 impl Body<'_, '_> {
-    /// r0 = 0 when the record at r2 was sent, or what the helper returns. False, with nothing emitted, unless its
-    /// size is a known number and the channel's records are small.
+    /// r0 = 0 when the record at r2 was sent, or the helper's result. Returns false, with nothing
+    /// emitted, unless its size is a known number and the channel's records are small.
     pub(super) fn send(&mut self, map: &Map, output: &OutputMap, target: HelperTarget) -> bool {
         let ring = output.ring().addresses();
         let size = match self.known_operand(Operand::Register(3)) {
             Some(size) if size <= u64::from(ring.record_size) => size as u32,
             _ => return false,
         };
-        // What is not sent of a record is filled with zeros, by a store for each eight bytes as well.
+        // The size of the channel's records counts, not the size of this record: the rest of the
+        // buffer is filled with zeros, one store for each eight bytes.
         if ring.record_size > INLINE_RECORD_BYTES {
             return false;
         }
@@ -84,8 +85,8 @@ impl Body<'_, '_> {
             .iter()
             .any(|piece| matches!(piece.value, PieceValue::Load))
         {
-            // Written for the helper alone: so the frame's address does not leave the codelet, and its own
-            // stores may be dropped.
+            // Written for the helper alone: so the frame's address does not leave the codelet, and
+            // its own stores may be dropped.
             let copy = self.imports.copy_for_helper(self.fb, size);
             self.copy(copy, &pieces, copy);
             self.define(2, copy);
@@ -100,7 +101,7 @@ impl Body<'_, '_> {
         true
     }
 
-    /// r0 = 0 when what this thread has reserved was sent, or what the helper returns.
+    /// r0 = 0 when the record that this thread has reserved was sent, or the helper's result.
     pub(super) fn commit(&mut self, map: &Map, output: &OutputMap, target: HelperTarget) {
         let ring = output.ring().addresses();
         let done = self.fb.create_block();
@@ -158,13 +159,14 @@ impl Body<'_, '_> {
         (self.element(lines, slot, ring.slot_stride), slot)
     }
 
-    /// What the number of a slot's spare buffer is combined with.
+    /// The index of the spare buffer that a slot starts with. The slot's spare word is combined
+    /// with it by exclusive or.
     pub(super) fn first_spare(&mut self, ring: &OutputAddresses, slot: Value) -> Value {
         self.fb.ins().iadd_imm_u(slot, i64::from(ring.capacity))
     }
 
-    /// Claims the next place for the thread of `line`: control goes on in the current block with it, to `full` when the limit
-    /// is met, to `slow` when somebody else was faster.
+    /// Claims the next place for the thread of `line`: control goes on in the current block with
+    /// it, to `full` when the limit is met, to `slow` when another thread was faster.
     fn claim(&mut self, ring: &OutputAddresses, line: Value, full: Block, slow: Block) -> Claim {
         let flags = MemFlagsData::trusted();
         let [room, free, claimed] = [(); 3].map(|()| self.fb.create_block());
@@ -222,8 +224,8 @@ impl Body<'_, '_> {
         let round = self.fb.ins().ishl_imm_u(sent, 32);
         let word = self.fb.ins().bor(round, filled);
         if STORES_IN_ORDER {
-            // A plain store is a releasing one; the sequence points keep Cranelift from moving or merging
-            // it, and are no code.
+            // A plain store is a releasing one; the sequence points keep Cranelift from moving or
+            // merging it, and are no code.
             self.fb.ins().sequence_point();
             self.fb.ins().store(flags, word, claim.entry, 0);
             self.fb.ins().sequence_point();
@@ -232,7 +234,7 @@ impl Body<'_, '_> {
         }
     }
 
-    /// After publishing: wakes who sleeps, and goes on at `done` with 0.
+    /// After publishing: wakes readers that sleep, and goes on at `done` with 0.
     fn attend(&mut self, map: &Map, ring: &OutputAddresses, done: Block) {
         let wake = self.fb.create_block();
         self.fb.set_cold_block(wake);
@@ -254,8 +256,9 @@ impl Body<'_, '_> {
         self.fb.ins().jump(done, &[BlockArg::Value(sent)]);
     }
 
-    /// Where the limit is met: counts a drop, and goes on at `done` with -1, when the reader has released nothing since. A number
-    /// that only `head` can tell, u64::MAX, meets every limit.
+    /// Called when the limit is met. If the reader has released nothing since, it counts a drop
+    /// and goes on at `done` with -1. The number u64::MAX means that only `head` can tell, and
+    /// meets every limit.
     fn drop_when_full(
         &mut self,
         ring: &OutputAddresses,
@@ -299,8 +302,8 @@ impl Body<'_, '_> {
         self.fb.ins().iconst(types::I64, number)
     }
 
-    /// The first `size` bytes of the record at r2, in pieces that are aligned in it: as the codelet stored them, where
-    /// that is known.
+    /// The first `size` bytes of the record at r2, in pieces that are aligned in it: as the
+    /// codelet stored them, if that is known.
     fn pieces(&mut self, size: u32) -> Vec<Piece> {
         let frame = match self.known.get(2) {
             Known::Frame(at) => Some(at),
@@ -374,7 +377,8 @@ impl Body<'_, '_> {
     }
 }
 
-/// Whether stores become visible in the order of the program, and the compare-and-swap is a full fence.
+/// Whether stores become visible in the order of the program, and the compare-and-swap is a full
+/// fence.
 const STORES_IN_ORDER: bool = cfg!(target_arch = "x86_64");
 
 fn integer(bytes: u32) -> Type {

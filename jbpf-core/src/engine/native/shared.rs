@@ -1,24 +1,27 @@
 //! Accesses to memory that other threads see: each is made, whole, in the codelet's order.
 //!
-//! Cranelift never changes the order of accesses, nor splits one. Its alias analysis merges some, though: a load
-//! with an earlier load or store of the same address, offset and type; a store with a later one that overwrites it
-//! unseen; and a store of the very value that an access found or left there. A thread that is alone would not
-//! notice; a codelet that waits for another thread, raises a flag for one or counts versions would.
+//! Cranelift neither changes the order of accesses nor splits one. Its alias analysis merges some,
+//! though: a load with an earlier load or store of the same address, offset and type; a store with
+//! a later one that overwrites it unseen; and a store of the very value that an access found or
+//! left there. A thread that is alone would not notice. A codelet would notice if it waits for
+//! another thread, raises a flag for one, or counts versions.
 //!
-//! A *sequence point* is an instruction of Cranelift's without code, behind which it knows nothing of memory. One
-//! stands
+//! A *sequence point* is an instruction of Cranelift's without code. Behind it, Cranelift knows
+//! nothing of memory. A sequence point stands
 //!
 //! * behind each store, so that nothing later is merged with it;
-//! * before a load, if there may be an earlier one of the same offset and type since the last sequence point;
+//! * before a load, if there may be an earlier one of the same offset and type since the last
+//!   sequence point;
 //! * before a store, if there may be such a load, and the value stored may be what it loaded.
 //!
-//! Everywhere else it would only keep Cranelift from making one instruction of a load and what is done with it.
+//! Everywhere else it would only keep Cranelift from merging a load and its use into one
+//! instruction.
 //!
-//! Whose memory is shared is what the verifier says of each access ([`MemorySpace`]): values of
-//! maps and writable sections are. A frame and a context are this call's. A region is borrowed by the call: what is behind
-//! `&T` does not change meanwhile, and what is behind `&mut T` is nobody else's
-//! ([`RegionTarget`](jbpf_hooks::region::RegionTarget)). Values of per-thread maps, and records until they are sent, are
-//! the thread's own. Read-only sections are constant.
+//! The verifier says of each access whether its memory is shared ([`MemorySpace`]). Values of maps
+//! and writable sections are. A frame and a context belong to this call. A region is borrowed by
+//! the call: the bytes behind `&T` do not change meanwhile, and nobody else uses the bytes behind
+//! `&mut T` ([`RegionTarget`](jbpf_hooks::region::RegionTarget)). Values of per-thread maps, and
+//! records until they are sent, are the thread's own. Read-only sections are constant.
 
 use cranelift_codegen::ir::{
     DataFlowGraph, InstBuilder, InstructionData, Opcode, Type, Value, ValueDef,
@@ -135,8 +138,8 @@ fn is_other(dfg: &DataFlowGraph, stored: Value, loaded: Value) -> bool {
     }
 }
 
-/// A value before it was cut or extended. (What is cut and extended again has lost bits, but it is still that
-/// value's low bits.)
+/// A value before it was cut or extended. (A value that is cut and extended again has lost bits,
+/// but its low bits are still the original's.)
 fn without_conversions(dfg: &DataFlowGraph, value: Value) -> Value {
     let mut value = dfg.resolve_aliases(value);
     while let Some(&InstructionData::Unary {

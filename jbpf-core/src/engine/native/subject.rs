@@ -1,4 +1,4 @@
-//! What is compiled: a codelet, and what the verifier says of it.
+//! The subject of a compilation: a codelet, and the verifier's facts about it.
 
 use jbpf_verifier::RawInsn;
 use jbpf_verifier::program::{Fact, Objects, VerifiedFunction};
@@ -85,7 +85,7 @@ impl<'c> Subject<'c> {
         self.fact(at) == Fact::Unreachable
     }
 
-    /// What an operand of an instruction may point into.
+    /// The objects that an operand of an instruction may point into.
     pub(super) fn objects(&self, at: usize, operand: u8) -> Option<&'c Objects> {
         self.codelet.program().objects(at, operand)
     }

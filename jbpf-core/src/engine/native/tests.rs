@@ -1,5 +1,6 @@
-//! Machine code of programs that are not what was verified, so that the verifier's word does not hold: guards stop each
-//! access that leaves its object, and instructions that nobody was proven to reach leave the call.
+//! Machine code of programs that differ from the verified ones, so that the verifier's facts do
+//! not hold. Guards stop each access that leaves its object, and instructions that no path was
+//! proven to reach leave the call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -98,14 +99,14 @@ fn bind(insns: Vec<RawInsn>, context: ContextDef) -> Arc<BoundCodelet> {
     Arc::new(BoundCodelet::bind(verified, maps, helpers, environment).unwrap())
 }
 
-/// A codelet, and what it is turned into when the verifier does not look.
+/// A codelet, and the program that it is turned into after verification.
 struct Forgery {
     honest: Arc<BoundCodelet>,
     insns: Vec<RawInsn>,
     facts: Vec<Fact>,
 }
 
-/// What a call left behind.
+/// The effects of a call.
 #[derive(Debug, PartialEq)]
 struct Effects {
     answer: Option<u64>,
@@ -140,7 +141,8 @@ impl Forgery {
         CompiledHook::Native(Box::new(native))
     }
 
-    /// The program as it was verified, by an engine that does not place frames that nothing is stored in.
+    /// The program as it was verified, by an engine that does not place frames that nothing is
+    /// stored in.
     fn compile_with_null_frames(&self, options: CompileOptions) -> CompiledHook {
         let subject = Subject::forged(&self.honest, &self.insns, &self.facts, options);
         let owners = [Arc::clone(&self.honest)];
@@ -204,7 +206,8 @@ fn two_writable() -> ContextDef {
 /// Whatever the programs below store is this.
 const STORED: &str = "0x77";
 
-/// A program with a hole, what is verified in it, and what is compiled in its place: each has to be stopped.
+/// A program with a hole, the text that is verified in it, and texts that are compiled in its
+/// place: guards must stop each of them.
 struct Case {
     name: &'static str,
     program: &'static str,
@@ -286,7 +289,8 @@ fn text(case: &Case, hole: &str) -> String {
     format!("{program}{END}")
 }
 
-/// Compiles the case's forgeries with guards, and looks that each leaves the call and touches nothing.
+/// Compiles the case's forgeries with guards, and looks that each leaves the call and touches
+/// nothing.
 fn stopped(case: &Case) {
     let honest = text(case, case.honest);
     let plain = Forgery::new(&honest, &honest, (case.context)());
@@ -310,7 +314,8 @@ fn stopped(case: &Case) {
         assert_eq!(abort.kind, AbortKind::Guard, "{name}");
         assert!(abort.insn >= forgery.difference(), "{name} at {abort:?}");
         assert_eq!(effects.region, unstored(), "{name} changed the region");
-        // What lookups and updates did before is not looked at.
+        // Lookups and updates before the access may have changed the maps; only the forged store
+        // counts.
         let after = snapshot(&forgery.honest);
         let stored = |values: &[Vec<u8>]| {
             values
@@ -358,7 +363,8 @@ fn accesses_to_the_own_frame_stay_in_it() {
         ],
         context: generic,
     });
-    // Where paths have met, it is a number that is added to r10, and no longer remembered.
+    // Behind a meeting of paths, the address is a number added to r10, and the lowering no longer
+    // remembers it.
     stopped(&Case {
         name: "a place behind a jump",
         program: "stdw [r10-16], 0\nmov r2, r10\nldxw r3, [r1+24]\njeq r3, 3, +1\nmov r4, 1\nHOLE",
@@ -614,7 +620,7 @@ fn records_are_written_where_they_were_reserved() {
         ],
         context: generic,
     });
-    // It is sent, and its buffer is somebody else's.
+    // The record is sent, and its buffer belongs to another record.
     stopped(&Case {
         name: "a record that is gone",
         program: Box::leak(
@@ -746,7 +752,8 @@ fn helpers_are_given_what_the_verifier_said() {
 
 #[test]
 fn frames_have_room_or_are_not_entered() {
-    // Each function calls the next one while r1 is not 0. Eight frames of 512 bytes are all that a codelet may have.
+    // Each function calls the next one while r1 is not 0. Eight frames of 512 bytes are all that a
+    // codelet may have.
     let function = "stdw [r10-512], 0
         jeq r1, 0, +2
         sub r1, 1
@@ -757,7 +764,7 @@ fn frames_have_room_or_are_not_entered() {
     let last = "mov r0, 0\nexit";
     let program = |calls: u32| format!("mov r1, {calls}\n{}{last}", function.repeat(8));
     let mut forgery = Forgery::new(&program(7), &program(8), generic());
-    // As if somebody had come to the ninth.
+    // The facts are those of a program in which a path reaches the ninth function.
     for fact in &mut forgery.facts {
         *fact = match *fact {
             Fact::Unreachable => Fact::Reached,
@@ -775,8 +782,9 @@ fn frames_have_room_or_are_not_entered() {
     assert_eq!(call(&honest.compile(GUARDED), 0).answer, Some(0));
 }
 
-/// A program that the verifier accepts because frame pointers are not null and of different frames, and its answer
-/// on some words where they are. In an engine that places no frame where nothing is stored, it goes where no path went.
+/// Runs a program that the verifier accepts because frame pointers are not null and differ between
+/// frames. It answers `answers` on `words` in an engine that places its frames. In an engine that
+/// places no frame for a function without stores, it takes a path that the verifier never saw.
 fn stopped_without_frames(program: &str, words: [u64; 4], answers: u64) -> Abort {
     let forgery = || Forgery::new(program, program, generic());
     for options in [CompileOptions::default(), GUARDED] {
@@ -836,7 +844,8 @@ fn what_null_frame_pointers_would_let_through_is_stopped() {
     let load = bounded("ldxdw r0, [r1]");
     let expected = guard(&load, 19);
     assert_eq!(stopped_without_frames(&load, beyond, 5), expected);
-    // Where there may be no memory at all, or somebody else's, only guards are tried.
+    // This access may go to no memory at all, or to memory of others: only the guarded engine runs
+    // it.
     for program in [bounded("ldxdw r0, [r1]"), bounded("stxdw [r1], r6")] {
         let forgery = Forgery::new(&program, &program, generic());
         let hook = forgery.compile_with_null_frames(GUARDED);
@@ -847,7 +856,8 @@ fn what_null_frame_pointers_would_let_through_is_stopped() {
 
 #[test]
 fn numbers_that_null_frame_pointers_would_make_pointers_are_stopped() {
-    // One way brings a frame pointer and a number, the other a number and a pointer: only the number may be 0.
+    // One way brings a frame pointer and a number, the other a number and a pointer: only the
+    // number may be 0.
     let program = |access: &str| {
         format!(
             "{REGION}mov r0, 5
