@@ -1,4 +1,4 @@
-//! What is loaded, as values that can be kept and printed.
+//! Descriptions of loaded codeletsets, as values that can be kept and printed.
 
 use jbpf_channel::StreamId;
 use jbpf_hooks::registry;
@@ -15,7 +15,7 @@ pub struct CodeletsetInfo {
     pub id: String,
     /// Its codelets, in loading order.
     pub codelets: Vec<CodeletInfo>,
-    /// What its request asked for without effect, one sentence each.
+    /// The parts of its request that had no effect, one sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -47,7 +47,8 @@ pub struct CalledHelper {
     pub id: u32,
     /// Its name.
     pub name: &'static str,
-    /// How many of its calls panicked, by whatever codelet, since the process began. The codelet was given 0.
+    /// How many of its calls panicked, by whatever codelet, since the process began. The codelet
+    /// was given 0.
     pub panics: u64,
 }
 
@@ -58,8 +59,8 @@ pub struct MapInfo {
     pub name: String,
     /// Its definition; a linked map has the name that its owner gave it.
     pub def: MapDef,
-    /// Bytes of memory that it takes now, of the memory budget, if there is one: whole pages, with the copies of threads and the
-    /// rings of collectors. A linked map takes them once.
+    /// Bytes of memory that it takes now, of the memory budget, if there is one: whole pages, with
+    /// the copies of threads and the rings of collectors. A linked map takes them once.
     pub memory: usize,
 }
 
@@ -68,7 +69,7 @@ pub struct MapInfo {
 pub struct ChannelInfo {
     /// Its id.
     pub stream_id: StreamId,
-    /// Which way records go.
+    /// The direction of its records.
     pub direction: Direction,
     /// The map's name in the codelet's object.
     pub map: String,

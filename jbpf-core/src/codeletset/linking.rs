@@ -96,7 +96,7 @@ impl Links {
             })
             .map(|node| self.root(node));
         if let (Some(from), Some(to)) = (from, to) {
-            // The earlier codelet's map stands for both, whichever way the link was written.
+            // The earlier codelet's map stands for both, in either direction of the link.
             if let Some(parent) = self.parents.get_mut(from.max(to)) {
                 *parent = from.min(to);
             }
@@ -123,7 +123,7 @@ impl Links {
     }
 }
 
-/// A map of `owner`'s object; the error blames the codelet whose request has the link.
+/// A map of `owner`'s object; the error names the codelet that asked for the link.
 fn find_map<'a>(
     owner: &'a VerifiedCodelet<'_>,
     name: &str,

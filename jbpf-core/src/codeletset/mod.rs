@@ -1,8 +1,8 @@
 //! Codeletsets: from a valid request to codelets that can be attached, whole or not at all.
 //!
 //! Everything here happens before anything is attached: objects are read and verified (`program`),
-//! links followed (`linking`), maps and channels made and bound to the programs (`prepare`). What
-//! comes out is attached by the runtime in one step that cannot fail.
+//! links followed (`linking`), maps and channels made and bound to the programs (`prepare`). The
+//! runtime attaches the result in one step that cannot fail.
 
 mod info;
 mod linking;
@@ -52,9 +52,9 @@ pub(crate) struct LoadedCodelet {
 pub(crate) struct NamedMap {
     pub(crate) name: String,
     pub(crate) map: Arc<Map>,
-    /// What its keys are, where the source says so.
+    /// The type of its keys, if the source names one.
     pub(crate) key_type: Option<RecordType>,
-    /// What its values or records are, where the source says so.
+    /// The type of its values or records, if the source names one.
     pub(crate) value_type: Option<RecordType>,
 }
 
@@ -76,7 +76,7 @@ impl Channel {
         }
     }
 
-    /// What went through it.
+    /// The counts of records that went through it.
     pub(crate) fn statistics(&self) -> ChannelStatistics {
         let OutputCounts {
             sent,
@@ -104,13 +104,13 @@ impl Channel {
         }
     }
 
-    /// What its records are, if that is known.
+    /// The type of its records, if that is known.
     fn record_type(&self) -> Option<&RecordType> {
         let output = self.output_ring().and_then(|ring| ring.record_type());
         output.or_else(|| self.input_ring()?.record_type())
     }
 
-    /// Says what the records are.
+    /// Declares the type of the records.
     fn declare(&self, record_type: &RecordType) -> Result<(), Disagreement> {
         let record_type = record_type.clone();
         let output = self
@@ -131,8 +131,9 @@ impl Channel {
 }
 
 impl LoadedSet {
-    /// Tells channels what their records are. A channel that lives on through a replacement may know better, and would
-    /// remember it: the last thing that can fail.
+    /// Declares to channels the types of their records. A channel that lives on through a
+    /// replacement may know another type, and then refuses. It would also keep a declared type if
+    /// the load failed afterwards, so this is the last step that can fail.
     pub(crate) fn declare_records(&self) -> Result<(), LoadError> {
         for channel in &self.channels {
             if let (Some(known), Some(declared)) = (channel.record_type(), &channel.map.value_type)
@@ -162,8 +163,8 @@ impl LoadedSet {
         }
     }
 
-    /// Tells everybody at its channels that nothing passes any more, except at those that `staying` goes on using. Somebody
-    /// may hold on to the set itself for as long as they like.
+    /// Tells everybody at its channels that nothing passes any more, except at those that
+    /// `staying` goes on using. Somebody may hold on to the set itself for as long as they like.
     ///
     /// For when no thread runs its codelets any more.
     pub(crate) fn close_channels(&self, staying: Option<&Self>) {

@@ -1,4 +1,5 @@
-//! Objects whose maps can be made: the reader knows the file, and this room what a map takes.
+//! Objects whose maps can be made: the reader knows the file, and this module knows the memory
+//! that a map takes.
 
 use jbpf_object::{Object, ObjectError};
 use jbpf_verifier::types::MapDef;
@@ -23,8 +24,8 @@ pub fn read_object(bytes: &[u8]) -> Result<Object, ObjectError> {
     Ok(object)
 }
 
-/// The limit holds for what is made of the definition, and not for what it asks for: entries of one byte take eight, or
-/// forty.
+/// The limit holds for the memory that the map takes, and not for the sizes in its definition:
+/// entries of one byte take eight, or forty.
 fn check_memory(def: &MapDef) -> Result<(), String> {
     let asked = || format!("{} entries of {} bytes", def.max_entries, def.value_size);
     match Map::memory_of(def) {
@@ -42,7 +43,7 @@ fn check_memory(def: &MapDef) -> Result<(), String> {
             limit,
             ..
         }) => Err(format!("{field} is {value}; the limit is {limit}")),
-        // Making the map says what else is wrong.
+        // Making the map reports all other mistakes.
         Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -19,7 +19,7 @@ use crate::engine::{BoundCodelet, CodeletEnvironment};
 use crate::error::LoadError;
 use crate::map::{Map, MapOptions};
 
-/// What a codeletset is loaded into.
+/// The surroundings that a codeletset is loaded into.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) helpers: Arc<HelperTable>,
@@ -32,7 +32,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// What a hook gives to its codelets, and how long they may take for it.
+    /// The context that a hook gives to its codelets, and the instructions that they may take for
+    /// it.
     pub(crate) fn context(&self, hook: &HookInfo) -> ContextDef {
         let context = declared::context_of(hook);
         ContextDef {
@@ -250,8 +251,8 @@ impl Maps<'_> {
         Ok(map)
     }
 
-    /// The predecessor's map of the same codelet and name, if its definition and stream are the same. Of maps that
-    /// were linked, and are not any more, the first keeps what they held.
+    /// The predecessor's map of the same codelet and name, if its definition and stream are the
+    /// same. If maps were linked and are not any more, the first one keeps their contents.
     fn inherited(&self, place: MapPlace) -> Option<Arc<Map>> {
         let predecessor = self.predecessor?;
         let codelet = self.codelets.get(place.codelet)?;

@@ -29,9 +29,9 @@ pub(super) struct VerifiedCodelet<'a> {
     pub(super) hook: &'static Hook,
     /// Every map of the object, also those that the program does not use.
     pub(super) maps: Vec<MapDef>,
-    /// By channel: what the source says its records are.
+    /// By channel: the type of its records in the source.
     pub(super) record_types: BTreeMap<String, RecordType>,
-    /// By map: what the source says its keys are.
+    /// By map: the type of its keys in the source.
     pub(super) key_types: BTreeMap<String, RecordType>,
     pub(super) program: VerifiedProgram,
 }
