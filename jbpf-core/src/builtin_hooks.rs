@@ -1,7 +1,8 @@
 //! The hooks that the runtime itself calls, regularly, while codelets are attached to them.
 //!
-//! Both are of the program type `jbpf_stats`, and their context is `struct jbpf_stats_ctx` of `jbpf_defs.h`.
-//! `jbpf_perf_ext.h` describes the report. See [`crate::runtime`] for when they are called.
+//! Both are of the program type `jbpf_stats`, and their context is `struct jbpf_stats_ctx` of
+//! `jbpf_defs.h`. `jbpf_perf_ext.h` describes the report. See [`crate::runtime`] for when they are
+//! called.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub const MAX_REPORTED: usize = 128;
 /// Bytes of a hook's name in a report, the zero at its end included.
 pub const NAME_LEN: usize = 256;
 
-/// What was measured of a hook since the report before.
+/// The measurements of a hook since the report before.
 #[jbpf_data]
 #[derive(Debug, Clone, Copy)]
 pub struct PerfData {
@@ -37,7 +38,7 @@ pub struct PerfData {
     pub hook_name: [u8; NAME_LEN],
 }
 
-/// What the hooks did since the report before.
+/// The measurements of all hooks since the report before.
 #[jbpf_data]
 #[derive(Debug, Clone, Copy)]
 pub struct StatsReport {
@@ -51,8 +52,8 @@ pub struct StatsReport {
 
 const _: () = assert!(size_of::<PerfData>() == 536 && size_of::<StatsReport>() == 68_616);
 
-/// Called every second with what all other hooks did: how often they were called, and how long their codelets took.
-/// meas_period is the time since the call before, in microseconds.
+/// Called every second with the measurements of all other hooks: how often they were called, and
+/// how long their codelets took. meas_period is the time since the call before, in microseconds.
 #[jbpf_hook(program_type = "jbpf_stats")]
 pub(crate) fn report_stats(report: &mut StatsReport, meas_period: u32) {}
 

@@ -1,17 +1,17 @@
 //! Clocks: wall time and the fastest monotonic tick.
 //!
-//! A *tick* is the processor's time stamp counter where it runs at a constant rate and the system trusts it,
-//! else a nanosecond of the system's monotonic clock. Ticks are turned into nanoseconds by a factor with 32
-//! bits behind the point. The counter's rate is asked from the processor or hypervisor; where neither
-//! tells, it is measured against the system's clock for a millisecond, and again, better, the longer the
-//! process lives.
+//! A *tick* is a step of the processor's time stamp counter, if that runs at a constant rate and
+//! the system trusts it; else it is a nanosecond of the system's monotonic clock. A factor with 32
+//! bits behind the point turns ticks into nanoseconds. The processor or the hypervisor tells the
+//! counter's rate. If neither does, the rate is measured against the system's clock for a
+//! millisecond, and measured again as the process grows older, which makes it more exact.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What a tick is.
+/// The source of ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TickSource {
     /// The processor's time stamp counter (`rdtsc`).
@@ -43,7 +43,7 @@ struct Reading {
     ns: u64,
 }
 
-/// What a tick is in this process. It never changes.
+/// The source of ticks in this process. It never changes.
 #[must_use]
 pub fn source() -> TickSource {
     chosen().source
@@ -59,7 +59,7 @@ pub fn ticks() -> u64 {
     }
 }
 
-/// The processor's counter and nothing else: what a tick is where [`source`] says so. For machine code.
+/// The processor's counter and nothing else, for machine code: a tick if [`source`] says so.
 pub(crate) extern "C" fn counter_ticks() -> u64 {
     counter::read()
 }
@@ -73,7 +73,8 @@ pub fn ticks_to_ns(ticks: u64) -> u64 {
     u64::try_from(ns).unwrap_or(u64::MAX)
 }
 
-/// Where ns per tick times 2^32 is found, for machine code. Known from now on.
+/// The word that holds ns per tick times 2^32, for machine code. The number is known when this
+/// returns.
 #[inline]
 #[must_use]
 pub fn scale() -> &'static AtomicU64 {
@@ -90,10 +91,12 @@ pub fn wall_ns() -> u64 {
     ns_of(ClockId::Realtime)
 }
 
-/// Measures the tick's rate again, over all the time since the process first asked, if it is a measured one and
-/// that time is long enough to be worth it. Costs nothing otherwise; called at each load.
+/// Measures the tick's rate again, over all the time since the process first asked, if it is a
+/// measured one and that time is long enough to be worth it. Costs nothing otherwise; called at
+/// each load.
 pub fn refine() {
-    /// Two readings of both clocks are exact to some 50 ns each: over this time, to one in a million.
+    /// Two readings of both clocks are exact to some 50 ns each: over this time, to one in a
+    /// million.
     const WORTHWHILE_NS: u64 = 100_000_000;
     let Some(began) = chosen().began else { return };
     let now = read_both();
@@ -218,8 +221,8 @@ mod counter {
 
     #[inline]
     pub(super) fn read() -> u64 {
-        // SAFETY: every x86-64 processor has the instruction, and it touches no memory. A system that
-        // forbids it (`PR_SET_TSC`) forbids the clocks of its own libraries, too.
+        // SAFETY: every x86-64 processor has the instruction, and it touches no memory. A system
+        // that forbids it (`PR_SET_TSC`) forbids the clocks of its own libraries, too.
         unsafe { _rdtsc() }
     }
 
@@ -228,7 +231,7 @@ mod counter {
         __cpuid(0x8000_0000).eax >= 0x8000_0007 && __cpuid(0x8000_0007).edx & 1 << 8 != 0
     }
 
-    /// What the processor or the hypervisor says its rate is.
+    /// The rate of the counter, as the hypervisor or the processor tells it.
     pub(super) fn frequency_hz() -> Option<u64> {
         of_hypervisor().or_else(of_processor)
     }

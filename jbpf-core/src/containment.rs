@@ -1,13 +1,14 @@
-//! Code of the application's, run where a panic must not go on: inside of codelets, and on threads of the runtime.
+//! Code of the application's, run where a panic must not go on: inside of codelets, and on threads
+//! of the runtime.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Whether nothing is contained: the program is built so that a panic ends it (`panic = "abort"` in its profile, which
-/// holds for all of its crates).
+/// Whether nothing is contained: the program is built so that a panic ends it (`panic = "abort"`
+/// in its profile, which holds for all of its crates).
 pub(crate) const ABORTS: bool = cfg!(panic = "abort");
 
-/// Runs `run`; `None` if it panicked. What it left half done belongs to the application.
+/// Runs `run`; `None` if it panicked. Things that it left half done are the application's to mend.
 pub(crate) fn contain<R>(run: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => Some(result),

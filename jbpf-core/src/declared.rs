@@ -1,4 +1,5 @@
-//! What the application declares with `jbpf-hooks`, as the verifier checks against it.
+//! The application's declarations with `jbpf-hooks`, as definitions that the verifier checks
+//! against.
 
 use jbpf_hooks::context::{ContextLayout, RegionLayout};
 use jbpf_hooks::helper::{HelperArgument, HelperInfo, HelperReturn};
@@ -8,7 +9,8 @@ use jbpf_verifier::types::{
     ReturnKind, Work,
 };
 
-/// No layout that a compiler accepts comes near the limit; one that did would be cut, not widened.
+/// No layout that a compiler accepts comes near the limit. A layout that did would be cut, not
+/// widened.
 fn narrow(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
@@ -77,7 +79,8 @@ fn region(layout: &RegionLayout) -> RegionDef {
 #[must_use]
 pub fn prototype(info: &HelperInfo) -> HelperProto {
     let mut args = Vec::new();
-    // What the function does is the application's to know; what it is given is copied for it.
+    // The verifier counts the copies of the helper's arguments. The work of the function itself is
+    // the application's to know.
     let mut work = Vec::new();
     // All sizes, once.
     let given = |work: &mut Vec<Work>| {

@@ -1,4 +1,4 @@
-//! What can go wrong between a request and an attached codelet, and afterwards.
+//! Errors between a request and an attached codelet, and afterwards.
 
 use std::path::PathBuf;
 
@@ -30,7 +30,8 @@ pub enum BuildError {
         "the runtime's name `{0}` must have 1 to 64 letters, digits, `-`, `_` or `.`, and not start with `.`"
     )]
     Name(String),
-    /// The system does not grant what the runtime's threads should be.
+    /// The runtime's threads cannot have the names, the processors or the scheduling that were
+    /// asked for.
     #[error(transparent)]
     Threads(#[from] crate::runtime::ThreadError),
     /// A built-in hook cannot be called this often, or this seldom.
@@ -50,7 +51,7 @@ pub enum BuildError {
     /// The control socket cannot be served.
     #[error(transparent)]
     Serve(#[from] crate::server::ServeError),
-    /// The system refused what the runtime needs.
+    /// The system refused a resource that the runtime needs.
     #[error("cannot start the runtime: {0}")]
     System(#[from] std::io::Error),
 }
@@ -84,7 +85,7 @@ pub enum LoadError {
     /// No hook of this name is linked into the process.
     #[error("{subject}: no hook `{hook}`{}", did_you_mean(.nearest))]
     UnknownHook {
-        /// Whose hook.
+        /// The codelet that names the hook.
         subject: Subject,
         /// The name in the request.
         hook: String,
@@ -94,27 +95,27 @@ pub enum LoadError {
     /// The object could not be read.
     #[error("{subject}: cannot read the object `{}`: {source}", path.display())]
     ReadObject {
-        /// Whose object.
+        /// The codelet that the object is for.
         subject: Subject,
         /// Its path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The object is not one that can be loaded.
+    /// The object cannot be loaded.
     #[error("{subject}: the object {origin} cannot be loaded: {source}")]
     Object {
-        /// Whose object.
+        /// The codelet that the object is for.
         subject: Subject,
         /// Its path, or "in memory".
         origin: String,
-        /// What is wrong with it.
+        /// The mistake.
         source: ObjectError,
     },
     /// The object has no program, or more than one.
     #[error("{subject}: the object {origin} has {count} programs; a codelet has exactly 1")]
     Programs {
-        /// Whose object.
+        /// The codelet that the object is for.
         subject: Subject,
         /// Its path, or "in memory".
         origin: String,
@@ -126,7 +127,7 @@ pub enum LoadError {
         "{subject}: the program type `{program_type}` does not attach to hook `{hook}`, whose type is `{hook_type}`"
     )]
     ProgramType {
-        /// Whose program.
+        /// The codelet that the program is for.
         subject: Subject,
         /// The type that the program's section names.
         program_type: String,
@@ -141,7 +142,7 @@ pub enum LoadError {
         place(rejection)
     )]
     Rejected {
-        /// Whose program.
+        /// The codelet that the program is for.
         subject: Subject,
         /// The hook it was verified for.
         hook: String,
@@ -153,17 +154,17 @@ pub enum LoadError {
         "{subject}: the control hook `{hook}` has a codelet already: {occupant}; unload that codeletset, or replace it"
     )]
     ControlHookTaken {
-        /// Whose codelet.
+        /// The codelet that cannot be attached.
         subject: Subject,
         /// The hook.
         hook: String,
-        /// Who is there: codeletset and codelet, quoted.
+        /// The codelet that is attached: codeletset and codelet, quoted.
         occupant: String,
     },
     /// An entry names no map of the object.
     #[error("{subject}: `{field}` names the map `{map}`, which the object does not have{}", did_you_mean(.nearest))]
     UnknownMap {
-        /// Whose entry.
+        /// The codelet that has the entry.
         subject: Subject,
         /// `in_io_channel`, `out_io_channel` or `linked_maps`.
         field: &'static str,
@@ -178,7 +179,7 @@ pub enum LoadError {
         kinds_listed(.field)
     )]
     ChannelKind {
-        /// Whose entry.
+        /// The codelet that has the entry.
         subject: Subject,
         /// `in_io_channel` or `out_io_channel`.
         field: &'static str,
@@ -190,7 +191,7 @@ pub enum LoadError {
     /// The codelet uses a channel that the request does not list.
     #[error("{subject}: the codelet uses the channel `{map}`, which `{field}` does not list")]
     ChannelNotListed {
-        /// Whose channel.
+        /// The codelet that has the channel.
         subject: Subject,
         /// `in_io_channel` or `out_io_channel`.
         field: &'static str,
@@ -200,25 +201,25 @@ pub enum LoadError {
     /// The stream id is taken.
     #[error("{subject}: the stream id {stream_id} of {} channel `{map}` is in use by {user}", direction.name())]
     StreamIdInUse {
-        /// Whose channel.
+        /// The codelet that has the channel.
         subject: Subject,
         /// The id.
         stream_id: StreamId,
-        /// Which way.
+        /// The direction of its records.
         direction: Direction,
         /// The channel's map.
         map: String,
-        /// Who has it.
+        /// The channel that has it.
         user: String,
     },
     /// A channel that lives on carries records of another layout.
     #[error("{subject}: the records of channel `{map}` are not what they were: {disagreement}")]
     RecordLayout {
-        /// Whose channel.
+        /// The codelet that has the channel.
         subject: Subject,
         /// The channel's map.
         map: String,
-        /// Where the two layouts part.
+        /// The first difference between the two layouts.
         disagreement: Box<jbpf_channel::record::Disagreement>,
     },
     /// Channels and data sections are not linked.
@@ -226,7 +227,7 @@ pub enum LoadError {
         "{subject}: `linked_maps` links `{map}` with `{linked_map}` of `{linked_codelet}`; {what} cannot be linked"
     )]
     NotLinkable {
-        /// Whose map.
+        /// The codelet that has the map.
         subject: Subject,
         /// The map.
         map: String,
@@ -243,7 +244,7 @@ pub enum LoadError {
         shape(.def), shape(.linked_def)
     )]
     LinkedMapsDiffer {
-        /// Whose map.
+        /// The codelet that has the map.
         subject: Subject,
         /// The map.
         map: String,
@@ -259,7 +260,7 @@ pub enum LoadError {
     /// A limit of the runtime is reached.
     #[error("{subject}: {count} {what} would be loaded; at most {max} are allowed")]
     Limit {
-        /// What would exceed it.
+        /// The codeletset or codelet that would exceed it.
         subject: Subject,
         /// Codeletsets, codelets, ...
         what: &'static str,
@@ -271,17 +272,17 @@ pub enum LoadError {
     /// A map could not be made.
     #[error("{subject}: {source}")]
     Map {
-        /// Whose map.
+        /// The codelet that has the map.
         subject: Subject,
-        /// What is wrong with it.
+        /// The mistake.
         source: MapError,
     },
     /// Program, maps and helpers do not belong together.
     #[error("{subject}: {source}")]
     Bind {
-        /// Whose program.
+        /// The codelet that the program is for.
         subject: Subject,
-        /// What does not fit.
+        /// The map or helper that does not fit.
         source: crate::engine::BindError,
     },
     /// The engine could not compile.
@@ -289,13 +290,14 @@ pub enum LoadError {
     Engine {
         /// The hook whose codelets were compiled.
         hook: String,
-        /// What the engine said.
+        /// The engine's error.
         source: EngineError,
     },
     /// The system has no thread to call a built-in hook from.
     #[error("cannot start the thread that calls the built-in hooks: {0}")]
     Thread(#[source] std::io::Error),
-    /// Too many changes wait for threads that stay inside of hooks: what those changes took off stays in memory until then.
+    /// Too many changes wait for threads that stay inside of hooks. The codelets that those
+    /// changes took off stay in memory until the threads leave.
     #[error(
         "{changes} changes wait for {} to leave; load again after that",
         threads(inside)
@@ -303,7 +305,7 @@ pub enum LoadError {
     Waiting {
         /// How many.
         changes: usize,
-        /// Who is inside.
+        /// The threads that are inside.
         inside: Vec<ThreadInside>,
     },
     /// The runtime was dropped meanwhile.
@@ -338,8 +340,8 @@ pub(crate) fn threads(inside: &[ThreadInside]) -> String {
     }
 }
 
-/// Why a codeletset was not unloaded. It is as loaded as before, unless it is [`Kept`](Self::Kept) or
-/// [`StillInside`](Self::StillInside).
+/// Why a codeletset was not unloaded. It is as loaded as before, unless it is [`Kept`](Self::Kept)
+/// or [`StillInside`](Self::StillInside).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnloadError {
@@ -361,11 +363,12 @@ pub enum UnloadError {
     Engine {
         /// The hook whose codelets were compiled.
         hook: String,
-        /// What the engine said.
+        /// The engine's error.
         source: EngineError,
     },
-    /// It is taken off its hooks and not listed any more, and no call begins to run it; but one that began before has not ended
-    /// within the time that an unload takes at most. Another thread waits for that, and frees its code and maps then.
+    /// The codeletset is taken off its hooks and not listed any more, and no call begins to run
+    /// it. But a call that began before has not ended within the time that an unload takes at
+    /// most. Another thread waits for its end, and then frees code and maps.
     #[error(
         "codeletset `{id}` is detached, and after {} s still waits for {} to leave; its memory is freed when that has left",
         within.as_secs_f32(),
@@ -376,18 +379,19 @@ pub enum UnloadError {
         id: String,
         /// How long it was waited for.
         within: std::time::Duration,
-        /// Who is inside.
+        /// The threads that are inside.
         inside: Vec<ThreadInside>,
     },
-    /// It is taken off its hooks, and no call begins to run it any more; but a call that began before may not have ended, and
-    /// nobody can tell. So its code and maps stay in memory, until a later load or unload can tell.
+    /// The codeletset is taken off its hooks, and no call begins to run it any more. But a call
+    /// that began before may not have ended, and the runtime cannot tell. So code and maps stay in
+    /// memory until a later load or unload can tell.
     #[error(
         "codeletset `{id}` is detached, and stays in memory, as a thread may still be inside it: {source}"
     )]
     Kept {
         /// The id.
         id: String,
-        /// Why nobody can tell.
+        /// Why the runtime cannot tell.
         source: SynchronizeError,
     },
 }
@@ -413,7 +417,7 @@ pub enum OpenError {
     UnknownStream {
         /// The id.
         stream_id: StreamId,
-        /// Which way.
+        /// The direction of its records.
         direction: Direction,
     },
     /// The channel does not carry records of this type, or is taken.
@@ -480,7 +484,7 @@ fn instead(nearest: &Option<String>, loaded: &[String]) -> String {
     format!("; loaded {verb} {}", quoted.join(", "))
 }
 
-/// The source line of a rejection, or its instruction where the object has none.
+/// The source line of a rejection, or its instruction if the object has no lines.
 fn place(rejection: &Rejection) -> String {
     match &rejection.location {
         Some(line) => format!("{}:{}", line.file, line.line),
@@ -488,7 +492,7 @@ fn place(rejection: &Rejection) -> String {
     }
 }
 
-/// What the entries of `field` may name.
+/// The kinds of channels that the entries of `field` may name.
 fn kinds_listed(field: &str) -> &'static str {
     match field {
         "in_io_channel" => "input channels are of kind CONTROL_INPUT",

@@ -1,8 +1,8 @@
-//! What is known of hooks, codelets and channels while they run: calls, times, drops.
+//! Figures about hooks, codelets and channels while they run: calls, times, drops.
 //!
-//! Channels always count. Calls and times are known of hooks that are *measured*, which is off until
-//! somebody asks for it: [`Runtime::measure`](crate::runtime::Runtime::measure). What happened while nobody
-//! measured is unknown, and so is what a hook does while no codelet is attached to it.
+//! Channels always count. Calls and times are known of hooks that are *measured*. Measuring is off
+//! until it is asked for: [`Runtime::measure`](crate::runtime::Runtime::measure). Calls outside of
+//! a measurement are not counted, and neither are calls while no codelet is attached to the hook.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -29,13 +29,14 @@ pub struct Statistics {
 pub struct HookStatistics {
     /// Its name.
     pub hook: &'static str,
-    /// Its calls, from before the first codelet to after the last one; `None` while it is not measured, and
-    /// until a codelet is attached to it.
+    /// Its calls, from before the first codelet to after the last one; `None` while it is not
+    /// measured, and until a codelet is attached to it.
     pub measured: Option<Measured>,
     /// Calls that ran no codelet although some were attached, since the process began.
     pub skipped: u64,
-    /// Compiled versions of its codelets that were replaced or unloaded and are still in memory, since the system does not
-    /// allow any more what tells when the last thread has left them.
+    /// Compiled versions of its codelets that were replaced or unloaded and are still in memory,
+    /// since the system does not allow any more the call that tells when the last thread has left
+    /// them.
     pub kept: u64,
     /// Its codelets in the order in which they run.
     pub codelets: Vec<CodeletStatistics>,
@@ -50,8 +51,9 @@ pub struct CodeletStatistics {
     pub codelet: String,
     /// Its calls; `None` while its hook is not measured.
     pub measured: Option<Measured>,
-    /// Operations on its maps, its own and those of codelets that share them, that did not wait for another thread: updates and
-    /// deletions that returned -2, and lookups that found nothing for that reason. See [`Map::busy`](crate::map::Map::busy).
+    /// Operations on its maps, its own and those of codelets that share them, that did not wait
+    /// for another thread: updates and deletions that returned -2, and lookups that found nothing
+    /// for that reason. See [`Map::busy`](crate::map::Map::busy).
     pub busy: u64,
     /// The calls that it left before their end.
     pub aborts: AbortStatistics,
@@ -70,7 +72,7 @@ pub struct AbortStatistics {
     pub last: Option<AbortPlace>,
 }
 
-/// Where a codelet left a call, why, and when.
+/// The instruction at which a codelet left a call, why, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AbortPlace {
     /// Why.
@@ -133,7 +135,7 @@ impl AbortStatistics {
 pub struct ChannelStatistics {
     /// Its id.
     pub stream_id: StreamId,
-    /// Which way records go.
+    /// The direction of its records.
     pub direction: Direction,
     /// The map's name in the codelet's object.
     pub map: String,
@@ -143,12 +145,12 @@ pub struct ChannelStatistics {
     pub dropped: u64,
     /// Records that the reader has taken.
     pub received: u64,
-    /// Records that nobody has taken: they made room for others while nobody read the channel and it was watched. All other
-    /// records that were sent and not received wait in the channel.
+    /// Records that no reader has taken: they made room for others while nobody read the channel
+    /// and it was watched. All other records that were sent and not received wait in the channel.
     pub passed_over: u64,
 }
 
-/// What was measured of a hook or of a codelet.
+/// The measurements of a hook or of a codelet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured {
     /// How long it has been measured. Nothing is known of the time before.
@@ -159,8 +161,9 @@ pub struct Measured {
     pub times: Times,
 }
 
-/// Times in ns, by a sample. A call that was timed stands for those since the timed call before it, so that
-/// the histogram's bins add up to nearly all calls. Hooks that are called seldom have every call timed.
+/// Times in ns, by a sample. A call that was timed stands for those since the timed call before
+/// it, so that the histogram's bins add up to nearly all calls. Hooks that are called seldom have
+/// every call timed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Times {
     /// Calls that were timed.
@@ -219,7 +222,7 @@ impl Statistics {
 }
 
 impl Measured {
-    /// What was measured between `earlier` and this; `None` when measuring began anew in between.
+    /// The measurements between `earlier` and this; `None` when measuring began anew in between.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Option<Self> {
         Some(Self {
@@ -243,8 +246,9 @@ impl Measured {
 }
 
 impl Times {
-    /// The time below which the fraction `of` (0 to 1) of the calls stayed, in ns: 0.5 is the median. Exact to the
-    /// histogram's bin, and spread evenly inside of it. `None` when no call was timed.
+    /// The time below which the fraction `of` (0 to 1) of the calls stayed, in ns: 0.5 is the
+    /// median. Exact to the histogram's bin, and spread evenly inside of it. `None` when no call
+    /// was timed.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -261,7 +265,8 @@ impl Times {
                 let (low, high) = bounds(bin);
                 let inside = (high - low) as f64 * ((rank - below) / count);
                 let time = low.saturating_add(inside as u64);
-                // The extremes may be those of another moment than the histogram, or of a stranger's report.
+                // The extremes may be those of another moment than the histogram, or of a
+                // stranger's report.
                 return Some(time.max(self.min_ns).min(self.max_ns));
             }
             below += count;
