@@ -1,4 +1,4 @@
-//! Map types of the application's own: what codelets and the application see of them.
+//! Map types of the application's own, as codelets and the application see them.
 #![allow(
     unsafe_code,
     missing_docs,

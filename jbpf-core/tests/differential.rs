@@ -1,5 +1,6 @@
-//! The native engine against the interpreter, and both against rbpf's interpreter where that one is
-//! right: every opcode on extreme operands, generated programs, and generated uses of maps.
+//! The native engine against the interpreter, and both against rbpf's interpreter for code that it
+//! computes correctly: every opcode on extreme operands, generated programs, and generated uses of
+//! maps.
 
 #![allow(
     clippy::unwrap_used,
@@ -64,7 +65,8 @@ const fn store(off: i16, src: u8) -> RawInsn {
 
 const EXIT: RawInsn = insn(0x95, 0, 0, 0, 0);
 
-/// All ALU instructions on r2, with r3 as the source where there is one. `imm` is the immediate.
+/// All ALU instructions on r2, with r3 as the source register if the form has one. `imm` is the
+/// immediate.
 fn alu_forms(imm: i32) -> Vec<RawInsn> {
     let mut forms = Vec::new();
     for class in [0x04, 0x07] {
@@ -103,7 +105,8 @@ fn uses_immediate(form: RawInsn) -> bool {
     form.opcode & 0x08 == 0 && !matches!(form.opcode & 0xf0, 0x80 | 0xd0)
 }
 
-/// Runs one program natively and interpreted on each pair of extremes at offsets 0 and 8 of its memory.
+/// Runs one program natively and interpreted on each pair of extremes at offsets 0 and 8 of its
+/// memory.
 fn on_all_extremes(name: &str, insns: Vec<RawInsn>) {
     let codelet = bind(name, insns, ContextDef::memory(24), &[]);
     let native = native(&codelet);
@@ -280,9 +283,9 @@ fn functions_that_only_dead_code_calls_are_no_obstacle() {
 
 // Generated programs.
 //
-// r6 holds the memory, r10 the stack, r1 is for addresses, r9 counts loops; r0, r2 to r5, r7 and r8 hold
-// numbers. The first 32 bytes of the stack's top 64 are written at the start, all numbers come from
-// the memory, and in the end everything is folded into r0.
+// r6 holds the memory, r10 the stack, r1 is for addresses, r9 counts loops; r0, r2 to r5, r7 and
+// r8 hold numbers. The first 32 bytes of the stack's top 64 are written at the start, all numbers
+// come from the memory, and in the end everything is folded into r0.
 
 const MEMORY: usize = 64;
 const NUMBERS: [u8; 7] = [0, 2, 3, 4, 5, 7, 8];
@@ -307,12 +310,12 @@ fn immediate() -> impl Strategy<Value = i32> {
     prop_oneof![prop::sample::select(&IMMEDIATES[..]), any::<i32>()]
 }
 
-/// What a generated program may contain.
+/// The instructions that a generated program may contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     /// Everything.
     Whole,
-    /// What rbpf's interpreter computes right.
+    /// The instructions that rbpf's interpreter computes correctly.
     Classic,
 }
 
@@ -324,8 +327,8 @@ fn alu(dialect: Dialect) -> impl Strategy<Value = RawInsn> {
                 let operation = form.opcode & 0xf0;
                 dialect == Dialect::Whole
                     || form.off == 0
-                        // The 32-bit modulo by zero keeps the upper half, the negation of the smallest
-                        // number panics, and there is no bswap.
+                        // The 32-bit modulo by zero keeps the upper half, the negation of the
+                        // smallest number panics, and there is no bswap.
                         && !(form.opcode & 7 == 4 && operation == 0x90)
                         && !(form.opcode & 7 == 7 && matches!(operation, 0x80 | 0xd0))
             })
@@ -434,7 +437,8 @@ fn atomic() -> impl Strategy<Value = Vec<RawInsn>> {
         })
 }
 
-/// A store to the stack between a store and a load of a known place there, which it may or may not hit.
+/// A store to the stack between a store and a load of a known place there, which it may or may not
+/// hit.
 fn crossing() -> impl Strategy<Value = Vec<RawInsn>> {
     (
         condition(Dialect::Whole),
@@ -517,7 +521,7 @@ fn items(dialect: Dialect) -> impl Strategy<Value = Vec<Item>> {
 #[derive(Default)]
 struct Layout {
     insns: Vec<RawInsn>,
-    /// Calls to patch: where, and the callee's body.
+    /// Calls to patch: the place of the call, and the callee's body.
     calls: Vec<(usize, Vec<Item>)>,
     in_function: bool,
     in_loop: bool,
@@ -604,8 +608,8 @@ impl Layout {
     }
 }
 
-// Generated uses of maps: keys that are constants, numbers of the run, on the stack or in the memory; null checks at
-// once, through a copy, or after the result was kept on the stack.
+// Generated uses of maps: keys that are constants, numbers of the run, on the stack or in the
+// memory; null checks at once, through a copy, or after the result was kept on the stack.
 
 #[derive(Debug, Clone, Copy)]
 enum Key {
@@ -614,7 +618,7 @@ enum Key {
     Copied(i16),
     /// The same, cut to a small number.
     Small(i16),
-    /// Four bytes of the memory, where they are.
+    /// Four bytes of the memory, in place.
     InMemory(i16),
     /// On the stack, written on two paths.
     Chosen(i32, i32),
@@ -641,7 +645,7 @@ struct MapUse {
     add: i32,
 }
 
-/// Index, then what it is: all keys are four bytes.
+/// Maps by index; all keys are four bytes.
 fn used_maps() -> Vec<MapDef> {
     vec![
         map("small", MapKind::Array, 8, 3),
@@ -675,7 +679,7 @@ fn map_use() -> impl Strategy<Value = MapUse> {
     })
 }
 
-/// r6 holds the memory, r8 gathers what was seen.
+/// r6 holds the memory, r8 gathers the results.
 fn program_of_uses(uses: &[MapUse]) -> Vec<RawInsn> {
     let mut program = vec![insn(0xbf, 6, 1, 0, 0), insn(0xb7, 8, 0, 0, 0)];
     for one in uses {
@@ -745,8 +749,8 @@ fn key_to_r2(key: Key) -> Vec<RawInsn> {
     insns
 }
 
-/// The same program with the code of its first function cut into pieces, which stand in another order and
-/// are joined by jumps: what is made in one place is used in an earlier one.
+/// The same program with the code of its first function cut into pieces, which stand in another
+/// order and are joined by jumps: a value made in one place is used in an earlier one.
 fn scattered(insns: &[RawInsn], cuts: &[(prop::sample::Index, u8)]) -> Vec<RawInsn> {
     let is_call = |insn: &RawInsn| insn.opcode == 0x85 && insn.src == 1;
     let jumps =
@@ -784,7 +788,8 @@ fn scattered(insns: &[RawInsn], cuts: &[(prop::sample::Index, u8)]) -> Vec<RawIn
             scattered.push((Some(at), insns[at]));
         }
         if !matches!(insns[end - 1].opcode, 0x05 | 0x95) {
-            // To what followed: a jump whose distance is the piece's old end until all are placed.
+            // A jump to the piece that followed. Its distance is the piece's old end until all
+            // pieces are placed.
             scattered.push((
                 None,
                 RawInsn {
@@ -870,8 +875,8 @@ proptest! {
         memory in prop::collection::vec(prop_oneof![Just(0_u8), Just(1), any::<u8>()], 256),
     ) {
         let program = scattered(&program_of_uses(&uses), &cuts);
-        // Maps of their own for each engine, and several runs, so that a later one sees what an earlier
-        // one stored.
+        // Maps of their own for each engine, and several runs, so that a later run sees the stores
+        // of an earlier one.
         let context = || ContextDef::memory(256);
         let interpreted = bind("interpreted", program.clone(), context(), &used_maps());
         let compiled = bind("compiled", program, context(), &used_maps());

@@ -1,6 +1,6 @@
-//! What the native engine makes of small programs: Cranelift IR as lowered, and machine code, held in
-//! `tests/golden/`. A change of either shows up as a difference to read; `BLESS=1 cargo test -p jbpf-core
-//! --test golden` writes what is there now.
+//! The native engine's code for small programs, kept in `tests/golden/`: Cranelift IR as lowered,
+//! and machine code. A change of either shows up as a difference to read;
+//! `BLESS=1 cargo test -p jbpf-core --test golden` writes the current code.
 //!
 //! The machine code is that of x86-64 without optional features, so the test runs there alone.
 
@@ -25,7 +25,7 @@ use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::types::{ContextDef, DataSection, MapDef, MapKind};
 use support::*;
 
-/// Compares the listing of a hook that runs `codelets` with what is held.
+/// Compares the listing of a hook that runs `codelets` with the kept one.
 fn hold(name: &str, kind: HookKind, codelets: &[Arc<BoundCodelet>], stats: Option<&HookStats>) {
     hold_with(name, kind, codelets, stats, CompileOptions::default());
 }
@@ -56,7 +56,7 @@ fn hold_with(
     );
 }
 
-/// The same for one program on a control hook, whose answer keeps all that it computes alive.
+/// The same for one program on a control hook. The answer keeps alive all that it computes.
 fn hold_program(name: &str, context: ContextDef, maps: &[MapDef], text: &str) {
     let codelet = bind(name, assemble(text), context, maps);
     hold(name, HookKind::Control, &[codelet], None);
@@ -271,8 +271,9 @@ fn data_sections_are_constant_addresses() {
     );
 }
 
-/// Eleven accesses of eleven instructions, none of them needed by a thread that is alone: the same word twice, in
-/// parts, as it was stored; stores of what was loaded, and two of which the second overwrites the first.
+/// Eleven accesses of eleven instructions. A thread that is alone would need none of them: loads
+/// of the same word twice, in parts, and as it was stored; stores of a loaded value; and two
+/// stores of which the second overwrites the first.
 const SHARED: &str = "
     value r1, 0, 0
     ldxdw r2, [r1]
@@ -293,7 +294,8 @@ const SHARED: &str = "
     ldxw r0, [r1+8]
     exit";
 
-/// Instructions of the machine that move something to or from memory, for a program without a frame.
+/// Instructions of the machine that move something to or from memory, for a program without a
+/// frame.
 fn accesses(maps: &[MapDef], text: &str) -> usize {
     let codelet = bind("accesses", assemble(text), ContextDef::generic(), maps);
     let listing = list_dispatch(HookKind::Control, &[codelet], None).unwrap();
@@ -321,7 +323,7 @@ fn loads_of_constants_are_merged() {
 
 #[test]
 fn dead_branches_leave_no_code() {
-    // r2 is known: one branch always jumps, one never does, and what lies between is not there.
+    // r2 is known: one branch always jumps, one never does, and the code between them is left out.
     hold_program(
         "dead_branches",
         ContextDef::generic(),

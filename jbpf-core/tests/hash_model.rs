@@ -1,5 +1,5 @@
-//! The hash map's index under a model checker: the very source that ships, with loom's atomics, buckets of
-//! two entries instead of eight, and keys and values as words of the model.
+//! The hash map's index under a model checker: the very source that ships, with loom's atomics,
+//! buckets of two entries instead of eight, and keys and values as words of the model.
 #![allow(
     unsafe_code,
     missing_docs,
@@ -25,12 +25,12 @@ mod primitives {
     pub(crate) const SPIN_LIMIT: u32 = 100;
     pub(crate) const LOOKUP_ATTEMPTS: u32 = 100;
 
-    /// An atomic of loom's whose every access is a point where the model may switch threads.
+    /// An atomic of loom's. The model may switch threads at each access.
     ///
-    /// Loom 0.7 remembers one last access to an atomic. A thread that loads and then stores hides from it
-    /// that another thread had loaded, too, and the model never tries the other order; all of this index works
-    /// like that. A read-modify-write of a neighbour before each access brings the order back, and being
-    /// relaxed it lets loads be as stale as before.
+    /// Loom 0.7 remembers one last access to an atomic. A thread that loads and then stores hides
+    /// from it that another thread had loaded, too, and the model never tries the other order; all
+    /// of this index works like that. A read-modify-write of a neighbour before each access brings
+    /// the order back, and being relaxed it lets loads be as stale as before.
     macro_rules! modelled {
         ($name:ident, $number:ty) => {
             #[derive(Debug)]
@@ -107,7 +107,7 @@ use self::primitives::{AtomicU32, AtomicU64, Ordering};
 /// A key of two words.
 type Key = (u64, u64);
 
-/// A map whose keys meet in one or two buckets, with one tag.
+/// A map with all keys in one or two buckets, with one tag.
 struct Map {
     index: Index,
     /// Key and value of each slot.

@@ -1,4 +1,5 @@
-//! Every row of the table of helpers, called at the address and in the way that machine code calls them.
+//! Every row of the table of helpers, called at the address and in the way that machine code calls
+//! them.
 #![allow(
     unsafe_code,
     missing_docs,
@@ -89,8 +90,8 @@ impl Codelet {
         if target.needs_codelet {
             arguments.push(std::ptr::from_ref(&self.environment) as u64);
         }
-        // SAFETY: the target says how many arguments of 64 bits the function at its address takes, and the
-        // tests pass what a verified program would.
+        // SAFETY: the target says how many arguments of 64 bits the function at its address takes,
+        // and the tests pass arguments that a verified program could pass.
         unsafe {
             let address = target.address as *const ();
             match *arguments.as_slice() {
@@ -143,7 +144,7 @@ impl Codelet {
         self.call(DELETE, &[address(map), mutable(&mut key)])
     }
 
-    /// What `map_dump` returns and writes: elements of a `u32` key and a `u64` value.
+    /// The result of `map_dump` and the elements that it writes, of a `u32` key and a `u64` value.
     fn dump(&self, map: &Map, size: usize) -> (u64, Vec<(u32, u64)>) {
         let mut buffer = vec![0_u8; size];
         let returned = self.call(
@@ -253,7 +254,7 @@ fn a_table_that_says_something_else_of_a_declared_helper_is_bound_to_nothing() {
             Err(BindError::Prototype { id: 40, .. })
         ));
     }
-    // One that replaces a built-in helper counts as what it is, too.
+    // A helper that replaces a built-in one is checked against the table as well.
     let clock = declared(7, &[HelperArgument::Number(Scalar::U64)]);
     let replaced = builtins::bindings(Arc::new(HelperTable::builtin()), [&clock]);
     assert!(matches!(replaced, Err(BindError::Prototype { id: 7, .. })));
@@ -437,7 +438,7 @@ fn the_runtime_limit_is_the_codelets_own() {
 
 #[test]
 fn a_clock_never_started_exceeds_nothing() {
-    // A thread of its own may get a record that another test used: zero is what a new one has.
+    // A new thread may get a record that another test used. A new record has zero.
     let mut codelet = Codelet::new();
     codelet.environment.runtime_threshold_ns = 1;
     reclaim::with_record(|thread| {

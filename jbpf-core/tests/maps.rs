@@ -1,4 +1,5 @@
-//! Maps as the application sees them: what can be made of a definition, and the contents by bytes and types.
+//! Maps as the application sees them: the definitions that make a map, and the contents by bytes
+//! and types.
 #![allow(
     unsafe_code,
     missing_docs,

@@ -76,7 +76,8 @@ fn delete<K>(map: &Map, mut key: K) -> Status {
     patiently(|| unsafe { map.delete(std::ptr::from_mut(&mut key).cast(), 0) })
 }
 
-/// Says so when it goes, on unwinding too: whoever waits for it does not wait for ever.
+/// Sets the flag when it is dropped, on unwinding too: a thread that waits for it does not wait
+/// for ever.
 struct Done<'a>(&'a AtomicBool);
 
 impl Drop for Done<'_> {

@@ -1,4 +1,5 @@
-//! What verification takes of the heap at its peak, and what maps take of memory. Alone in its process, where an allocator counts.
+//! The peak of the heap during verification, and the memory of maps. The test is alone in its
+//! process: an allocator counts.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +23,7 @@ mod programs;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Who measures.
+/// Held by the test that measures.
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// Bytes that no verification may take.

@@ -19,16 +19,16 @@ use zerocopy::IntoBytes as _;
 
 use crate::notation::{Run, Value};
 
-/// Where the fields of a context begin.
+/// Offset of the first field of a context.
 const FIELDS: u32 = 16;
 
-/// Which engine runs a codelet.
+/// The engine that runs a codelet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
-    /// The interpreter, whose faults are failures of the test.
+    /// The interpreter. Its faults are failures of the test.
     CheckedInterpreter,
     Native,
-    /// Machine code whose accesses are guarded.
+    /// Machine code with guarded accesses.
     Guarded,
 }
 
@@ -97,14 +97,14 @@ impl Session {
         r0
     }
 
-    /// Runs once, and gives what came out of one channel.
+    /// Runs once, and returns the records that came out of one channel.
     pub fn records(&self, run: &Run, map: &str) -> Vec<Vec<u8>> {
         self.call(run);
         let (_, receiver) = self.outputs.iter().find(|(name, _)| name == map).unwrap();
         receiver.try_iter().collect()
     }
 
-    /// Runs once, and compares everything but what comes out of channels.
+    /// Runs once, and compares everything but the records that come out of channels.
     fn call(&self, run: &Run) -> u64 {
         for (map, records) in &run.inputs {
             let Storage::ControlInput(input) = self.map(map).storage() else {
@@ -207,7 +207,7 @@ fn place<'a>(context: &ContextDef, name: &str, fields: &'a mut [u8]) -> &'a mut 
     &mut fields[start..start + field.size as usize]
 }
 
-/// Keeps what codelets print.
+/// Keeps the lines that codelets print.
 #[derive(Clone, Default)]
 struct Printed(Arc<Mutex<String>>);
 

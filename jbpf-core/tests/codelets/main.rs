@@ -1,5 +1,5 @@
-//! The codelets of `codelets/tests`, each compiled for three versions of the instruction set: verified as
-//! their sources say, and the accepted ones run on both engines.
+//! The codelets of `codelets/tests`, each compiled for three versions of the instruction set:
+//! verified as their sources say, and the accepted ones run on both engines.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

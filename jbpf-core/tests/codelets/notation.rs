@@ -1,4 +1,4 @@
-//! What the C sources of `codelets/tests` say of themselves.
+//! The notation in which the C sources of `codelets/tests` state their results.
 //!
 //! ```text
 //! // expect: accept                       or: reject E0020|E0043 (one of these codes)
@@ -6,10 +6,11 @@
 //! // run: region=0102 ctx_id=3 in:inmap=05000000 => r0=1 out:outmap=0100,0200 map:counter[00000000]=01
 //! ```
 //!
-//! Runs share the maps, in order. Before `=>` is what the codelet is given: the region in hex, fields of the
-//! context by name, records of input channels. After it is what must come of it: r0 (signed), the
-//! region and fields afterwards, records of output channels, values of maps (or `none`), and as the last one `print="..."`, the line
-//! that it prints. A rejection must point at the line that ends in `// here`, if there is one.
+//! Runs share the maps, in order. The input of the codelet stands before `=>`: the region in hex,
+//! fields of the context by name, records of input channels. The required results stand after it:
+//! r0 (signed), the region and fields afterwards, records of output channels, values of maps (or
+//! `none`), and as the last one `print="..."`, the line that it prints. A rejection must point at
+//! the line that ends in `// here`, if there is one.
 
 use jbpf_verifier::report::Code;
 use jbpf_verifier::types::{ContextDef, ContextFieldDef, RegionDef};
@@ -46,7 +47,7 @@ pub struct Run {
     pub print: Option<String>,
 }
 
-/// What a map holds.
+/// A key of a map, and the value that it must have.
 #[derive(Debug)]
 pub struct Value {
     pub map: String,

@@ -23,7 +23,7 @@ fn on_both_engines(path: &str, context: &ContextDef, runs: &[Run]) {
 
 #[test]
 fn the_first_example_echoes_counts_and_answers() {
-    // What `fn example(packet: &Packet, ctx_id: u32)` declares.
+    // The context that `fn example(packet: &Packet, ctx_id: u32)` declares.
     let context = ContextDef {
         region: RegionDef {
             known_size: 40,
@@ -130,7 +130,8 @@ fn a_report_that_claims_too_many_hooks_is_bounded() {
     }
 }
 
-/// Those of hooks, helpers or types of maps of an application's own are left out: nobody knows them here.
+/// Codelets for an application's own hooks, helpers or types of maps are left out: this test does
+/// not know those.
 #[test]
 fn machine_code_of_shipped_codelets_does_not_trap() {
     /// Objects that cannot be loaded.

@@ -1,5 +1,5 @@
-//! Codelets that leave their call before its end: `abort`, in the entry and deep inside of functions, inlined into the
-//! dispatch function and called by it, measured and not.
+//! Codelets that leave their call before its end: `abort`, in the entry and deep inside of
+//! functions, inlined into the dispatch function and called by it, measured and not.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,7 +13,8 @@ fn padded(text: &str) -> String {
     format!("{}{text}", "mov r4, 1\n".repeat(200))
 }
 
-/// Adds 1 to the first word of its memory, aborts if the second one is not 0, and else adds 10 and returns 77.
+/// Adds 1 to the first word of its memory, aborts if the second one is not 0, and else adds 10 and
+/// returns 77.
 const ABORTS_IF_TOLD: &str = "ldxdw r0, [r1]
     add r0, 1
     stxdw [r1], r0
@@ -58,7 +59,7 @@ fn memory(told: bool) -> Vec<u8> {
         .collect()
 }
 
-/// What a hook answers, and the first word of its memory afterwards.
+/// The answer of a hook, and the first word of its memory afterwards.
 fn answer(hook: &CompiledHook, told: bool) -> (Option<u64>, u64) {
     let mut memory = Memory::new(&memory(told));
     let mut input = Input {
@@ -235,7 +236,7 @@ fn codelets_that_cannot_leave_return_one_number() {
     );
 }
 
-/// Calls the other hook from a helper, and adds what it answers.
+/// Calls the other hook from a helper, and adds its answer.
 static INNER: Hook = test_hook(HookKind::Control);
 static OUTER: Hook = test_hook(HookKind::Control);
 static CALLED: AtomicU32 = AtomicU32::new(0);
@@ -281,7 +282,8 @@ fn with_helper(name: &str, text: &str) -> Arc<BoundCodelet> {
 
 #[test]
 fn the_innermost_call_alone_is_left() {
-    // The inner one aborts on odd numbers. The outer one adds what its helper gives, and aborts on multiples of 4.
+    // The inner one aborts on odd numbers. The outer one adds its helper's result, and aborts on
+    // multiples of 4.
     let inner_text = "ldxdw r0, [r1+24]
         mov r2, r0
         and r2, 1
@@ -312,8 +314,8 @@ fn the_innermost_call_alone_is_left() {
                     .unwrap()
             };
             let compiled = [compile(inner_engine, &inner), compile(outer_engine, &outer)];
-            // SAFETY: the codelets were verified against the context of both hooks, and `compiled` outlives the
-            // `synchronize` below.
+            // SAFETY: the codelets were verified against the context of both hooks, and `compiled`
+            // outlives the `synchronize` below.
             unsafe { INNER.attach(compiled[0].dispatch(), compiled[0].environment()) };
             // SAFETY: as above.
             unsafe { OUTER.attach(compiled[1].dispatch(), compiled[1].environment()) };

@@ -1,4 +1,5 @@
-//! Addresses are what the verifier takes them for, frame pointers of functions that store nothing among them.
+//! Addresses have the properties that the verifier assumes. That includes frame pointers of
+//! functions that store nothing.
 
 use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::types::{ContextDef, DataSection, MapDef, MapKind};
@@ -18,7 +19,7 @@ fn section() -> MapDef {
     }
 }
 
-/// What a program returns on this region of two words: natively as interpreted.
+/// The result of a program on this region of two words: the same natively and interpreted.
 fn answer(text: &str, words: [u64; 2]) -> u64 {
     let [native, interpreted] = ENGINES.map(|engine| {
         let maps = [section(), map("own", MapKind::PerThreadArray, 8, 4)];
@@ -69,8 +70,8 @@ fn frame_pointers_that_are_never_stored_through_bound_what_is_added_to_them() {
 
 #[test]
 fn frame_pointers_that_are_never_stored_through_are_not_null() {
-    // One way brings a frame pointer and a number, the other a number and a pointer: only the number may
-    // be 0.
+    // One way brings a frame pointer and a number, the other a number and a pointer: only the
+    // number may be 0.
     let text = format!(
         "{WORDS}
         jeq r6, 1, +4
@@ -119,7 +120,7 @@ fn frame_pointers_are_multiples_of_sixteen() {
         or r2, 15
         stb [r2], 1
         ldxb r0, [r10-1]";
-    // Beside slots of other sizes: the key of a lookup, and what is kept over a call.
+    // Beside slots of other sizes: the key of a lookup, and a value that is kept over a call.
     let beside = "
         stw [r10-20], 2
         mov r2, r10

@@ -1,7 +1,9 @@
-//! Every comparison of two values that the verifier allows: both engines go the same way, wherever memory lies.
+//! Every comparison of two values that the verifier allows: both engines go the same way, wherever
+//! memory lies.
 //!
-//! Each pair of kinds of values, with each comparison in each width, is verified. The comparisons of a pair that are
-//! accepted make one program, which runs in both engines at two layouts of memory, and on an empty region.
+//! Each pair of kinds of values, with each comparison in each width, is verified. The comparisons
+//! of a pair that are accepted make one program, which runs in both engines at two layouts of
+//! memory, and on an empty region.
 
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ const CONDITIONS: [u8; 11] = [
     0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0xa0, 0xb0, 0xc0, 0xd0,
 ];
 
-/// Where results are written: a section of a byte for each comparison.
+/// The map of the results: a section of a byte for each comparison.
 const RESULTS: usize = 0;
 
 fn maps() -> Vec<MapDef> {
@@ -40,7 +42,8 @@ fn maps() -> Vec<MapDef> {
     ]
 }
 
-/// A kind of value, and how it gets into a register: `D` in the text. r6 is the context, r1 to r5 are free.
+/// A kind of value, and how it gets into a register: `D` in the text. r6 is the context, r1 to r5
+/// are free.
 struct Kind {
     name: &'static str,
     in_r8: Vec<RawInsn>,
@@ -168,7 +171,7 @@ fn compare(comparisons: &[usize]) -> Vec<RawInsn> {
     insns
 }
 
-/// What makes r8 of one kind and r9 of another in one function.
+/// Code that makes r8 of one kind and r9 of another in one function.
 fn in_one_function(left: &Kind, right: &Kind) -> Vec<RawInsn> {
     let mut insns = assemble("mov r6, r1");
     insns.extend_from_slice(&left.in_r8);
@@ -176,7 +179,7 @@ fn in_one_function(left: &Kind, right: &Kind) -> Vec<RawInsn> {
     insns
 }
 
-/// The same, where r8 comes from the caller.
+/// The same, with r8 from the caller.
 fn from_caller(left: &Kind, right: &Kind) -> Vec<RawInsn> {
     let mut insns = assemble("mov r6, r1");
     insns.extend_from_slice(&left.in_r8);
@@ -187,7 +190,7 @@ fn from_caller(left: &Kind, right: &Kind) -> Vec<RawInsn> {
     insns
 }
 
-/// What a program writes on this region: a byte for each comparison.
+/// The results of a program on this region: a byte for each comparison.
 fn outcomes(insns: &[RawInsn], engine: Engine, region: &mut [u8], number: u32) -> Vec<u8> {
     let defs = maps();
     let maps: Vec<Arc<Map>> = defs
@@ -206,7 +209,7 @@ fn outcomes(insns: &[RawInsn], engine: Engine, region: &mut [u8], number: u32) -
     let Storage::Array(results) = maps[RESULTS].storage() else {
         panic!("a section is an array");
     };
-    // SAFETY: the section has that many bytes, and nobody else knows it any more.
+    // SAFETY: the section has that many bytes, and nothing else refers to it any more.
     unsafe { std::slice::from_raw_parts(results.base(), 2 * CONDITIONS.len()) }.to_vec()
 }
 
@@ -242,7 +245,8 @@ fn agree(name: &str, insns: &[RawInsn], number: u32) {
     );
 }
 
-/// Verifies each comparison of two values on its own, and runs those that are accepted. How many are.
+/// Verifies each comparison of two values on its own, and runs those that are accepted. How many
+/// are.
 fn hold(name: &str, values: &[RawInsn]) -> usize {
     let program = |comparisons: &[usize]| [values, &compare(comparisons)].concat();
     let is_accepted = |comparison: &usize| {
@@ -258,8 +262,8 @@ fn hold(name: &str, values: &[RawInsn]) -> usize {
     accepted.len()
 }
 
-/// Holds the pairs of which the numbers of the two kinds add up to a multiple of `step`; how many comparisons are
-/// accepted.
+/// Holds the pairs of which the numbers of the two kinds add up to a multiple of `step`; how many
+/// comparisons are accepted.
 fn hold_pairs(step: usize) -> usize {
     let kinds = kinds();
     let mut comparisons = 0;

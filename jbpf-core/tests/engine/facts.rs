@@ -1,4 +1,5 @@
-//! What the verifier takes from the runtime without a look: the first registers, and results of helpers.
+//! The facts that the verifier takes from the runtime unchecked: the first registers, and results
+//! of helpers.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +42,7 @@ fn maps() -> Vec<MapDef> {
     .into()
 }
 
-/// Maps that one argument can be, by number; one that is none where it takes no map.
+/// The maps that one argument can be, by number; a number that is no map if it takes none.
 fn choices(kind: &ArgKind) -> Vec<usize> {
     let takes = |def: &MapDef| match kind {
         ArgKind::Map(MapKinds::Any) => true,
@@ -55,8 +56,8 @@ fn choices(kind: &ArgKind) -> Vec<usize> {
         .collect()
 }
 
-/// A program that calls a helper on that map, and returns what it did: keys, values, buffers and formats are those at
-/// fp - 64, where the first number is the context's own.
+/// A program that calls a helper on that map, and returns its result. Keys, values, buffers and
+/// formats lie at fp - 64; the first number there is the context's.
 fn program(proto: &HelperProto, map: usize) -> String {
     let mut text = "ldxw r6, [r1+24]\nstxdw [r10-64], r6\n".to_owned();
     for offset in (8..64).step_by(8) {

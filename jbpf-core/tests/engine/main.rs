@@ -1,5 +1,5 @@
-//! What the engines promise beyond results: dispatch in order, measuring, memory that is never writable and
-//! executable, code that goes when it is dropped, refusals that name the culprit.
+//! The promises of the engines beyond results: dispatch in order, measuring, memory that is never
+//! writable and executable, code that goes when it is dropped, refusals that name the culprit.
 
 #![allow(
     clippy::unwrap_used,
@@ -249,7 +249,7 @@ fn the_time_between_two_ticks_is_the_clocks_whatever_they_are() {
 
 #[test]
 fn ticks_of_both_engines_are_those_of_one_clock() {
-    // What is live across both reads of the counter comes out as it went in.
+    // Values that are live across both reads of the counter do not change.
     let text = "
         mov r6, r1
         ldxdw r7, [r6]
@@ -279,8 +279,9 @@ fn ticks_of_both_engines_are_those_of_one_clock() {
 
 #[test]
 fn a_frame_is_kept_for_earlier_code_that_reads_through_an_address_made_later() {
-    // The code that reads and writes the frame stands before the code that makes its address, and is
-    // reached by a jump back: what looks unread in the order of the code would be the host's own stack.
+    // The code that reads and writes the frame stands before the code that makes its address, and
+    // is reached by a jump back: if the engine took the frame for unread, as it seems in the order
+    // of the code, the read would go to the host's own stack.
     let text = "
         stdw [r10-8], 0x1234
         stdw [r10-16], 0
@@ -415,7 +416,8 @@ fn inputs_that_do_not_fit_the_context_are_refused() {
     ));
 }
 
-/// What safe code can make up, and what stops it. Each of these read or wrote memory of nobody's.
+/// Programs that safe code can make up, and the checks that stop them. Without the checks, each of
+/// them read or wrote memory outside of every object.
 mod without_unsafe_code {
     #![forbid(unsafe_code)]
 
@@ -462,7 +464,8 @@ mod without_unsafe_code {
         assert_eq!(odd.entry, EntryKind::Memory);
     }
 
-    /// The engines call a helper, or do its work themselves, by its number. What it may be called with is the table's.
+    /// The engines call a helper, or do its work themselves, by its number. The table says which
+    /// arguments it takes.
     #[test]
     fn a_table_that_says_something_else_of_a_built_in_helper_is_bound_to_nothing() {
         for proto in HelperTable::builtin().iter() {
@@ -571,8 +574,8 @@ fn code_lies_near_the_program() {
 #[cfg(target_os = "linux")]
 #[test]
 fn dropped_code_is_unmapped() {
-    // Other tests map memory meanwhile, perhaps at the same place: code of this many hooks at once does not
-    // come back all at its old places.
+    // Other tests map memory meanwhile, perhaps at the same place: code of this many hooks at once
+    // does not come back all at its old places.
     let codelet = append_at_length(1);
     let hooks: Vec<CompiledHook> = (0..200).map(|_| native(&codelet)).collect();
     let addresses: Vec<usize> = hooks.iter().map(|hook| hook.dispatch() as usize).collect();
@@ -662,8 +665,8 @@ fn a_hook_changes_its_engine_while_it_is_attached() {
         })
         .collect();
     for one in &compiled {
-        // SAFETY: the codelets were verified against this hook's context, and `compiled` outlives the last
-        // `synchronize` below.
+        // SAFETY: the codelets were verified against this hook's context, and `compiled` outlives
+        // the last `synchronize` below.
         unsafe { HOOK.attach(one.dispatch(), one.environment()) };
         assert_eq!(fire(&HOOK, 20), (Some(42), 21));
     }
@@ -673,8 +676,8 @@ fn a_hook_changes_its_engine_while_it_is_attached() {
     assert_eq!(fire(&HOOK, 20), (None, 20));
 }
 
-/// Functions of which each calls the next one, with frames of 512 bytes that they fill byte by byte, and read after a call of a
-/// helper.
+/// Functions of which each calls the next one, with frames of 512 bytes that they fill byte by
+/// byte, and read after a call of a helper.
 fn full_frames() -> String {
     const FRAMES: usize = 6;
     let bytes = |of: &dyn Fn(usize) -> String| (1..=512).map(of).collect::<String>();
@@ -713,7 +716,8 @@ fn on_a_small_thread<R: Send>(f: impl FnOnce() -> R + Send) -> R {
     std::thread::scope(|scope| small.spawn_scoped(scope, f).unwrap().join().unwrap())
 }
 
-/// Computes thousands of numbers twice: an optimiser would keep all of them, on the stack of whoever calls the hook.
+/// Computes thousands of numbers twice. An optimiser would keep all of them on the stack of the
+/// hook's caller.
 #[test]
 fn a_large_codelet_runs_on_the_stack_of_a_small_thread() {
     const TERMS: i32 = 4000;

@@ -1,4 +1,5 @@
-//! What functions leave in r0, and what is not reached: the verifier's meaning is that of both engines.
+//! Results of functions in r0, and code that is not reached: both engines agree with the verifier
+//! on their meaning.
 
 use crate::support::*;
 use jbpf_verifier::types::ContextDef;
@@ -26,7 +27,8 @@ fn a_function_that_returns_nothing_may_leave_anything() {
         fields[0] = first;
         fields
     };
-    // What `put` does: it writes through its argument, and r0 is nothing, a number, or a pointer into its stack.
+    // `put` writes through its argument, and leaves nothing in r0, a number, or a pointer into its
+    // stack.
     for (left, from) in [("", ""), ("mov r0, 3", ""), ("mov r0, r10", "mov r0, 5")] {
         let function = format!(
             "
@@ -61,7 +63,8 @@ fn a_function_that_returns_nothing_may_leave_anything() {
 
 #[test]
 fn nothing_is_handed_on_from_function_to_function() {
-    // r0 is nothing at the end of each function but the last, and r2 to r5 are nothing at its start.
+    // r0 is nothing at the end of each function but the last, and r2 to r5 are nothing at its
+    // start.
     let entry = "mov r0, 9\nlocal F\nmov r0, 7\nexit";
     returns(
         &with_function(entry, "local 1\nexit\nmov r6, 1\nexit"),
@@ -77,8 +80,9 @@ fn a_result_that_was_never_written_is_not_returned() {
     assert_eq!(rejection.code.to_string(), "E0014", "{rejection}");
 }
 
-/// Twelve iterations leave 0 or 3 in each of three registers, of which the sum is never 1. Merged, it may be, and
-/// what follows then cannot be proven; path by path, nobody gets there.
+/// Twelve iterations leave 0 or 3 in each of three registers. Their sum is never 1. In merged
+/// states it may be 1, and the code for that case cannot be proven safe; path by path, no path
+/// gets there.
 #[test]
 fn what_only_merged_paths_reach_is_not_compiled() {
     let entry = "

@@ -12,7 +12,8 @@ use jbpf_verifier::types::{ContextDef, DataSection, MapDef, MapKind};
 use super::{ENGINES, call, map};
 use crate::support::{assemble, bind_to};
 
-/// How long a test tries. It takes microseconds beside a thread that runs, and a time slice beside one that does not.
+/// How long a test tries. It needs microseconds if the other thread runs, and a time slice if it
+/// does not.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Two words that codelets and the application's threads share.
@@ -34,14 +35,14 @@ fn words(map: &Map) -> [&AtomicU64; 2] {
     };
     [0, 1].map(|word| {
         let pointer = array.base().cast::<u64>().wrapping_add(word);
-        // SAFETY: the section has two aligned words, which live as long as the map and are only accessed
-        // atomically while it is shared.
+        // SAFETY: the section has two aligned words, which live as long as the map and are only
+        // accessed atomically while it is shared.
         unsafe { AtomicU64::from_ptr(pointer) }
     })
 }
 
-/// Calls the codelet while another thread does `meanwhile` again and again, until `done` of an answer or of what
-/// the other thread found. Whether that came.
+/// Calls the codelet while another thread does `meanwhile` again and again, until an answer is
+/// `done` or `meanwhile` returns true. Returns whether that happened.
 fn beside(
     hook: &CompiledHook,
     meanwhile: impl Fn() -> bool + Sync,

@@ -1,5 +1,5 @@
-//! Channels as codelets use them, on both engines: the native one sees an empty input, reserves output
-//! buffers and sends records without a call, and must do what the helpers do.
+//! Channels as codelets use them, on both engines: the native one sees an empty input, reserves
+//! output buffers and sends records without a call, and must act as the helpers do.
 
 #![allow(
     clippy::unwrap_used,
@@ -97,7 +97,7 @@ fn a_buffer_too_small_for_a_record_is_refused_and_the_record_stays() {
     }
 }
 
-/// Sends a record whose first word is ctx_id; r0: 0 sent, 1 no buffer, negative not sent.
+/// Sends a record with ctx_id as its first word; r0: 0 sent, 1 no buffer, negative not sent.
 const SEND: &str = "
     mov r6, r1
     map r1, 0
@@ -151,7 +151,8 @@ fn reserved_records_arrive_in_order_and_what_finds_no_room_is_counted() {
 
 #[test]
 fn a_reserved_record_stays_with_the_thread_whose_codelet_left() {
-    // Reserves, adds ctx_id to the record's first word (1 begins a new one), leaves if ctx_id is odd, and else sends.
+    // Reserves, adds ctx_id to the record's first word (1 begins a new one), leaves if ctx_id is
+    // odd, and else sends.
     let text = "
         mov r6, r1
         map r1, 0

@@ -22,12 +22,12 @@ fn compile(engine: Engine, text: &str, context: ContextDef, maps: &[Arc<Map>]) -
     engine.compile(HookKind::Control, &[codelet], None).unwrap()
 }
 
-/// Sends what r2 points at: `size` bytes.
+/// Sends the `size` bytes that r2 points at.
 fn send(size: u32) -> String {
     format!("map r1, 0\nmov r3, {size}\ncall 12\n")
 }
 
-/// What a channel of `record_size` makes of `sent`.
+/// The record that a channel of `record_size` makes of `sent`.
 fn filled(sent: &[u8], record_size: u32) -> Vec<u8> {
     let mut record = sent.to_vec();
     record.resize(record_size as usize, 0);
@@ -101,7 +101,8 @@ fn records_of_every_size_and_alignment_arrive_whole() {
     }
 }
 
-/// What the zeros behind a short record would be, one by one, is hundreds of thousands of instructions a send.
+/// Stores of the zeros behind a short record, one by one, would be hundreds of thousands of
+/// instructions for each send.
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn sending_takes_no_more_code_where_records_are_long() {
@@ -122,8 +123,8 @@ fn sending_takes_no_more_code_where_records_are_long() {
     }
 }
 
-/// Whoever calls a hook has the stack that the application gave it: what a codelet takes of it must not be a copy for each of its
-/// helpers.
+/// The caller of a hook has the stack that the application gave it. A codelet must not take a copy
+/// on that stack for each of its helper calls.
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn many_sends_take_no_more_stack_than_one() {
@@ -169,7 +170,7 @@ fn a_record_longer_than_the_channels_is_refused_and_counted() {
 
 #[test]
 fn records_come_from_map_values_and_from_what_is_only_partly_known() {
-    // The map's value: a counter, and behind it what the second half of the record on the stack is.
+    // The map's value: a counter, and behind it the second half of the record on the stack.
     let text = format!(
         "mov r6, r1
         stw [r10-4], 1
@@ -277,7 +278,8 @@ fn a_reader_that_sleeps_is_woken_by_either_kind_of_send() {
             let context = ContextDef::memory(MEMORY as u64);
             let hook = compile(engine, text, context, &[Arc::clone(&out)]);
             let receiver = output(&out).ring().primary().unwrap();
-            // Each record is an answer to the last one's arrival, so that the reader sleeps before most.
+            // Each record is an answer to the last one's arrival, so that the reader sleeps before
+            // most.
             let (arrived, answer) = std::sync::mpsc::channel();
             std::thread::scope(|scope| {
                 scope.spawn(move || {
@@ -298,7 +300,7 @@ fn a_reader_that_sleeps_is_woken_by_either_kind_of_send() {
     }
 }
 
-/// Where a generated send takes its record from.
+/// The source of a generated send's record.
 #[derive(Debug, Clone, Copy)]
 enum From {
     /// The memory.

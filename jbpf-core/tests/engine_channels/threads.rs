@@ -1,4 +1,5 @@
-//! Many threads that send by machine code into one small ring, and a reader that accounts for every record.
+//! Many threads that send by machine code into one small ring, and a reader that accounts for
+//! every record.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -121,7 +122,7 @@ fn reconcile(kind: MapKind, text: &str) {
                         fields[..8].copy_from_slice(&number.to_ne_bytes());
                         sent += u64::from(call(hook, &[], &fields).0 == 0);
                         if number % 64 == 0 {
-                            // Lets the reader in where there is one processor.
+                            // Lets the reader run if there is one processor only.
                             std::thread::yield_now();
                         }
                     }
@@ -167,8 +168,8 @@ fn reserved_records_of_many_threads_add_up() {
     reconcile(MapKind::Output, RESERVE);
 }
 
-/// A thread that sends its records by machine code, by way of the helper and without a slot, by turns; how many were
-/// taken.
+/// A thread that sends its records by machine code, by way of the helper and without a slot, by
+/// turns; how many were taken.
 fn send_by_turns(
     hooks: &[CompiledHook; 2],
     ring: &OutputRing,
@@ -193,7 +194,8 @@ fn send_by_turns(
     numbers.map(send).filter(|sent| *sent).count() as u64
 }
 
-/// Threads come and go: each takes over a slot, with the number that its last owner expected there.
+/// Threads come and go: each takes over a slot, with the number that its last owner expected
+/// there.
 fn reconcile_tiny(kind: MapKind, text: &str, capacity: u32) {
     const GENERATIONS: u64 = 30;
     const EACH: u64 = 40;
@@ -257,7 +259,7 @@ fn records_keep_their_order_across_two_to_the_32() {
                 fields[..8].copy_from_slice(&number.to_ne_bytes());
                 assert_eq!(call(&hook, &[], &fields).0, 0, "{kind:?}");
                 if number % 3 == 0 {
-                    // What this thread expects is taken then.
+                    // This record takes the number that machine code expects next.
                     let record = [0, number, number].map(u64::to_ne_bytes);
                     let taken = ring.send_bytes(record.as_flattened()).is_ok();
                     assert_eq!(taken, capacity > 1);
@@ -281,7 +283,7 @@ fn records_keep_their_order_across_two_to_the_32() {
     }
 }
 
-/// Puts an unused ring where it is after `first` records, a multiple of its capacity.
+/// Puts an unused ring into the state after `first` records, a multiple of its capacity.
 fn start_at(ring: &OutputRing, first: u64) {
     let words = ring.addresses();
     let capacity = u64::from(words.capacity);
@@ -303,7 +305,7 @@ fn start_at(ring: &OutputRing, first: u64) {
     }
 }
 
-/// A reader of another process can write what it likes into its cursor.
+/// A reader of another process can write any number into its cursor.
 fn lie(ring: &OutputRing, running: &AtomicU64) {
     let words = ring.addresses();
     // SAFETY: words of a ring that is there.
@@ -382,11 +384,13 @@ fn a_place_whose_record_is_not_published_yet_is_not_claimed_again() {
         // SAFETY: words of a ring that is there.
         let [cursor, head, entry] =
             [words.cursor, words.head, words.entries].map(|word| unsafe { &*word });
-        // Another thread has claimed record 0 and is not done; the reader says that it has read it.
+        // Another thread has claimed record 0 and is not done; the reader says that it has read
+        // it.
         head.store(1, Ordering::Relaxed);
         cursor.store(1, Ordering::Relaxed);
         let send = || call(&hook, &[], &[0; 16]).0.cast_signed();
-        // The third is sent by machine code alone, and would be followed by record 4, in the place of record 0.
+        // The third is sent by machine code alone, and would be followed by record 4, in the place
+        // of record 0.
         assert_eq!([(); 3].map(|()| send()), [0; 3], "{kind:?}");
         assert_eq!(
             [send(), send()].map(|answer| answer == 0),

@@ -1,9 +1,9 @@
-//! Why the two verifiers disagree, where they do.
+//! The reasons for which the two verifiers disagree on programs.
 
 /// Programs, by the names of their sources, and the reason that holds for all of them.
 pub struct Explanation {
     pub programs: &'static [&'static str],
-    /// For whoever reads the table, and for the test's output.
+    /// For readers of the table, and for the test's output.
     pub reason: &'static str,
 }
 
@@ -114,6 +114,7 @@ pub const REJECTED_BY_US_ALONE: &[Explanation] = &[
     },
 ];
 
-/// Prevail walks these for minutes at one version or another: 64-bit fixed-point arithmetic, and halving an interval
-/// with 32-bit operators, make its fixpoint climb in small steps. Ours has to accept them.
+/// Prevail walks these for minutes at one version or another: 64-bit fixed-point arithmetic, and
+/// halving an interval with 32-bit operators, make its fixpoint climb in small steps. Ours has to
+/// accept them.
 pub const WITHOUT_THEIR_ANSWER: &[&str] = &["binary_search", "fixed_point_64"];

@@ -1,11 +1,14 @@
-//! The second opinion on the fuzzer's programs: those of `soundness`, without their loops (`unrolling`).
+//! The second opinion on the fuzzer's programs: those of `soundness`, without their loops
+//! (`unrolling`).
 //!
-//! A program that ours accepts and prevail rejects is asked about again, after prevail was told what it misses where
-//! it stopped (`telling`), until it accepts or stops at something that is its own: each thing that it may be told is
-//! a `Reason`, recognised by the instruction and by what prevail says of it. All else is unexplained.
+//! If ours accepts a program and prevail rejects it, prevail is told the fact that it misses at
+//! the place where it stopped (`telling`), and asked again. This goes on until it accepts, or
+//! stops for a reason that is its own. Each kind of fact is a `Reason`, recognised by the
+//! instruction and by prevail's message. All else is unexplained.
 //!
-//! `JBPF_FUZZ_SEED` and `JBPF_FUZZ_CASES` choose other programs, and more, as for `soundness`. Loops as they are would cost
-//! prevail seconds to minutes each, and most it refuses for their counters, as `explanations` says of the codelets.
+//! `JBPF_FUZZ_SEED` and `JBPF_FUZZ_CASES` choose other programs, and more, as for `soundness`.
+//! Loops as they are would cost prevail seconds to minutes each, and most it refuses for their
+//! counters, as `explanations` says of the codelets.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -29,39 +32,48 @@ use crate::unrolling::{Unrolled, unroll};
 
 /// Programs that are made, of which a third has no loops.
 const CASES: u64 = 2000;
-/// Of those with loops one in this many is asked about: without its loops it is long.
+/// Prevail is asked about one in so many programs with loops: without its loops, such a program is
+/// long.
 const LOOPS_ASKED: u64 = 8;
 /// How long prevail may think about a program: it takes some milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Why prevail rejects what ours accepts.
+/// Why prevail rejects a program that ours accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reason {
-    /// It lost the bounds of a number: they come from a remainder, from 32 bits, from constant data, from what only some
-    /// paths do. Told of them, it accepts the accesses. (That they hold, `soundness` sees by execution.)
+    /// It lost the bounds of a number: they come from a remainder, from 32 bits, from constant
+    /// data, or from only some paths. It accepts the accesses once it is told of them.
+    /// (`soundness` checks by execution that they hold.)
     Bounds,
     /// It knows packets of unknown size only; here the context promises a size, or fixes it.
     SizeOfRegion,
-    /// To prevail an or of a pointer is a number; ours knows that the bits are clear, so that it is a sum.
+    /// To prevail an or of a pointer is a number; ours knows that the bits are clear, so that it
+    /// is a sum.
     OrAsSum,
-    /// It subtracts no pointers into map values, nor any that may be outside of their memory.
+    /// It refuses to subtract pointers into map values, and pointers that may be outside of their
+    /// memory.
     DistanceOfPointers,
-    /// It compares no pointers into map values with each other, nor any that may be outside of their memory. To ours
-    /// they are addresses, and of one object in an order that bounds the index in one of them.
+    /// It refuses to compare pointers into map values with each other, and pointers that may be
+    /// outside of their memory. Ours takes them for addresses. Addresses in one object have an
+    /// order, and a comparison bounds the index in one of them.
     ComparedPointers,
-    /// What is left of the region behind a variable pointer is a number, which it keeps apart from the pointer.
+    /// The rest of the region behind a variable pointer is a number. It does not relate that
+    /// number to the pointer.
     LeftOfRegion,
-    /// Of a map value's address it knows that it is not null, but not by how much: it may be null once it went back.
+    /// It knows that a map value's address is not null, but not how far it is from null: after a
+    /// step back it may be null.
     BackFromNull,
     /// It does not see that a number equals itself, or its copy in 32 bits.
     ComparedCopies,
     /// It has no way to subtract the least immediate.
     LeastImmediate,
-    /// Different paths bring different maps to one call. Prevail joins their sizes; ours checks each path.
+    /// Different paths bring different maps to one call. Prevail joins their sizes; ours checks
+    /// each path.
     JoinedMaps,
     /// A pointer that was found to be null is the number 0 to ours. To prevail it stays a pointer.
     NullAsNumber,
-    /// A helper is given a map of a kind that the application has defined. Prevail knows built-in kinds alone.
+    /// A helper is given a map of a kind that the application has defined. Prevail knows built-in
+    /// kinds alone.
     MapOfApplication,
 }
 
@@ -83,7 +95,7 @@ impl Reason {
 /// A program that ours accepts.
 struct Accepted<'a> {
     generated: &'a Generated,
-    /// For each instruction, the one that the fuzzer wrote.
+    /// For each instruction, the instruction of the fuzzer that it comes from.
     origins: &'a [usize],
     case: &'a Case,
     verified: VerifiedProgram,
@@ -91,7 +103,7 @@ struct Accepted<'a> {
 }
 
 impl Accepted<'_> {
-    /// What prevail has to be told to accept the program too, or where it stops nevertheless.
+    /// The facts that prevail must be told to accept the program too, or the refusal that remains.
     fn reasons(&self) -> Result<Vec<Reason>, Refusal> {
         let mut telling = Telling::default();
         let mut reasons = Vec::new();
@@ -118,7 +130,8 @@ impl Accepted<'_> {
         }
     }
 
-    /// Tells prevail what it misses where it stopped; `None` if that is nothing known, or it was told already.
+    /// Tells prevail the fact that it misses at the place where it stopped. `None` if the fact is
+    /// no known one, or prevail was told already.
     fn learn(&self, telling: &mut Telling, refusal: &Refusal) -> Option<Reason> {
         let says = |text| refusal.message.contains(text);
         if says("cannot be negated for SUB") {
@@ -206,8 +219,8 @@ impl Accepted<'_> {
         uses.any(|used| used.feature == feature && Some(used.insn) == origin)
     }
 
-    /// Whether the address that an instruction accesses was just moved by a number that is subtracted, or may be
-    /// negative.
+    /// Whether the address that an instruction accesses was just moved by a number that is
+    /// subtracted, or may be negative.
     fn went_back(&self, at: usize) -> bool {
         let (before, access) = (
             &self.case.program.insns[at - 1],
@@ -236,7 +249,8 @@ fn ask(case: &Case) -> Opinion {
         .unwrap_or_else(|_| panic!("{}: no answer from prevail", case.name))
 }
 
-/// The program with an answer where it leaves its call: to prevail, every helper returns.
+/// The program with an exit in place of each call of `abort`: prevail takes every helper to
+/// return.
 fn returning(program: &Program) -> Program {
     let mut program = program.clone();
     for at in 1..program.insns.len() {
@@ -246,7 +260,7 @@ fn returning(program: &Program) -> Program {
                 opcode: 0x95,
                 ..RawInsn::default()
             };
-            // What was said becomes the answer.
+            // The kind of the abort becomes the answer.
             if program.insns[at - 1].opcode == 0xb7 {
                 program.insns[at - 1].dst = 0;
             }
@@ -271,7 +285,7 @@ fn listing(case: &Case) -> String {
     })
 }
 
-/// Why ours rejects what prevail does not, as far as the code says it.
+/// Why ours rejects a program that prevail accepts, as far as the code tells it.
 fn scruple(code: Code) -> &'static str {
     match code {
         Code::MapValueNotWritable => "prevail cannot be told that .rodata may only be read",
@@ -298,7 +312,7 @@ fn setting(name: &str, default: u64) -> u64 {
         .unwrap_or(default)
 }
 
-/// What became of the programs.
+/// The verdicts on the programs.
 #[derive(Default)]
 struct Summary {
     /// Those with loops that are not asked about, or too long without them.

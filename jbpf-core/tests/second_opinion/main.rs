@@ -1,9 +1,9 @@
-//! A second opinion on all objects of the repository, and on the fuzzer's programs (`generated`): that of
-//! `prevail`, the Rust port of the PREVAIL verifier.
+//! A second opinion on all objects of the repository, and on the fuzzer's programs (`generated`):
+//! that of `prevail`, the Rust port of the PREVAIL verifier.
 //!
-//! Both verifiers get the same linked programs. A program that ours accepts and prevail rejects needs an
-//! explanation in `ACCEPTED_BY_US_ALONE`, one that ours rejects and prevail accepts in `REJECTED_BY_US_ALONE`; an explanation
-//! that explains nothing any more has to go.
+//! Both verifiers get the same linked programs. A program that ours accepts and prevail rejects
+//! needs an explanation in `ACCEPTED_BY_US_ALONE`. A program that ours rejects and prevail accepts
+//! needs one in `REJECTED_BY_US_ALONE`. An explanation that explains nothing any more has to go.
 
 #![allow(
     clippy::unwrap_used,
@@ -103,7 +103,7 @@ fn our_opinion(case: &Case) -> Result<(), String> {
         .map_err(|rejection| rejection.to_string())
 }
 
-/// Prevail's answer; where it panics it has none, which counts as a rejection.
+/// Prevail's answer. A panic counts as a rejection.
 fn their_opinion(case: &Case) -> Opinion {
     let subject = Subject::new(&case.program, &case.context, &case.helpers);
     catch_unwind(|| subject.judge()).unwrap_or_else(|_| Err(Refusal::new("panicked")))

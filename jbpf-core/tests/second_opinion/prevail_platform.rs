@@ -1,8 +1,9 @@
-//! `prevail`, the Rust port of the PREVAIL verifier, told about jbpf: its contexts, maps and helpers.
+//! `prevail`, the Rust port of the PREVAIL verifier, told about jbpf: its contexts, maps and
+//! helpers.
 //!
-//! It takes the same linked programs as our verifier. What cannot be said to it is left out in the direction
-//! that makes it accept more (formats and their arguments, rights of regions and context fields), so that
-//! a rejection of a program that we accept is always worth an explanation.
+//! It takes the same linked programs as our verifier. Facts that it cannot express (formats and
+//! their arguments, rights of regions and context fields) are left out so that it accepts more. So
+//! a rejection of a program that we accept always deserves an explanation.
 
 use std::fmt::Display;
 
@@ -25,7 +26,7 @@ use prevail::spec::vm_isa::EbpfInst;
 
 /// Why prevail rejects a program: its first reason.
 pub struct Refusal {
-    /// Index of the instruction, where it names one.
+    /// Index of the instruction, if it names one.
     pub insn: Option<usize>,
     pub message: String,
 }
@@ -49,7 +50,7 @@ impl From<VerificationError> for Refusal {
     }
 }
 
-/// What prevail says of a program.
+/// Prevail's verdict on a program.
 pub type Opinion = Result<(), Refusal>;
 
 /// A program in the form that prevail takes.
@@ -65,7 +66,7 @@ impl Subject {
         let maps: Vec<_> = (1..).zip(&program.maps).map(map_descriptor).collect();
         let program_type = program_type(context);
         let mut options = EbpfVerifierOptions::default();
-        // Ours refuses what does not end.
+        // Ours refuses programs that do not end.
         options.runtime.check_for_termination = true;
         Self {
             insns: instructions(program),
@@ -182,7 +183,7 @@ fn prototype(helper: &HelperProto) -> (i32, HelperPrototype) {
             ArgKind::Readable | ArgKind::Format => EbpfArgumentType::PtrToReadableMem,
             ArgKind::Writable => EbpfArgumentType::PtrToWritableMem,
             ArgKind::Size | ArgKind::SizeUpTo(_) => EbpfArgumentType::ConstSizeOrZero,
-            // Which of them are read, the format says.
+            // The format decides which of them are read.
             ArgKind::FormatArg => EbpfArgumentType::DontCare,
             ArgKind::ReadableFixed(_) | ArgKind::WritableFixed(_) => EbpfArgumentType::Unsupported,
         };

@@ -6,7 +6,7 @@ use jbpf_object::{Object, ObjectProgram, ProgramType};
 use jbpf_verifier::Program;
 use jbpf_verifier::types::{ContextDef, HelperTable};
 
-/// A program with what it is verified against.
+/// A program with the context and the helpers that it is verified against.
 #[derive(Clone)]
 pub struct Case {
     pub name: String,
@@ -26,7 +26,8 @@ pub fn codelets() -> PathBuf {
     workspace.join("codelets")
 }
 
-/// The programs of an object in the codelets' folder. Those in `loading` may be none that can be read.
+/// The programs of an object in the codelets' folder. Those in `loading` may be none that can be
+/// read.
 pub fn of_object(path: &str) -> Vec<Case> {
     let bytes = std::fs::read(codelets().join(path)).expect("a prebuilt object");
     let object = match Object::parse(&bytes) {

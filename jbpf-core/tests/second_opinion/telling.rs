@@ -1,18 +1,18 @@
 //! Programs rewritten so that prevail can follow them.
 //!
-//! What ours knows and prevail does not is told to prevail in instructions: a program that is accepted once it was
-//! told differs in just that. What is told is not taken on trust: the soundness test holds what ours knows of each
-//! register against runs of such programs.
+//! Extra instructions tell prevail the facts that ours knows and it does not. If it then accepts a
+//! program, these facts are the only difference. The facts are not taken on trust: the soundness
+//! test checks our knowledge of each register against runs of such programs.
 
 use std::collections::BTreeSet;
 
 use jbpf_verifier::types::{ContextDef, RegionDef};
 use jbpf_verifier::{Program, RawInsn, Record};
 
-/// A section whose contents prevail knows nothing of: where unknown numbers come from.
+/// A section as the source of unknown numbers: prevail knows nothing of its contents.
 const DATA: i32 = 4;
 
-/// What prevail is told of a program.
+/// The facts that prevail is told of a program.
 #[derive(Debug, Default)]
 pub struct Telling {
     /// The bounds of numbers that are added to pointers, compared, or passed to helpers.
@@ -83,7 +83,7 @@ pub fn is_access(insn: &RawInsn) -> bool {
     matches!(insn.opcode & 0x07, 0x01..=0x03)
 }
 
-/// The register whose address an access goes to.
+/// The register that holds the address of an access.
 pub fn address(access: &RawInsn) -> u8 {
     if access.opcode & 0x07 == 0x01 {
         access.src
@@ -92,7 +92,7 @@ pub fn address(access: &RawInsn) -> u8 {
     }
 }
 
-/// Writes what is told, jumps out of the way for whatever ours says cannot be.
+/// Writes the extra instructions. They jump out of the way for each case that ours excludes.
 struct Writer<'r> {
     record: &'r Record,
     insns: Vec<RawInsn>,
@@ -178,7 +178,8 @@ impl Telling {
             insns: Vec::new(),
             out: Vec::new(),
         };
-        // Where each instruction's replacement starts, and where the instruction itself is.
+        // For each instruction, the start of its replacement and the place of the instruction
+        // itself.
         let (mut starts, mut places, mut origins) = (Vec::new(), Vec::new(), Vec::new());
         let mut bound_next = None;
         if self.region {

@@ -1,25 +1,26 @@
 //! Programs without their loops: each body is there as often as the loop may go round.
 //!
-//! Prevail walks a loop until an invariant is found, which takes it minutes on some; without loops it takes
-//! milliseconds. What ours accepts with its loops it must accept without them as well.
+//! Prevail walks a loop until it finds an invariant. That takes it minutes on some programs;
+//! without loops it takes milliseconds. If ours accepts a program with its loops, it must accept
+//! the program without them as well.
 
 use jbpf_verifier::{Program, RawInsn};
 
 use crate::telling::{is_jump, is_local_call};
 
-/// The most rounds of a loop whose jump back says nothing of their number.
+/// The most rounds of a loop, if its jump back does not tell their number.
 const ROUNDS: usize = 24;
 /// The longest program, in slots.
 const LONGEST: usize = 600;
 
-/// A program whose loops were unrolled.
+/// A program with its loops unrolled.
 pub struct Unrolled {
     pub program: Program,
     /// For each slot, the one of the original that it is a copy of.
     pub origins: Vec<usize>,
 }
 
-/// A slot, and where it jumps to or what it calls.
+/// A slot, and the target of its jump or call.
 #[derive(Clone, Copy)]
 struct Slot {
     insn: RawInsn,
@@ -72,7 +73,7 @@ fn slot((at, insn): (usize, &RawInsn)) -> Slot {
     }
 }
 
-/// Where the shortest loop begins, and the jump back: there is no loop in it.
+/// The start of the shortest loop, and its jump back: it contains no other loop.
 fn shortest_loop(slots: &[Slot]) -> Option<(usize, usize)> {
     let jumps = slots
         .iter()
@@ -83,8 +84,9 @@ fn shortest_loop(slots: &[Slot]) -> Option<(usize, usize)> {
         .min_by_key(|(head, at)| at - head)
 }
 
-/// The slots with as many copies of a loop as it has rounds. A jump out of the way stands behind each, for when it
-/// goes round no more; and behind the last one the program ends, if it goes round once more.
+/// The slots with as many copies of a loop as it has rounds. A jump out of the way stands behind
+/// each, for when it goes round no more; and behind the last one the program ends, if it goes
+/// round once more.
 fn without_loop(slots: &[Slot], head: usize, back: usize) -> Vec<Slot> {
     let len = back + 1 - head;
     let rounds = rounds(&slots[back].insn);

@@ -1,5 +1,5 @@
-//! Helpers of an application: one of each kind of argument, and replacements of the clocks and of chance. What
-//! they compute is here, so that the evaluator computes the same.
+//! Helpers of an application: one of each kind of argument, and replacements of the clocks and of
+//! chance. Their functions are here, so that the evaluator computes the same.
 
 use std::cell::Cell;
 
@@ -9,7 +9,7 @@ use jbpf_hooks::{CodeletBytes, MapRef, jbpf_helper, registry};
 /// Helpers that only some programs have replaced.
 const REPLACED: [u32; 3] = [7, 8, 15];
 
-/// What a program may call besides the built-in helpers.
+/// The helpers that a program may call besides the built-in ones.
 pub fn helpers(replaced: bool) -> impl Iterator<Item = &'static HelperInfo> + Clone {
     registry::helpers().filter(move |info| replaced || !REPLACED.contains(&info.id))
 }
@@ -19,7 +19,7 @@ thread_local! {
     static CALLED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// A run begins: replaced helpers answer what they answered first.
+/// Begins a run: replaced helpers start again with their first answers.
 pub fn begin() {
     CALLED.set(0);
 }
@@ -29,7 +29,7 @@ fn next(id: u32) -> u64 {
     replaced(id, CALLED.get())
 }
 
-/// What the replaced helper of an id answers to the call of this number.
+/// The answer of the replaced helper of an id to the call of this number.
 pub fn replaced(id: u32, call: u64) -> u64 {
     let seed = call << 8 | u64::from(id);
     (seed ^ seed << 21).wrapping_mul(0x9e37_79b9_7f4a_7c15)

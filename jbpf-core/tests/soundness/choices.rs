@@ -1,10 +1,10 @@
-//! What a generated program's decisions are drawn from: a seed, or the bytes of a fuzzer.
+//! The source of a generated program's decisions: a seed, or the bytes of a fuzzer.
 
 /// A stream of decisions.
 pub enum Choices<'b> {
     /// The state of a generator of random numbers (xorshift64*): a seed names a program.
     Seed(u64),
-    /// Bytes that somebody chose. When there are none left, every decision is the first one.
+    /// Bytes of a fuzzer's choice. When there are none left, every decision is the first one.
     Bytes(&'b [u8]),
 }
 

@@ -1,4 +1,5 @@
-//! What of the verifier programs exercise, so that the fuzzer can say where it is blind.
+//! The parts of the verifier that programs exercise, so that the fuzzer can tell where it is
+//! blind.
 
 macro_rules! list {
     ($(#[$doc:meta])* $list:ident { $($(#[$comment:meta])* $name:ident),* $(,)? }) => {
@@ -114,7 +115,7 @@ list! {
     }
 }
 
-/// Where a program does something.
+/// The place at which a program uses a feature.
 #[derive(Debug, Clone, Copy)]
 pub struct Use {
     pub feature: Feature,

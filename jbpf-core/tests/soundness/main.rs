@@ -1,8 +1,8 @@
-//! Soundness by execution: generated programs, of which those that the verifier accepts must run as it
-//! says. `oracle` says what that means, `program` how they are made.
+//! Soundness by execution: the programs are generated, and those that the verifier accepts must
+//! run as it says. `oracle` defines what that means, `program` generates them.
 //!
-//! `JBPF_FUZZ_SEED` and `JBPF_FUZZ_CASES` choose other programs, and more. A long run, of ten minutes or
-//! of `JBPF_FUZZ_SECONDS`, says what it found every now and then:
+//! `JBPF_FUZZ_SEED` and `JBPF_FUZZ_CASES` choose other programs, and more. A long run, of ten
+//! minutes or of `JBPF_FUZZ_SECONDS`, reports its findings every now and then:
 //!
 //! ```sh
 //! cargo test -p jbpf-core --test soundness -- --ignored --nocapture
@@ -149,7 +149,8 @@ fn every_row_of_the_table_is_met() {
 #[derive(Debug, Default)]
 struct Pairs {
     collided: u64,
-    /// Held against the evaluator: those that add to what threads share, and those that do not touch it.
+    /// Compared with the evaluator: programs that add to memory that threads share, and programs
+    /// that do not touch it.
     added: u64,
     apart: u64,
     before: Option<Accepted>,

@@ -1,4 +1,4 @@
-//! What programs were tried, and what they exercised.
+//! The counts of programs that were tried, and the features that they exercised.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,7 +23,8 @@ pub struct Tally {
     pub accepted: u64,
     pub recorded: u64,
     pub path_by_path: u64,
-    /// Accepted, and the evaluator said what every run leaves; or why it did not.
+    /// Accepted programs for which the evaluator gave the effects of every run. `silent` counts
+    /// the reasons for which it did not.
     pub evaluated: u64,
     silent: BTreeMap<String, u64>,
     /// Accepted with merged paths; and all those merges.
@@ -109,7 +110,7 @@ impl Tally {
         self.rows.get(&row).copied().unwrap_or_default()
     }
 
-    /// Whether no program has shown yet what becomes of those that meet a row.
+    /// Whether no program has shown yet the fate of programs that meet this row.
     pub fn is_empty(&self, row: Row) -> bool {
         let (made, accepted) = self.met(row);
         if can_be_accepted(row) {

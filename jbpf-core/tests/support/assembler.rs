@@ -2,14 +2,14 @@
 
 use jbpf_verifier::RawInsn;
 
-/// Assembles one instruction a line: what rbpf's assembler knows, and
+/// Assembles one instruction a line: those of rbpf's assembler, and
 ///
 /// * `map rD, I`: the address of map I;
 /// * `value rD, I, OFFSET`: the address of the value of data section I, plus an offset;
 /// * `local N`: a call of the function N instructions further;
 /// * `insn OPCODE DST SRC OFF IMM`: any instruction.
 ///
-/// Jumps count instructions (slots), as `+N`. What follows `;` is a comment.
+/// Jumps count instructions (slots), as `+N`. A comment begins with `;`.
 pub fn assemble(text: &str) -> Vec<RawInsn> {
     let mut insns = Vec::new();
     for line in text.lines() {

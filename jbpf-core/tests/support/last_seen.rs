@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use jbpf_core::map::{ApplicationKind, ApplicationMap, ShowElement, Status};
 use jbpf_verifier::types::MapDef;
 
-/// Type 20: the last value of each key modulo the number of entries. Its flag 1 lets keys be deleted and cleared.
-/// It panics at key 666, and instead of having 13 entries.
+/// Type 20: the last value of each key modulo the number of entries. Its flag 1 lets keys be
+/// deleted and cleared. It panics at key 666, and instead of having 13 entries.
 struct LastSeen {
     /// Key plus one (0: none) and value.
     places: Box<[(AtomicU64, AtomicU64)]>,
@@ -56,8 +56,8 @@ impl Drop for LastSeen {
     }
 }
 
-// SAFETY: values are `AtomicU64`s in a box that lives as long as the map, and nobody has a reference to them other
-// than as atomics; `contains` compares with their addresses.
+// SAFETY: values are `AtomicU64`s in a box that lives as long as the map, and all references to
+// them are to atomics; `contains` compares with their addresses.
 unsafe impl ApplicationMap for LastSeen {
     fn lookup(&self, key: &[u8], _slot: u32) -> *mut u8 {
         let (key, (owner, value)) = self.place(key);

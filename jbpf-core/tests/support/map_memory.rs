@@ -1,5 +1,5 @@
-//! Maps take the memory that they say they take, and that the budget is charged: of definitions of all kinds and sizes, what the
-//! system has given is compared with it.
+//! Maps take the memory that they report and that the budget is charged. The tests compare both
+//! with the memory that the system has given, for definitions of all kinds and sizes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,11 +14,11 @@ use proptest::test_runner::{Config, TestRunner};
 
 use super::{ALONE, heap};
 
-/// Maps of each definition: what is not counted, names and such, must stay below a page for each.
+/// Maps of each definition: uncounted memory, names and the like, must stay below a page for each.
 const MAPS: usize = 16;
 const PAGE: usize = 4096;
 
-/// What is made of a definition.
+/// A definition, and the use that is made of its map.
 #[derive(Debug, Clone)]
 struct Case {
     def: MapDef,
@@ -67,7 +67,8 @@ fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Bytes that the system has given this process, outside of the heap: anonymous pages that are there, and files without names.
+/// Bytes that the system has given this process, outside of the heap: anonymous pages that are
+/// there, and files without names.
 fn mapped() -> usize {
     let on_heap = Box::new(0_u8);
     // The heaps of other threads than the first are 64 MiB each, aligned.
@@ -167,7 +168,7 @@ fn maps_take_the_memory_that_the_budget_is_charged() {
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// What was counted as asked: one byte an entry, where forty are taken.
+/// These were once charged as the definition asks: one byte an entry. They take forty.
 #[test]
 fn the_smallest_entries_are_charged_what_they_take() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,7 +208,8 @@ fn the_smallest_entries_are_charged_what_they_take() {
     assert_eq!(Map::memory_of(&section).unwrap(), 3 * PAGE);
 }
 
-/// What a sender in another process keeps of a lane takes no memory of this process, however often one comes.
+/// Senders in other processes may keep the files of their lanes open. That takes no memory of this
+/// process, however often senders come.
 #[test]
 fn senders_that_come_and_go_gather_no_memory() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What the engine's tests share: programs from text, verified and bound.
+//! The common parts of the engine's tests: programs from text, verified and bound.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 mod assembler;
@@ -92,7 +92,7 @@ pub fn native(codelet: &Arc<BoundCodelet>) -> CompiledHook {
         .unwrap()
 }
 
-/// What a codelet leaves behind: r0, the region, the fields.
+/// The effects of a codelet: r0, the region, the fields.
 pub type Effects = (u64, Vec<u8>, Vec<u8>);
 
 /// Runs a codelet natively, once.
@@ -100,7 +100,7 @@ pub fn run_native(codelet: &Arc<BoundCodelet>, region: &[u8], fields: &[u8]) -> 
     call(&native(codelet), region, fields)
 }
 
-/// Calls what was compiled, once.
+/// Calls the compiled function once.
 pub fn call(hook: &CompiledHook, region: &[u8], fields: &[u8]) -> Effects {
     let mut region = Memory::new(region);
     let mut fields = fields.to_vec();

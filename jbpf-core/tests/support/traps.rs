@@ -22,8 +22,8 @@ const IR: [&str; 9] = [
 /// Instructions of the machines that are there to trap.
 const MACHINE: [&str; 7] = ["ud2", "int3", "hlt", "udf", "brk", "ebreak", "unimp"];
 
-/// Looks at all functions of a codelet, compiled with guards and without: nothing in it traps, and what could is a
-/// division, whose divisor is never what would.
+/// Looks at all functions of a codelet, compiled with guards and without. No instruction traps:
+/// the only ones that could are divisions, and no divisor has a value that traps.
 pub fn assert_none(codelet: &Arc<BoundCodelet>) {
     for guard_accesses in [false, true] {
         let options = CompileOptions { guard_accesses };

@@ -135,7 +135,7 @@ pub enum Test {
     AnyBit,
 }
 
-/// `None` for what is no instruction.
+/// `None` if the words are no instruction.
 pub fn decode(insn: RawInsn, next: Option<RawInsn>) -> Option<Operation> {
     let [
         opcode,
@@ -154,7 +154,7 @@ pub fn decode(insn: RawInsn, next: Option<RawInsn>) -> Option<Operation> {
     };
     let size = [4, 2, 1, 8][usize::from(opcode >> 3 & 3)];
     let class = opcode & 7;
-    // Loads and stores have a mode where the others have a function.
+    // Loads and stores have a mode; the others have a function in its place.
     let mode = opcode >> 5;
     Some(match (class, mode) {
         (0, 0) if opcode == 0x18 => {

@@ -30,7 +30,7 @@ pub fn hash_of(key: &[u8]) -> u32 {
         c = c.wrapping_sub(b.rotate_left(by));
         (a, b, c) = (b, c, a);
     }
-    // After seven turns, what was changed last stands in the middle.
+    // After seven turns, the word that changed last stands in the middle.
     b
 }
 

@@ -1,4 +1,4 @@
-//! Helpers: what they take, do and answer.
+//! Helpers: their arguments, their effects and their answers.
 
 use jbpf_verifier::types::{ArgKind, MapKinds};
 
@@ -10,7 +10,7 @@ use super::stop::{Stop, fault};
 use super::value::{Pointer, Value};
 use super::{Ending, Machine};
 
-/// What a helper was given, register by register.
+/// The arguments of a helper, register by register.
 #[derive(Debug, Default)]
 struct Arguments {
     values: Vec<Value>,
@@ -164,14 +164,14 @@ impl Machine<'_> {
         }))
     }
 
-    /// Looks at the arguments by what the helper takes.
+    /// Checks the arguments against the kinds that the helper takes.
     fn arguments(&mut self, kinds: &[ArgKind]) -> Result<Arguments, Stop> {
         let values: Vec<Value> = self.registers[1..=kinds.len()].to_vec();
         let mut arguments = Arguments {
             values,
             ..Arguments::default()
         };
-        // The map that keys and values belong to, and what a format uses.
+        // The map that keys and values belong to, and the number of arguments that a format uses.
         let mut nearest = None;
         let mut used = 0;
         for (at, kind) in kinds.iter().enumerate() {
@@ -231,7 +231,7 @@ impl Machine<'_> {
                 self.check_writable(pointer, bytes)?;
             }
             if *kind == ArgKind::Writable {
-                // What is in it, a pointer perhaps, nobody looks at.
+                // The helper reads none of its bytes, which may hold a pointer.
                 self.objects.hand_out(pointer, bytes)?;
                 arguments.bytes.push(Vec::new());
                 continue;

@@ -1,4 +1,4 @@
-//! Maps as codelets know them: what each operation answers, and what it leaves.
+//! Maps as codelets know them: the answer and the effect of each operation.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use jbpf_verifier::types::{MapDef, MapKind};
 use super::objects::{Byte, ObjectId, Objects, Sort, certain, known};
 use super::stop::{Stop, fault};
 
-/// What map operations answer.
+/// The answers of map operations.
 pub const DONE: i64 = 0;
 pub const NOT_THERE: i64 = -1;
 pub const UNSUPPORTED: i64 = -2;
@@ -17,7 +17,7 @@ pub const FULL: i64 = -4;
 #[derive(Debug)]
 pub struct Map {
     pub def: MapDef,
-    /// What stands for the map itself.
+    /// The object that stands for the map itself.
     pub handle: ObjectId,
     contents: Contents,
 }
@@ -31,7 +31,8 @@ enum Contents {
     Copying(Ring<Vec<Byte>>),
     Filling(Filling),
     Input(VecDeque<Vec<u8>>),
-    /// The application's kind of the tests: the last value of each key, modulo the number of entries.
+    /// The application's kind of the tests: the last value of each key, modulo the number of
+    /// entries.
     Last(Vec<(Option<Vec<u8>>, ObjectId)>),
 }
 
@@ -54,8 +55,8 @@ impl<T> Ring<T> {
     }
 }
 
-/// Records that are filled in place. Buffers change hands: a sent one lies in its place of the ring, and the
-/// sender takes the one that lay there.
+/// Records that are filled in place. Buffers change hands: a sent buffer lies in its place of the
+/// ring, and the sender takes the buffer that lay there.
 #[derive(Debug)]
 struct Filling {
     ring: Ring<Vec<Byte>>,
@@ -242,7 +243,8 @@ impl Map {
         }
     }
 
-    /// What a dump into so many bytes answers and writes. Of several elements, the order is a matter of chance.
+    /// The answer of a dump into so many bytes, and the bytes that it writes. The order of several
+    /// elements is a matter of chance.
     pub fn dump(&self, room: usize, objects: &Objects) -> (i64, Vec<Byte>) {
         let elements: Vec<(&[u8], ObjectId)> = match &self.contents {
             Contents::Hash(hash) => hash
@@ -305,7 +307,7 @@ impl Map {
         let Contents::Filling(filling) = &mut self.contents else {
             return Err(fault("sends a record of what is no OUTPUT"));
         };
-        // Whatever the answer, what the program had is gone: the buffer goes on under another name.
+        // The program's record is gone with any answer: the buffer goes on under another name.
         let record = objects.bytes(filling.own).to_vec();
         objects.end(filling.own);
         filling.own = objects.add(objects.sort(filling.own), record.clone());
@@ -319,7 +321,7 @@ impl Map {
         Ok(DONE)
     }
 
-    /// Takes a record that somebody sent to the program.
+    /// Takes a record that was sent to the program.
     pub fn receive(&mut self) -> Result<Option<Vec<u8>>, Stop> {
         match &mut self.contents {
             Contents::Input(records) => Ok(records.pop_front()),
@@ -337,7 +339,8 @@ impl Map {
         }
     }
 
-    /// What others see: keys and values, or the records that were sent since somebody took them.
+    /// The contents that others see: keys and values, or the records sent since they were taken
+    /// last.
     pub fn contents(&self, objects: &Objects) -> Vec<(Vec<u8>, Vec<Byte>)> {
         let value = |id: &ObjectId| objects.bytes(*id).to_vec();
         let mut all: Vec<(Vec<u8>, Vec<Byte>)> = match &self.contents {
@@ -379,7 +382,7 @@ impl Map {
     }
 
     fn key(&self, key: &[Byte]) -> Result<Vec<u8>, Stop> {
-        // Of an array's key, the first four bytes are the index.
+        // The first four bytes of an array's key are the index.
         let used = match self.contents {
             Contents::Array(_) => &key[..4],
             _ => key,
@@ -394,7 +397,8 @@ impl Hash {
         entries.find(|(own, _)| own == key).map(|(_, value)| *value)
     }
 
-    /// In which order slots become free is a matter of chance, and so is what pointers into them see later.
+    /// The order in which slots become free is a matter of chance, and so are the bytes that
+    /// pointers into them see later.
     fn clear(&mut self, map: usize, objects: &mut Objects) {
         for (_, value) in self.entries.drain(..) {
             objects.give_away(value);

@@ -1,10 +1,11 @@
-//! Programs, evaluated a third way: slowly, on objects and offsets instead of addresses, sharing nothing with the
-//! interpreter and the engine.
+//! Programs, evaluated a third way: slowly, on objects and offsets instead of addresses, sharing
+//! nothing with the interpreter and the engine.
 //!
-//! A run goes wrong where the program reads what was never written, touches what is not its own, uses half of a
-//! pointer or an object that is gone, or learns where objects lie. `decoder` takes instructions
-//! apart, `value` computes, `objects` is memory, `maps` and `helpers` are what codelets call. Two engines that
-//! agree with it, wherever objects lie, tell nothing of addresses.
+//! A run goes wrong if the program reads bytes that were never written, touches memory that is not
+//! its own, uses half of a pointer or an object that is gone, or learns where objects lie.
+//! `decoder` takes instructions apart, `value` computes, `objects` is memory, and `maps` and
+//! `helpers` serve the calls of codelets. If two engines agree with it, wherever objects lie,
+//! their results depend on no address.
 
 mod decoder;
 mod hash;
@@ -42,7 +43,7 @@ const ABORT: u32 = 31;
 /// Bytes of a context that hold `data` and `data_end`.
 const POINTERS: i64 = 16;
 
-/// Codelets of one hook, with what they keep from call to call.
+/// Codelets of one hook, with the maps that they keep from call to call.
 #[derive(Debug)]
 pub struct Evaluator {
     codelets: Vec<Codelet>,
@@ -63,7 +64,7 @@ struct Codelet {
     limit: u64,
 }
 
-/// What a call leaves.
+/// The effects of a call.
 #[derive(Debug)]
 pub struct Left {
     /// How each codelet ended.
@@ -76,7 +77,7 @@ pub struct Left {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     Answered(u64),
-    /// It answered what is a matter of chance.
+    /// Its answer is a matter of chance.
     Chance,
     /// It left its call, and said this number.
     Left(u64),
@@ -122,12 +123,12 @@ impl Evaluator {
         self.codelets[codelet].maps[map].give(record);
     }
 
-    /// What others see of a map.
+    /// The contents of a map that others see.
     pub fn contents(&self, codelet: usize, map: usize) -> Vec<(Vec<u8>, Vec<Byte>)> {
         self.codelets[codelet].maps[map].contents(&self.objects)
     }
 
-    /// Somebody takes what was sent through a map.
+    /// Takes the records that were sent through a map, as a reader would.
     pub fn drain(&mut self, codelet: usize, map: usize) {
         self.codelets[codelet].maps[map].drain();
     }
@@ -184,7 +185,7 @@ impl Evaluator {
 #[derive(Debug)]
 struct Frame {
     object: ObjectId,
-    /// r6 to r10 of its caller, and where that goes on.
+    /// r6 to r10 of its caller, and the instruction at which the caller goes on.
     kept: [Value; 5],
     back: usize,
 }
@@ -382,7 +383,7 @@ impl Machine<'_> {
             .ok_or_else(|| fault("names a map that is not there"))
     }
 
-    /// What a register and an offset point at.
+    /// The place that a register and an offset point at.
     fn pointer(&self, base: u8, offset: i16) -> Result<Pointer, Stop> {
         match self.registers[usize::from(base)] {
             Value::Pointer(pointer) => Ok(pointer.moved(offset.into())),
@@ -517,7 +518,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Where the caller goes on.
+    /// Returns from a function: the instruction at which the caller goes on.
     fn leave(&mut self) -> Result<Option<usize>, Stop> {
         let r0 = self.registers[0];
         if self.frames.len() == 1 {
@@ -546,7 +547,7 @@ fn jump(next: usize, by: i32) -> usize {
     next.wrapping_add_signed(by as isize)
 }
 
-/// What the address of an object is a multiple of.
+/// The alignment of an object's address.
 fn alignment(sort: Sort, context: &ContextDef) -> u64 {
     match sort {
         Sort::Frame { .. } => 16,

@@ -1,4 +1,4 @@
-//! Memory as objects of bytes that know what they are.
+//! Memory as objects of bytes. Each byte knows its kind.
 
 use super::stop::{Stop, fault};
 use super::value::{Pointer, Value};
@@ -6,10 +6,10 @@ use super::value::{Pointer, Value};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectId(u32);
 
-/// What one object is.
+/// The kind of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
-    /// Of the function that so many others wait for.
+    /// The frame of a function; `depth` others wait for it.
     Frame {
         depth: usize,
     },
@@ -40,7 +40,7 @@ pub enum Byte {
     Of(Pointer, u8),
 }
 
-/// Why nobody may touch an object any more.
+/// Why no access may touch an object any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
     No,
@@ -55,7 +55,7 @@ struct Object {
     sort: Sort,
     bytes: Vec<Byte>,
     ended: Ended,
-    /// Of frames: the store that wrote each byte.
+    /// For frames: the store that wrote each byte.
     stamps: Vec<Stamp>,
 }
 
@@ -68,7 +68,7 @@ pub struct Stamp {
     pub size: u8,
 }
 
-/// What comparisons need to know of an object.
+/// The facts about an object that comparisons need.
 #[derive(Debug, Clone, Copy)]
 pub struct Extent {
     pub len: i64,
@@ -137,7 +137,7 @@ impl Objects {
         }
     }
 
-    /// What it holds is a matter of chance from now on.
+    /// Its contents are a matter of chance from now on.
     pub fn give_away(&mut self, id: ObjectId) {
         self.at_mut(id).ended = Ended::Reused;
     }
@@ -268,7 +268,8 @@ impl Objects {
         Ok(bytes.to_vec())
     }
 
-    /// Bytes that a helper may write: those that nobody wrote before are zeros from then on.
+    /// Hands out bytes that a helper may write. Bytes that were never written are zeros from then
+    /// on.
     pub fn hand_out(&mut self, pointer: Pointer, size: usize) -> Result<(), Stop> {
         let range = self.range(pointer, size)?;
         for byte in &mut self.at_mut(pointer.object).bytes[range] {
@@ -291,12 +292,12 @@ impl Objects {
     }
 }
 
-/// Bytes that are what they are.
+/// Bytes of known values.
 pub fn known(bytes: &[u8]) -> Vec<Byte> {
     bytes.iter().map(|byte| Byte::Is(*byte)).collect()
 }
 
-/// What bytes are, if that is no matter of chance.
+/// The values of bytes, unless one of them is a matter of chance.
 pub fn certain(bytes: &[Byte]) -> Option<Vec<u8>> {
     bytes
         .iter()

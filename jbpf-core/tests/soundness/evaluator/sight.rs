@@ -1,4 +1,4 @@
-//! Which rows of the table a run meets.
+//! The rows of the table that a run meets.
 
 use jbpf_verifier::RawInsn;
 use jbpf_verifier::types::{ArgKind, MapDef};
@@ -172,7 +172,7 @@ impl Machine<'_> {
             }
             Function::ShiftLeft | Function::ShiftRight | Function::ShiftSigned => Arithmetic::Shift,
             Function::Move => Arithmetic::Move,
-            // Of one operand, which stands on the left.
+            // It has one operand, on the left.
             Function::Negate => Arithmetic::Extend,
         };
         let (mut left, mut right) = (self.kind(left), self.kind(right));

@@ -4,11 +4,12 @@ use std::fmt;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
-    /// What no accepted program does.
+    /// An act that no accepted program commits.
     Fault(String),
-    /// It goes on by a number that another run has otherwise, or by the order of values in one map.
+    /// It goes on by a number that another run has otherwise, or by the order of values in one
+    /// map.
     Chance(&'static str),
-    /// It goes on by where objects lie, which no accepted program does either.
+    /// It decides by the places of objects. No accepted program does that either.
     Layout(&'static str),
 }
 

@@ -1,4 +1,4 @@
-//! What the evaluator finds, in programs that no verifier would accept.
+//! Faults that the evaluator finds in programs that no verifier would accept.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What registers hold, and what is computed of it. An address is an object and an offset: what would depend on
-//! where the object lies is not defined.
+//! The values of registers, and computing with them. An address is an object and an offset. A
+//! result that would depend on the object's place is not defined.
 
 use super::decoder::{Function, Order, Test};
 use super::objects::{Extent, ObjectId, Sort};
@@ -45,7 +45,7 @@ impl Pointer {
 }
 
 impl Value {
-    /// The number, if it is one that every run has.
+    /// The number, if every run has the same.
     pub fn number(self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(number),
@@ -63,11 +63,13 @@ impl Value {
 const LOWEST: i128 = 1 << 32;
 const HIGHEST: i128 = 1 << 47;
 
-/// How far from its object a pointer may be for its address to be in order: addresses do not wrap there.
+/// How far from its object a pointer may be for its address to be in order: addresses do not wrap
+/// there.
 const BACK: i64 = -(1 << 32);
 const FORTH: i64 = 1 << 40;
 
-/// What a function of the instruction set makes of two values. `same`: both operands are one register.
+/// The result of a function of the instruction set on two values. `same`: both operands are one
+/// register.
 pub fn compute(
     function: Function,
     wide: bool,
@@ -195,7 +197,8 @@ pub fn extend(bits: u32, wide: bool, value: Value) -> Result<Value, Stop> {
     })
 }
 
-/// The low bits with their bytes in another order; the numbers here are those of a little-endian machine.
+/// The low bits with their bytes in another order; the numbers here are those of a little-endian
+/// machine.
 pub fn reorder(order: Order, bits: u32, value: Value) -> Result<Value, Stop> {
     let number = match value {
         Value::Nothing => return Err(fault("swaps what was never written")),
@@ -310,8 +313,8 @@ fn two_objects(
     (left, left_extent): (Pointer, Extent),
     (right, right_extent): (Pointer, Extent),
 ) -> Result<bool, Stop> {
-    // Behind an object another one may start at once, but for frames, between which there is room; and what has no
-    // bytes lies where no other object is.
+    // Another object may start right behind an object. Frames are an exception: there is room
+    // between them. An object without bytes lies at a place where no other object is.
     let inside = |pointer: Pointer, extent: Extent| {
         let end = match extent.family {
             Sort::Frame { .. } => extent.len + 1,
@@ -324,7 +327,7 @@ fn two_objects(
     match test {
         Test::Equal if apart => Ok(false),
         Test::Different if apart => Ok(true),
-        // A value deleted and one that took its slot may be the same.
+        // A deleted value and the value that took its slot may have the same address.
         Test::Equal | Test::Different if left_extent.family == right_extent.family => {
             Err(Stop::Chance("whether two values of a map are one"))
         }

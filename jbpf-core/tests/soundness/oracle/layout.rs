@@ -1,9 +1,11 @@
-//! Where the memory of a run lies: another place each time, with guard pages beside it and patterns around it.
+//! The memory of a run: at another place each time, with guard pages beside it and patterns around
+//! it.
 //!
-//! What a program leaves must not depend on that. Regions lie at the very end of a page behind which nothing is,
-//! at its start before which nothing is, and across boundaries at which 32 bits of an address wrap or become
-//! negative; no more aligned than the context promises. The machine's stack is deeper or less deep, and holds one
-//! pattern or another where nobody has written.
+//! The effects of a program must not depend on the place. Regions lie at the very end of a page
+//! with nothing behind it, at the start of a page with nothing before it, and across boundaries at
+//! which 32 bits of an address wrap or become negative. They are no more aligned than the context
+//! promises. The machine's stack is more or less deep, and unwritten bytes of it hold one pattern
+//! or another.
 #![expect(
     unsafe_code,
     reason = "maps pages at chosen addresses, and calls machine code on contexts there"
@@ -52,7 +54,7 @@ struct Area {
 }
 
 impl Area {
-    /// As near to what is wanted as the system allows: under a sanitizer, anywhere.
+    /// As near to the boundary as the system allows: under a sanitizer, anywhere.
     fn new(boundary: u64) -> Self {
         let wanted = ptr::without_provenance_mut((boundary as usize) - 2 * PAGE);
         let map = |at: *mut c_void, flags| {
@@ -70,7 +72,7 @@ impl Area {
             .or_else(|_| map(ptr::null_mut(), MapFlags::empty()))
             .unwrap();
         let start = all.wrapping_byte_add(PAGE);
-        // SAFETY: two pages of the mapping, which nobody uses yet.
+        // SAFETY: two pages of the mapping, and nothing uses them yet.
         unsafe { mprotect(start, 2 * PAGE, MprotectFlags::READ | MprotectFlags::WRITE) }.unwrap();
         Self {
             start: start.cast(),
@@ -155,13 +157,13 @@ impl Ground {
     }
 }
 
-/// Where a region of so many bytes starts in its area; of an empty one, perhaps nowhere.
+/// The start of a region of so many bytes in its area. An empty region may have none.
 fn place(len: usize, align: usize, choices: &mut Choices) -> Option<usize> {
     let end = 2 * PAGE;
     let last = (end - len) / align * align;
     Some(match choices.below(4) {
         0 if len == 0 => return None,
-        // Aligned to what is promised, and to no more.
+        // Aligned as promised, and no more.
         0 => align,
         1 => 0,
         2 => last,
@@ -182,11 +184,11 @@ pub struct Layout<'g> {
     pattern: u8,
     /// How deep the stack is.
     depth: u64,
-    /// What lies on the stack where nobody has written.
+    /// The pattern of unwritten bytes on the stack.
     stack: u8,
 }
 
-/// What a run left.
+/// The effects of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Traces {
     /// `None` if the last codelet left its call.
@@ -196,7 +198,7 @@ pub struct Traces {
 }
 
 impl Layout<'_> {
-    /// The region, for who builds contexts by himself.
+    /// The region, for callers that build contexts themselves.
     pub fn region(&mut self) -> &mut [u8] {
         match self.region_at {
             Some(at) => &mut self.region.bytes()[at..at + self.len],
@@ -210,8 +212,8 @@ impl Layout<'_> {
         let dispatch = hook.dispatch();
         let run = || {
             paint(self.stack);
-            // SAFETY: the context is laid out as the one that the codelets were verified against, and nobody else
-            // uses it; codelets do not look at the hook.
+            // SAFETY: the context is laid out as the one that the codelets were verified against,
+            // and nothing else uses it; codelets do not look at the hook.
             let call = |thread| unsafe { dispatch(context.cast(), thread, ptr::null()) };
             let answer = reclaim::with_record(|thread| {
                 let answer = call(ptr::from_ref(thread));
@@ -222,7 +224,7 @@ impl Layout<'_> {
         deeper(self.depth, &run)
     }
 
-    /// What is left, where nothing but region and context may have changed.
+    /// Collects the effects. Nothing but region and context may have changed.
     pub fn traces(&mut self, answer: Option<u64>) -> Traces {
         let region = self.region().to_vec();
         let fields_at = self.context_at + POINTERS;

@@ -1,12 +1,12 @@
-//! What an accepted program is held against.
+//! The checks of an accepted program.
 //!
 //! It runs in the checked interpreter on contexts of all sorts, without a fault and in no more
-//! instructions than the worst case. Each register lies within what the verifier knew of it at each
-//! instruction, jumps go where the verifier says that they can go, accesses touch the memory that the engine is
-//! told of (`witness`). Wherever memory lies (`layout`), machine code, machine code with guards and an evaluator that knows no
-//! addresses leave the same behind, of the program alone and among others in one dispatch function (`voices`); no guard
-//! fires. And what is accepted with states that stand for others is accepted path by path as
-//! well.
+//! instructions than the worst case. At each instruction, each register lies within the verifier's
+//! bounds for it, jumps go to places that the verifier says they can reach, and accesses touch the
+//! memory that the engine is told of (`witness`). At all places of memory (`layout`), machine
+//! code, machine code with guards and an evaluator that knows no addresses have the same effects,
+//! for the program alone and among others in one dispatch function (`voices`). No guard fires. A
+//! program that is accepted with merged states is accepted path by path as well.
 
 mod layout;
 pub mod threads;
@@ -48,7 +48,7 @@ const ATTEMPTED: u64 = 2000;
 /// How many accepted programs are remembered, to run with later ones in one dispatch function.
 const REMEMBERED: usize = 40;
 
-/// What became of a program.
+/// The verdict on a program.
 pub enum Verdict {
     Rejected {
         /// Rows that a run meets before it goes wrong, or does not.
@@ -68,7 +68,7 @@ pub enum Verdict {
         circumstances: BTreeSet<Circumstance>,
         /// Rows that some run met.
         met: BTreeSet<Row>,
-        /// Why the evaluator did not say what is right.
+        /// Why the evaluator gave no answer.
         silent: Option<Stop>,
         /// Instructions that some run executed.
         executed: BTreeSet<usize>,
@@ -77,7 +77,7 @@ pub enum Verdict {
 
 /// Puts programs to the test.
 pub struct Oracle {
-    /// What is built in and the application's, and the same with clocks and chance replaced.
+    /// The built-in helpers and the application's, and the same with clocks and chance replaced.
     helpers: [Arc<HelperTable>; 2],
     limits: Limits,
     /// Programs that were accepted lately.
@@ -110,8 +110,8 @@ impl Oracle {
         ))
     }
 
-    /// Verifies a program, and runs it if that succeeds. Panics at the first thing that is not as the
-    /// verifier says.
+    /// Verifies a program, and runs it if that succeeds. Panics at the first thing that is not as
+    /// the verifier says.
     pub fn judge(&self, case: &Case, choices: &mut Choices) -> Verdict {
         let (program, context) = (&case.program, &case.context);
         let helpers = &self.helpers[usize::from(case.replaced)];
@@ -196,7 +196,7 @@ impl Oracle {
         Some((accepted, evaluator.met))
     }
 
-    /// What a rejected program does before it goes wrong.
+    /// The rows that a rejected program meets before it goes wrong.
     fn attempt(&self, case: &Case, choices: &mut Choices) -> BTreeSet<Row> {
         let subject = Subject {
             program: &case.program,
@@ -214,8 +214,8 @@ impl Oracle {
         evaluator.met
     }
 
-    /// Runs a program between two that were accepted before, in one dispatch function; now and then, because that is
-    /// half of all the work otherwise.
+    /// Runs a program between two that were accepted before, in one dispatch function; now and
+    /// then, because that is half of all the work otherwise.
     fn fuse(&self, accepted: Accepted, choices: &mut Choices) -> BTreeSet<Circumstance> {
         let mut before = self.before.borrow_mut();
         let context = accepted.verified.context().clone();
@@ -251,7 +251,7 @@ fn is_large(verified: &VerifiedProgram) -> bool {
     verified.program().insns.len() > INLINED
 }
 
-/// What holds of an accepted program before it runs.
+/// The circumstances of an accepted program that are known before it runs.
 fn circumstances_of(case: &Case, verified: &VerifiedProgram) -> BTreeSet<Circumstance> {
     let region = &case.context.region;
     let frameless = |function: &VerifiedFunction| function.stack_size == 0;

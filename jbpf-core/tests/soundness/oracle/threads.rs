@@ -1,9 +1,9 @@
 //! Accepted programs on two threads at once, over the same maps.
 //!
-//! None may crash, hang, leave its call by a fault, or write beside its region, whatever the other does to the
-//! maps. What a program leaves of its own, r0, region and fields, is what the evaluator says as long as it does not
-//! read what threads share; and what atomic additions left of what they share is the sum of all of them.
-//! One thread runs machine code with guards, none of which fires.
+//! Neither may crash, hang, leave its call by a fault, or write beside its region, whatever the
+//! other does to the maps. As long as a program does not read memory that threads share, its r0,
+//! region and fields are those of the evaluator. Atomic additions to shared memory leave the sum
+//! of all of them. One thread runs machine code with guards, none of which fires.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Barrier};
@@ -27,7 +27,7 @@ use super::world::{Surroundings, bind, byte, contents, maps_of};
 /// Inputs that the calls take turns with.
 const INPUTS: usize = 4;
 
-/// What calls of a program do with what threads share.
+/// The use that calls of a program make of memory that threads share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sharing {
     /// They do not touch it.
@@ -37,7 +37,7 @@ pub enum Sharing {
     Everything,
 }
 
-/// A native codelet whose maps several threads use.
+/// A native codelet. Several threads use its maps.
 struct Shared {
     codelet: Arc<BoundCodelet>,
     hook: CompiledHook,
@@ -68,7 +68,7 @@ impl Shared {
     }
 }
 
-/// Calls of one thread: the seed of its layouts, and what each call left of its own.
+/// Calls of one thread: the seed of its layouts, and the effects of each call on its own memory.
 fn call_again_and_again(
     shared: &Shared,
     inputs: &[Surroundings],
@@ -130,7 +130,7 @@ pub fn have_one_world(one: &Program, other: &Program) -> bool {
     one.maps == other.maps
 }
 
-/// What calls of a program do with what threads share, by the rows that it meets.
+/// The use that calls of a program make of shared memory, by the rows that it meets.
 pub fn sharing(program: &Program, met: &BTreeSet<Row>) -> Sharing {
     let is_shared = |memory| {
         matches!(
@@ -141,7 +141,7 @@ pub fn sharing(program: &Program, met: &BTreeSet<Row>) -> Sharing {
     let mut adds = false;
     for row in met {
         match *row {
-            // What it finds depends on what the other thread did, or on what it did itself before.
+            // The result depends on the other thread, or on earlier calls of this one.
             Row::Given {
                 helper,
                 given: Given::Map(kind),
@@ -182,8 +182,8 @@ pub fn sharing(program: &Program, met: &BTreeSet<Row>) -> Sharing {
     }
 }
 
-/// One program on both threads, over the same maps, held against the evaluator. It does no more with what they
-/// share than add to it. False if what it leaves is a matter of chance.
+/// Runs one program on both threads, over the same maps, and compares it with the evaluator. The
+/// program only adds to shared memory. Returns false if its effects are a matter of chance.
 pub fn add_up(accepted: &Accepted, adds: Option<u8>, rounds: usize, choices: &mut Choices) -> bool {
     let context = accepted.verified.context().clone();
     let inputs = [(); INPUTS].map(|()| Surroundings::new(&context, choices));
@@ -246,7 +246,7 @@ pub fn add_up(accepted: &Accepted, adds: Option<u8>, rounds: usize, choices: &mu
     true
 }
 
-/// What a value is after what changed it once has changed it so many times.
+/// The value after the change from `before` to `after` was made so many times.
 fn add_up_words(before: &[Byte], after: &[Byte], times: u64, width: usize) -> Option<Vec<u8>> {
     let word = |bytes: &[Byte]| {
         let bytes: Option<Vec<u8>> = bytes

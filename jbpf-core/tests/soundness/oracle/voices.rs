@@ -1,5 +1,5 @@
-//! Accepted programs, run by the interpreter, by machine code, by machine code with guards and by the evaluator side
-//! by side: the same r0, region, fields, maps and records. No guard ever fires.
+//! Accepted programs, run by the interpreter, by machine code, by machine code with guards and by
+//! the evaluator side by side: the same r0, region, fields, maps and records. No guard ever fires.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -20,7 +20,7 @@ use super::layout::{Ground, Traces};
 use super::listing;
 use super::world::{Surroundings, bind, byte, contents, maps_of};
 
-/// An accepted program with what it is given.
+/// An accepted program with its inputs.
 #[derive(Clone, Debug)]
 pub struct Accepted {
     pub verified: VerifiedProgram,
@@ -58,15 +58,15 @@ impl Native {
     }
 }
 
-/// Codelets that the interpreter runs, the same once more in one dispatch function, once more in one with guards, and once more
-/// evaluated.
+/// Codelets that the interpreter runs, the same once more in one dispatch function, once more in
+/// one with guards, and once more evaluated.
 pub struct Voices {
     pub interpreted: Vec<Arc<BoundCodelet>>,
     natives: [Native; 2],
     evaluator: Evaluator,
     /// How often each codelet left its call.
     aborts: Vec<u64>,
-    /// What held of runs.
+    /// The circumstances of the runs.
     pub circumstances: BTreeSet<Circumstance>,
     /// Why the evaluator said no more.
     pub silent: Option<Stop>,
@@ -120,7 +120,8 @@ impl Voices {
         }
     }
 
-    /// Runs all of them. `observe` sees each step of the interpreter, and where the region is.
+    /// Runs all of them. `observe` sees each step of the interpreter, and the addresses of the
+    /// region.
     pub fn run(
         &mut self,
         surroundings: &Surroundings,
@@ -191,7 +192,7 @@ impl Voices {
         }
     }
 
-    /// What is left, unless that is a matter of chance.
+    /// The effects, unless they are a matter of chance.
     fn evaluate(&mut self, surroundings: &Surroundings) -> Option<Left> {
         if self.silent.is_some() {
             return None;
@@ -221,7 +222,8 @@ impl Voices {
         }
     }
 
-    /// What machine code counts as mistakes of the verifier, whatever the evaluator says.
+    /// Checks the counts of the verifier's mistakes in machine code, even if the evaluator gave no
+    /// answer.
     fn check_faults(&self) {
         for Native { who, codelets, .. } in &self.natives {
             for codelet in codelets {
@@ -324,7 +326,7 @@ pub fn subject_of(program: &Accepted) -> Subject<'_> {
     }
 }
 
-/// Holds what a run left of its own against what the evaluator says.
+/// Compares a run's effects on its own memory with the evaluator's.
 pub fn agree(left: &Left, traces: &Traces) -> Result<(), String> {
     let Traces {
         answer,
@@ -360,7 +362,7 @@ fn kind_of(ending: &Ending) -> Option<AbortKind> {
     }
 }
 
-/// Whether bytes are these, where that is no matter of chance.
+/// Whether bytes are these, except bytes that are a matter of chance.
 fn are(expected: &[Byte], bytes: &[u8]) -> bool {
     expected.len() == bytes.len()
         && expected.iter().zip(bytes).all(|(expected, byte)| {

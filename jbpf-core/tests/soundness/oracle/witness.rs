@@ -1,4 +1,4 @@
-//! Each step of a run, held against what the verifier says.
+//! Compares each step of a run with the verifier's facts.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,12 +11,12 @@ use super::listing;
 
 /// Bytes of a frame.
 const FRAME: u64 = 512;
-/// Bytes of the frames of nested calls, with what lies between them.
+/// Bytes of the frames of nested calls, with the gaps between them.
 const FRAMES: u64 = 8 * (FRAME + 16);
 /// Bytes of the contexts here, padding included.
 const CONTEXT: u64 = 32;
 
-/// Holds each step of a run against what the verifier says.
+/// Compares each step of a run with the verifier's facts.
 pub struct Witness<'r> {
     program: &'r Program,
     facts: &'r [Fact],
@@ -48,7 +48,7 @@ impl<'r> Witness<'r> {
         }
     }
 
-    /// A step of a run whose region is at these addresses.
+    /// Sees a step of a run. The region is at these addresses.
     pub fn see(&mut self, step: interpreter::Step<'_>, region: &Range<u64>) {
         self.region = region.clone();
         if self.last.is_none() {

@@ -1,4 +1,5 @@
-//! What a program runs on: its maps, the region, the fields; and what a run leaves of them.
+//! The surroundings of a program: its maps, the region, the fields; and their contents after a
+//! run.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ fn own_slot() -> u32 {
     reclaim::with_record(ThreadRecord::slot).unwrap()
 }
 
-/// What region and fields hold when a run begins.
+/// The contents of region and fields when a run begins.
 #[derive(Clone)]
 pub struct Surroundings {
     region: Vec<u8>,
@@ -73,7 +74,8 @@ impl Surroundings {
     }
 }
 
-/// What one map holds for this thread, by keys; of an output channel, what was sent since somebody looked.
+/// The contents of one map for this thread, by keys. For an output channel, the records sent since
+/// the last look.
 pub fn contents(map: &Map) -> Vec<(Vec<u8>, Vec<u8>)> {
     if let Storage::RingBuf(ring) | Storage::Output(ring) = map.storage() {
         return records(ring);

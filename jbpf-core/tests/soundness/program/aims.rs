@@ -12,7 +12,7 @@ const SIGNED_LOADS: [u8; 3] = [0x91, 0x89, 0x81];
 const STORES: [u8; 4] = [0x73, 0x6b, 0x63, 0x7b];
 const NUMBER_STORES: [u8; 4] = [0x72, 0x6a, 0x62, 0x7a];
 
-/// What aims keep in the frame.
+/// The place in the frame at which aims keep values.
 const KEPT: i16 = -48;
 
 impl Row {
@@ -285,7 +285,8 @@ impl Writer<'_, '_> {
     fn aim_at_comparison(&mut self, comparison: Comparison, wide: bool, left: Kind, right: Kind) {
         let class = if wide { 5 } else { 6 };
         let (dst, src) = self.put_both(left, right);
-        // Null, where a number is compared with an address; but for some that were made of it.
+        // A number beside an address becomes null. Beside a value of a map it stays in half of the
+        // cases: it may be made from the null of a lookup.
         let number_beside = |number, pointer: Kind| number == Kind::Number && pointer.is_pointer();
         if number_beside(right, left) && (left != Kind::Value || self.choices.chance(50)) {
             self.emit(mov_imm(src, 0));
@@ -314,7 +315,7 @@ impl Writer<'_, '_> {
             Place::Aligned if memory == Memory::Context => 16,
             Place::Aligned if middle == 0 => bytes,
             Place::Aligned => middle,
-            // Behind the end of what is the context's pointers, too.
+            // This offset is also behind the end of the context's pointers.
             Place::Odd if memory == Memory::Context => 17,
             Place::Odd => middle + 1,
             Place::Before => -1,
@@ -352,7 +353,7 @@ impl Writer<'_, '_> {
                 .pick(&[Memory::Array, Memory::Data, Memory::Hash]);
             writer.point(memory, 9);
         };
-        // What a call leaves nothing in comes last.
+        // A register that a call leaves empty is made last.
         let register = if kind == Kind::Nothing && shelf == Shelf::Elsewhere {
             elsewhere(self);
             self.put(kind, 8)
@@ -413,7 +414,8 @@ impl Writer<'_, '_> {
         self.calls.push(Call { at, function });
     }
 
-    /// Memory for a helper, of at least so many bytes, in r8, at its start or its end. What is in frames is written.
+    /// Puts into r8 memory for a helper, of at least so many bytes, at its start or its end.
+    /// Memory in frames is written first.
     pub(super) fn point_for_helper(&mut self, memory: Memory, bytes: i64) {
         let len = self.point(memory, 8);
         let start = match memory {

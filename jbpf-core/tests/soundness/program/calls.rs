@@ -69,7 +69,7 @@ impl Writer<'_, '_> {
                 self.note(Feature::CopiedRecord);
             }
             _ => {
-                // A message whose arguments may be anything when the format uses none.
+                // A message. Its arguments may be anything when the format uses none.
                 let offset = self.choices.pick(&[0, 8]);
                 self.emit_all(&wide(1, 6, RODATA, offset));
                 self.emit_all(&[mov_imm(2, 4), mov(3, BASE), call(11)]);
@@ -79,7 +79,8 @@ impl Writer<'_, '_> {
         self.after_call();
     }
 
-    /// A helper that writes a buffer on the stack, of which the program has written nothing, or a part.
+    /// A helper that writes a buffer on the stack, of which the program has written nothing, or a
+    /// part.
     pub(super) fn helper_writes(&mut self) {
         let start = self.choices.pick(&[-96, -96, -32, -88, -520]);
         if self.choices.chance(40) {

@@ -1,4 +1,4 @@
-//! Loops: with few paths and with many, whose iterations the verifier merges.
+//! Loops with few paths, and loops with many: the verifier merges the iterations of those.
 
 use super::insns::*;
 use super::{ARRAY, BASE, CTX, Feature, Writer};
@@ -33,8 +33,8 @@ impl Writer<'_, '_> {
         self.note(Feature::Loop);
     }
 
-    /// A loop whose body takes one of several ways, each leaving something else behind; what was
-    /// counted and kept is used afterwards.
+    /// A loop with a body of several ways. Each way leaves something else behind; the counts and
+    /// kept values are used afterwards.
     pub(super) fn count(&mut self) {
         let (i, count, other) =
             self.choices
@@ -156,7 +156,7 @@ impl Writer<'_, '_> {
         self.note(Feature::NestedLoops);
     }
 
-    /// Accesses that are right only if what was merged covers every path.
+    /// Accesses that are right only if the merged state covers every path.
     fn use_what_was_kept(&mut self, count: u8, other: u8) {
         match self.choices.below(6) {
             0 | 1 => {
@@ -244,7 +244,8 @@ impl Writer<'_, '_> {
         let back = self.back_to(head);
         self.emit(insn(0xa5, i, 0, back, bound));
         if self.choices.chance(30) {
-            // What was there in the last iteration need not be behind where the pointer is now.
+            // The bytes that the last iteration accessed need not lie right before the pointer
+            // now.
             self.emit(mov(1, at));
             let offset = self.choices.pick(&[-1, -4, -8, 0]);
             self.emit(load(BYTE, 0, 1, offset));

@@ -1,4 +1,5 @@
-//! Memory: what BASE points into, accesses of all kinds, and the stack as a place to keep things.
+//! Memory: the objects that BASE points into, accesses of all kinds, and the stack as a place to
+//! keep things.
 
 use super::insns::*;
 use super::{
@@ -173,7 +174,7 @@ impl Writer<'_, '_> {
         self.note(self.variable_feature());
     }
 
-    /// Compares r1 with the end of the region, where that is what it points into.
+    /// Compares r1 with the end of the region, if r1 points into it.
     fn compare_with_end(&mut self, index: u8) {
         self.kept.push(index);
         let end = self.number_register();
@@ -338,7 +339,7 @@ impl Writer<'_, '_> {
             let width = self.choices.pick(&[0x73, 0x63, 0x7b, 0x7b]);
             let torn = at + self.choices.pick(&[0, 4]);
             self.emit(insn(width, 10, other, torn, 0));
-            // What replaced the whole of it can be read.
+            // The value that replaced the whole pointer can be read.
             self.emit(load(DOUBLE, other, 10, at));
             self.note(Feature::TornPointer);
             return;

@@ -1,8 +1,9 @@
 //! Programs near the frontier between accepted and rejected.
 //!
-//! They bound, spill, shift, mask, compare and dereference, most often nearly right. Each is a prologue
-//! that fills registers and stack, some pieces that leave the registers as they found them, in kind, and
-//! functions that the pieces call. The pieces are in `numbers`, `memory`, `pointers`, `calls` and `loops`.
+//! They bound, spill, shift, mask, compare and dereference, most often nearly right. Each is a
+//! prologue that fills registers and stack, some pieces that leave the registers as they found
+//! them, in kind, and functions that the pieces call. The pieces are in `numbers`, `memory`,
+//! `pointers`, `calls` and `loops`.
 
 mod aims;
 mod calls;
@@ -29,7 +30,7 @@ use world::{ARRAY, DATA, HASH, INPUT, OUT, PTA, PTH, RING, RODATA, context_for, 
 #[cfg(test)]
 pub use world::maps;
 
-/// A program with what it is verified against.
+/// A program with the context that it is verified against.
 pub struct Case {
     pub program: Arc<Program>,
     pub context: Arc<ContextDef>,
@@ -96,7 +97,7 @@ const NUMBERS: [u8; 7] = [0, 2, 3, 4, 5, 8, 9];
 /// Bytes of a record of the input channel in most programs.
 const RECORD: u32 = 16;
 
-/// What BASE points into.
+/// The memory that BASE points into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Memory {
     Stack,
@@ -119,12 +120,12 @@ enum Leaf {
     Chain(u8),
 }
 
-/// What a program is mostly made of.
+/// The main ingredients of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Manner {
     /// Everything.
     Mixed,
-    /// What does without storing to the frame; addresses in it are taken and compared.
+    /// Everything that needs no store to the frame. Addresses in the frame are taken and compared.
     Frameless,
     /// Numbers that are related to each other.
     Numbers,
@@ -181,7 +182,7 @@ impl Writer<'_, '_> {
         self.uses.push(Use { feature, insn });
     }
 
-    /// Writes a jump whose offset is not known yet; its place.
+    /// Writes a jump with an offset that is not known yet; returns its place.
     fn jump(&mut self, jump: RawInsn) -> usize {
         self.emit(jump);
         self.insns.len() - 1
@@ -244,7 +245,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// Puts numbers into registers whose values a call took, or a pointer was in.
+    /// Puts numbers into registers that a call has emptied, or that held a pointer.
     fn refill(&mut self, registers: &[u8]) {
         for &register in registers {
             match self.choices.below(4) {
@@ -285,7 +286,8 @@ impl Writer<'_, '_> {
         self.point_base();
     }
 
-    /// Whether a call, after which r0 to r5 hold nothing, does no harm here, or is tried nevertheless.
+    /// Whether a call, after which r0 to r5 hold nothing, does no harm here, or is tried
+    /// nevertheless.
     fn may_call(&mut self) -> bool {
         self.kept.iter().all(|register| *register > 5) || self.choices.chance(3)
     }
@@ -322,7 +324,7 @@ impl Writer<'_, '_> {
             15 => self.left_of_region(),
             16 => self.arithmetic(),
             _ => {
-                // What is known of a number by now decides.
+                // The bounds of a number decide, as they are known by now.
                 let index = self.number_register();
                 self.emit_all(&[mov(1, BASE), add(1, index)]);
                 self.touch(0);

@@ -1,4 +1,4 @@
-//! Numbers: arithmetic, what compilers write for one operation, and branches.
+//! Numbers: arithmetic, sequences that compilers write for one operation, and branches.
 
 use super::insns::*;
 use super::{CTX, Feature, Manner, Writer};
@@ -142,7 +142,7 @@ impl Writer<'_, '_> {
         ])
     }
 
-    /// A jump on numbers whose offset is not known yet; its place.
+    /// Writes a jump on numbers with an offset that is not known yet; returns its place.
     pub(super) fn number_jump(&mut self) -> usize {
         let lhs = self.number_register();
         let class = self.choices.pick(&[0x05, 0x06]);

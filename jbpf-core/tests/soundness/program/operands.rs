@@ -5,7 +5,8 @@ use super::world::{ARRAY, DATA, HASH, LAST, OUT, PTA, PTH, RODATA};
 use super::{BASE, CTX, Writer};
 use crate::row::{Kind, Memory};
 
-/// Where keys and values that helpers are given are written, far from what programs keep: offsets in the frame.
+/// Offsets in the frame of the keys and values that helpers get, far from the values that programs
+/// keep.
 pub const KEY: i16 = -176;
 pub const SCRATCH: i16 = -304;
 /// Bytes there.
@@ -51,7 +52,7 @@ impl Writer<'_, '_> {
         ]);
     }
 
-    /// What a key has, or null, in r0. Of maps that may lack it, the key is there.
+    /// Puts the value of a key, or null, into r0. The key is added first to maps that may lack it.
     pub(super) fn look_up_present(&mut self, map_index: i32, helper: i32) {
         if matches!(map_index, HASH | PTH | LAST) {
             self.update(map_index, 1);
@@ -94,7 +95,8 @@ impl Writer<'_, '_> {
         self.leave_if_null(register);
     }
 
-    /// Puts a value of a kind into a register; the register that has it: of nothing, it is another.
+    /// Puts a value of a kind into a register; the register that has it: of nothing, it is
+    /// another.
     pub(super) fn put(&mut self, kind: Kind, register: u8) -> u8 {
         match kind {
             Kind::Number => match self.choices.below(4) {
@@ -169,7 +171,7 @@ impl Writer<'_, '_> {
             }
             return (8, 9);
         }
-        // What calls end comes last, and what sends comes first.
+        // An operand that a call empties is made last, and an operand that is sent is made first.
         if left == Kind::Nothing || right == Kind::Sent {
             let right = self.put(right, 9);
             return (self.put(left, 8), right);
@@ -186,7 +188,8 @@ impl Writer<'_, '_> {
         (left, self.put(right, 9))
     }
 
-    /// Puts what one key of a map lacks, or a number made of it, beside the value that another one has.
+    /// Puts the null of a missing key, or a number made of it, beside the value of another key of
+    /// the map.
     fn put_absent_and_present(&mut self, absent: Kind, first: u8, second: u8) {
         let map_index = self.choices.pick(&[ARRAY, HASH, PTA, PTH]);
         self.look_up_missing(map_index, 1);

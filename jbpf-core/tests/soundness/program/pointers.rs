@@ -34,7 +34,7 @@ impl Writer<'_, '_> {
         self.touch(offset);
     }
 
-    /// What is left of the region behind a pointer, as a number that is compared.
+    /// The bytes left of the region behind a pointer, as a number that is compared.
     pub(super) fn left_of_region(&mut self) {
         let (index, left) = self.two_registers();
         if self.choices.chance(60) {
@@ -155,7 +155,7 @@ impl Writer<'_, '_> {
         if moved {
             self.emit(add_imm(8, by));
         }
-        // Which of the two is checked.
+        // Chooses the register that is checked.
         let checked = self.choices.pick(&[0, 0, 8]);
         let jump = match self.choices.below(8) {
             // Not at all, or the wrong way round.

@@ -1,4 +1,4 @@
-//! Calls of helpers that meet a row: what they are given, and what they answer.
+//! Calls of helpers that meet a row of arguments or of answers.
 
 use super::Writer;
 use super::insns::*;
@@ -47,13 +47,13 @@ impl Writer<'_, '_> {
         };
         let size = match special {
             Some((_, Given::Zero)) => 0,
-            // Where no byte may be touched.
+            // No byte may be touched there.
             Some((_, Given::Kind(Kind::End))) => 0,
             _ if narrow => 8,
             _ if helper == 11 => 4,
             _ => self.choices.pick(&[8, 16, 4, 1, 12]),
         };
-        // What calls are needed for comes first.
+        // Values that need calls are made first.
         self.write_usual_memory();
         let mut held = None;
         if let Some((register, given)) = special {
@@ -72,7 +72,7 @@ impl Writer<'_, '_> {
             let is_special = special.is_some_and(|(special, _)| special == register);
             match held {
                 Some(held) if is_special => {
-                    // Nothing stays where it is.
+                    // A register that must hold nothing is left alone.
                     if special.is_some_and(|(_, given)| given != Given::Kind(Kind::Nothing)) {
                         self.emit(mov(register, held));
                     }
@@ -262,7 +262,7 @@ impl Writer<'_, '_> {
         self.land(jump);
     }
 
-    /// Any helper, with what it takes.
+    /// Any helper, with arguments that it takes.
     pub(super) fn any_request(&mut self) {
         let helpers = HELPERS.map(|(helper, _)| helper);
         let helper = self.choices.pick(&helpers);

@@ -1,4 +1,5 @@
-//! What programs are verified against: contexts of all sorts, and maps of each kind, in several sizes.
+//! The contexts and maps that programs are verified against: contexts of all sorts, and maps of
+//! each kind in several sizes.
 
 use std::sync::Arc;
 

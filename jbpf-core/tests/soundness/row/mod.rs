@@ -1,7 +1,8 @@
-//! The table of what programs can contain: a row is one thing that one instruction does, with what it does it to.
+//! The table of all that programs can contain: a row is one act of one instruction, with the kinds
+//! of its operands.
 //!
-//! The evaluator says which rows a run meets, so that none of them rests on what the generator meant to write.
-//! `rules` says of each row whether a program that meets it can be accepted at all.
+//! The evaluator tells the rows that a run meets, so that none of them rests on the generator's
+//! intention. `rules` tells for each row whether a program that meets it can be accepted at all.
 
 mod rules;
 
@@ -11,11 +12,11 @@ use jbpf_verifier::types::MapKind;
 
 pub use rules::{Argument, HELPERS, answers_any, arguments_of, can_be_accepted};
 
-/// What a register holds.
+/// The content of a register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Number,
-    /// No object, where there might have been one.
+    /// Null: a pointer that might have been to an object.
     Null,
     /// The frame of the function itself, and one of a function that waits for it.
     Own,
@@ -96,11 +97,11 @@ impl Memory {
     ];
 }
 
-/// Where in its object an access lies.
+/// The place of an access in its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     First,
-    /// It ends where the object ends.
+    /// The access ends at the object's end.
     Last,
     /// In between, at a multiple of its size, or not.
     Aligned,
@@ -130,7 +131,7 @@ pub enum Access {
     Atomic,
 }
 
-/// What computes, as far as operands are concerned.
+/// Arithmetic operations, as far as their operands are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Arithmetic {
     Add,
@@ -142,9 +143,9 @@ pub enum Arithmetic {
     /// `div`, `sdiv`, `mod`, `smod`.
     Divide,
     Shift,
-    /// Of the right operand alone: moves.
+    /// Moves: the right operand alone matters.
     Move,
-    /// Of the right operand alone: signs extended.
+    /// Sign extensions: the right operand alone matters.
     Extend,
 }
 
@@ -174,7 +175,7 @@ impl Comparison {
     pub const ALL: [Self; 4] = [Self::Equality, Self::Unsigned, Self::Signed, Self::AnyBit];
 }
 
-/// Where a register is stored.
+/// The place where a register is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shelf {
     Own,
@@ -182,10 +183,10 @@ pub enum Shelf {
     Elsewhere,
 }
 
-/// What a helper is given in one register.
+/// The argument of a helper in one register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Given {
-    /// Something, where memory is not wanted.
+    /// A value of this kind, for an argument that needs no memory.
     Kind(Kind),
     Memory(Memory),
     /// A map of the kind of this number, or a data section.
@@ -197,7 +198,7 @@ pub enum Given {
     Some,
 }
 
-/// What a helper answered.
+/// The answer of a helper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Answer {
     Null,
@@ -244,14 +245,14 @@ pub enum Row {
         size: u8,
         kind: Kind,
     },
-    /// Of what was stored whole, a part was loaded.
+    /// A part of a stored value was loaded.
     Filled {
         stored: u8,
         loaded: u8,
         part: u8,
         signed: bool,
     },
-    /// Of what several stores left, or helpers, some was loaded.
+    /// Some bytes were loaded that several stores or helpers wrote.
     FilledAcross {
         loaded: u8,
         signed: bool,
@@ -262,7 +263,7 @@ pub enum Row {
     PartOfPointer {
         loaded: u8,
     },
-    /// What functions are given, and answer.
+    /// An argument of a function, or its answer.
     Passed {
         register: u8,
         kind: Kind,
@@ -289,7 +290,7 @@ pub enum Row {
         map: u32,
         answer: Answer,
     },
-    /// A map of a kind whose keys, or values, have this size was used.
+    /// A map of a kind was used that has keys, or values, of this size.
     KeySize {
         map: u32,
         size: u32,
@@ -330,7 +331,7 @@ fn table() -> Vec<Row> {
                     });
                 }
                 for arithmetic in Arithmetic::ALL {
-                    // Of these, only what is on the right matters.
+                    // Only the right operand of these matters.
                     let unary = matches!(arithmetic, Arithmetic::Move | Arithmetic::Extend);
                     if !unary || left == Kind::Number {
                         rows.push(Row::Computed {

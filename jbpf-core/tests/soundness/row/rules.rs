@@ -1,8 +1,9 @@
-//! Which rows a program that is accepted can meet, from the rules of the verifier as its documentation has them.
+//! The rows that an accepted program can meet, from the rules of the verifier as its documentation
+//! has them.
 
 use super::{Access, Answer, Arithmetic, Comparison, Given, Kind, MAPS, Memory, Place, Row, Shelf};
 
-/// Every instruction: opcode, and what tells variants apart.
+/// Every instruction: the opcode, and a number that tells variants apart.
 pub fn instructions(rows: &mut Vec<Row>) {
     let mut add = |opcode: u8, variant: u8| rows.push(Row::Instruction { opcode, variant });
     for class in [4, 7] {
@@ -58,11 +59,11 @@ pub fn instructions(rows: &mut Vec<Row>) {
     }
 }
 
-/// What one argument of a helper is.
+/// The kind of one argument of a helper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Argument {
     Number,
-    /// Looked at by nobody.
+    /// The helper does not look at it.
     Ignored,
     /// A map of one of these kinds.
     Map(&'static [u32]),
@@ -78,7 +79,7 @@ pub enum Argument {
 /// Maps that hold values.
 const HOLD: &[u32] = &[1, 2, 5, 6, super::APPLICATION];
 
-/// Helpers that programs call, by what they take.
+/// The helpers that programs call, with their arguments.
 pub const HELPERS: [(u32, &[Argument]); 25] = {
     use Argument::{Changed, Ignored, Map, Number, Read, Size, Unused, Written};
     [
@@ -110,7 +111,7 @@ pub const HELPERS: [(u32, &[Argument]); 25] = {
     ]
 };
 
-/// What a helper takes.
+/// The arguments that a helper takes.
 pub fn arguments_of(helper: u32) -> &'static [Argument] {
     let known = HELPERS.iter().find(|(id, _)| *id == helper);
     known.map_or(&[], |(_, arguments)| arguments)
@@ -314,8 +315,9 @@ fn compares(comparison: Comparison, wide: bool, left: Kind, right: Kind) -> bool
     }
     if left.is_number() || right.is_number() {
         let pointer = if left.is_number() { right } else { left };
-        // What may be null has an order with what it may be a pointer to, and is a number if it is null. Buffers
-        // and their absence do not meet: a thread has one.
+        // A pointer that may be null can be ordered with pointers to the object that it may point
+        // to; if it is null, it is a number. Buffers and their absence do not meet: a thread has
+        // one.
         return comparison == Comparison::Equality || pointer == Kind::Value;
     }
     if left == Kind::Sent || right == Kind::Sent {
@@ -336,7 +338,8 @@ fn accesses(access: Access, size: u8, memory: Memory, place: Place) -> bool {
     }
     match memory {
         Memory::Fixed | Memory::Rodata => !writes,
-        // `data` is read whole; behind the numbers, nothing is left for eight bytes that are aligned.
+        // `data` is read whole; behind the numbers, nothing is left for eight bytes that are
+        // aligned.
         Memory::Context => match place {
             Place::First => access == Access::Load && size == 8,
             _ => true,
