@@ -24,7 +24,8 @@ use jbpf::{Receiver, Runtime, RuntimeBuilder};
 use jbpf_channel::Collector;
 use served::{Application, INPUT, OUTPUT, Packet, Raw, fire, first_example};
 
-/// Where children find the socket, and what they are to do.
+/// Environment variable of children: the path of the socket. Without it, a child's test does
+/// nothing.
 const SOCKET: &str = "JBPF_TEST_SOCKET";
 
 const HELLO: &str = r#"{"version":1,"id":1,"hello":{}}"#;
@@ -48,8 +49,8 @@ fn settle(application: &Application) {
     drop(witness(application));
 }
 
-/// An operator that has had three answers: meanwhile the server has read what those wrote who closed before
-/// it connected, and has let them go.
+/// An operator that has had three answers. By then the server has read the lines of clients that
+/// closed before it connected, and has let them go.
 fn witness(application: &Application) -> Operator {
     let mut operator = application.operator();
     for _ in 0..3 {
@@ -112,7 +113,7 @@ fn garbage_is_answered_and_its_sender_may_go_on() {
         assert!(answer["error"]["code"].is_string(), "{garbage}: {answer}");
     }
     assert_eq!(raw.ask(HELLO)["hello"]["name"], "served");
-    // No text at all, from a generator whose every byte differs between lines.
+    // No text at all, from a generator: every byte differs between lines.
     let mut state = 1_u64;
     flat(&application, 100, |application| {
         let mut bytes = vec![0; 4096];
@@ -184,7 +185,7 @@ fn every_field_of_a_request_may_be_wrong() {
         let answer = raw.ask(&line);
         assert_eq!(answer["error"]["code"], code, "{start}: {answer}");
     }
-    // Neither did any of it load something, nor end the conversation.
+    // None of these lines loaded anything or ended the conversation.
     assert_eq!(raw.ask(HELLO)["hello"]["codeletsets"], 1);
     raw.write(b"{\"version\":1,\"id\":\xff\xfe}\n").unwrap();
     assert_eq!(raw.read().unwrap()["error"]["code"], "bad-json");
@@ -329,7 +330,7 @@ fn two_hundred_clients_are_served_or_told() {
         let mut clients: Vec<Raw> = (0..200).map(|_| application.connect()).collect();
         let (mut served, mut told) = (0, 0);
         for client in &mut clients {
-            // Whoever was turned away cannot be written to.
+            // Writing fails if the server has turned the client away.
             let _ = client.write(format!("{HELLO}\n").as_bytes());
             match client.read() {
                 Some(answer) if answer["hello"]["name"] == "served" => served += 1,
@@ -385,7 +386,8 @@ fn watchers_and_collectors_leave_places_to_operators() {
     });
 }
 
-/// Their loads would be in line for seconds, and take effect when nobody waits for them any more.
+/// Their loads would be in line for seconds, and take effect when no client waits for them any
+/// more.
 #[test]
 fn who_asks_for_loads_and_vanishes_leaves_nothing_behind() {
     let application = Application::start();
@@ -494,8 +496,8 @@ fn soak_ten_thousand_collectors_are_killed() {
     kill_collectors(10_000);
 }
 
-/// Kills one collector after the other while a thread sends as fast as it can: on a machine that has nothing else to do, more than
-/// a million records a second.
+/// Kills one collector after the other while a thread sends as fast as it can: on a machine that
+/// has nothing else to do, more than a million records a second.
 fn kill_collectors(rounds: usize) {
     let application = Application::with(RuntimeBuilder::shared_channels);
     application.runtime().load(&first_example()).unwrap();
@@ -518,7 +520,8 @@ fn kill_collectors(rounds: usize) {
     let millions = fired as f64 / start.elapsed().as_secs_f64() / 1e6;
     println!("{millions:.2} million records a second");
 
-    // The next one attaches, and receives in order all that is left: every record was delivered or counted.
+    // The next one attaches, and receives in order all that is left: every record was delivered or
+    // counted.
     let collector = Collector::connect(application.socket()).unwrap();
     let packets = open(&collector);
     // The killed one may have left nothing.
@@ -534,7 +537,7 @@ fn kill_collectors(rounds: usize) {
     assert_eq!(packets.record_number(), output.sent.checked_sub(1));
 }
 
-/// Ends a loop, also when what it accompanies has failed.
+/// Ends a loop, also when the work beside it has failed.
 struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
@@ -555,7 +558,8 @@ fn kill_a_collector(application: &Application) {
     collector.wait().unwrap();
 }
 
-/// The channel's reader, once the host has learnt of the last one's death, which it does in its own time.
+/// The channel's reader, once the host has learnt of the last one's death, which it does in its
+/// own time.
 fn open(collector: &Collector) -> Receiver<Packet> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
@@ -613,7 +617,7 @@ fn child_that_says_hello() {
         return;
     };
     let mut raw = Raw::new(UnixStream::connect(socket).unwrap());
-    // Whoever is closed out may find it out here.
+    // A client that is closed out may notice it here.
     let _ = raw.write(format!("{HELLO}\n").as_bytes());
     match raw.read() {
         Some(hello) => println!("answer: {}", hello["hello"]["name"].as_str().unwrap()),
@@ -621,8 +625,8 @@ fn child_that_says_hello() {
     }
 }
 
-/// In a user namespace that knows nobody, each user has the same number there, also the process's own: the one who comes may be
-/// anybody.
+/// In a user namespace that knows no users, each user has the same number, also the process's own:
+/// a client with that number may be anybody.
 #[test]
 fn whoever_has_the_number_that_stands_for_anybody_is_closed_out() {
     use rustix::thread::UnshareFlags;
@@ -672,7 +676,8 @@ fn child_that_serves_in_a_namespace() {
     drop(runtime);
 }
 
-/// A limit that is lowered below what is open: the system accepts nobody, and refuses to wait for more descriptors than that.
+/// The limit is lowered below the number of open descriptors: the system accepts no connection,
+/// and refuses to wait for more descriptors than that.
 #[test]
 fn a_server_without_descriptors_goes_on_with_those_it_has() {
     let run = child("child_that_runs_out_of_descriptors", Path::new("")).output();
@@ -724,7 +729,7 @@ fn child_that_runs_out_of_descriptors() {
     println!("served with none left");
 }
 
-/// Of all threads of this process.
+/// The processor time of all threads of this process.
 fn processor_time() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::try_from(now).unwrap()
@@ -758,7 +763,7 @@ fn child_that_has_no_descriptor_left() {
     let (current, maximum) = (Some(200), getrlimit(Resource::Nofile).maximum);
     setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
     let socket = || rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
-    // What the server closes meanwhile, the first of them may get.
+    // The first of them may get descriptors that the server closes meanwhile.
     let late: Vec<_> = (0..8).map(|_| socket()).collect();
     let mut taken = Vec::new();
     while let Ok(file) = std::fs::File::open("/dev/null") {
@@ -769,7 +774,7 @@ fn child_that_has_no_descriptor_left() {
     let told = late.into_iter().find_map(|late| {
         rustix::net::connect(&late, &address).unwrap();
         let mut late = Raw::new(UnixStream::from(late));
-        // Whoever was turned away cannot be written to.
+        // Writing fails if the server has turned the client away.
         let _ = late.write(format!("{HELLO}\n").as_bytes());
         let told = late.read();
         served.push(late);

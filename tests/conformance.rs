@@ -1,8 +1,9 @@
 //! The test vectors of the instruction set (RFC 9669), through the verifier and both engines.
 //!
-//! `CONFORMANCE_TSV` names the files, separated by `:`; without it, the corpus beside the workspace is used
-//! if it is there. Each line has six columns: name, ISA version, program, memory, r0 and error, the middle ones in
-//! hexadecimal. r1 points at the memory and r2 is its length. A line with an error must be rejected.
+//! `CONFORMANCE_TSV` names the files, separated by `:`; without it, the corpus beside the
+//! workspace is used if it is there. Each line has six columns: name, ISA version, program,
+//! memory, r0 and error, the middle ones in hexadecimal. r1 points at the memory and r2 is its
+//! length. A line with an error must be rejected.
 //!
 //! The last line printed is `N passed, M failed`; the test fails unless M is 0.
 
@@ -24,7 +25,7 @@ use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::types::{ContextDef, HelperTable};
 use jbpf_verifier::{Program, RawInsn};
 
-/// Where the corpus lies when nobody says otherwise.
+/// The default path of the corpus.
 const DEFAULT: &str = "../shared/corpora/conformance.tsv";
 
 fn main() -> ExitCode {

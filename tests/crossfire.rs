@@ -1,5 +1,6 @@
-//! Operators who load, replace, measure and unload the same codeletsets at once, while threads call the hooks, codelets call
-//! hooks again through a helper, and that helper fails, or tries to change what is loaded itself.
+//! Operators load, replace, measure and unload the same codeletsets at once. Meanwhile threads
+//! call the hooks, codelets call hooks again through a helper, and that helper fails, or tries to
+//! load and unload itself.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +23,8 @@ use jbpf::{
     WrongPlace, jbpf_data, jbpf_helper, jbpf_hook, registry,
 };
 
-/// What the codelets of `codelets/stress` and `codelets/under_fire` are given: both count in its first words.
+/// The region of the codelets of `codelets/stress` and `codelets/under_fire`: both count in its
+/// first words.
 #[jbpf_data]
 #[derive(Clone, Copy, Default)]
 struct Cell {
@@ -35,7 +37,7 @@ struct Cell {
 #[jbpf_hook]
 fn crossed(cell: &mut Cell, ctx_id: u32) {}
 
-/// Where codelets run that call hooks again.
+/// The hook of codelets that call hooks again.
 #[jbpf_hook(control)]
 fn asking(cell: &mut Cell, ctx_id: u32) -> u64 {
     7
@@ -53,7 +55,7 @@ const OPERATORS: u64 = 4;
 const CALLERS: u64 = 4;
 const CHANGES: u64 = 40;
 
-/// What the helper finds.
+/// The runtime that the helper uses.
 static RUNTIME: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
 static NESTED: AtomicU64 = AtomicU64::new(0);
 static REFUSED: AtomicU64 = AtomicU64::new(0);
@@ -73,7 +75,7 @@ impl Drop for LastCall {
     }
 }
 
-/// What a panic carries here panics, too.
+/// A payload of a panic that panics when it is dropped.
 struct Explosive;
 
 impl Drop for Explosive {
@@ -82,7 +84,8 @@ impl Drop for Explosive {
     }
 }
 
-/// Calls both hooks again, so that calls nest as deep as they may; at times tries to change what is loaded, or panics.
+/// Calls both hooks again, so that calls nest as deep as they may; at times tries to load and
+/// unload, or panics.
 #[jbpf_helper(id = 40)]
 fn ask() -> u64 {
     NESTED.fetch_add(1, Ordering::Relaxed);
@@ -128,7 +131,8 @@ fn set<const N: usize>(id: &str, codelets: [CodeletBuilder; N]) -> LoadRequest {
         .unwrap()
 }
 
-/// Sets and versions of them; some take each other's hook or channel, one needs more memory than there is.
+/// Sets and versions of them; some take each other's hook or channel, one needs more memory than
+/// there is.
 fn requests() -> &'static [LoadRequest] {
     static REQUESTS: OnceLock<Vec<LoadRequest>> = OnceLock::new();
     REQUESTS.get_or_init(|| {
@@ -180,7 +184,8 @@ fn expected(error: &LoadError) -> bool {
     )
 }
 
-/// What operators keep for a while: each outlives what it came from at times.
+/// Objects that operators keep for a while. At times they outlive the codeletset that they came
+/// from.
 #[derive(Default)]
 struct Kept {
     receivers: Vec<Receiver<Record>>,
@@ -397,7 +402,7 @@ fn a_replacement_takes_memory_for_what_is_new_alone_and_a_linked_map_takes_it_on
     let two = set("set", [counts("a"), linked("b"), counts("c")]);
     let view = runtime.replace(&two).unwrap().map::<u32, u64>("c/counts");
     assert_eq!(budget.used(), 2 * PAGE);
-    // Who looks at a map keeps it.
+    // A view of a map keeps the map alive.
     runtime.replace(&three).unwrap();
     assert_eq!(budget.used(), 2 * PAGE);
     drop(view);

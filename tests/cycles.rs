@@ -28,7 +28,7 @@ struct Cell {
 #[jbpf_hook]
 fn cycle(cell: &mut Cell, ctx_id: u32) {}
 
-/// What a process holds that a cycle could leave behind.
+/// Resources of a process that a cycle could leave behind.
 #[derive(Debug, Clone, Copy)]
 struct Holdings {
     mappings: usize,
@@ -104,7 +104,8 @@ fn requests() -> Vec<LoadRequest> {
     ]
 }
 
-/// Loads, calls and unloads; looks at the process after a tenth, and says what it holds after each.
+/// Loads, calls and unloads; looks at the process after a tenth, and prints its resources after
+/// each.
 fn cycles(times: usize) {
     let runtime = Runtime::builder().name("cycles").build().unwrap();
     let requests = requests();

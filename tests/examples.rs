@@ -34,7 +34,7 @@ fn example(name: &str) -> PathBuf {
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// What it prints, and whether it says that all is well.
+/// The output of an example, and whether it ended with success.
 fn run(name: &str, arguments: &[&str]) -> (String, bool) {
     let output = Command::new(example(name))
         .args(arguments)

@@ -1,4 +1,5 @@
-//! What operators ask for while the system has nothing left to give: it is refused, and the application goes on.
+//! Requests of operators while the system has nothing left to give: they are refused, and the
+//! application goes on.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,7 +29,7 @@ struct AllMappings {
 }
 
 impl AllMappings {
-    /// `None` where there may be so many that taking them would take too long.
+    /// `None` if the system allows so many that taking them would take too long.
     fn take() -> Option<Self> {
         let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?;
         let limit: usize = limit
@@ -46,7 +47,7 @@ impl AllMappings {
             // Every second page differs from its neighbours, and is a mapping of its own.
             // SAFETY: a page of the mapping.
             let page = unsafe { start.byte_add(offset) };
-            // SAFETY: the page belongs to nobody else.
+            // SAFETY: nothing else uses the page.
             if unsafe { libc::mprotect(page, PAGE, libc::PROT_READ) } != 0 {
                 return Some(all);
             }
@@ -94,7 +95,7 @@ fn without_mappings_an_operator_is_refused_and_the_application_goes_on() {
     operator.unload("example_codeletset").unwrap();
 }
 
-/// What `attempt` gives when the process may open so many descriptors more.
+/// The result of `attempt` when the process may open so many descriptors more.
 fn with_room_for<T>(descriptors: usize, attempt: impl FnOnce() -> T) -> T {
     let entries = std::fs::read_dir("/proc/self/fd").unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -131,7 +132,7 @@ fn what_a_collector_has_no_descriptors_for_is_there_for_its_next_attempt() {
         drop(input().unwrap());
     }
     assert!(failed.0 > 0 && failed.1 > 0, "{failed:?}");
-    // The one that failed last holds nothing.
+    // The attempt that failed last has left nothing open.
     with_room_for(8, output).unwrap();
     with_room_for(8, input).unwrap();
 }

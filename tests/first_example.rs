@@ -42,7 +42,7 @@ fn response(calls: i32) -> String {
     )
 }
 
-/// What the example prints for so many packets.
+/// The output of the example for so many packets.
 fn expected(count: i32, value: fn(i32) -> i32) -> String {
     (1..=count)
         .map(|seq_no| {

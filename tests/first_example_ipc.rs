@@ -59,7 +59,7 @@ fn packet(seq_no: i32) -> String {
     )
 }
 
-/// What the host's codelet printed: calls so far, and the packet that was answered.
+/// The lines that the host's codelet printed: calls so far, and the packet that was answered.
 fn responses(output: &str) -> Vec<(i32, i32)> {
     let lines = output.lines().filter_map(|line| {
         let rest = line.strip_prefix("[JBPF_DEBUG]:  Called ")?;
@@ -81,7 +81,8 @@ fn packets_reach_another_process_and_its_answers_the_codelet() {
         let (_, after) = rest.split_once(&packet(seq_no)).expect(&text);
         rest = after;
     }
-    // How soon the answers come is the scheduler's to say; they come in order, one a call, and none before its packet.
+    // How soon the answers come is the scheduler's to say; they come in order, one a call, and
+    // none before its packet.
     for (expected, (calls, seq_no)) in (1..).zip(responses(&text)) {
         assert_eq!(seq_no, expected, "{text}");
         assert!(calls > seq_no, "{text}");
@@ -115,7 +116,8 @@ fn a_killed_collector_is_followed_by_another_and_the_host_runs_on() {
             assert!(Instant::now() < deadline, "no collector gets through");
             let (mut collector, mut output) = machine.start(&["collector"]);
             let mut line = String::new();
-            // Ends at once while the host is not there yet, or has not noticed that the last one is dead.
+            // Ends at once while the host is not there yet, or has not noticed that the last one
+            // is dead.
             output.read_line(&mut line).unwrap();
             collector.kill().unwrap();
             collector.wait().unwrap();

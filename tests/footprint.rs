@@ -1,4 +1,4 @@
-//! What a process holds that loads a codelet and then does nothing.
+//! The memory of a process that loads a codelet and then does nothing.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -55,6 +55,6 @@ fn an_idle_process_holds_little_and_reserves_no_gigabyte() {
         kilobytes.parse::<u64>().unwrap() / 1024
     };
     assert!(megabytes("VmSize:") < 1024, "{status}");
-    // What the process itself holds: the program's pages depend on how it was built.
+    // Only the process's own memory counts here: the program's pages depend on how it was built.
     assert!(megabytes("RssAnon:") < 6, "{status}");
 }

@@ -1,4 +1,5 @@
-//! A forked child runs no codelets and changes nothing of its parent's. Alone in its process: it forks.
+//! A forked child runs no codelets and changes nothing of its parent's. Alone in its process: it
+//! forks.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -38,7 +39,7 @@ fn forks() -> u64 {
     404
 }
 
-/// What `fork` returns.
+/// The result of `fork`.
 #[jbpf_helper(id = 40)]
 fn fork_inside() -> i32 {
     // SAFETY: the child returns through the codelet, asks, and exits.
@@ -61,7 +62,7 @@ fn request(id: &str, codelet: CodeletBuilder) -> LoadRequest {
     LoadRequest::builder(id).codelet(codelet).build().unwrap()
 }
 
-/// What the child finds; the number of the first thing that is wrong.
+/// Checks in the child. Returns the number of the first check that fails.
 fn child(runtime: Runtime, measuring: Measuring) -> i32 {
     if fire() != 0 || jbpf::registry::hook("counted").unwrap().is_armed() {
         return 1;
@@ -89,7 +90,8 @@ fn child(runtime: Runtime, measuring: Measuring) -> i32 {
     0
 }
 
-/// What a child finds that began inside of a codelet; the number of the first thing that is wrong.
+/// Checks in a child that began inside of a codelet. Returns the number of the first check that
+/// fails.
 fn child_of_a_codelet(runtime: &Runtime) -> i32 {
     if jbpf::reclaim::inside_codelet() {
         return 1;
@@ -164,10 +166,11 @@ fn a_forked_child_runs_no_codelets_and_leaves_its_parents_alone() {
     }
     assert_eq!(wait(process), 0);
 
-    // SAFETY: what `fork` does, without what the C library does in the child: so that does nothing but ask, and ends.
+    // SAFETY: the system call of `fork`, without the work of the C library in the child. So the
+    // child only makes these checks, and ends.
     let process = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
     if process == 0 {
-        // Hooks are armed as they were, and let nobody in.
+        // Hooks are armed as they were, and let no call in.
         let ran = fire();
         let unload = runtime.unload("set");
         let forked = matches!(unload, Err(UnloadError::Place(WrongPlace::Forked)));

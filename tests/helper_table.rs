@@ -1,4 +1,5 @@
-//! The table of helpers, row by row, as codelets compiled from C see it (`codelets/helpers`), on both engines.
+//! The table of helpers, row by row, as codelets compiled from C see it (`codelets/helpers`), on
+//! both engines.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -39,7 +40,8 @@ struct Record {
 
 const THRESHOLD_NS: u64 = 5_000_000;
 
-/// Lets more time pass than the threshold, and fires the hook inside of the call that is under way.
+/// Lets more time pass than the threshold, and fires the hook inside of the call that is under
+/// way.
 #[jbpf_helper(id = 32)]
 fn outlast() {
     let began = Instant::now();
@@ -106,7 +108,7 @@ fn clear() -> i64 {
     call(5, Call::default()).result
 }
 
-/// 6 map_dump: what it returns, and the elements that it wrote.
+/// 6 map_dump: its result, and the elements that it wrote.
 fn dump(size: u64) -> (i64, Vec<(u32, u64)>) {
     let given = Call {
         size,
@@ -180,7 +182,7 @@ const ENGINES: [(Engine, bool); 3] = [
 ];
 
 impl Drop for Loaded {
-    /// No guard stops what the verifier accepts.
+    /// Guards stop no access that the verifier accepts.
     fn drop(&mut self) {
         let statistics = self.runtime.statistics();
         let hooks = statistics.hooks.iter();
@@ -341,7 +343,7 @@ fn helper_10_is_lookup3() {
             };
             call(10, given).value
         };
-        // Of the author's own test program, seed 0.
+        // Hashes from the author's own test program, seed 0.
         assert_eq!(hash(30), 0x1777_0551);
         assert_eq!(hash(0), 0xdead_beef);
     }

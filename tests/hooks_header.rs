@@ -1,4 +1,4 @@
-//! `codelets/first_example/hooks.h` is what the example's Rust types say.
+//! `codelets/first_example/hooks.h` agrees with the example's Rust types.
 //!
 //! `BLESS=1 cargo test --test hooks_header` writes it anew.
 #![allow(

@@ -1,4 +1,5 @@
-//! A library that depends on `jbpf-hooks` alone (`tests/hook_library`), and an application that loads codelets on its hooks.
+//! A library that depends on `jbpf-hooks` alone (`tests/hook_library`), and an application that
+//! loads codelets on its hooks.
 //!
 //! `BLESS=1 cargo test --test library` writes the header of its codelets anew.
 #![allow(

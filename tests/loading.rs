@@ -1,6 +1,8 @@
-//! Every rule of loading that needs the objects, the process or what is loaded, with the message that a person gets.
+//! Every rule of loading that needs the objects, the process or the loaded codeletsets, with the
+//! message that a person gets.
 //!
-//! `requests.rs` has the rules of a request by itself, `refusals.rs` what a refused load leaves behind.
+//! `requests.rs` has the rules of a request by itself, and `refusals.rs` checks that a refused
+//! load leaves nothing behind.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -35,7 +37,7 @@ fn deciding(cell: &mut Cell, ctx_id: u32) -> u64 {
     0
 }
 
-/// Of a type that the object `application/slot` has.
+/// A hook of the type of the object `application/slot`.
 #[jbpf_hook(program_type = "jbpf_slot")]
 fn slotted(ctx_id: u32) {}
 
@@ -44,8 +46,8 @@ fn hurried(cell: &mut Cell, ctx_id: u32) {}
 
 /// Memory that each case may have for its maps.
 const BUDGET: usize = 2 * LARGE_RING + (64 << 10);
-/// Memory of a channel of 65,536 records of 32 bytes: records, the words that number them, a line for each of 1024 threads, the
-/// ring's own words, and the reader's page.
+/// Memory of a channel of 65,536 records of 32 bytes: records, the words that number them, a line
+/// for each of 1024 threads, the ring's own words, and the reader's page.
 const LARGE_RING: usize =
     ((65_536 * (32 + 8) + 1024 * 64 + 256_usize).next_multiple_of(4096)) + 4096;
 const STREAM: StreamId = StreamId([9; 16]);
@@ -85,7 +87,8 @@ fn set(id: &str, codelets: impl IntoIterator<Item = CodeletBuilder>) -> LoadRequ
         .unwrap()
 }
 
-/// What is done, after what, and what must come of it: messages are compared whole.
+/// A step, the sets that are loaded before it, and the required result: messages are compared
+/// whole.
 struct Case {
     rule: &'static str,
     loaded: Vec<LoadRequest>,
@@ -774,7 +777,7 @@ impl Application {
     }
 }
 
-/// What the step says; what was loaded before is as it was when it fails.
+/// The result of the step. If it fails, the sets that were loaded before must be as they were.
 fn outcome(runtime: &Runtime, case: &Case) -> Result<(), String> {
     for request in &case.loaded {
         runtime.load(request).unwrap();

@@ -1,4 +1,5 @@
-//! A load for which the system gives no memory that can be executed: refused, and all is as it was.
+//! A load for which the system gives no memory that can be executed: refused, and all is as it
+//! was.
 #![allow(
     unsafe_code,
     clippy::unwrap_used,
@@ -37,8 +38,8 @@ fn holdings() -> [usize; 3] {
     ]
 }
 
-/// From now on no memory becomes executable; not in this process, and not again. False where the system cannot do
-/// that (Linux before 6.3).
+/// From now on no memory becomes executable; not in this process, and not again. Returns false if
+/// the system cannot do that (Linux before 6.3).
 fn forbid_new_code() -> bool {
     const PR_MDWE_REFUSE_EXEC_GAIN: libc::c_ulong = 1;
     const NONE: libc::c_ulong = 0;

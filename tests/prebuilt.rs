@@ -1,5 +1,5 @@
-//! The prebuilt objects belong to their sources: whoever changes a codelet or a header and forgets
-//! `make -C codelets` is told so, without a C compiler.
+//! The prebuilt objects belong to their sources. If a codelet or a header was changed without
+//! `make -C codelets`, this test tells so, without a C compiler.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +18,7 @@ fn codelets() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("codelets")
 }
 
-/// Files below `folder` whose names end like this, relative to `codelets`.
+/// Files below `folder` with this extension, relative to `codelets`.
 fn files(folder: &Path, extension: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {

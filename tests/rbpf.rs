@@ -1,9 +1,10 @@
-//! Why codelets do not run on rbpf: each defect of its engines at 0.4.1 that the documentation names, as a
-//! test that holds as long as the defect is there. When one of these fails, rbpf was mended: say so in the
-//! documentation, and let the differential tests use it.
+//! Why codelets do not run on rbpf: each defect of its engines at 0.4.1 that the documentation
+//! names, as a test that holds as long as the defect is there. When one of these fails, rbpf was
+//! mended: say so in the documentation, and let the differential tests use it.
 //!
-//! Two are not held here: the Cranelift backend, which compares 64-bit jumps in 32 bits, would bring a second,
-//! older Cranelift into every build of the tests; and what a call costs is a benchmark's to say.
+//! Two are not held here: the Cranelift backend, which compares 64-bit jumps in 32 bits, would
+//! bring a second, older Cranelift into every build of the tests; and the cost of a call is for a
+//! benchmark to measure.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Codelets that must not run: refused with a sentence that names the culprit, while the application
-//! runs on and nothing of them is left.
+//! Codelets that must not run: refused with a sentence that names the culprit, while the
+//! application runs on and nothing of them is left.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,7 +14,7 @@ use jbpf::map::{MapOptions, MemoryBudget};
 use jbpf::request::CodeletBuilder;
 use jbpf::{LoadRequest, Runtime, StreamId, jbpf_hook};
 
-/// Passes what the codelets of the corpus expect: bytes of any number, and a context id.
+/// Passes the arguments that codelets of the corpus expect: bytes of any number, and a context id.
 #[jbpf_hook]
 fn refusing(bytes: &[u8], ctx_id: u32) {}
 
@@ -29,7 +29,7 @@ fn codelet(name: &str, hook: &str) -> CodeletBuilder {
     CodeletBuilder::from_path(name, path, hook)
 }
 
-/// What a process holds that a load could leave behind.
+/// Resources of a process that a load could leave behind.
 #[derive(Debug, PartialEq, Eq)]
 struct Holdings {
     mappings: usize,
@@ -39,7 +39,7 @@ struct Holdings {
 
 fn holdings() -> Holdings {
     let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
-    // Neighbouring mappings of the allocator merge and split; what a load maps is its own.
+    // Neighbouring mappings of the allocator merge and split; the mappings of a load are its own.
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     Holdings {
         mappings: maps.lines().filter(|line| !line.contains("[heap]")).count(),
@@ -74,8 +74,8 @@ fn request(codelets: impl IntoIterator<Item = CodeletBuilder>) -> LoadRequest {
         .unwrap()
 }
 
-/// Refused for what the last of its codelets is, at one step after the other, beside a codeletset that
-/// stays as it is: mappings, descriptors, threads, memory of maps, what is listed, what is attached.
+/// The last codelet of the set is refused, at one step after the other. The codeletset beside it
+/// stays as it is: mappings, descriptors, threads, memory of maps, lists and attachments.
 fn refused_at_each_step() {
     let stream = StreamId([3; 16]);
     let budget = MemoryBudget::new(1 << 20);

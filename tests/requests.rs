@@ -15,7 +15,7 @@ mod replay;
 use jbpf::LoadRequest;
 use jbpf::request::ObjectSource;
 
-/// One request and what must come of it: messages are compared whole.
+/// One request and its required result: messages are compared whole.
 struct Case {
     rule: &'static str,
     yaml: String,

@@ -252,7 +252,7 @@ fn hooks_are_measured_as_long_as_the_connection_lasts() {
     let known = hook(watcher.hooks().unwrap());
     assert_eq!((known.calls, known.codelets[0].calls), (Some(20), Some(20)));
 
-    // Another one who measures the same, and vanishes, takes nothing from the first.
+    // Another operator measures the same and vanishes. That takes nothing from the first.
     let mut other = application.operator();
     other.measure(None).unwrap();
     drop(other);
@@ -276,7 +276,7 @@ fn hooks_are_measured_as_long_as_the_connection_lasts() {
     );
 }
 
-/// What a connection had measured ends in turn with other changes.
+/// The measurements of a connection end in turn with other changes.
 fn ends(calls: impl Fn() -> Option<u64>) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while calls().is_some() {
@@ -296,7 +296,7 @@ fn a_client_that_is_cut_off_while_its_measuring_begins_leaves_none_behind() {
             .unwrap();
         client.stream().shutdown(Shutdown::Both).unwrap();
     }
-    // Whoever asks now is answered after all of these.
+    // A client that asks now is answered after all of these.
     let mut operator = application.operator();
     operator.measure(Some(&[])).unwrap();
     ends(|| {
@@ -499,7 +499,7 @@ fn a_live_socket_is_not_taken_and_a_stale_one_is() {
         "{error}"
     );
     drop(foreign);
-    // What was refused has left no runtime behind, and nobody serves the socket any more.
+    // The refused builds have left no runtime behind, and nobody serves the socket any more.
     let runtime = build().unwrap();
     assert!(matches!(build(), Err(BuildError::AlreadyRunning)));
     drop(runtime);

@@ -54,7 +54,7 @@ fn memory() -> (usize, u64) {
     )
 }
 
-/// What all threads saw together.
+/// The sums over all threads.
 #[derive(Default)]
 struct Totals {
     calls: AtomicU64,
@@ -62,8 +62,8 @@ struct Totals {
     wrong: AtomicU64,
 }
 
-/// Fires until told to stop; a cell must say that the steady codelet ran once and the passing one at
-/// most once.
+/// Fires until told to stop; a cell must say that the steady codelet ran once and the passing one
+/// at most once.
 fn fire(stop: &AtomicBool, totals: &Totals) {
     let (mut calls, mut passing, mut wrong) = (0, 0, 0);
     while !stop.load(Ordering::Relaxed) {
@@ -77,7 +77,7 @@ fn fire(stop: &AtomicBool, totals: &Totals) {
         passing += cell.passing;
         wrong += u64::from(cell.steady != 1 || cell.passing > 1);
         if calls % BURST == 0 {
-            // Two cores and seventeen threads: let the one that loads have its turn.
+            // Two cores and seventeen threads: let the loading thread have its turn.
             std::thread::yield_now();
         }
     }

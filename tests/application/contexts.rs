@@ -6,7 +6,7 @@ use jbpf::{JbpfContext, Region, RegionMut, jbpf_hook};
 
 use super::{Application, Flow, on_both_engines, refused, rejected, single};
 
-/// What is known when a slot has been sent.
+/// The facts about a slot that has been sent.
 #[derive(JbpfContext)]
 #[repr(C)]
 pub struct SlotContext<'a> {

@@ -1,4 +1,5 @@
-//! The application's helpers: every kind of argument and result, panics, and built-in ones replaced.
+//! The application's helpers: every kind of argument and result, panics, and built-in ones
+//! replaced.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -60,7 +61,7 @@ fn fails(flow: &mut Flow) -> u64 {
 #[jbpf_helper(id = 39)]
 fn ask_again(key: u32) -> u64 {
     let (returned, answer) = asked(key);
-    // What the inner call was told when it tried to send.
+    // The answer to the inner call's attempt to send.
     INNER.store(answer.results[7], Ordering::Relaxed);
     returned
 }
@@ -142,7 +143,7 @@ fn arguments_and_results_are_those_of_the_signature() {
             [7003, 600, 60, 60, of_flow, in_place, 63, 1000],
             "{engine:?}"
         );
-        // One address twice: what is written last stays.
+        // One address twice: the last write stays.
         assert_eq!(answer.flow.bytes, 4, "{engine:?}");
     });
 }

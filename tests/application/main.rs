@@ -1,5 +1,5 @@
-//! What an application adds of its own, seen from codelets compiled from C: helpers (`helpers`), contexts and
-//! program types (`contexts`), map types (`maps`).
+//! Additions of an application, as codelets compiled from C see them: helpers (`helpers`),
+//! contexts and program types (`contexts`), map types (`maps`).
 //!
 //! The codelets are in `codelets/application`, with a header that the declarations here make:
 //! `BLESS=1 cargo test --test application` writes it anew.
@@ -50,7 +50,7 @@ pub fn ask(answer: &mut Answer, key: u32) -> u64 {
     u64::MAX
 }
 
-/// What the codelet returns, and what it put into the answer.
+/// The codelet's result, and the answer that it filled in.
 fn asked(key: u32) -> (u64, Answer) {
     let mut answer = Answer {
         results: [0; 8],

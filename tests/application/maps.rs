@@ -49,8 +49,8 @@ impl OfThreads {
     }
 }
 
-// SAFETY: values are `AtomicU64`s in a box that lives as long as the map, and nobody has a reference to them other
-// than as atomics; `contains` compares with their addresses.
+// SAFETY: values are `AtomicU64`s in a box that lives as long as the map, and all references to
+// them are to atomics; `contains` compares with their addresses.
 unsafe impl ApplicationMap for OfThreads {
     fn lookup(&self, key: &[u8], slot: u32) -> *mut u8 {
         self.value(key, slot)
@@ -230,7 +230,7 @@ fn a_map_that_cannot_be_made_names_its_codelet() {
     std::panic::set_hook(quiet);
 }
 
-/// What panics when it is dropped, too.
+/// A payload of a panic that panics when it is dropped, too.
 struct Explosive;
 
 impl Drop for Explosive {

@@ -1,5 +1,5 @@
-//! No page fault, no system call, no allocation: with each kind of map and channel, with helpers that take memory, nested,
-//! measured, on threads that came before the load and after it.
+//! No page fault, no system call, no allocation: with each kind of map and channel, with helpers
+//! that take memory, nested, measured, on threads that came before the load and after it.
 
 use std::process::Command;
 use std::sync::mpsc;
@@ -23,8 +23,8 @@ fn calls() {
     assert_eq!(wrong, 0, "a thread found nothing in its copy of a map");
 }
 
-/// Runs `calls` once on a thread that stays: the process's code is in memory then, and the thread's slot is not given to the
-/// next one.
+/// Runs `calls` once on a thread that stays: the process's code is in memory then, and the
+/// thread's slot is not given to the next one.
 fn with_warm_code<R>(runtime: &Runtime, run: impl FnOnce() -> R) -> R {
     let (tell, hear) = mpsc::channel();
     let (end, until) = mpsc::channel::<()>();
@@ -42,7 +42,7 @@ fn with_warm_code<R>(runtime: &Runtime, run: impl FnOnce() -> R) -> R {
     result
 }
 
-/// The cost of calls on a thread that comes after the load, and on one that the load finds there.
+/// The cost of calls on a thread that comes after the load, and on a thread that exists before it.
 fn costs(runtime: &Runtime, meanwhile: impl Fn(&Runtime)) -> [Cost; 2] {
     with_warm_code(runtime, || {
         runtime.load(&everything()).unwrap();
@@ -86,8 +86,9 @@ fn calls_with_shared_channels_cost_nothing_but_time() {
     assert_eq!(costs(&runtime, |_| {}), nothing());
 }
 
-/// No call does the work that is done once in a process: even the first one asks nobody. Pages of the program's own file may not
-/// be in memory yet, and are not counted.
+/// No call does the work that is done once in a process: even the first call makes no system call
+/// and allocates nothing. Pages of the program's own file may not be in memory yet, and are not
+/// counted.
 #[test]
 fn the_first_call_of_a_process_calls_nobody() {
     let first = Command::new(std::env::current_exe().unwrap())
@@ -110,7 +111,8 @@ fn first_call() {
     assert_eq!((cost.allocations, cost.system_calls), (0, Vec::new()));
 }
 
-/// It is lent memory that calls look at from then on, and it does not sleep: waking it would be a call of the system.
+/// It is lent memory that calls look at from then on, and it does not sleep: waking it would be a
+/// call of the system.
 #[test]
 fn calls_after_a_collector_has_opened_channels_cost_nothing_but_time() {
     let _alone = alone();

@@ -1,7 +1,8 @@
-//! Hook calls fault in no page, call no system, allocate no memory (`costs`), and wait for no other thread (`stopped`). All of it
-//! is counted in the process that runs them.
+//! Hook calls fault in no page, call no system, allocate no memory (`costs`), and wait for no
+//! other thread (`stopped`). All of it is counted in the process that runs them.
 //!
-//! The optimiser can undo what these rest on: `.ci/run` runs this program in release mode, too.
+//! The optimiser can undo the conditions of these tests. So `.ci/run` runs this program in release
+//! mode, too.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -158,7 +159,7 @@ pub fn everything() -> LoadRequest {
         .unwrap()
 }
 
-/// A call with this number; what the codelet says of it.
+/// A call with this number; returns the cell as the codelet left it.
 pub fn call(key: u64) -> Cell {
     let mut cell = Cell {
         key,

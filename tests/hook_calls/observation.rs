@@ -1,4 +1,5 @@
-//! A thread whose hook calls are looked at: page faults, allocations, and system calls, each of which is trapped.
+//! A thread with observed hook calls: page faults and allocations are counted, and each system
+//! call is trapped.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
-/// Nothing here takes longer, whatever the machine; what does hangs.
+/// Nothing here takes longer on any machine. Work that does hangs.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 thread_local! {
@@ -77,7 +78,7 @@ fn forbid_system_calls() {
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = on_trap as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO;
-        // SAFETY: the handler does what may be done in one.
+        // SAFETY: the handler does only what a signal handler may do.
         let set = unsafe { libc::sigaction(libc::SIGSYS, &raw const action, std::ptr::null_mut()) };
         assert_eq!(set, 0);
     });
@@ -141,7 +142,8 @@ impl Progress {
     }
 }
 
-/// The cost of `calls` on a new thread that has called `prepare_thread`, before `meanwhile` happens on this one.
+/// The cost of `calls` on a new thread that has called `prepare_thread`, before `meanwhile`
+/// happens on this one.
 pub fn cost_of(calls: fn(), meanwhile: impl FnOnce()) -> Cost {
     TRAPS.store(0, Ordering::Relaxed);
     ALLOCATIONS.store(0, Ordering::Relaxed);
@@ -158,8 +160,8 @@ pub fn cost_of(calls: fn(), meanwhile: impl FnOnce()) -> Cost {
         WATCHED.set(false);
         own.faults.store(faults() - before, Ordering::Relaxed);
         own.reach(Progress::DONE);
-        // This thread may not do what the standard library does at a thread's end.
-        // SAFETY: ends this thread, whose memory stays.
+        // This thread may not do what the standard library does at a thread's end. SAFETY: ends
+        // this thread. Its memory stays.
         unsafe { libc::syscall(libc::SYS_exit, 0) };
     });
     progress.wait_for(Progress::PREPARED);

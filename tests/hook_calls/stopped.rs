@@ -1,5 +1,5 @@
-//! A hook call returns whatever the other threads of the process do, even if all of them are stopped, each at an instruction of
-//! its own. Operations on hash maps may say that they are busy.
+//! A hook call returns whatever the other threads of the process do, even if all of them are
+//! stopped, each at an instruction of its own. Operations on hash maps may say that they are busy.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -42,8 +42,8 @@ fn other_threads() -> Vec<i64> {
         .collect()
 }
 
-/// Stops all other threads, runs `meanwhile`, and lets them go on. Nothing in here takes a lock that one of them may hold. False
-/// when a thread was about to end.
+/// Stops all other threads, runs `meanwhile`, and lets them go on. Nothing in here takes a lock
+/// that one of them may hold. False when a thread was about to end.
 fn with_all_others_stopped(meanwhile: impl FnOnce()) -> bool {
     let threads = other_threads();
     ROUND.fetch_add(1, Ordering::SeqCst);
@@ -90,7 +90,7 @@ fn a_call_returns_while_all_other_threads_are_stopped_anywhere() {
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = stand_still as *const () as usize;
     action.sa_flags = libc::SA_RESTART;
-    // SAFETY: the handler does what may be done in one.
+    // SAFETY: the handler does only what a signal handler may do.
     let set = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
     assert_eq!(set, 0);
 
@@ -119,7 +119,7 @@ fn a_call_returns_while_all_other_threads_are_stopped_anywhere() {
                 }
             });
         }
-        // Whoever changes and reads what calls use.
+        // A thread that changes and reads the objects that calls use.
         scope.spawn(|| {
             let set = runtime.get("set").unwrap();
             while !over.load(Ordering::Relaxed) {

@@ -13,7 +13,7 @@ use jbpf::{LoadRequest, Runtime, RuntimeBuilder, StreamId, jbpf_data, jbpf_hook}
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What the application hands to its hook, and what the codelet sends out.
+/// The data that the application hands to its hook, and that the codelet sends out.
 #[jbpf_data]
 pub struct Packet {
     pub seq_no: i32,
@@ -43,7 +43,7 @@ pub fn fire(numbers: impl IntoIterator<Item = i32>) {
     }
 }
 
-/// A file below the repository's `codelets`, whichever package of it this is.
+/// A file below the repository's `codelets`, for any package of the repository.
 pub fn codelets(path: &str) -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders = package.ancestors().map(|folder| folder.join("codelets"));
@@ -114,7 +114,7 @@ impl Application {
     }
 }
 
-/// A connection of somebody who knows nothing of the protocol.
+/// A connection without knowledge of the protocol.
 pub struct Raw {
     reader: BufReader<UnixStream>,
 }

@@ -1,4 +1,4 @@
-//! Codelets that leave their calls: what the hook does then, and who is told.
+//! Codelets that leave their calls: the hook's answer, and the reports of it.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -9,8 +9,8 @@ use jbpf::{Engine, Runtime, jbpf_hook};
 
 use super::{COUNTED_HOOK, CountedContext, Turn, counted, fire, request};
 
-/// The codelet adds the second number to the total of the first one's, if there are both, there is such a total, and the sum
-/// fits. The total is its answer.
+/// The codelet adds the second number to the total of the first one's, if there are both, there is
+/// such a total, and the sum fits. The total is its answer.
 #[jbpf_hook(control)]
 fn decided(numbers: &[u64]) -> u64 {
     5
@@ -81,7 +81,7 @@ fn a_control_hook_decides_itself_where_its_codelet_leaves() {
             );
             assert_eq!(place.line, Some(line_of("jbpf_abort(JBPF_ABORT_INDEX)")));
 
-            // What was written before stays: the total was set to 0.
+            // The codelet's writes before the abort stay: the total was set to 0.
             assert_eq!(decided(&[1, u64::MAX]), 5);
             assert_eq!(decided(&[1, 3]), 3);
             let aborts = runtime.list()[0].codelets[0].aborts.clone();
@@ -128,7 +128,8 @@ fn other_codelets_of_a_monitoring_hook_go_on() {
     }
 }
 
-/// Fires hook `counted` on a region in which nothing is, at the address of a number that must stay.
+/// Fires hook `counted` on a region in which nothing is, at the address of a number that must
+/// stay.
 #[expect(unsafe_code, reason = "breaks the hook's contract")]
 fn fire_on_nothing() -> u64 {
     let number = Box::leak(Box::new(41_u64));
@@ -139,8 +140,9 @@ fn fire_on_nothing() -> u64 {
         meta_data: 0,
         __padding0: [],
     };
-    // SAFETY: none: the hook's layout says that there are eight bytes, and that is what codelets were verified against. They are
-    // guarded, and there are eight bytes at that address all the same.
+    // SAFETY: this breaks the hook's contract on purpose: its layout promises eight bytes, and the
+    // codelets were verified against it. No access goes wrong: the codelets are guarded, and there
+    // are eight bytes at that address all the same.
     unsafe { COUNTED_HOOK.fire(&mut context) };
     *number
 }
@@ -180,7 +182,7 @@ fn a_guard_that_fires_ends_the_call_before_the_access_and_is_told() {
     });
 }
 
-/// What was written to a log.
+/// The text that was written to a log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -203,7 +205,8 @@ impl Write for Log {
 
 #[test]
 fn the_log_is_told_by_whoever_looks_and_not_by_the_call() {
-    // Before there is a subscriber: another thread that comes to an event first would find none, for all.
+    // Before there is a subscriber: another thread that comes to an event first would find none,
+    // for all.
     let turn = Turn::start();
     let runtime = &turn.runtime;
     let log = Log::default();

@@ -1,4 +1,5 @@
-//! A thread that stays inside of a codelet: who waits for it, who does not, and what is said of it.
+//! A thread that stays inside of a codelet: operations that wait for it, operations that do not,
+//! and reports about it.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -28,7 +29,7 @@ impl Blocked {
         let (inside, hear) = channel();
         answer(move || {
             let thread = rustix::thread::gettid().as_raw_nonzero().get();
-            // A second call finds nobody who listens.
+            // Nobody listens to a second call.
             let _ = inside.send(thread.unsigned_abs());
             let _ = released.recv();
         });
@@ -76,7 +77,7 @@ fn changes_of_other_hooks_wait_for_nobody_there() {
     drop(measuring);
     // With no time to wait in.
     turn.runtime.unload("set").unwrap();
-    // Otherwise what they took off would be left to another thread.
+    // Otherwise the codelets that they took off would be left to another thread.
     assert_eq!(operator.waiting().unwrap(), WaitingReport::default());
     blocked.leaves();
 }
@@ -163,7 +164,7 @@ fn an_operator_learns_that_an_unload_has_waited_too_long() {
     blocked.leaves();
 }
 
-/// What is taken off stays in memory: there is an end of that.
+/// Codelets that are taken off stay in memory, so the number of such changes is limited.
 #[test]
 fn so_many_changes_wait_for_a_thread_and_no_more() {
     let turn = Turn::with(|builder| builder.unload_limit(Duration::ZERO));

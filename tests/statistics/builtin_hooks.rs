@@ -66,7 +66,7 @@ fn reporting() -> Turn {
     Turn::with(|builder| builder.report_period(PERIOD).call_period(PERIOD))
 }
 
-/// Calls by hook, of what has been reported so far.
+/// Adds up the calls by hook in the reports so far.
 fn add_up(reports: &Receiver<HookReport>, calls: &mut BTreeMap<String, u64>) {
     for report in reports.try_iter() {
         assert_eq!(report.in_histogram, report.calls, "{}", report.name());

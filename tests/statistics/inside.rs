@@ -1,4 +1,5 @@
-//! What codelets, through helpers of the application, and output callbacks may do to the runtime.
+//! The operations on the runtime that codelets, through helpers of the application, and output
+//! callbacks may do.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -93,8 +94,8 @@ fn a_runtime_dropped_inside_a_codelet_is_gone_soon_after() {
     }
 }
 
-/// An operator's replacement waits for the codelet to end, with the runtime's lock in hand; the codelet drops the
-/// runtime meanwhile.
+/// An operator's replacement waits for the codelet to end, with the runtime's lock in hand; the
+/// codelet drops the runtime meanwhile.
 #[test]
 fn a_runtime_dropped_inside_a_codelet_does_not_wait_for_a_load_that_waits_for_it() {
     let _turn = turn();
@@ -187,7 +188,7 @@ fn output_callbacks_may_load_unload_and_drop_the_runtime() {
     drop(next_runtime());
 }
 
-/// What a panic carries here panics when it is dropped.
+/// A payload of a panic that panics when it is dropped.
 struct Explosive;
 
 impl Drop for Explosive {

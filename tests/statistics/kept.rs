@@ -1,4 +1,4 @@
-//! Unloading where the system has ceased to tell when the last thread has left.
+//! Unloading after the system has ceased to tell when the last thread has left.
 
 use std::sync::mpsc;
 use std::thread;
@@ -45,7 +45,7 @@ fn what_cannot_be_freed_is_an_error_kept_counted_and_freed_later() {
     thread::scope(|scope| {
         let caller = scope.spawn(asked);
         inside.recv().unwrap();
-        // Nobody waits for the thread inside, and nobody says that it has left.
+        // The unload does not wait for the thread inside, and does not claim that it has left.
         let unloaded = without_membarrier(|| turn.runtime.unload("asks"));
         assert!(matches!(&unloaded, Err(UnloadError::Kept { id, .. }) if id == "asks"));
         let error = unloaded.unwrap_err().to_string();
@@ -53,7 +53,7 @@ fn what_cannot_be_freed_is_an_error_kept_counted_and_freed_later() {
         assert!(turn.runtime.list().is_empty(), "it is detached");
         assert!(!jbpf::registry::hook("asked").unwrap().is_armed());
         assert_eq!(kept(&turn), 1);
-        // Nor does anything else that comes or goes free it.
+        // Other loads and unloads do not free it either.
         without_membarrier(|| turn.runtime.load(&asks).map(drop)).unwrap();
         let unloaded = without_membarrier(|| turn.runtime.unload("asks"));
         assert!(matches!(unloaded, Err(UnloadError::Kept { .. })));

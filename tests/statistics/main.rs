@@ -1,5 +1,5 @@
-//! The numbers measured of hooks, the built-in hooks that report them, the limits of codelets from inside, and the service of
-//! the output callback.
+//! The numbers measured of hooks, the built-in hooks that report them, the limits of codelets from
+//! inside, and the service of the output callback.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,26 +29,26 @@ pub struct Count {
     pub value: u64,
 }
 
-/// What codelets of `codelets/bench` count in.
+/// Codelets of `codelets/bench` count in its region.
 #[jbpf_hook]
 pub fn counted(count: &mut Count) {}
 
 #[jbpf_hook]
 pub fn also_counted(count: &mut Count) {}
 
-/// Where a codelet asks the application for something.
+/// The hook of codelets that ask the application for something.
 #[jbpf_hook]
 pub fn asked() {}
 
-/// What the application does when a codelet asks it.
+/// The application's action when a codelet asks it.
 static ANSWER: Mutex<Option<Box<dyn FnMut() + Send>>> = Mutex::new(None);
 
-/// Sets what happens when a codelet asks.
+/// Sets the action.
 pub fn answer(with: impl FnMut() + Send + 'static) {
     *ANSWER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(with));
 }
 
-/// Does what the test set.
+/// Does the action.
 #[jbpf_helper(id = 40)]
 fn ask() -> u64 {
     // Not held while it runs, which may take long.
@@ -126,7 +126,7 @@ pub fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Threads of this process whose name begins like this.
+/// Counts threads of this process with names that begin like this.
 pub fn threads(name: &str) -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let names = tasks.filter_map(|task| {

@@ -154,7 +154,8 @@ fn memory_that_may_not_be_locked_is_refused() {
     };
     std::thread::scope(|scope| {
         let load = scope.spawn(|| {
-            // Of this thread alone: who may lock memory anyway has no limit.
+            // This thread alone gives up the capability: a thread that has it may lock memory
+            // without limit.
             let mut own = capabilities(None).unwrap();
             own.effective.remove(CapabilitySet::IPC_LOCK);
             set_capabilities(None, own).unwrap();
@@ -223,7 +224,8 @@ fn huge_pages_that_the_system_refuses_are_an_error_of_the_load() {
     assert_eq!(allowed.is_ok(), available, "{allowed:?}");
 }
 
-/// As on a kernel that knows no such advice, for the calling thread: without privileges, and for good.
+/// As on a kernel that knows no such advice, for the calling thread: without privileges, and for
+/// good.
 fn forbid_advice(advice: i32) {
     use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
 

@@ -8,7 +8,7 @@ use jbpf::{LoadRequest, Runtime, StreamId};
 
 use super::{Turn, also_counted, codelet, counted, fire, sending, turn};
 
-/// Nothing here takes longer, whatever the machine; what does hangs.
+/// Nothing here takes longer on any machine. Work that does hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[test]

@@ -1,4 +1,4 @@
-//! Each kind of map, under threads that share what it holds: nothing is lost.
+//! Each kind of map, under threads that share its contents: nothing is lost.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -70,7 +70,7 @@ fn sums_over_threads_never_fall_when_threads_end() {
             for wave in 1..=WAVES {
                 let all = on_threads(|_| (0..100).map(|_| fired(3)).fold(Cell::default(), sum));
                 assert_eq!(all.failed, 0);
-                // All threads of the wave have ended; what they counted is there.
+                // All threads of the wave have ended; their counts are there.
                 assert_eq!(count(&set, 3), wave * THREADS * 100, "{codelet}");
             }
         });
@@ -197,7 +197,8 @@ fn maps_of_each_kind_outlive_the_calls_that_are_inside_them() {
             || {
                 for _ in 0..30 {
                     application.load(&request).unwrap();
-                    // Memory that is given back is taken anew at once, by somebody who writes to it.
+                    // Memory that is given back is soon taken anew by another thread, which writes
+                    // to it.
                     let before = ran.load(Ordering::Relaxed);
                     if codelet != "input" {
                         until("a call runs it", || ran.load(Ordering::Relaxed) > before);

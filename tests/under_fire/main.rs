@@ -1,5 +1,5 @@
-//! Codelets compiled from C at a hook that many threads call: each kind of map with known totals (`kinds`), versions that
-//! replace each other (`replace`).
+//! Codelets compiled from C at a hook that many threads call: each kind of map with known totals
+//! (`kinds`), versions that replace each other (`replace`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use jbpf::request::CodeletBuilder;
 use jbpf::{LoadRequest, Runtime, StreamId, jbpf_data, jbpf_hook};
 
-/// One a call: what codelets are given, and what they say of it. `cell.h` has the same.
+/// The region of one call: the input of codelets, and their results. `cell.h` has the same.
 #[jbpf_data]
 #[derive(Clone, Copy, Default, PartialEq, Debug)]
 pub struct Cell {
@@ -29,7 +29,7 @@ pub struct Cell {
     pub failed: u64,
 }
 
-/// Where all threads meet.
+/// The hook that all threads call.
 #[jbpf_hook]
 pub fn fire(cell: &mut Cell, ctx_id: u32) {}
 
@@ -52,7 +52,7 @@ pub struct Command {
 const STREAM: StreamId = StreamId([7; 16]);
 const THREADS: u64 = 8;
 const ROUNDS: u64 = 20_000;
-/// Nothing here takes longer, whatever the machine; what does hangs.
+/// Nothing here takes longer on any machine. Work that does hangs.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 fn fired(key: u64) -> Cell {
@@ -131,7 +131,8 @@ fn sum(all: Cell, one: Cell) -> Cell {
     }
 }
 
-/// Says so when it goes, on unwinding too: whoever waits for it does not wait for ever.
+/// Sets the flag when it is dropped, on unwinding too: a thread that waits for it does not wait
+/// for ever.
 struct Done<'a>(&'a AtomicBool);
 
 impl Drop for Done<'_> {

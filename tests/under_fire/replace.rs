@@ -1,5 +1,5 @@
-//! Versions of a codeletset that replace each other while threads call: no call runs neither or both, what is kept is
-//! not lost, what is not begins anew.
+//! Versions of a codeletset that replace each other while threads call: each call runs exactly one
+//! of two versions, kept maps lose nothing, and other maps begin anew.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -81,7 +81,7 @@ fn a_map_whose_definition_changed_begins_anew() {
     assert_eq!(new.len(), 16);
     assert_eq!(total(&old), 1000 + all.first, "calls of the old version");
     assert_eq!(total(&new), all.second, "calls of the new one");
-    // And back: what is gone stays gone.
+    // Back again: the old counts stay gone.
     application.replace(&request("array_1", None)).unwrap();
     let set = application.get("set").unwrap();
     assert_eq!(total(&set.map("counts").unwrap()), 0);
@@ -136,7 +136,7 @@ fn a_channel_that_is_kept_stays_open() {
     assert!(records.raw().is_closed());
 }
 
-/// Versions that fail one step further each, and what each says.
+/// Versions that fail one step further each, and the message of each.
 fn failing() -> Vec<(LoadRequest, &'static str)> {
     let path = |object| format!("{}/codelets/{object}.o", env!("CARGO_MANIFEST_DIR"));
     let named = |name, object| CodeletBuilder::from_path(name, path(object), "fire");
@@ -215,7 +215,8 @@ fn a_replacement_that_fails_at_any_step_leaves_the_loaded_version_running() {
     assert_eq!((total, all.second), (all.first, 0));
 }
 
-/// Codelets that count calls by key, each in a map of its own or, as they are linked, in another one's.
+/// Codelets that count calls by key, each in a map of its own or, as they are linked, in another
+/// one's.
 fn counting<const N: usize>(codelets: [(&str, Option<&str>); N]) -> LoadRequest {
     let path = |name| {
         format!(
@@ -297,7 +298,7 @@ fn a_replacement_that_fails_does_not_say_what_the_records_of_a_kept_channel_are(
         "/codelets/under_fire/output_1.o"
     );
     let object = std::fs::read(path).unwrap();
-    // Without BTF nobody knows what the records are.
+    // Without BTF the type of the records is unknown.
     let mut silent = object.clone();
     for at in 0..silent.len() - 5 {
         if silent[at..].starts_with(b".BTF") {
@@ -312,7 +313,7 @@ fn a_replacement_that_fails_does_not_say_what_the_records_of_a_kept_channel_are(
     let beside = LoadRequest::builder("beside").codelet(codelet("other", &object, taken));
     application.load(&beside.build().unwrap()).unwrap();
     application.load(&kept(&silent).build().unwrap()).unwrap();
-    // Refused for what it finds when all maps are made.
+    // Refused after all maps are made.
     let request = kept(&object).codelet(codelet("other", &object, taken));
     let error = application.replace(&request.build().unwrap()).unwrap_err();
     assert!(matches!(error, LoadError::StreamIdInUse { .. }), "{error}");

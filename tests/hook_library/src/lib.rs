@@ -1,5 +1,6 @@
-//! A little queue that declares hooks, as any library may: it depends on `jbpf-hooks` and on nothing else, and whoever
-//! links it pays a load and a branch a call until an application with a runtime loads codelets on its hooks.
+//! A little queue that declares hooks, as any library may: it depends on `jbpf-hooks` and on
+//! nothing else. A program that links it pays a load and a branch for each call, until an
+//! application with a runtime loads codelets on its hooks.
 
 use std::collections::VecDeque;
 
@@ -9,15 +10,15 @@ use jbpf_hooks::{JbpfContext, RegionMut, jbpf_data, jbpf_helper, jbpf_hook};
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Job {
-    /// Who it is for.
+    /// The owner of the job.
     pub owner: u32,
     /// The higher is worked on first.
     pub urgency: u32,
-    /// What it costs, in units of work.
+    /// The cost of the job, in units of work.
     pub cost: u64,
 }
 
-/// What is known when a job is taken out.
+/// The facts about a job that is taken out.
 #[derive(JbpfContext)]
 #[repr(C)]
 pub struct TakenContext<'a> {
@@ -35,7 +36,8 @@ pub fn job_queued(job: &Job, waiting: u32) {}
 #[jbpf_hook(name = "hook_library.job_taken")]
 pub fn job_taken(ctx: TakenContext<'_>) {}
 
-/// Whether a job is queued at all: 0, it is not. Without a codelet, all jobs that cost something are.
+/// Whether a job is queued at all: 0, it is not. Without a codelet, all jobs that cost something
+/// are.
 #[jbpf_hook(control, name = "hook_library.accepts")]
 pub fn accepts(job: &Job) -> u64 {
     u64::from(job.cost > 0)
@@ -83,7 +85,8 @@ impl Queue {
 mod tests {
     use super::*;
 
-    /// `cargo test -p hook-library`, and with `--features disabled` too: either way, no runtime is linked.
+    /// `cargo test -p hook-library`, and with `--features disabled` too: either way, no runtime is
+    /// linked.
     #[test]
     fn without_a_runtime_hooks_are_their_bodies() {
         let mut queue = Queue::default();
