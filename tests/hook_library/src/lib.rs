@@ -36,8 +36,7 @@ pub fn job_queued(job: &Job, waiting: u32) {}
 #[jbpf_hook(name = "hook_library.job_taken")]
 pub fn job_taken(ctx: TakenContext<'_>) {}
 
-/// Whether a job is queued at all: 0, it is not. Without a codelet, all jobs that cost something
-/// are.
+/// Whether a job is queued at all: 0, it is not. Without a codelet, all jobs that cost something are.
 #[jbpf_hook(control, name = "hook_library.accepts")]
 pub fn accepts(job: &Job) -> u64 {
     u64::from(job.cost > 0)
