@@ -156,7 +156,7 @@ fn a_forked_child_runs_no_codelets_and_leaves_its_parents_alone() {
     let measuring = runtime.measure("counted").unwrap();
     assert_eq!(fire(), 1);
 
-    // SAFETY: the child does nothing but what the C library and the runtime allow, and exits.
+    // SAFETY: the child does only things that the C library and the runtime allow, and exits.
     let process = unsafe { libc::fork() };
     assert!(process >= 0);
     if process == 0 {

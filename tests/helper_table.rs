@@ -424,7 +424,7 @@ fn helper_15_gives_numbers_of_31_bits() {
     }
 }
 
-/// A call with memory of which so many bytes count.
+/// A call with memory; `size` bytes of it count.
 fn with_memory(helper: u64, size: u64) -> Call {
     let given = Call {
         size,

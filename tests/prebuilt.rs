@@ -115,7 +115,7 @@ fn the_tests_that_facts_are_held_by_exist() {
     assert!(named > 40, "{named} tests are named");
 }
 
-/// How many tests a page names, each of which exists.
+/// The number of tests that a page names. Each of them exists.
 fn existing_tests(page: &str) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join(page)).unwrap();

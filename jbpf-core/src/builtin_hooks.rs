@@ -31,7 +31,7 @@ pub struct PerfData {
     pub min: u64,
     /// The longest call that was timed, in ns.
     pub max: u64,
-    /// The calls by the logarithm of their time in ns, estimated from those that were timed.
+    /// The calls by the logarithm of their time in ns, estimated from the timed calls.
     pub hist: [u32; crate::stats::BINS],
     /// The hook's name, zeros behind it.
     #[jbpf(text)]

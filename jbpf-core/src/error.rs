@@ -288,7 +288,7 @@ pub enum LoadError {
     /// The engine could not compile.
     #[error("hook `{hook}`: {source}")]
     Engine {
-        /// The hook whose codelets were compiled.
+        /// The hook that the codelets were compiled for.
         hook: String,
         /// The engine's error.
         source: EngineError,
@@ -361,7 +361,7 @@ pub enum UnloadError {
     /// The codelets that stay could not be compiled anew.
     #[error("hook `{hook}`: {source}")]
     Engine {
-        /// The hook whose codelets were compiled.
+        /// The hook that the codelets were compiled for.
         hook: String,
         /// The engine's error.
         source: EngineError,
@@ -474,7 +474,8 @@ impl UnloadError {
     }
 }
 
-/// The end of a sentence about a codeletset that is not loaded: the nearest one that is, or all.
+/// The end of a sentence about a codeletset that is not loaded: names the nearest loaded one, or
+/// all.
 fn instead(nearest: &Option<String>, loaded: &[String]) -> String {
     if nearest.is_some() || loaded.is_empty() {
         return did_you_mean(nearest);

@@ -163,7 +163,7 @@ fn a_panic_of_the_subscriber_stays_outside_of_machine_code() {
     assert!(returned < 0);
 }
 
-/// Does not know what it wants, and less what to do about it.
+/// Leaves its interest to its filter, and the filter panics.
 struct Undecided;
 
 impl Subscriber for Undecided {

@@ -22,7 +22,7 @@ mod last_seen;
 use last_seen::LIVING;
 pub use last_seen::last_seen;
 
-/// Type 21: numbers by index, of which each of the first sixteen threads has its own.
+/// Type 21: numbers by index. Each of the first sixteen threads has its own numbers.
 struct OfThreads {
     values: Box<[AtomicU64]>,
     entries: usize,

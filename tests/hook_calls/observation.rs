@@ -70,7 +70,7 @@ extern "C" fn on_trap(_signal: i32, info: *const c_void, _context: *mut c_void) 
     }
 }
 
-/// Traps all system calls of this thread but those that look at it, and end it.
+/// Traps all system calls of this thread except those that observe it or end it.
 fn forbid_system_calls() {
     static HANDLER: Once = Once::new();
     HANDLER.call_once(|| {
@@ -160,8 +160,8 @@ pub fn cost_of(calls: fn(), meanwhile: impl FnOnce()) -> Cost {
         WATCHED.set(false);
         own.faults.store(faults() - before, Ordering::Relaxed);
         own.reach(Progress::DONE);
-        // This thread may not do what the standard library does at a thread's end. SAFETY: ends
-        // this thread. Its memory stays.
+        // This thread may not make the system calls of the standard library at a thread's end.
+        // SAFETY: ends this thread. Its memory stays.
         unsafe { libc::syscall(libc::SYS_exit, 0) };
     });
     progress.wait_for(Progress::PREPARED);

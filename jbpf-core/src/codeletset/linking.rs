@@ -1,4 +1,4 @@
-//! Linked maps: which maps of which codelets are one and the same.
+//! Linked maps: maps of several codelets that are one and the same.
 
 use jbpf_operator::nearest::nearest;
 use jbpf_operator::request::LinkedMap;
@@ -14,7 +14,8 @@ pub(super) struct MapPlace {
     pub(super) map: usize,
 }
 
-/// For each map of each codelet, the place whose map it shares: its own when it is linked to none.
+/// For each map of each codelet, the place of the map that it shares: its own place if it is
+/// linked to none.
 #[derive(Debug)]
 pub(super) struct Links {
     /// Number of maps in the codelets before each one.
@@ -51,7 +52,7 @@ impl Links {
         }
     }
 
-    /// The place whose map stands for this one.
+    /// The place of the map that stands for this one.
     pub(super) fn owner(&self, place: MapPlace) -> MapPlace {
         self.node(place)
             .and_then(|node| self.places.get(self.root(node)))

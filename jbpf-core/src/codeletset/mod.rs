@@ -163,10 +163,11 @@ impl LoadedSet {
         }
     }
 
-    /// Tells everybody at its channels that nothing passes any more, except at those that
-    /// `staying` goes on using. Somebody may hold on to the set itself for as long as they like.
+    /// Tells all readers and senders of its channels that nothing passes any more. Channels that
+    /// `staying` goes on using are left open. The application may keep the set itself for any
+    /// time.
     ///
-    /// For when no thread runs its codelets any more.
+    /// Called when no thread runs its codelets any more.
     pub(crate) fn close_channels(&self, staying: Option<&Self>) {
         let stays = |map: &Arc<Map>| {
             let channels = staying.iter().flat_map(|set| &set.channels);

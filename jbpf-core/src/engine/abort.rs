@@ -56,8 +56,8 @@ impl AbortKind {
         Self::Unreachable,
     ];
 
-    /// The kind of a number that a codelet passes to helper 31: unknown ones, and those that are
-    /// not for codelets, are [`Other`](Self::Other).
+    /// The kind of a number that a codelet passes to helper 31. Unknown numbers, and numbers that
+    /// are not for codelets, are [`Other`](Self::Other).
     #[must_use]
     pub const fn of_argument(number: u64) -> Self {
         match number {

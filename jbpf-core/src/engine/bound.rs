@@ -69,7 +69,7 @@ pub enum BindError {
         /// The name of the map that was given.
         given: String,
     },
-    /// The helpers are not those that the program was verified against.
+    /// The helpers differ from the table that the program was verified against.
     #[error("codelet `{codelet}` was verified against other helpers than it was given")]
     HelperTable {
         /// The codelet.

@@ -51,7 +51,7 @@ impl Default for Engine {
     }
 }
 
-/// How codelets are compiled, beside what they do.
+/// Options of compilation that do not change the results of codelets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct CompileOptions {
     /// Whether machine code checks accesses against the objects that the verifier says they point

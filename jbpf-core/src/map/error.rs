@@ -52,7 +52,7 @@ pub enum MapError {
         /// The field of that name in the definition.
         value_size: u32,
     },
-    /// A data section whose contents are not of its size.
+    /// The contents of a data section are not of its size.
     #[error("map `{map}`: its contents are {contents} bytes and its value_size is {value_size}")]
     SectionSize {
         /// The map.

@@ -1,4 +1,4 @@
-//! Maps of which every thread has a copy of its own.
+//! Maps with a copy for each thread.
 //!
 //! A copy belongs to a *slot*, the number of a
 //! [`ThreadRecord`](jbpf_hooks::reclaim::ThreadRecord). A thread that exits passes its slot on,

@@ -57,7 +57,8 @@ type List = Vec<Weak<dyn ForThreads>>;
 /// allocator may call hooks, and a hook call may take this lock.
 static LIST: Mutex<List> = Mutex::new(Vec::new());
 
-/// Prepares a new map for all threads that have a slot, and has it prepared for those that come.
+/// Prepares a new map for all threads that have a slot, and registers it for threads that come
+/// later.
 pub(super) fn prepare_all(map: &Arc<dyn ForThreads>) -> Result<(), Shortage> {
     static OBSERVING: Once = Once::new();
     OBSERVING.call_once(|| reclaim::on_new_thread(Some(prepare_thread)));

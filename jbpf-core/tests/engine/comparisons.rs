@@ -245,8 +245,8 @@ fn agree(name: &str, insns: &[RawInsn], number: u32) {
     );
 }
 
-/// Verifies each comparison of two values on its own, and runs those that are accepted. How many
-/// are.
+/// Verifies each comparison of two values on its own, and runs the accepted ones. Returns how many
+/// are accepted.
 fn hold(name: &str, values: &[RawInsn]) -> usize {
     let program = |comparisons: &[usize]| [values, &compare(comparisons)].concat();
     let is_accepted = |comparison: &usize| {
@@ -262,7 +262,7 @@ fn hold(name: &str, values: &[RawInsn]) -> usize {
     accepted.len()
 }
 
-/// Holds the pairs of which the numbers of the two kinds add up to a multiple of `step`; how many
+/// Checks the pairs of kinds with numbers that add up to a multiple of `step`; returns how many
 /// comparisons are accepted.
 fn hold_pairs(step: usize) -> usize {
     let kinds = kinds();

@@ -304,7 +304,7 @@ fn a_frame_is_kept_for_earlier_code_that_reads_through_an_address_made_later() {
 
 #[test]
 fn functions_know_of_no_others_than_they_call() {
-    // Thousands of functions of which each knew all others would take minutes to compile.
+    // Thousands of functions would take minutes to compile if each imported all others.
     const COUNT: i64 = 30;
     let calls: String = (0..COUNT)
         .map(|at| format!("local {}\n", COUNT + at))
@@ -646,7 +646,7 @@ fn fire(hook: &Hook, number: u64) -> (Option<u64>, u64) {
         meta_data: 0,
         number,
     };
-    // SAFETY: the hook's layout is that of `TestContext`, whose region is empty.
+    // SAFETY: the hook's layout is that of `TestContext`. Its region is empty.
     let answer = unsafe { hook.fire_control(&mut context) };
     (answer, context.number)
 }
@@ -676,8 +676,8 @@ fn a_hook_changes_its_engine_while_it_is_attached() {
     assert_eq!(fire(&HOOK, 20), (None, 20));
 }
 
-/// Functions of which each calls the next one, with frames of 512 bytes that they fill byte by
-/// byte, and read after a call of a helper.
+/// A chain of functions: each calls the next one. They fill frames of 512 bytes byte by byte, and
+/// read them after a call of a helper.
 fn full_frames() -> String {
     const FRAMES: usize = 6;
     let bytes = |of: &dyn Fn(usize) -> String| (1..=512).map(of).collect::<String>();

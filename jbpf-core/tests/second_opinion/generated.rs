@@ -30,7 +30,7 @@ use crate::programs::Case;
 use crate::telling::{self, Telling};
 use crate::unrolling::{Unrolled, unroll};
 
-/// Programs that are made, of which a third has no loops.
+/// Programs to generate. A third of them has no loops.
 const CASES: u64 = 2000;
 /// Prevail is asked about one in so many programs with loops: without its loops, such a program is
 /// long.

@@ -258,7 +258,7 @@ impl Telling {
     }
 }
 
-/// A number of which nothing is known.
+/// An unknown number.
 fn unknown_number(dst: u8) -> [RawInsn; 3] {
     let address = RawInsn {
         opcode: 0x18,

@@ -34,7 +34,7 @@ pub struct Tally {
     /// Rejected though all paths are right.
     pub needlessly: u64,
     features: BTreeMap<Feature, Exercised>,
-    /// Accepted programs of which something holds.
+    /// Accepted programs by circumstance.
     circumstances: BTreeMap<Circumstance, u64>,
     /// Programs that met a row, and those of them that were accepted.
     rows: BTreeMap<Row, (u64, u64)>,
@@ -97,7 +97,7 @@ impl Tally {
         }
     }
 
-    /// Accepted programs of which something holds.
+    /// Accepted programs by circumstance.
     pub fn found(&self, circumstance: Circumstance) -> u64 {
         self.circumstances
             .get(&circumstance)

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::engine::BoundCodelet;
 use crate::engine::abort::{Abort, AbortKind};
 
-/// An instruction did what no verified program does: the verifier made a mistake.
+/// An instruction committed an act that no verified program commits: the verifier made a mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("instruction {insn} of codelet `{codelet}` {kind}")]
 pub struct Fault {

@@ -70,8 +70,8 @@ impl Body<'_, '_> {
         let result = self.fb.append_block_param(done, types::I64);
         let [held, look, mark, ready, slow] = [(); 5].map(|()| self.fb.create_block());
         self.fb.set_cold_block(slow);
-        // Words of this thread's own, and two that other threads write, of which an old value does
-        // no harm: the record's place is claimed when it is sent.
+        // These are words of this thread's own, and two that other threads write. An old value of
+        // those two does no harm: the record's place is claimed when it is sent.
         let flags = MemFlagsData::trusted();
         let offset = |offset: usize| i32::try_from(offset).unwrap_or_default();
 

@@ -115,7 +115,7 @@ fn finish(builder: isa::Builder, opt_level: &str) -> Result<OwnedTargetIsa, Stri
         .map_err(|error| error.to_string())
 }
 
-/// A module whose memory is unmapped when it is dropped, finished or not.
+/// A module that unmaps its memory when it is dropped, finished or not.
 ///
 /// (`JITModule` on its own leaks it, so that function pointers stay valid.)
 struct OwnedModule(ManuallyDrop<JITModule>);

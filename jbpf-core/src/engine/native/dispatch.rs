@@ -192,7 +192,7 @@ fn build(
 }
 
 /// Bytes of the one frame that all inlined codelets have: they run one after the other, and none
-/// reads what it has not written.
+/// reads a byte that it has not written.
 fn frame_bytes(parts: &[(Subject<'_>, Part)]) -> u32 {
     let bytes = parts.iter().map(|(subject, part)| match part {
         Part::Inlined(inner) => inner.entry_bytes(*subject),

@@ -110,8 +110,8 @@ pub(super) enum FrameUse {
 /// Removes `stores` to the frame at `base` if nothing can read them: when every helper that was
 /// given a key is inlined, the key was never needed in memory, and the frame takes no room.
 ///
-/// The frame is unread if its address goes nowhere but into these stores and into additions whose
-/// results go nowhere else.
+/// The frame is unread if its address is used only by these stores and by additions, and the
+/// results of the additions are used in the same way.
 pub(super) fn drop_unread(func: &mut Function, base: Value, stores: &[Inst]) -> FrameUse {
     let stores: HashSet<Inst> = stores.iter().copied().collect();
     let addresses = addresses_in(func, base);

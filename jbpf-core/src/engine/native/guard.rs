@@ -132,9 +132,9 @@ struct Access {
     writes: bool,
 }
 
-/// Whether an access is one of those that the verifier said.
+/// Whether an access is to an object that the verifier says it points into.
 enum Verdict {
-    /// It is, whatever the codelet is run on.
+    /// It is, on any input of the codelet.
     Inside,
     /// It is not.
     Outside,

@@ -1,4 +1,5 @@
-//! Instructions as the lowering reads them: decoded once, each with exactly what it needs.
+//! Instructions as the lowering reads them: decoded once, each with exactly the operands that it
+//! needs.
 //!
 //! The interpreter reads opcodes on its own: a mistake made here then shows as a difference
 //! between the engines.
@@ -151,8 +152,8 @@ pub(super) enum Insn {
 }
 
 impl Insn {
-    /// Decodes the instruction at `at`, whose second slot, if there is one, is `next`; `None` if
-    /// the engine does not implement it.
+    /// Decodes the instruction at `at`; `next` is its second slot, if it has one. `None` if the
+    /// engine does not implement the instruction.
     pub(super) fn decode(at: usize, raw: RawInsn, next: Option<RawInsn>) -> Option<Self> {
         match raw.opcode & 0x07 {
             0x00 => Self::decode_wide(raw, next?),

@@ -136,7 +136,7 @@ pub(super) struct Shape {
     /// accesses are guarded, if a reachable instruction of it leads to one that the verifier says
     /// no path reaches, or if it calls a function that can.
     pub leaves: Vec<bool>,
-    /// Bytes of the entry's frame and of all those that may be active below it.
+    /// Bytes of the entry's frame and of all frames that may be active below it.
     pub frames: u32,
 }
 

@@ -30,7 +30,7 @@ impl<'c> Subject<'c> {
         }
     }
 
-    /// The codelet with other instructions, or other facts, than those that were verified.
+    /// The codelet with instructions or facts that differ from the verified ones.
     #[cfg(test)]
     pub(super) fn forged(
         codelet: &'c BoundCodelet,

@@ -194,7 +194,7 @@ fn read_only() -> ContextDef {
     context
 }
 
-/// A context whose field behind `meta_data` may be written, too.
+/// A context in which the field behind `meta_data` may be written, too.
 fn two_writable() -> ContextDef {
     let mut context = ContextDef::generic();
     for field in &mut context.fields {
@@ -264,7 +264,7 @@ const INDEXED: &str = "ldxw r3, [r1+24]
     exit
     ";
 
-/// r6 = data, of which 16 bytes are there.
+/// r6 = data; 16 bytes of it are there.
 const REGION: &str = "ldxdw r6, [r1]
     ldxdw r3, [r1+8]
     mov r2, r6

@@ -4,27 +4,27 @@
 //!
 //! A key's hash names its *home* bucket and a *tag* of eight bits. A bucket holds eight tags in
 //! one word and the eight slot numbers that belong to them. A lookup compares all tags at once and
-//! looks only at keys whose tag fits: one cache line for the bucket, one for the key, which lies
-//! before its value. A bucket that is full goes on in an *overflow* bucket.
+//! looks only at keys with a matching tag. It touches one cache line for the bucket, and one for
+//! the key; the value follows the key. A bucket that is full goes on in an *overflow* bucket.
 //!
 //! # Why it has room
 //!
-//! Holes are filled at once: every bucket of a chain but the last is full, so `n` entries take
-//! `ceil(n / 8)` buckets, and `max_entries / 8` overflow buckets suffice for whatever keys come.
+//! Holes are filled at once: every bucket of a chain but the last is full. So `n` entries of a
+//! chain take `ceil(n / 8)` buckets, and `max_entries / 8` overflow buckets suffice for any keys.
 //! There are no tombstones, and nothing decays.
 //!
 //! # Why a lookup is short
 //!
-//! A codelet that dumps its map sees which keys meet in one bucket, whatever the seed, and could
+//! A codelet that dumps its map sees which keys meet in one bucket, under any seed, and could
 //! collect such keys. So a chain has at most [`MAX_CHAIN`] buckets, and an insertion beyond finds
-//! the map full. A home has [`TARGET_LOAD`] entries on average: keys that nobody chose fill 128
-//! places of one home in no map that a machine holds.
+//! the map full. A home has [`TARGET_LOAD`] entries on average. Keys that nobody chose on purpose
+//! never fill 128 places of one home: the map would not fit into a machine.
 //!
 //! # Why lookups need no lock
 //!
 //! Only entries move, keys and values never do. The home bucket carries a version for its chain,
-//! which a writer advances whenever an entry goes away or moves. A reader whose version is the
-//! same before and after has seen every entry where it was:
+//! which a writer advances whenever an entry goes away or moves. If a reader sees the same version
+//! before and after, it has seen every entry in its place:
 //!
 //! * *A key that is found was there.* A slot is used for another key only after its entry is gone
 //!   and the version has advanced. A reader that saw any byte of the new key therefore sees the
@@ -160,7 +160,7 @@ fn empty(tags: u64) -> u64 {
     occupied(tags) ^ IN_USE
 }
 
-/// The lanes whose high bits are set, ascending.
+/// The lanes with a set high bit, ascending.
 #[inline(always)]
 fn lanes(mut high_bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
@@ -251,7 +251,7 @@ impl Index {
         unsafe { self.buckets.at(self.homes + number) }
     }
 
-    /// The slot whose key the closure recognises, without a lock.
+    /// Finds the slot with the key that the closure recognises, without a lock.
     #[inline(always)]
     pub(crate) fn find(
         &self,
@@ -442,13 +442,13 @@ pub(crate) struct Locked<'a> {
 }
 
 impl<'a> Locked<'a> {
-    /// The entry whose key the closure recognises.
+    /// Finds the entry with the key that the closure recognises.
     #[inline(always)]
     pub(crate) fn find(&self, is_key: impl Fn(u32) -> bool) -> Option<Place<'a>> {
         self.index.scan(self.home, self.tag, is_key)
     }
 
-    /// Publishes an entry for a slot whose key and value are in place.
+    /// Publishes an entry for a slot. Key and value are in place.
     ///
     /// # Errors
     /// The chain is as long as chains get. Overflow buckets are left as long as no more slots are
@@ -533,7 +533,7 @@ impl<'a> Locked<'a> {
         }
     }
 
-    /// The last bucket of the chain and the one that leads to it.
+    /// The last bucket of the chain, and the bucket that leads to it.
     #[inline]
     fn last(&self) -> (Option<&'a Bucket>, &'a Bucket) {
         let mut before = None;

@@ -34,7 +34,7 @@ pub fn hash_of(key: &[u8]) -> u32 {
     b
 }
 
-/// Four bytes, with zeros for those that are not there.
+/// Four bytes, filled up with zeros.
 fn word(bytes: &[u8], at: usize) -> u32 {
     (at..at + 4).rev().fold(0, |word, at| {
         word << 8 | bytes.get(at).map_or(0, |byte| u32::from(*byte))

@@ -3,7 +3,7 @@
 //! Neither may crash, hang, leave its call by a fault, or write beside its region, whatever the
 //! other does to the maps. As long as a program does not read memory that threads share, its r0,
 //! region and fields are those of the evaluator. Atomic additions to shared memory leave the sum
-//! of all of them. One thread runs machine code with guards, none of which fires.
+//! of all of them. One thread runs machine code with guards. None of the guards fires.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Barrier};

@@ -79,8 +79,8 @@ impl Writer<'_, '_> {
         self.after_call();
     }
 
-    /// A helper that writes a buffer on the stack, of which the program has written nothing, or a
-    /// part.
+    /// A helper that writes a buffer on the stack. The program has written nothing of that buffer,
+    /// or a part.
     pub(super) fn helper_writes(&mut self) {
         let start = self.choices.pick(&[-96, -96, -32, -88, -520]);
         if self.choices.chance(40) {
@@ -141,7 +141,7 @@ impl Writer<'_, '_> {
         self.after_call();
     }
 
-    /// Writes the functions that are called, and those that they call.
+    /// Writes the called functions, and the functions that they call.
     pub(super) fn functions(&mut self) {
         for function in 0..FUNCTIONS {
             let is_call = |call: &Call| call.function == function;

@@ -116,7 +116,7 @@ struct Call {
 /// A small function that is called once.
 enum Leaf {
     Body(Vec<RawInsn>),
-    /// So many functions, each of which calls the next one.
+    /// So many functions; each calls the next one.
     Chain(u8),
 }
 

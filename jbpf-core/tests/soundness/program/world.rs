@@ -37,7 +37,7 @@ pub fn map_of(kind: u32) -> i32 {
     }
 }
 
-/// Key and value sizes of a map: those that most programs have.
+/// Key and value sizes of a map in most programs.
 fn usual(index: i32) -> (u32, u32) {
     match index {
         ARRAY => (4, 64),

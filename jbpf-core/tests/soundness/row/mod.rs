@@ -301,7 +301,7 @@ pub enum Row {
     },
 }
 
-/// Sizes of keys that maps have here, of those that hash and those that do not.
+/// Sizes of keys that maps have here: hash maps, and others.
 pub const HASHED_KEYS: [u32; 6] = [8, 4, 1, 16, 20, 44];
 pub const INDEX_KEYS: [u32; 2] = [4, 8];
 /// Sizes of values.

@@ -273,7 +273,7 @@ fn moves(kind: Kind) -> bool {
     )
 }
 
-/// Pointers of which two can be into one object.
+/// Kinds of pointers of which two can be into one object.
 fn one_object(left: Kind, right: Kind) -> bool {
     let in_region = |kind| matches!(kind, Kind::Region | Kind::End);
     left == right && left.is_pointer() || in_region(left) && in_region(right)
