@@ -1,5 +1,6 @@
-//! What the log is told of codelets that left their calls before the end. A hook call only counts; whoever looks at
-//! the runtime anyway tells: readers of what is loaded, the thread of the control socket, loads and unloads.
+//! Log messages about codelets that left their calls before the end. A hook call only counts. The
+//! messages come from others that look at the runtime anyway: readers of lists and statistics, the
+//! thread of the control socket, loads and unloads.
 
 use std::sync::Arc;
 
@@ -28,7 +29,8 @@ impl Shared {
     }
 }
 
-/// Tells the log what it does not know yet of a set's codelets; all of it if the set is `leaving`.
+/// Tells the log of the aborts of a set's codelets that it does not know yet; of all of them if
+/// the set is `leaving`.
 pub(super) fn tell(set: &LoadedSet, leaving: bool) {
     for codelet in &set.codelets {
         let aborts = codelet.bound.aborts();

@@ -1,4 +1,5 @@
-//! Which codeletsets may come: what a request has to satisfy beside those that are loaded already.
+//! The admission of codeletsets: the conditions that a request must meet beside the sets that are
+//! loaded already.
 //!
 //! In a replacement, the set that `leaving` is counts as gone.
 
@@ -14,7 +15,7 @@ use super::{MAX_CODELETS, MAX_CODELETSETS};
 use crate::codeletset::{Channel, LoadedSet};
 use crate::error::LoadError;
 
-/// What is loaded, by id.
+/// The loaded codeletsets, by id.
 type Sets = BTreeMap<String, Arc<LoadedSet>>;
 
 /// The set that `id` replaces, if it replaces one.

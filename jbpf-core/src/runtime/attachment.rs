@@ -1,7 +1,7 @@
-//! Which codelets are attached to which hooks, and the one step in which that changes.
+//! The attachment of codelets to hooks, and the one step in which it changes.
 //!
-//! A change is compiled for every hook it touches before anything is published; publishing is a store
-//! a hook and cannot fail. What the stores replaced is freed when the last thread has left it.
+//! A change is compiled for every hook it touches before anything is published; publishing is a
+//! store a hook and cannot fail. The replaced code is freed when the last thread has left it.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ pub(super) struct Attached {
     pub(super) bound: Arc<BoundCodelet>,
 }
 
-/// What is attached to the hooks of the process.
+/// The codelets that are attached to the hooks of the process.
 #[derive(Debug, Default)]
 pub(super) struct Attachments {
     hooks: HashMap<HookKey, HookState>,
@@ -50,7 +50,7 @@ struct HookState {
     published: Published,
 }
 
-/// What compiles codelets, and how.
+/// The engine that compiles codelets, and its options.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Compiler {
     pub(super) engine: Engine,
@@ -64,7 +64,7 @@ pub(super) struct Change {
     demand: Demand,
 }
 
-/// What a hook will run.
+/// The codelets that a hook will run.
 #[derive(Debug)]
 struct HookChange {
     hook: &'static Hook,
@@ -109,7 +109,7 @@ impl Attachments {
         &self.board
     }
 
-    /// Who wants what measured.
+    /// The demand for measurements.
     pub(super) fn demand(&self) -> &Demand {
         &self.demand
     }
@@ -130,7 +130,7 @@ impl Attachments {
         self.compile_hooks(unique(touched), after, demand, compiler)
     }
 
-    /// Compiles the hooks whose measuring begins or ends when this is wanted.
+    /// Compiles the hooks that begin or stop being measured under this demand.
     pub(super) fn compile_measured(
         &self,
         demand: Demand,
@@ -177,7 +177,8 @@ impl Attachments {
         Ok(Change { hooks, demand })
     }
 
-    /// Begins once there are codelets to measure, and then lasts as long as somebody wants it.
+    /// The measurement begins once there are codelets to measure, and then lasts as long as the
+    /// demand for it.
     fn measured_after(
         &self,
         hook: &'static Hook,

@@ -67,23 +67,25 @@ impl Default for RuntimeBuilder {
 }
 
 impl RuntimeBuilder {
-    /// What operators know the application by; the executable's name when not set. Letters, digits,
-    /// `-`, `_` and `.`.
+    /// The name by which operators know the application; the executable's name when not set.
+    /// Letters, digits, `-`, `_` and `.`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// How codelets run: machine code where the target has a compiler, or the interpreter.
+    /// How codelets run: as machine code, if the target has a compiler, or in the interpreter.
     pub fn engine(mut self, engine: Engine) -> Self {
         self.compiler.engine = engine;
         self
     }
 
-    /// Has machine code check each access whose address is not constant, and each pointer with its size that a helper is given,
-    /// against the object that the verifier says it points into: a second line behind the verifier. An access to anything else is
-    /// not made: the codelet leaves its call, which [`statistics`](super::Runtime::statistics), `jbpf top` and the log tell as an
-    /// abort of kind [`Guard`](crate::stats::AbortKind::Guard). The interpreter checks all of them in any case.
+    /// Has machine code check accesses against the objects that the verifier says they point into:
+    /// a second line behind the verifier. It checks each access whose address is not constant, and
+    /// each pointer with its size that a helper gets. An access to anything else is not made: the
+    /// codelet leaves its call. [`statistics`](super::Runtime::statistics), `jbpf top` and the log
+    /// show that as an abort of kind [`Guard`](crate::stats::AbortKind::Guard). The interpreter
+    /// checks all accesses in any case.
     ///
     /// It costs something with each access: `benches/hot_path` has rows of it.
     pub fn guard_accesses(mut self, guard: bool) -> Self {
@@ -91,8 +93,8 @@ impl RuntimeBuilder {
         self
     }
 
-    /// How the memory of maps and channels is obtained. Adds to what this builder was told before: a budget takes the
-    /// place of another one, and nothing else is taken back.
+    /// How the memory of maps and channels is obtained. Adds to the options that this builder has
+    /// already: a budget takes the place of another one, and nothing else is taken back.
     pub fn map_options(mut self, options: MapOptions) -> Self {
         let own = &mut self.map_options;
         own.huge_pages |= options.huge_pages;
@@ -110,33 +112,34 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Lets operators reach the application: serves a control socket, on a thread of its own. It is
-    /// `$XDG_RUNTIME_DIR/jbpf/<name>.sock`, else `/tmp/jbpf-<uid>/<name>.sock`, and this user's and root's
-    /// alone.
+    /// Lets operators reach the application: serves a control socket, on a thread of its own. It
+    /// is `$XDG_RUNTIME_DIR/jbpf/<name>.sock`, else `/tmp/jbpf-<uid>/<name>.sock`, and this user's
+    /// and root's alone.
     pub fn serve(mut self) -> Self {
         self.serve = true;
         self
     }
 
-    /// As [`serve`](Self::serve), at a path of the application's own. Its folder exists, and nobody else
-    /// may write to it.
+    /// As [`serve`](Self::serve), at a path of the application's own. Its folder exists, and
+    /// nobody else may write to it.
     pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.socket = Some(path.into());
         self.serve()
     }
 
-    /// Users, by id, that may operate the application as well. They need a folder that lets them in, which
-    /// the default one does not.
+    /// Users, by id, that may operate the application as well. They need a folder that lets them
+    /// in, which the default one does not.
     ///
-    /// In a user namespace that does not know all users, the kernel tells those that it does not know as one number, the
-    /// overflow uid (65534 as a rule). That number is nobody's there, whether it is listed here or the application's own.
+    /// In a user namespace that does not know all users, the kernel shows all unknown users as one
+    /// number, the overflow uid (65534 as a rule). No client is let in by that number there,
+    /// whether it is listed here or is the application's own.
     pub fn allow_uids(mut self, uids: impl IntoIterator<Item = u32>) -> Self {
         self.allow_uids.extend(uids);
         self
     }
 
-    /// Lets operators load codelets from this folder by path, instead of sending them. Paths do not lead
-    /// out of it, not by links either.
+    /// Lets operators load codelets from this folder by path, instead of sending them. Paths do
+    /// not lead out of it, not by links either.
     pub fn codelet_store(mut self, folder: impl Into<PathBuf>) -> Self {
         self.codelet_store = Some(folder.into());
         self
@@ -148,74 +151,79 @@ impl RuntimeBuilder {
         self
     }
 
-    /// How often the built-in hook `report_stats` is called while codelets are attached to it; every second
-    /// when not set. From a millisecond to an hour.
+    /// How often the built-in hook `report_stats` is called while codelets are attached to it;
+    /// every second when not set. From a millisecond to an hour.
     pub fn report_period(mut self, period: Duration) -> Self {
         self.periods.report = period;
         self
     }
 
-    /// How often the built-in hook `periodic_call` is called while codelets are attached to it; every 10 ms
-    /// when not set. From a millisecond to an hour.
+    /// How often the built-in hook `periodic_call` is called while codelets are attached to it;
+    /// every 10 ms when not set. From a millisecond to an hour.
     pub fn call_period(mut self, period: Duration) -> Self {
         self.periods.call = period;
         self
     }
 
-    /// The most instructions that one call of a codelet may execute, on hooks that do not say it themselves
-    /// (`#[jbpf_hook(max_instructions = N)]`); a million when not set. What helpers do with sizes counts as well, an instruction
-    /// for eight bytes. A codelet whose worst case is longer is refused, and no request can change that.
+    /// The most instructions that one call of a codelet may execute, on hooks that do not say it
+    /// themselves (`#[jbpf_hook(max_instructions = N)]`); a million when not set. The work of
+    /// helpers on sizes counts as well, an instruction for eight bytes. A codelet whose worst case
+    /// is longer is refused, and no request can change that.
     pub fn max_instructions(mut self, limit: u64) -> Self {
         self.max_instructions = Some(limit);
         self
     }
 
-    /// Names the runtime's own threads `<prefix>-output`, `-server`, `-load`, `-timer` and `-retire`, instead of
-    /// `jbpf-output` and so on. At most 8 letters, digits, `-`, `_` and `.`.
+    /// Names the runtime's own threads `<prefix>-output`, `-server`, `-load`, `-timer` and
+    /// `-retire`, instead of `jbpf-output` and so on. At most 8 letters, digits, `-`, `_` and `.`.
     pub fn thread_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.threads.prefix = Some(prefix.into());
         self
     }
 
-    /// Keeps the runtime's own threads to these processors, by number. Building fails where the system refuses.
+    /// Keeps the runtime's own threads to these processors, by number. Building fails if the
+    /// system refuses.
     pub fn thread_affinity(mut self, processors: impl IntoIterator<Item = usize>) -> Self {
         self.threads.processors = Some(processors.into_iter().collect());
         self
     }
 
-    /// How the runtime's own threads are scheduled. Building fails where the system refuses.
+    /// How the runtime's own threads are scheduled. Building fails if the system refuses.
     pub fn thread_scheduling(mut self, scheduling: Scheduling) -> Self {
         self.threads.scheduling = Some(scheduling);
         self
     }
 
-    /// Puts maps that are large enough on huge pages. A load fails where the system has none.
+    /// Puts maps that are large enough on huge pages. A load fails if the system has none.
     pub fn huge_pages(mut self) -> Self {
         self.map_options.huge_pages = true;
         self
     }
 
-    /// Locks maps and channels in memory, so that no codelet waits for a page. A load fails where the system
-    /// allows no more (`RLIMIT_MEMLOCK`).
+    /// Locks maps and channels in memory, so that no codelet waits for a page. A load fails if the
+    /// system allows no more (`RLIMIT_MEMLOCK`).
     pub fn lock_memory(mut self) -> Self {
         self.map_options.lock_memory = true;
         self
     }
 
-    /// Limits the memory that all maps and channels take together, in bytes. A load that would need more fails, and so does a
-    /// collector that opens a channel; a new thread gets no copies of per-thread maps.
+    /// Limits the memory that all maps and channels take together, in bytes. If they would need
+    /// more, a load fails, a collector cannot open a channel, and a new thread gets no copies of
+    /// per-thread maps.
     ///
-    /// What counts is what the system gives: whole pages, with all that lies on them, the copies of every thread and the rings of
-    /// every collector included. [`MapInfo::memory`](crate::codeletset::MapInfo::memory) says it of each map. Maps of the
-    /// application's own kinds count as much as they say when they are made. Machine code and what a load takes for a moment do
-    /// not count.
+    /// The limit counts the memory that the system gives: whole pages with all that lies on them,
+    /// with the copies of every thread and the rings of every collector.
+    /// [`MapInfo::memory`](crate::codeletset::MapInfo::memory) gives the number for each map. Maps
+    /// of the application's own kinds count the size that they give when they are made. Machine
+    /// code does not count, and neither does memory that a load takes for a moment.
     pub fn memory_budget(mut self, bytes: usize) -> Self {
         self.map_options.budget = Some(MemoryBudget::new(bytes));
         self
     }
 
-    /// How long an unload waits for threads that stay inside of the codeletset's codelets, as in a helper that waits for something: 10 s
-    /// when not set. After that, it is [an error](crate::error::UnloadError::StillInside).
+    /// How long an unload waits for threads that stay inside of the codeletset's codelets, as in a
+    /// helper that waits for something: 10 s when not set. After that, it is [an
+    /// error](crate::error::UnloadError::StillInside).
     pub fn unload_limit(mut self, limit: Duration) -> Self {
         self.unload_limit = limit;
         self
@@ -224,8 +232,8 @@ impl RuntimeBuilder {
     /// Starts the runtime. It starts no thread that it does not need.
     ///
     /// # Errors
-    /// When the process has a runtime, the name cannot be used, two hooks or helpers have one name, two map types one
-    /// number, or the engine does not work here.
+    /// When the process has a runtime, the name cannot be used, two hooks or helpers have one
+    /// name, two map types one number, or the engine does not work here.
     pub fn build(self) -> Result<Runtime, BuildError> {
         check_name(&self.name)?;
         self.threads.check()?;

@@ -1,4 +1,4 @@
-//! What the application holds of a codeletset that is loaded.
+//! The application's handle of a loaded codeletset.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,11 +22,12 @@ impl Codeletset {
         &self.set.id
     }
 
-    /// A map of one of its codelets, with keys and values as the types that stand for the codelet's.
-    /// Where codelets have different maps of one name, `codelet/map` says which.
+    /// A map of one of its codelets, with keys and values as the types that stand for the
+    /// codelet's. If codelets have different maps of one name, `codelet/map` names one of them.
     ///
     /// # Errors
-    /// There is no such map, there are several, or the types have other sizes than its keys and values.
+    /// There is no such map, there are several, or the types have other sizes than its keys and
+    /// values.
     pub fn map<K: MapKey, V: MapValue>(&self, name: &str) -> Result<MapView<K, V>, OpenMapError> {
         let (codelet, map) = name
             .rsplit_once('/')

@@ -1,7 +1,8 @@
-//! What changes have taken off hooks, until the last thread has left it.
+//! Codelets that changes have taken off hooks, until the last thread has left them.
 //!
-//! A change is effective before that, and others go on meanwhile: nothing here holds the lock of the attachments. Whoever made the
-//! change waits for a time, and then leaves the rest to a thread that frees what nobody uses any more.
+//! A change is effective before that, and other changes go on meanwhile: nothing here holds the
+//! lock of the attachments. The thread that made the change waits for a time. Then it leaves the
+//! rest to a thread that frees code and maps when nobody uses them any more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,8 @@ use super::{RETIRE_THREAD, Shared, aborts};
 use crate::codeletset::LoadedSet;
 use crate::error::{ThreadInside, threads};
 
-/// How long a load or a replacement waits for what it took off hooks: it is effective already.
+/// How long a load or a replacement waits for the threads inside codelets that it took off hooks.
+/// It is effective already.
 pub(super) const LOAD_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long measuring waits likewise.
@@ -25,26 +27,28 @@ pub(super) const MEASURE_LIMIT: Duration = Duration::from_millis(100);
 /// How long an unload waits, unless the builder says otherwise.
 pub(super) const UNLOAD_LIMIT: Duration = Duration::from_secs(10);
 
-/// Changes whose rest may wait at a time: what they took off stays in memory.
+/// Changes whose rest may wait at a time. The codelets that they took off stay in memory.
 const MAX_LEFT: usize = 64;
 
-/// How often whoever waits says what for.
+/// How often a waiting change reports the threads that it waits for.
 const SLICE: Duration = Duration::from_millis(20);
 
 /// How often the thread that frees the rest looks, at first and at last.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
-/// What a change has taken off hooks, and what is to be done when nobody is inside any more.
+/// The codelets that a change has taken off hooks, and the work left for when no thread is inside
+/// them any more.
 #[derive(Debug)]
 pub(super) struct Leaving {
     pub(super) retired: Retired,
     /// The thread that called the built-in hooks, if it has none to call any more.
     pub(super) timer: Option<JoinHandle<()>>,
-    /// The codeletset that goes, and the one in its place: channels that do not live on are closed.
+    /// The codeletset that goes, and the one in its place: channels that do not live on are
+    /// closed.
     pub(super) set: Option<(Arc<LoadedSet>, Option<Arc<LoadedSet>>)>,
 }
 
-/// How a change goes on, for whoever watches it.
+/// The progress of a change, for a thread that watches it.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     effective: AtomicBool,
@@ -53,16 +57,16 @@ pub(crate) struct Progress {
     bell: Option<Arc<Doorbell>>,
 }
 
-/// What came of waiting.
+/// The result of waiting.
 #[derive(Debug)]
 pub(super) enum Settled {
-    /// Nobody is inside any more, or nobody can tell.
+    /// No thread is inside any more, or the system cannot tell.
     Freed(Result<(), SynchronizeError>),
     /// These are inside still; another thread waits for them.
     Left(Vec<ThreadInside>),
 }
 
-/// What is left to be freed.
+/// The changes whose rest is left to be freed.
 #[derive(Debug, Default)]
 pub(super) struct Rest(Mutex<State>);
 
@@ -114,12 +118,13 @@ impl Progress {
 }
 
 impl Leaving {
-    /// Whether nobody is inside any more, now or by `deadline`.
+    /// Waits until `deadline` at most; returns whether no thread is inside any more.
     fn wait(&mut self, deadline: Instant) -> bool {
         if !self.retired.wait(Some(deadline)) {
             return false;
         }
-        // It is outside of these codelets, but may be inside of those that an earlier change took off.
+        // It is outside of these codelets, but may be inside of those that an earlier change took
+        // off.
         while self
             .timer
             .as_ref()
@@ -136,7 +141,7 @@ impl Leaving {
     fn finish(mut self, shared: &Shared) -> Result<(), SynchronizeError> {
         let freed = self.retired.free();
         if let Some(timer) = self.timer.take() {
-            // It runs codelets, whose helpers contain panics, and has no others.
+            // The thread panics nowhere: it runs codelets, and their helpers contain panics.
             let _ = timer.join();
         }
         if let Some((set, successor)) = self.set {
@@ -153,19 +158,20 @@ impl Rest {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many changes wait for whom, if there may be no more of them.
+    /// The number of changes that wait, and the threads that they wait for, if there may be no
+    /// more such changes.
     pub(super) fn too_much(&self) -> Option<(usize, Vec<ThreadInside>)> {
         let state = self.lock();
         let changes = state.leaving.len();
         (changes >= MAX_LEFT).then(|| (changes, inside(&state.leaving)))
     }
 
-    /// All that is left, to be freed by whoever takes it.
+    /// Takes all that is left. The caller frees it.
     pub(super) fn take(&self) -> Vec<Leaving> {
         std::mem::take(&mut self.lock().leaving)
     }
 
-    /// Who is waited for.
+    /// The threads that changes wait for.
     pub(super) fn inside(&self) -> Vec<ThreadInside> {
         inside(&self.lock().leaving)
     }
@@ -183,8 +189,8 @@ fn inside(leaving: &[Leaving]) -> Vec<ThreadInside> {
 }
 
 impl Shared {
-    /// Waits until nobody is inside of what a change took off, for `limit` at most, and does what is to be done then. The lock of the attachments
-    /// is not held.
+    /// Waits until no thread is inside the codelets that a change took off, for `limit` at most,
+    /// and then finishes the change. The caller does not hold the lock of the attachments.
     pub(super) fn settle(
         self: &Arc<Self>,
         mut leaving: Leaving,

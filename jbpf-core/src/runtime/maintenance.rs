@@ -1,8 +1,8 @@
 //! The thread that calls the built-in hooks, while codelets are attached to them.
 //!
-//! Each hook has a timetable of its own, fixed when its first codelet is attached: calls keep to multiples
-//! of the period, however long one takes, and those that would come late are left out. The thread takes no
-//! lock that a load or unload holds: it reads what is measured, calls the hooks, and sleeps.
+//! Each hook has a timetable of its own, fixed when its first codelet is attached: calls keep to
+//! multiples of the period, however long a call takes, and late calls are left out. The thread
+//! takes no lock that a load or unload holds: it reads measurements, calls the hooks, and sleeps.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +37,7 @@ impl Default for Periods {
     }
 }
 
-/// Which built-in hooks have codelets.
+/// The built-in hooks that have codelets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Needed {
     pub(super) report: bool,
@@ -59,17 +59,17 @@ struct Running {
     thread: JoinHandle<()>,
 }
 
-/// What the thread is told.
+/// The flags and counts that the thread reads.
 #[derive(Debug, Default)]
 struct Signals {
     report: AtomicBool,
     call: AtomicBool,
     stop: AtomicBool,
-    /// What had been counted when `report_stats` got its first codelet: it reports what comes after.
+    /// The counts when `report_stats` got its first codelet. Its reports begin there.
     counted: Mutex<Option<Counted>>,
 }
 
-/// What had been counted of each hook.
+/// The counts of each hook at one moment.
 type Counted = Vec<(Arc<HookStats>, Totals)>;
 
 impl Maintenance {
@@ -82,7 +82,8 @@ impl Maintenance {
         }
     }
 
-    /// Has a thread that waits, if any hook will need one. What fails, fails here, before anything is attached.
+    /// Starts the waiting thread, if any hook will need it. It fails here or not at all, before
+    /// anything is attached.
     pub(super) fn prepare(&self, needed: Needed) -> io::Result<()> {
         let mut running = self.lock();
         if needed == Needed::default() {
@@ -100,7 +101,7 @@ impl Maintenance {
         if needed.report && !signals.report.load(Ordering::Acquire) {
             let counted = count(&self.board).into_iter();
             let counted = counted.map(|(measured, totals)| {
-                // Extremes of before go to nobody.
+                // Extremes from before the first report are dropped.
                 let _ = measured.stats.hook().take_extremes();
                 (Arc::clone(&measured.stats), totals)
             });
@@ -121,8 +122,8 @@ impl Maintenance {
         Ok(Running { signals, thread })
     }
 
-    /// Calls these hooks from now on. A thread that has none to call ends, and is returned unless it is this one: it may be inside
-    /// of a codelet still.
+    /// Calls these hooks from now on. A thread that has none to call ends, and is returned unless
+    /// it is this one: it may be inside of a codelet still.
     #[must_use = "it has not ended yet"]
     pub(super) fn settle(&self, needed: Needed) -> Option<JoinHandle<()>> {
         let mut running = self.lock();
@@ -151,7 +152,7 @@ impl Signals {
     }
 }
 
-/// What is counted of each measured hook, `report_stats` itself left out.
+/// The counts of each measured hook except `report_stats` itself.
 fn count(board: &Board) -> Vec<(Arc<MeasuredHook>, Totals)> {
     let all = board.all().into_iter();
     all.filter(|measured| !std::ptr::eq(measured.hook, report_hook()))
@@ -227,8 +228,8 @@ impl Timetable {
         self.last?.checked_add(self.period)
     }
 
-    /// How many periods have passed since the last call, if a call is due. Those that were missed are not
-    /// made up for.
+    /// How many periods have passed since the last call, if a call is due. Those that were missed
+    /// are not made up for.
     fn due(&mut self, now: Instant) -> Option<u32> {
         let last = self.last?;
         let passed = now.saturating_duration_since(last).as_nanos();
@@ -241,17 +242,17 @@ impl Timetable {
     }
 }
 
-/// Turns what is measured into reports, each of what happened since the one before.
+/// Turns measurements into reports. Each covers the time since the one before.
 struct Reporter {
     board: Arc<Board>,
-    /// What had been counted at the last report.
+    /// The counts at the last report.
     before: Counted,
     report: Box<StatsReport>,
     /// Whether it was said that a report has no room for all hooks.
     warned: bool,
 }
 
-/// What a hook did since the last report.
+/// A hook's calls and times since the last report.
 struct Entry {
     name: &'static str,
     calls: u64,
@@ -319,8 +320,8 @@ impl Reporter {
         Entry {
             name: measured.hook.info().name,
             calls,
-            // Calls that were under way at the last report are not timed when no other one follows: they
-            // are taken to be as those before.
+            // Calls that were under way at the last report are not timed when no other one
+            // follows: they are taken to be as those before.
             extremes: extremes.unwrap_or(if recent.is_none() {
                 (totals.times.min_ns, totals.times.max_ns)
             } else {
@@ -344,7 +345,8 @@ impl Entry {
     }
 }
 
-/// The histogram of a sample as that of so many calls: its bins add up to them, as far as they hold that.
+/// The histogram of a sample as that of so many calls: its bins add up to them, as far as they
+/// hold that.
 fn scaled<const N: usize>(histogram: &[u64; N], calls: u64) -> [u32; N] {
     let timed: u64 = histogram.iter().sum();
     let mut left = calls;
@@ -355,7 +357,7 @@ fn scaled<const N: usize>(histogram: &[u64; N], calls: u64) -> [u32; N] {
         share
     };
     let mut shares = histogram.map(&mut share);
-    // What rounding left over is less than the number of bins.
+    // Rounding leaves over less than the number of bins.
     if let Some(most) = shares.iter_mut().max()
         && *most > 0
     {

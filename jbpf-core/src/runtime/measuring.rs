@@ -1,7 +1,7 @@
-//! Who wants which hooks measured, and what is measured of them.
+//! The demand for measured hooks, and their measurements.
 //!
-//! Whether a hook is measured is compiled into what it runs: turning it on or off is a change like a load,
-//! and takes turns with loads. What was counted is read without waiting for any of them.
+//! The counting is compiled into a hook's dispatch function. So turning it on or off is a change
+//! like a load, and takes turns with loads. Readers of the counts wait for none of them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
@@ -38,10 +38,11 @@ pub enum MeasureError {
     Engine {
         /// The hook.
         hook: String,
-        /// What it said.
+        /// Its error.
         source: EngineError,
     },
-    /// Too many changes wait for threads that stay inside of hooks: what those changes took off stays in memory until then.
+    /// Too many changes wait for threads that stay inside of hooks. The codelets that those
+    /// changes took off stay in memory until the threads leave.
     #[error(
         "{changes} changes wait for {} to leave; measure again after that",
         crate::error::threads(inside)
@@ -49,7 +50,7 @@ pub enum MeasureError {
     Waiting {
         /// How many.
         changes: usize,
-        /// Who is inside.
+        /// The threads that are inside.
         inside: Vec<crate::error::ThreadInside>,
     },
     /// The runtime is being dropped.
@@ -57,7 +58,7 @@ pub enum MeasureError {
     Gone,
 }
 
-/// Hooks that somebody wants measured.
+/// Hooks that are to be measured.
 #[derive(Debug, Clone)]
 pub(crate) enum Wanted {
     /// All, also those that get their codelets later.
@@ -66,11 +67,11 @@ pub(crate) enum Wanted {
     Hooks(Vec<&'static Hook>),
 }
 
-/// While it lives, its hooks are measured. Dropping it ends that, unless others want the same; what was
-/// measured is forgotten when the last of them goes.
+/// A guard: its hooks are measured while it lives. Dropping it ends that, unless other guards name
+/// the same hooks. The measurements are forgotten when the last of these guards goes.
 ///
-/// Dropping it waits for loads under way, and for calls of the hooks to end. Inside of a codelet it leaves
-/// that to another thread.
+/// Dropping it waits for loads under way, and for calls of the hooks to end. Inside of a codelet
+/// it leaves that to another thread.
 #[derive(Debug)]
 #[must_use = "measuring ends when it is dropped"]
 pub struct Measuring {
@@ -145,8 +146,8 @@ impl Demand {
     }
 }
 
-/// What is measured of a hook, from when a codelet was attached to it or somebody wanted it measured until
-/// nobody does.
+/// The measurements of a hook. They begin when it is to be measured and has a codelet, and end
+/// when nobody wants them any more.
 #[derive(Debug)]
 pub(crate) struct MeasuredHook {
     pub(crate) hook: &'static Hook,
@@ -158,7 +159,8 @@ pub(crate) struct MeasuredHook {
 /// A codelet of a measured hook.
 #[derive(Debug)]
 struct MeasuredCodelet {
-    /// Says which it is, and does not keep it: who reads statistics holds no maps of what was unloaded.
+    /// Identifies the codelet and does not keep it alive: readers of statistics hold no maps of
+    /// unloaded codeletsets.
     bound: Weak<BoundCodelet>,
     since: Instant,
     stats: Arc<CodeletStats>,
@@ -206,7 +208,7 @@ impl MeasuredHook {
         measured(self.since, self.stats.hook())
     }
 
-    /// Of one of its codelets.
+    /// The measurements of one of its codelets.
     pub(crate) fn measured_of(&self, bound: &Arc<BoundCodelet>) -> Option<Measured> {
         let codelet = self.codelet(bound)?;
         Some(measured(codelet.since, &codelet.stats))
@@ -222,7 +224,8 @@ fn measured(since: Instant, stats: &CodeletStats) -> Measured {
     }
 }
 
-/// The hooks that are measured now. Changed under the lock of the attachments, for moments; read by anybody.
+/// The hooks that are measured now. Changed under the lock of the attachments, for moments; read
+/// by anybody.
 #[derive(Debug, Default)]
 pub(crate) struct Board(RwLock<HashMap<HookKey, Arc<MeasuredHook>>>);
 

@@ -1,10 +1,13 @@
-//! The runtime of a process: what is loaded, and how it comes and goes.
+//! The runtime of a process: the loaded codeletsets, and how they come and go.
 //!
-//! `admission` says which codeletsets may come, `codeletset` is what the application holds of one, `attachment`
-//! knows which codelets run at which hook, `publish` hands code to hooks and frees it, `leaving` waits until that can be, `measuring` knows who wants
-//! which hooks measured and `statistics` what came of it, `aborts` tells the log of calls that codelets left, `output` serves callbacks, `maintenance` calls the built-in
-//! hooks, `threads` starts all of these, `fork` keeps children from running codelets. Loads and unloads take turns until they are
-//! effective, and wait for threads inside codelets after that; reading what is loaded never waits for one.
+//! `admission` decides which codeletsets may come, `codeletset` is the application's handle of
+//! one, `attachment` knows the codelets of each hook, `publish` hands code to hooks and frees it,
+//! and `leaving` waits until it can be freed. `measuring` keeps the demand for measurements, and
+//! `statistics` puts the results together. `aborts` tells the log of calls that codelets left,
+//! `output` serves callbacks, `maintenance` calls the built-in hooks, `threads` starts the threads
+//! of all of these, and `fork` keeps children from running codelets. Loads and unloads take turns
+//! until they are effective, and wait for threads inside codelets after that. Readers of the
+//! loaded codeletsets never wait for a load.
 
 mod aborts;
 mod admission;
@@ -65,7 +68,7 @@ pub const MAX_CODELETSETS: usize = 1024;
 /// Most codelets loaded at a time.
 pub const MAX_CODELETS: usize = 4096;
 
-/// The thread that frees what a thread inside a codelet cannot wait for.
+/// The thread that frees code and maps that a thread inside a codelet cannot wait for.
 const RETIRE_THREAD: &str = "retire";
 
 /// The process that has the one runtime, see [`reclaim::process`]; 0: there is none.
@@ -73,8 +76,8 @@ static OWNER: AtomicU64 = AtomicU64::new(0);
 
 /// The runtime of this process: loads codelets, unloads them, opens their channels.
 ///
-/// There is one at a time, since hooks are statics. Dropping it unloads everything. Its methods may
-/// be called from any thread.
+/// There is one at a time, since hooks are statics. Dropping it unloads everything. Its methods
+/// may be called from any thread.
 #[derive(Debug)]
 #[must_use = "dropping it ends the runtime, and unloads everything"]
 pub struct Runtime {
@@ -97,7 +100,7 @@ pub(crate) struct Shared {
     board: Arc<Board>,
     maintenance: Maintenance,
     output: output::Output,
-    /// What changes took off hooks, and nobody waits for any more.
+    /// Codelets that changes took off hooks, and for which no change waits any more.
     rest: Rest,
     /// How long an unload waits for threads inside.
     unload_limit: Duration,
@@ -132,7 +135,8 @@ impl Runtime {
         fork::disarm_children()?;
         let owner = reclaim::process();
         let previous = OWNER.load(Ordering::Acquire);
-        // A child that was forked before anything was attached may have its own: the parent's is not its.
+        // A child that was forked before anything was attached may have its own: the parent's is
+        // not its.
         if previous == owner
             || OWNER
                 .compare_exchange(previous, owner, Ordering::AcqRel, Ordering::Acquire)
@@ -175,7 +179,7 @@ impl Runtime {
         self.server.as_ref().map(Server::path)
     }
 
-    /// What operators know the application by.
+    /// The name by which operators know the application.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.shared.name
@@ -190,10 +194,11 @@ impl Runtime {
         loaded.map(|loaded| loaded.set)
     }
 
-    /// Swaps a loaded codeletset for a new version of itself, in one step per hook: no call runs
-    /// neither or both. Maps whose definition did not change keep their contents, channels of
-    /// unchanged stream id and definition stay open. Returns once no thread runs the old version any more, or after a second: if a thread stays
-    /// inside longer, its memory is freed when that has left.
+    /// Swaps a loaded codeletset for a new version of itself, in one step per hook: each call runs
+    /// exactly one of the two. Maps whose definition did not change keep their contents; channels
+    /// of unchanged stream id and definition stay open. Returns once no thread runs the old
+    /// version any more, or after a second. If a thread stays inside longer, the old version's
+    /// memory is freed when that thread has left.
     ///
     /// # Errors
     /// See [`LoadError`]; the loaded version then stays as it is.
@@ -213,15 +218,15 @@ impl Runtime {
     /// Takes a codeletset out of the process. Returns once no thread runs it any more.
     ///
     /// # Errors
-    /// [`UnloadError::StillInside`]: it is taken off its hooks, but a thread has stayed inside for
-    /// [too long](RuntimeBuilder::unload_limit).
-    /// When it is not loaded, or this thread is inside a codelet. [`UnloadError::Kept`]: it is taken off its hooks, and nobody can
-    /// tell when the last thread has left it.
+    /// [`UnloadError::StillInside`]: the codeletset is taken off its hooks, but a thread has
+    /// stayed inside for [too long](RuntimeBuilder::unload_limit). Others: the codeletset is not
+    /// loaded, or this thread is inside a codelet. [`UnloadError::Kept`]: it is taken off its
+    /// hooks, and the system cannot tell when the last thread has left it.
     pub fn unload(&self, id: &str) -> Result<(), UnloadError> {
         self.shared.unload(id, &Progress::default())
     }
 
-    /// What is loaded, by id.
+    /// The loaded codeletsets, by id.
     #[must_use]
     pub fn list(&self) -> Vec<CodeletsetInfo> {
         self.shared.tell_aborts();
@@ -232,7 +237,7 @@ impl Runtime {
             .collect()
     }
 
-    /// The channels of what is loaded, and what went through them so far.
+    /// The channels of all loaded codeletsets, with the counts of their records so far.
     #[must_use]
     pub fn streams(&self) -> Vec<StreamReport> {
         crate::server::streams(&self.shared)
@@ -241,8 +246,8 @@ impl Runtime {
     /// Becomes the one reader of an output channel, whose records are values of type `T`.
     ///
     /// # Errors
-    /// No output channel has the id, its records are known to be something else than `T`, or somebody
-    /// reads it already.
+    /// No output channel has the id, its records are known not to be of type `T`, or it has a
+    /// reader already.
     pub fn output<T: FromBytes + FieldType>(
         &self,
         stream_id: StreamId,
@@ -271,8 +276,8 @@ impl Runtime {
         Ok(ring.sender().described()?)
     }
 
-    /// Serves the records of all output channels that nobody else reads, now and later, to `callback`,
-    /// on one thread that sleeps while none come.
+    /// Serves the records of all output channels without another reader, now and later, to
+    /// `callback`. One thread calls it, and sleeps while no records come.
     ///
     /// The callback may load and unload; it must not wait for its own thread. A panic in it is
     /// contained and loses the one record.
@@ -294,9 +299,10 @@ impl Runtime {
         self.shared.output.panics()
     }
 
-    /// Measures a hook while the returned guard lives: counts its calls and those of its codelets, and times
-    /// them all, or of a busy hook about one in 16 us of each group of threads. [`statistics`](Self::statistics) says what came
-    /// out. Several may measure one hook.
+    /// Measures a hook while the returned guard lives: counts its calls and those of its codelets,
+    /// and times them. All calls are timed, or about one in 16 us of each group of threads if the
+    /// hook is busy. [`statistics`](Self::statistics) returns the results. Several guards may
+    /// measure one hook.
     ///
     /// A hook that is not measured costs the same as if there were no measuring.
     ///
@@ -315,7 +321,7 @@ impl Runtime {
         self.shared.measure(Wanted::All, &Progress::default())
     }
 
-    /// What is known of all hooks, their codelets and channels now. Waits for nobody.
+    /// The figures of all hooks, their codelets and channels now. Waits for no load and no call.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.shared.tell_aborts();
@@ -333,7 +339,7 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        // First, so that nobody loads what nobody would unload.
+        // The server ends first, so that no client loads a codeletset that nobody would unload.
         if let Some(server) = self.server.take() {
             if self.shared.is_forked() {
                 server.forget();
@@ -360,7 +366,7 @@ impl Shared {
         &self.threads
     }
 
-    /// What a hook gives to its codelets.
+    /// The context that a hook gives to its codelets.
     pub(crate) fn context(&self, hook: &HookInfo) -> ContextDef {
         self.world.context(hook)
     }
@@ -405,7 +411,8 @@ impl Shared {
             .map_err(LoadError::Thread)?;
         coming.declare_records()?;
         let coming = Arc::new(coming);
-        // Listed before it runs: whoever sees its first record finds its channels.
+        // The set is listed before it runs: a reader that sees its first record finds its
+        // channels.
         self.sets_mut().insert(id.to_owned(), Arc::clone(&coming));
         let retired = attachments.publish(change);
         self.output.streams_changed();
@@ -465,7 +472,7 @@ impl Shared {
         }
     }
 
-    /// The threads that changes wait for which nobody watches any more.
+    /// The threads that left changes wait for: changes that no caller watches any more.
     pub(crate) fn waits_for(&self) -> Vec<ThreadInside> {
         self.rest.inside()
     }
@@ -520,7 +527,8 @@ impl Shared {
             timer,
             set,
         };
-        // It is measured from here on. What went is freed in its own time; if it could not be, that is counted and logged.
+        // The hooks are measured from here on. The old code is freed in its own time; if it cannot
+        // be freed, that is counted and logged.
         let _ = self.settle(leaving, MEASURE_LIMIT, progress);
         Ok(())
     }
@@ -548,7 +556,7 @@ impl Shared {
             })
     }
 
-    /// Code and maps of a forked child are copies that nobody waits for.
+    /// Whether this is a forked child. Its code and maps are copies, and nobody waits for them.
     fn is_forked(&self) -> bool {
         self.owner != reclaim::process()
     }
@@ -561,7 +569,8 @@ impl Shared {
             self.finish();
             return;
         }
-        // Whoever holds the lock may wait for this very codelet to end: then another thread goes on.
+        // The holder of the lock may wait for this very codelet to end. So this thread does not
+        // wait for the lock: another thread goes on.
         let retired = match self.attachments.try_lock() {
             Ok(mut attachments) => Some(attachments.close()),
             Err(TryLockError::Poisoned(attachments)) => Some(attachments.into_inner().close()),
@@ -577,7 +586,7 @@ impl Shared {
         }
     }
 
-    /// Hooks first: while codelets run, there is no end of what others have to serve.
+    /// Hooks are closed first: while codelets run, the other parts get more and more to serve.
     fn finish(&self) {
         let retired = self.lock().close();
         let timer = self.maintenance.settle(Needed::default());
@@ -598,8 +607,8 @@ impl Shared {
         OWNER.store(0, Ordering::Release);
     }
 
-    /// A panic of another thread while it held the lock left consistent data: changes are published
-    /// last, in steps that cannot panic.
+    /// A panic of another thread while it held the lock left consistent data: changes are
+    /// published last, in steps that cannot panic.
     fn lock(&self) -> MutexGuard<'_, Attachments> {
         self.attachments
             .lock()
@@ -615,7 +624,7 @@ impl Shared {
     }
 }
 
-/// Which built-in hooks will have codelets.
+/// The built-in hooks that will have codelets.
 fn needed_after(attachments: &Attachments, change: &Change) -> Needed {
     Needed {
         report: attachments.runs_after(change, builtin_hooks::report_hook()),

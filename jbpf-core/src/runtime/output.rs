@@ -40,7 +40,7 @@ pub enum OutputError {
     Thread(#[from] std::io::Error),
 }
 
-/// What serves the callback, once there is one.
+/// The service of the callback, once there is one.
 #[derive(Debug)]
 pub(super) struct Output {
     signals: Arc<Signals>,
@@ -53,14 +53,14 @@ pub(super) struct Output {
 struct Signals {
     bell: Arc<Doorbell>,
     stop: AtomicBool,
-    /// Counts changes of what is loaded.
+    /// Counts changes of the loaded codeletsets.
     streams: AtomicU64,
     /// Callbacks that panicked.
     panics: AtomicU64,
 }
 
 impl Output {
-    /// `bell` is what the rings of the runtime ring.
+    /// The rings of the runtime ring `bell`.
     pub(super) fn new(bell: Arc<Doorbell>, threads: Threads) -> Self {
         let signals = Signals {
             bell,
@@ -106,8 +106,9 @@ impl Output {
         self.signals.panics.load(Ordering::Relaxed)
     }
 
-    /// Ends the thread after it has served what is there now: a channel that is sent to without end does not keep it. Called
-    /// on that very thread, by the callback, it does not wait.
+    /// Ends the thread after it has served the records that are there now: a channel that gets
+    /// records without end does not keep it. If the callback calls this, on that very thread, it
+    /// does not wait.
     pub(super) fn stop(&self) {
         self.signals.stop.store(true, Ordering::Release);
         self.signals.bell.ring();
@@ -139,7 +140,7 @@ struct Service<F> {
     callback: F,
 }
 
-/// A channel whose primary reader the service is.
+/// A channel that the service reads as its primary reader.
 struct Stream {
     stream_id: StreamId,
     codeletset: String,
@@ -147,7 +148,7 @@ struct Stream {
     map: String,
     ring: Arc<OutputRing>,
     records: RawReceiver,
-    /// Nothing that is loaded has it.
+    /// No loaded codeletset has it.
     leaving: bool,
 }
 
@@ -184,7 +185,8 @@ impl<F: FnMut(OutputRecord<'_>)> Service<F> {
         }
     }
 
-    /// Takes the channels that nobody else reads. Those that are gone are left once they are empty.
+    /// Takes the channels that have no other reader. The service leaves channels of unloaded
+    /// codeletsets once they are empty.
     fn refresh(&mut self) {
         let Some(shared) = self.shared.upgrade() else {
             return;
@@ -228,7 +230,8 @@ impl<F: FnMut(OutputRecord<'_>)> Service<F> {
         let mut over = Turn::Empty;
         let mut streams = core::mem::take(&mut self.streams);
         streams.retain(|stream| {
-            // Closed first: what was sent before closing is served before the channel is left.
+            // Closing is looked at first: records sent before closing are served before the
+            // service leaves the channel.
             let closed = stream.records.is_closed();
             let signals = Arc::clone(&self.signals);
             let stopped = || signals.stop.load(Ordering::Relaxed);
@@ -242,7 +245,7 @@ impl<F: FnMut(OutputRecord<'_>)> Service<F> {
         over
     }
 
-    /// Serves what the channels hold now, and nothing that comes later.
+    /// Serves the records that the channels hold now, and none that come later.
     fn serve_rest(&mut self) {
         let streams = core::mem::take(&mut self.streams);
         let rest: Vec<u64> = streams.iter().map(|stream| stream.ring.sent()).collect();

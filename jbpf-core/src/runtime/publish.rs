@@ -1,7 +1,7 @@
-//! Where hooks get their dispatch functions, and where what they had is freed.
+//! Hands dispatch functions to hooks, and frees the ones that they had before.
 //!
-//! The one unsafe step of the life cycle: a published function must stay callable until every thread
-//! that could have read its pointer has left.
+//! The one unsafe step of the life cycle: a published function must stay callable until every
+//! thread that could have read its pointer has left.
 #![expect(
     unsafe_code,
     reason = "hands machine code to hooks, and frees it after the grace period"
@@ -17,14 +17,15 @@ use jbpf_hooks::reclaim::{self, Grace, SynchronizeError};
 use crate::engine::CompiledHook;
 use crate::error::ThreadInside;
 
-/// What a hook runs. Owned by the attachments; freed only through [`Retired`].
+/// The code that a hook runs. The attachments own it; it is freed only through [`Retired`].
 #[derive(Debug)]
 pub(super) struct Published {
     hook: &'static Hook,
     compiled: ManuallyDrop<CompiledHook>,
 }
 
-/// Compiled hooks that could not be freed, since nobody could tell whether a thread still runs them.
+/// Compiled hooks that could not be freed, since the system could not tell whether a thread still
+/// runs them.
 static KEPT: Mutex<Vec<Published>> = Mutex::new(Vec::new());
 
 /// Compiled hooks that no hook refers to any more, and the threads that may still run them.
@@ -41,8 +42,8 @@ impl Retired {
         self.published.push(published);
     }
 
-    /// Begins to wait for the threads that are inside, once all are taken off their hooks. What had to be kept before is taken
-    /// along.
+    /// Begins to wait for the threads that are inside, once all are taken off their hooks. Takes
+    /// along the hooks that could not be freed before.
     pub(super) fn begin(mut self) -> Self {
         self.published.append(&mut lock_kept());
         if !self.published.is_empty() {
@@ -52,7 +53,7 @@ impl Retired {
         self
     }
 
-    /// Whether there is nobody to wait for: no thread runs them any more, or nobody can tell.
+    /// Whether waiting is over: no thread runs them any more, or the system cannot tell.
     pub(super) fn wait(&mut self, deadline: Option<Instant>) -> bool {
         match &mut self.grace {
             Some(Ok(grace)) => grace.wait(deadline),
@@ -78,8 +79,8 @@ impl Retired {
     /// Waits until no thread runs them, then frees them.
     ///
     /// # Errors
-    /// Nobody can tell when the last thread has left them. They are kept, [counted](kept), and tried again with the next ones
-    /// that are freed: leaking them is safe, freeing them is not.
+    /// Nobody can tell when the last thread has left them. They are kept, [counted](kept), and
+    /// tried again with the next ones that are freed: leaking them is safe, freeing them is not.
     pub(super) fn free(mut self) -> Result<(), SynchronizeError> {
         match self.grace.take() {
             None => return Ok(()),
@@ -100,8 +101,9 @@ impl Retired {
             }
         }
         for mut published in std::mem::take(&mut self.published) {
-            // SAFETY: `Published` is dropped here alone, once. No hook has referred to it since before the grace period
-            // of its hook that has just ended, so that no thread is inside.
+            // SAFETY: `Published` is dropped here alone, once. No hook has referred to it since
+            // before the grace period of its hook that has just ended, so that no thread is
+            // inside.
             unsafe { ManuallyDrop::drop(&mut published.compiled) };
         }
         Ok(())
@@ -109,7 +111,7 @@ impl Retired {
 }
 
 impl Drop for Retired {
-    /// Nobody waits for those that nobody has freed; the next ones take them along.
+    /// Keeps those that were not freed; the next [`begin`](Self::begin) takes them along.
     fn drop(&mut self) {
         if !self.published.is_empty() {
             lock_kept().append(&mut self.published);
@@ -131,7 +133,7 @@ fn lock_kept() -> MutexGuard<'static, Vec<Published>> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes `compiled` what `hook` runs from now on.
+/// Has `hook` run `compiled` from now on.
 pub(super) fn publish(hook: &'static Hook, compiled: CompiledHook) -> Published {
     let published = Published {
         hook,
@@ -142,8 +144,8 @@ pub(super) fn publish(hook: &'static Hook, compiled: CompiledHook) -> Published 
         published.compiled.environment(),
     );
     // SAFETY: The function was compiled for this hook's context and does not unwind. It and its
-    // environment stay alive until `Retired` frees them, which comes after the hook was led elsewhere
-    // and a grace period. The attachments' lock keeps calls from overlapping.
+    // environment stay alive until `Retired` frees them, which comes after the hook was led
+    // elsewhere and a grace period. The attachments' lock keeps calls from overlapping.
     unsafe { hook.attach(dispatch, environment) };
     published
 }

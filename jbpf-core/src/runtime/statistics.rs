@@ -1,4 +1,5 @@
-//! What is known of hooks, codelets and channels at a moment, put together without holding anybody up.
+//! The figures of hooks, codelets and channels at a moment, put together without holding anybody
+//! up.
 
 use std::sync::Arc;
 

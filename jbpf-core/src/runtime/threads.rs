@@ -1,4 +1,4 @@
-//! The runtime's own threads: what they are called, where they run, and before whom.
+//! The runtime's own threads: their names, their processors and their scheduling.
 #![expect(
     unsafe_code,
     reason = "tells the system how a thread is scheduled, and asks it for the room that one takes"
@@ -11,20 +11,24 @@ use std::thread::JoinHandle;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-/// Longest prefix of the names, in bytes: the system keeps 15 of a name, and `-output` takes seven.
+/// Longest prefix of the names, in bytes: the system keeps 15 of a name, and `-output` takes
+/// seven.
 const MAX_PREFIX_LEN: usize = 8;
 
 /// How the system schedules the runtime's own threads, see `sched(7)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scheduling {
-    /// As others, with a niceness from -20 (before others) to 19. A negative one needs a privilege.
+    /// As others, with a niceness from -20 (before others) to 19. A negative one needs a
+    /// privilege.
     Nice(i8),
-    /// When nobody else wants the processor (`SCHED_IDLE`).
+    /// When no other thread wants the processor (`SCHED_IDLE`).
     Idle,
-    /// In real time, until it waits (`SCHED_FIFO`), with a priority from 1 to 99. Needs a privilege.
+    /// In real time, until it waits (`SCHED_FIFO`), with a priority from 1 to 99. Needs a
+    /// privilege.
     Fifo(u8),
-    /// In real time, in turn with others of its priority (`SCHED_RR`), from 1 to 99. Needs a privilege.
+    /// In real time, in turn with others of its priority (`SCHED_RR`), from 1 to 99. Needs a
+    /// privilege.
     RoundRobin(u8),
 }
 
@@ -44,7 +48,7 @@ pub enum ThreadError {
     Affinity {
         /// The processors asked for.
         processors: Vec<usize>,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The system refuses the scheduling.
@@ -52,9 +56,9 @@ pub enum ThreadError {
         "the runtime's threads cannot be scheduled as {scheduling:?}: {source}; what goes before others needs CAP_SYS_NICE, or a limit (RLIMIT_RTPRIO, RLIMIT_NICE) that allows it"
     )]
     Scheduling {
-        /// What was asked for.
+        /// The scheduling that was asked for.
         scheduling: Scheduling,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The system has no thread.
@@ -71,7 +75,8 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// Whether the system grants what is asked for. Tries it on a thread, if anything is.
+    /// Checks that the system grants these names, processors and scheduling. Tries them on a
+    /// thread, if any was asked for.
     pub(super) fn check(&self) -> Result<(), ThreadError> {
         if let Some(prefix) = &self.prefix {
             let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -100,7 +105,7 @@ impl Threads {
     /// Starts a thread.
     ///
     /// # Errors
-    /// The system has none, or does not grant any more what was asked for.
+    /// The system has no thread, or does not grant any more the processors or the scheduling.
     pub(crate) fn spawn(
         &self,
         role: &str,
@@ -112,7 +117,8 @@ impl Threads {
         })
     }
 
-    /// As [`spawn`](Self::spawn), for what has to be done whatever the system refuses by now; waits for nothing.
+    /// As [`spawn`](Self::spawn), for work that must be done even if the system now refuses the
+    /// processors or the scheduling. Waits for nothing.
     pub(crate) fn spawn_anyhow(
         &self,
         role: &str,
@@ -130,7 +136,8 @@ impl Threads {
         Ok(())
     }
 
-    /// The thread begins with itself: nothing runs that is not scheduled as it should be.
+    /// The thread first sets its own processors and scheduling. If the system refuses, `run` never
+    /// runs.
     fn start(
         &self,
         role: &str,
@@ -146,7 +153,7 @@ impl Threads {
         let thread = builder.spawn(move || {
             let applied = own.apply();
             let refused = applied.is_err();
-            // Whoever starts it listens.
+            // The starting thread listens.
             let _ = tell.send(applied);
             if !refused {
                 run();
@@ -159,7 +166,7 @@ impl Threads {
         }
     }
 
-    /// Of the calling thread.
+    /// Sets processors and scheduling of the calling thread.
     fn apply(&self) -> Result<(), ThreadError> {
         if let Some(processors) = &self.processors {
             keep_to(processors).map_err(|source| ThreadError::Affinity {
@@ -175,11 +182,12 @@ impl Threads {
     }
 }
 
-/// Whether the process may map what a thread maps: its stack, and that of its signal handlers. The standard library makes the
-/// second one inside of the new thread, and ends the process when it cannot; here, that is an error before there is a
-/// thread. Whoever takes the last of it in between, on another thread, still can bring that about.
+/// Checks that the process may map the memory of a thread: its stack, and the stack of its signal
+/// handlers. The standard library maps the second one inside of the new thread, and ends the
+/// process if it cannot; here, that is an error before there is a thread. Another thread that
+/// takes the last memory in between can still bring that about.
 fn check_room() -> io::Result<()> {
-    /// Of std's default stack, with as much for what comes with it.
+    /// Bytes of std's default stack, and as many again for the other parts of a thread.
     const BYTES: usize = 4 << 20;
     /// A multiple of the size of pages everywhere.
     const STEP: usize = 64 << 10;
@@ -196,7 +204,8 @@ fn check_room() -> io::Result<()> {
             MapFlags::PRIVATE,
         )
     }?;
-    // Two stacks with a guard page each are four mappings: so are these two parts, with what lies behind each.
+    // Two stacks with a guard page each are four mappings. These two parts and the gap behind each
+    // are four mappings, too.
     let parts = [0, 2 * STEP].into_iter().try_for_each(|offset| {
         // SAFETY: both parts lie in the mapping.
         let part = unsafe { room.byte_add(offset) };
