@@ -167,8 +167,8 @@ impl RuntimeBuilder {
 
     /// The most instructions that one call of a codelet may execute, on hooks that do not say it
     /// themselves (`#[jbpf_hook(max_instructions = N)]`); a million when not set. The work of
-    /// helpers on sizes counts as well, an instruction for eight bytes. A codelet whose worst case
-    /// is longer is refused, and no request can change that.
+    /// helpers on sizes counts as well, an instruction for eight bytes. A codelet with a longer
+    /// worst case is refused, and no request can change that.
     pub fn max_instructions(mut self, limit: u64) -> Self {
         self.max_instructions = Some(limit);
         self

@@ -345,8 +345,8 @@ impl Entry {
     }
 }
 
-/// The histogram of a sample as that of so many calls: its bins add up to them, as far as they
-/// hold that.
+/// Scales the histogram of a sample to so many calls: its bins add up to that number, as far as
+/// they can hold it.
 fn scaled<const N: usize>(histogram: &[u64; N], calls: u64) -> [u32; N] {
     let timed: u64 = histogram.iter().sum();
     let mut left = calls;

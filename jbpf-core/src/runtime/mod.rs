@@ -243,7 +243,7 @@ impl Runtime {
         crate::server::streams(&self.shared)
     }
 
-    /// Becomes the one reader of an output channel, whose records are values of type `T`.
+    /// Becomes the one reader of an output channel. Its records are values of type `T`.
     ///
     /// # Errors
     /// No output channel has the id, its records are known not to be of type `T`, or it has a
@@ -644,7 +644,7 @@ pub(crate) fn find_hook(name: &str) -> Result<&'static Hook, MeasureError> {
 pub(crate) mod testing {
     use super::*;
 
-    /// A runtime, of which there is one at a time, and the turn.
+    /// A runtime and the turn: there is one runtime at a time.
     pub(crate) fn runtime() -> (Runtime, MutexGuard<'static, ()>) {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -133,7 +133,7 @@ const RECORDS_A_TURN: u64 = 256;
 struct Service<F> {
     shared: Weak<Shared>,
     signals: Arc<Signals>,
-    /// Those that are loaded, and those that are not any more and still hold records.
+    /// The channels of loaded codeletsets, and channels of unloaded ones that still hold records.
     streams: Vec<Stream>,
     /// The record that the callback is given.
     record: Vec<u8>,

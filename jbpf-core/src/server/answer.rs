@@ -1,4 +1,4 @@
-//! Answers that are ready at once: what the application has, and records for codelets.
+//! Answers that are ready at once: facts about the application, and records for codelets.
 
 use std::convert::identity;
 use std::ops::ControlFlow;
@@ -193,7 +193,7 @@ fn report(set: &LoadedSet) -> CodeletsetReport {
     CodeletsetInfo::from(set).into()
 }
 
-/// The channels of what is loaded, ordered by codeletset.
+/// The channels of the loaded codeletsets, ordered by codeletset.
 pub(crate) fn streams(shared: &Shared) -> Vec<StreamReport> {
     let sets = shared.sets();
     let reports = sets.values().flat_map(|set| {
@@ -233,7 +233,8 @@ fn stream_report(set: &LoadedSet, channel: &Channel) -> StreamReport {
 }
 
 pub(super) fn map(shared: &Shared, body: &MapBody) -> Reply {
-    // The map is kept, and the list of what is loaded left to others while it is read.
+    // The map is kept alive, and the list of loaded codeletsets is not locked, while the map is
+    // read.
     let named = match named_map(shared, body) {
         Ok(named) => named,
         Err(error) => return Reply::Error(error),
@@ -318,7 +319,7 @@ fn not_loaded<'a>(id: &str, loaded: impl Iterator<Item = &'a String> + Clone) ->
     ErrorReport::from(&UnloadError::not_loaded(id, loaded))
 }
 
-/// A tap on an output channel, and what the watcher is told of it.
+/// A tap on an output channel, and the answer to its watcher.
 pub(super) fn tap(
     shared: &Shared,
     stream_id: StreamId,

@@ -1,6 +1,7 @@
-//! Loads, replacements, unloads, and what turns measuring on and off: each on a thread of its own, so that nobody who only
-//! asks waits behind one. They begin one at a time; one that is effective, and waits for threads to leave what it took off
-//! hooks, keeps no other one waiting.
+//! Changes: loads, replacements, unloads, and turning measuring on and off. Each runs on a thread
+//! of its own, so that a client that only asks never waits behind one. Changes begin one at a
+//! time. A change that is effective, and waits for threads to leave the codelets that it took off
+//! hooks, keeps no other change waiting.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,18 +19,18 @@ use super::store::{MAX_READ, Store, StoreError};
 use crate::error::{LoadError, threads};
 use crate::runtime::{MeasureError, Measuring, Progress, Shared, Wanted, find_hook};
 
-/// Changes that wait at a time, and of one user's clients.
+/// Changes that may wait at a time, for all clients and for one user's.
 const MAX_WAITING: usize = 48;
 const MAX_WAITING_OF_A_USER: usize = 32;
 
-/// Bytes that waiting changes hold, and those of one user's clients.
+/// Bytes that waiting changes may hold, for all clients and for one user's.
 const MAX_BYTES: usize = 32 << 20;
 const MAX_BYTES_OF_A_USER: usize = 16 << 20;
 
 /// Changes at a time that are effective, and wait for threads inside.
 const MAX_SETTLING: usize = 16;
 
-/// What a client wants changed.
+/// A change that a client asks for.
 #[derive(Debug)]
 pub(super) enum Change {
     Load(LoadBody),
@@ -40,8 +41,8 @@ pub(super) enum Change {
     EndMeasuring(Vec<Measuring>),
 }
 
-/// What is measured for a client. Dropping it ends that, in turn with other changes: it may take long, and
-/// who drops it serves others.
+/// The measurements of a client. Dropping it ends them, in turn with other changes: ending may
+/// take long, and the thread that drops it serves other clients.
 #[derive(Debug)]
 pub(super) struct Observation {
     measuring: Option<Measuring>,
@@ -72,11 +73,11 @@ impl Ended {
     }
 }
 
-/// What a change has come to.
+/// The outcome of a change.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) reply: Reply,
-    /// What is measured from now on for whoever asked.
+    /// The measurements that begin for the client that asked.
     pub(super) observation: Option<Observation>,
 }
 
@@ -89,7 +90,7 @@ impl From<Reply> for Outcome {
     }
 }
 
-/// Whose change it is.
+/// The client that asked for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Asker {
     /// The client.
@@ -115,7 +116,7 @@ struct Waiting {
     asker: Asker,
     title: Title,
     change: Change,
-    /// What it holds.
+    /// Bytes that it holds.
     bytes: usize,
 }
 
@@ -125,7 +126,7 @@ struct Job {
     asker: Asker,
     title: Title,
     progress: Arc<Progress>,
-    /// What it has come to.
+    /// The outcome, once there is one.
     outcome: Arc<Mutex<Option<Outcome>>>,
     thread: JoinHandle<()>,
 }
@@ -136,7 +137,7 @@ impl Job {
     }
 }
 
-/// What a change is called when others are told of it.
+/// The name of a change in reports to other clients.
 #[derive(Debug, Clone)]
 struct Title {
     change: &'static str,
@@ -150,7 +151,7 @@ pub(super) struct Changes {
     store: Option<Arc<Store>>,
     bell: Arc<Doorbell>,
     waiting: VecDeque<Waiting>,
-    /// The one that is not effective yet.
+    /// The change that is not effective yet.
     running: Option<Job>,
     settling: Vec<Job>,
     ended: Arc<Ended>,
@@ -231,7 +232,8 @@ impl Changes {
         Some((job.asker, outcome))
     }
 
-    /// Begins with the next one, unless one is under way. An answer is of one that cannot begin.
+    /// Begins the next change, unless one is under way. Returns the answer to a change that cannot
+    /// begin.
     pub(super) fn start_next(&mut self, shared: &Arc<Shared>) -> Option<(Asker, Reply)> {
         if !self.has_room() {
             return None;
@@ -282,7 +284,7 @@ impl Changes {
         }
     }
 
-    /// What has not ended, in the order in which it began and will begin.
+    /// The changes that have not ended, in the order in which they began and will begin.
     pub(super) fn report(&self) -> Vec<ChangeReport> {
         let begun = self.settling.iter().chain(&self.running).map(|job| {
             let inside = job.progress.inside();
@@ -295,7 +297,8 @@ impl Changes {
             .collect()
     }
 
-    /// What clients had measured ends first: it costs the application something.
+    /// The next change. Measurements that clients have dropped end first: they cost the
+    /// application something.
     fn next(&mut self) -> Option<Waiting> {
         let ended = std::mem::take(&mut *self.ended.lock());
         if ended.is_empty() {
@@ -310,7 +313,8 @@ impl Changes {
         })
     }
 
-    /// Waits for the one that is not effective yet; the others are forgotten, and what they wait for is left to others.
+    /// Waits for the change that is not effective yet. Changes that have not begun are forgotten.
+    /// Effective ones leave their waiting to another thread.
     pub(super) fn stop(&mut self) {
         self.waiting.clear();
         let jobs: Vec<Job> = self
@@ -338,7 +342,7 @@ impl Title {
     }
 }
 
-/// What waits.
+/// The number and size of waiting changes.
 #[derive(Debug, Default)]
 struct Load {
     changes: usize,

@@ -1,4 +1,4 @@
-//! Refusals as they travel: a stable code, a sentence, and what the verifier found.
+//! Refusals as they travel: a stable code, a sentence, and the verifier's findings.
 
 use jbpf_operator::protocol::ErrorReport;
 

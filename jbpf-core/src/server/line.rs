@@ -7,7 +7,7 @@ use jbpf_object::visible::is_invisible;
 use jbpf_operator::nearest::nearest;
 use jbpf_operator::protocol::{ErrorReport, Request, VERSION};
 
-/// What a line asks.
+/// The request in a line.
 #[derive(Debug)]
 pub(super) enum Question {
     Operator(Request),
@@ -15,7 +15,7 @@ pub(super) enum Question {
 }
 
 impl Question {
-    /// Whether the client has to stay for what it asks.
+    /// Whether the client must stay connected for the answer.
     pub(super) fn wants_to_stay(&self) -> bool {
         matches!(
             self,
@@ -34,7 +34,7 @@ pub(super) struct Nonsense {
     pub(super) error: ErrorReport,
 }
 
-/// The fields of the envelope; one more says what is asked.
+/// The fields of the envelope. One more field names the request.
 const ENVELOPE: [&str; 2] = ["version", "id"];
 
 /// Requests that collectors make, defined by their own crate.

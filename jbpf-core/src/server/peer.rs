@@ -1,4 +1,4 @@
-//! Who may operate the application, and how much room that leaves to others.
+//! The users that may operate the application, and the places that they may take.
 
 use std::os::unix::net::UnixStream;
 
@@ -7,30 +7,30 @@ use jbpf_channel::credentials::is_anybody;
 /// Clients at a time.
 const PLACES: usize = 64;
 
-/// Of those, the places that listed users cannot take.
+/// The places among those that listed users cannot take.
 const OWN_PLACES: usize = 16;
 
-/// Of those, the most that one listed user can take.
+/// The most places that one listed user can take.
 const PLACES_OF_A_LISTED_USER: usize = 16;
 
-/// Somebody who may stay.
+/// A client that may stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Peer {
     pub(super) user: u32,
     pub(super) standing: Standing,
 }
 
-/// What a user is to the application.
+/// The standing of a user with the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Its own user, or root.
     Own,
-    /// One that it lists.
+    /// A user that it lists.
     Listed,
 }
 
 impl Standing {
-    /// How many clients there may be, with one more of these.
+    /// The most clients that there may be with one more client of this standing.
     pub(super) const fn places(self) -> usize {
         match self {
             Self::Own => PLACES,
@@ -64,7 +64,7 @@ impl Admission {
 
     /// The user whose process connected, if it may stay.
     pub(super) fn peer(&self, stream: &UnixStream) -> Option<Peer> {
-        // Credentials are those of the moment of connecting; without them nobody stays.
+        // Credentials are those of the moment of connecting. A client without them cannot stay.
         let credentials = rustix::net::sockopt::socket_peercred(stream).ok()?;
         let user = credentials.uid.as_raw();
         // Also when it is this process's own number: strangers would have it as well.

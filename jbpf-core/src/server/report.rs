@@ -1,4 +1,4 @@
-//! What the runtime knows, as it travels.
+//! The runtime's facts, as they travel.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +25,7 @@ impl From<&ThreadInside> for ThreadReport {
     }
 }
 
-/// What codelets of a hook of this kind do.
+/// The role of codelets on a hook of this kind.
 pub(super) fn role(kind: HookKind) -> HookRole {
     match kind {
         HookKind::Monitoring => HookRole::Monitoring,

@@ -54,7 +54,7 @@ impl StoreError {
 pub struct OpenStoreError {
     /// The folder.
     pub path: PathBuf,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
 }
 
@@ -70,8 +70,8 @@ impl Store {
             })
     }
 
-    /// The contents of a file below the folder, of so many bytes at most. No link is followed, and nothing but a regular file
-    /// is read.
+    /// The contents of a file below the folder, of so many bytes at most. No link is followed, and
+    /// nothing but a regular file is read.
     pub(super) fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, StoreError> {
         let system = |error: io::Error| StoreError::System {
             path: path.to_owned(),
@@ -79,7 +79,7 @@ impl Store {
         };
         let resolve =
             ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
-        // Without `NONBLOCK`, opening a FIFO would wait for somebody to write to it.
+        // Without `NONBLOCK`, opening a FIFO would wait for a writer.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let found = openat2(&self.folder, path, flags, Mode::empty(), resolve).map_err(
             |errno| match errno {
