@@ -62,7 +62,7 @@ pub(super) fn binary(
     }
 }
 
-/// Division by zero gives 0; the remainder of it is the dividend.
+/// Division by zero gives 0, with the dividend as the remainder.
 fn unsigned_division(
     fb: &mut FunctionBuilder<'_>,
     bits: Bits,
@@ -94,7 +94,7 @@ fn unsigned_division(
     }
 }
 
-/// As the unsigned one; and the smallest number divided by -1 is itself, with remainder 0.
+/// As the unsigned division. The smallest number divided by -1 is itself, with remainder 0.
 fn signed_division(
     fb: &mut FunctionBuilder<'_>,
     bits: Bits,

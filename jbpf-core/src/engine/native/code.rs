@@ -65,7 +65,7 @@ pub(super) fn host() -> Result<OwnedTargetIsa, EngineError> {
         .map_err(|reason| EngineError::NoBackend { reason })
 }
 
-/// As [`host`], for a codelet of its own.
+/// As [`host`], for a codelet that is compiled on its own.
 fn host_of(codelet: &BoundCodelet) -> Result<OwnedTargetIsa, EngineError> {
     if codelet.program().program().insns.len() <= OPTIMISED_INSTRUCTIONS {
         return host();
@@ -94,7 +94,7 @@ fn finish(builder: isa::Builder, opt_level: &str) -> Result<OwnedTargetIsa, Stri
         ("use_colocated_libcalls", "false"),
         // No one unwinds through codelets: helpers contain their panics.
         ("unwind_info", "false"),
-        // Costs nothing in frames below a page, and larger ones touch each page in order.
+        // This costs nothing in frames below a page. Larger frames touch each page in order.
         ("enable_probestack", "true"),
         ("probestack_strategy", "inline"),
         // Cranelift's own check of the IR: the tests run it, users do not wait for it.
@@ -164,7 +164,7 @@ pub(super) struct InnerFunction {
 
 /// The functions of a codelet, by index.
 pub(super) struct InnerFunctions {
-    /// All that are reached but the entry.
+    /// All reachable functions except the entry.
     functions: Vec<Option<InnerFunction>>,
     /// Whether the entry can leave the codelet before its end.
     pub(super) entry_leaves: bool,
@@ -173,8 +173,8 @@ pub(super) struct InnerFunctions {
 }
 
 impl InnerFunctions {
-    /// Bytes of stack that the entry has to have for frames: its own, and with guards its
-    /// callees', too.
+    /// Bytes of stack that the entry must have for frames: for its own, and with guards also for
+    /// its callees'.
     pub(super) fn entry_bytes(&self, subject: Subject<'_>) -> u32 {
         if subject.options.guard_accesses {
             return self.frames;
@@ -245,7 +245,7 @@ impl Unit {
         self.module.isa().default_call_conv()
     }
 
-    /// Compiles the inner functions of a codelet that are reached: all but the entry. By index of
+    /// Compiles the reachable functions of a codelet except the entry. The result is by index of
     /// the function.
     pub(super) fn inner_functions(
         &mut self,
@@ -502,16 +502,16 @@ impl CodeletCode {
         self.code.entry()
     }
 
-    /// Whether it can leave the codelet before its end: it returns whether it did, too, in a
-    /// second register.
+    /// Whether it can leave the codelet before its end. If so, it also returns whether it did, in
+    /// a second register.
     pub(crate) fn leaves(&self) -> bool {
         self.leaves
     }
 }
 
 impl Unit {
-    /// Compiles a codelet as a function of the dispatch type; with whether it can leave the
-    /// codelet.
+    /// Compiles a codelet as a function of the dispatch type; also returns whether it can leave
+    /// the codelet.
     fn codelet_function(&mut self, subject: Subject<'_>) -> Result<(FuncId, bool), EngineError> {
         let codelet = subject.codelet;
         let inner = self.inner_functions(subject)?;

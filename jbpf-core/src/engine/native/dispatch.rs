@@ -129,7 +129,7 @@ enum Part {
     /// Called at this address.
     Called {
         address: usize,
-        /// Whether it returns whether it left, too.
+        /// Whether the function also returns whether it left.
         leaves: bool,
     },
 }
@@ -213,7 +213,7 @@ struct DispatchFunction<'b, 'f> {
 }
 
 impl DispatchFunction<'_, '_> {
-    /// Runs the codelets; how the last one ended.
+    /// Runs the codelets; returns how the last one ended.
     fn run(&mut self, parts: &[(Subject<'_>, Part)]) -> Result<End, EngineError> {
         let mut end = self.nothing();
         for (subject, part) in parts {
@@ -222,7 +222,7 @@ impl DispatchFunction<'_, '_> {
         Ok(end)
     }
 
-    /// How no codelet ends.
+    /// The end of a run without codelets.
     fn nothing(&mut self) -> End {
         End {
             result: self.fb.ins().iconst(types::I64, 0),
@@ -253,8 +253,8 @@ impl DispatchFunction<'_, '_> {
         self.fb.ins().return_(&[end.result]);
     }
 
-    /// The same, and counts each; those calls that it decides to time are between two looks at the
-    /// clock.
+    /// The same, and counts each codelet. The calls that it decides to time lie between two
+    /// readings of the clock.
     fn run_measured(
         &mut self,
         parts: &[(Subject<'_>, Part)],

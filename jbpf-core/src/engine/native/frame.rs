@@ -11,7 +11,7 @@ use cranelift_frontend::FunctionBuilder;
 use jbpf_verifier::addresses::FRAME_ALIGN;
 
 /// A frame in a stack slot. Every function has one, also if nothing is stored in it: the codelet
-/// may compare its address, and the verifier holds that it is not null and no other frame's
+/// may compare its address, and the verifier assumes that it is not null and no other frame's
 /// (clauses 1 to 3 of [`addresses`](jbpf_verifier::addresses)).
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
@@ -90,7 +90,7 @@ pub(super) fn slot(fb: &mut FunctionBuilder<'_>, stack_size: u32) -> StackSlot {
     fb.create_sized_stack_slot(data)
 }
 
-/// Gives up a slot's memory unless it is used: no code that is left computes with its address.
+/// Gives up a slot's memory unless it is used: no remaining code computes with its address.
 pub(super) fn release_unused(fb: &mut FunctionBuilder<'_>, slot: StackSlot, used: FrameUse) {
     if used == FrameUse::Used {
         return;
@@ -107,8 +107,8 @@ pub(super) enum FrameUse {
     Unused,
 }
 
-/// Removes `stores` to the frame at `base` if nothing can read them: when every helper that was
-/// given a key is inlined, the key was never needed in memory, and the frame takes no room.
+/// Removes `stores` to the frame at `base` if nothing can read them. If every helper that takes a
+/// key is inlined, the key is not needed in memory, and the frame takes no room.
 ///
 /// The frame is unread if its address is used only by these stores and by additions, and the
 /// results of the additions are used in the same way.

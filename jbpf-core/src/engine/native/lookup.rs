@@ -100,7 +100,8 @@ impl Body<'_, '_> {
     }
 
     /// r0 = address of the entry in this thread's copy, or null. The thread's copy is found in a
-    /// table by its slot; a thread that has none yet goes through the helper, which makes one.
+    /// table by its slot. The helper serves threads with a slot beyond the table, and threads
+    /// without a copy, which get null.
     pub(super) fn lookup_per_thread(&mut self, array: &PerThreadArray, target: HelperTarget) {
         let entries = array.layout().entries();
         let index = self.index();
@@ -144,8 +145,8 @@ impl Body<'_, '_> {
         self.fb.seal_block(fast);
 
         self.fb.switch_to_block(slow);
-        // The key is written once more, for the helper alone: so the frame's address does not
-        // leave the codelet, and the codelet's own store of it may be dropped.
+        // The key is written once more, for the helper alone. So the frame's address does not
+        // leave the codelet, and the codelet's own store of the key may be dropped.
         let key = self.imports.copy_for_helper(self.fb, 8);
         self.fb.ins().store(MemFlagsData::trusted(), index, key, 0);
         self.define(2, key);

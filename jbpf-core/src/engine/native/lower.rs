@@ -153,7 +153,7 @@ struct Leader {
 
 impl<'b, 'f> Body<'b, 'f> {
     /// Lowers `function` into the current block, with `arguments` in r1 to r5. Afterwards the
-    /// current block is filled. Whether the frame is used.
+    /// current block is filled. Returns whether the frame is used.
     #[expect(
         clippy::too_many_arguments,
         reason = "each is one part of the surroundings"
@@ -403,7 +403,7 @@ impl<'b, 'f> Body<'b, 'f> {
             Insn::CallFunction { target } => return self.call_function(at, target),
             Insn::Exit => {
                 // A function that returns nothing may get here with r0 unwritten: a variable that
-                // no way defined is 0 to the builder. Nobody reads it.
+                // no path defined is 0 to the builder. Nobody reads it.
                 let result = self.fb.use_var(self.registers[0]);
                 self.end(result, false);
                 return Ok(true);
@@ -621,8 +621,8 @@ impl<'b, 'f> Body<'b, 'f> {
         }
     }
 
-    /// Branches on the lookup's own condition; on each side its registers get the plain value that
-    /// they have there, and the select that would have merged both is never computed.
+    /// Branches on the lookup's own condition; each side gives its registers the plain value that
+    /// they have there, so that the select that would merge both is never computed.
     fn branch_on_lookup(&mut self, lookup: Lookup, jumps_if_found: bool, taken: Block) {
         let found = self.fb.create_block();
         let missing = self.fb.create_block();
