@@ -1,4 +1,4 @@
-//! Where proven states are kept, and found again.
+//! The archive keeps proven states, and finds those that cover another state.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -42,8 +42,8 @@ impl Hasher for Mix {
 pub(crate) type MixMap<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
 pub(crate) type MixSet<K> = HashSet<K, BuildHasherDefault<Mix>>;
 
-/// Where states that may cover each other are looked for: those of one place in the program, the
-/// same active calls, and the same iteration of every loop around.
+/// The key of the bucket that holds the states that may cover each other. They are at one place in
+/// the program, with the same active calls, and in the same iteration of every loop around.
 pub(crate) fn key(state: &State) -> u64 {
     let mut hash = place(state);
     for iteration in state.loops.iter() {
@@ -61,7 +61,7 @@ fn place(state: &State) -> Mix {
     hash
 }
 
-/// Equal for states that are equal but for names of numbers and objects.
+/// A hash that is the same for states that are equal but for the names of numbers and objects.
 pub(crate) fn fingerprint(state: &State) -> u64 {
     let mut hash = place(state);
     for (_, frame) in state.frames() {
@@ -103,20 +103,20 @@ fn mix_number(number: &Number, hash: &mut Mix) {
 #[derive(Debug, Default)]
 pub(crate) struct Archive {
     buckets: MixMap<u64, Vec<Rc<Proven>>>,
-    /// The newest of each place, whatever the iteration.
+    /// The newest states of each place, in any iteration.
     recent: MixMap<u64, Vec<Rc<Proven>>>,
     bytes: usize,
-    /// How many were added so far.
+    /// The number of states added so far.
     added: u64,
 }
 
-/// How many states of one bucket are compared.
+/// The number of states of one bucket that a state is compared with.
 const BUCKET: usize = 64;
-/// How many of other iterations.
+/// The number of states of other iterations that it is compared with.
 const RECENT: usize = 8;
 
 impl Archive {
-    /// A proven state that covers this one. Counts what was looked at.
+    /// A proven state that covers this one. Counts the requirements looked at.
     pub(crate) fn covering(&self, state: &State, key: u64, looked: &mut u64) -> Option<Rc<Proven>> {
         let bucket = self.bucket(key).iter().rev();
         let recent = self.recent.get(&place(state).finish());
@@ -131,13 +131,14 @@ impl Archive {
         self.buckets.get(&key).map_or(&[], Vec::as_slice)
     }
 
-    /// How many states were added so far, for [`Archive::forget_since`].
+    /// The number of states added so far, for [`Archive::forget_since`].
     pub(crate) fn added(&self) -> u64 {
         self.added
     }
 
-    /// Forgets the states that were added after the first `added`. What was found behind them was taken back,
-    /// so that a path that ends at one would find nothing there.
+    /// Forgets the states that were added after the first `added`. The results found behind them
+    /// were taken back, so that a path must not end at one of them: nothing would be known of the
+    /// code behind it.
     pub(crate) fn forget_since(&mut self, added: u64) {
         if self.added == added {
             return;
@@ -171,12 +172,12 @@ impl Archive {
         bucket.push(proven);
     }
 
-    /// About how many bytes the states take.
+    /// The bytes that the states take, roughly.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Forgets everything: proofs are only ever a shortcut.
+    /// Forgets all states. That is sound, because proofs are only a shortcut.
     pub(crate) fn clear(&mut self) {
         self.buckets.clear();
         self.recent.clear();

@@ -1,4 +1,4 @@
-//! What a step found wrong, before it is told with its path.
+//! Faults that a step finds, before they are reported with their path.
 
 use std::panic::Location;
 
@@ -13,7 +13,7 @@ pub(crate) struct Fault {
     pub(crate) obligation: Option<String>,
     /// Registers that matter, as (name, value).
     pub(crate) registers: Vec<(String, String)>,
-    /// What happened earlier, and at which instruction.
+    /// An earlier event that explains the fault, with its instruction.
     pub(crate) origin: Option<(usize, String)>,
     pub(crate) hint: Option<String>,
 }
@@ -30,8 +30,8 @@ impl Fault {
         })
     }
 
-    /// Something that cannot be: the verifier contradicts itself, and proves nothing. The message names the caller's
-    /// place in the source.
+    /// The fault for a case that cannot be: the verifier contradicts itself, and proves nothing.
+    /// The message names the caller's place in the source.
     #[track_caller]
     pub(crate) fn internal(what: &str) -> Box<Self> {
         let place = Location::caller();

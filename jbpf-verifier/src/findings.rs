@@ -1,8 +1,10 @@
-//! What holds of each instruction on every path, gathered while paths are explored.
+//! Facts that hold of each instruction on every path. The explorer gathers them while it follows
+//! paths.
 //!
-//! An exploration that may be taken back is marked when it begins. The findings change in place, and each
-//! change since the oldest mark is kept, so that findings are taken back with the work: code that only a state
-//! wider than any run reaches is not reached.
+//! An exploration that may be taken back is marked when it begins. The findings change in place,
+//! and each change since the oldest mark is kept. So findings are taken back with the work that
+//! found them: if only a state wider than any run reaches an instruction, the instruction is not
+//! reached.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +15,7 @@ use crate::program::{BranchOutcome, Fact, MemorySpace, Objects, StackBytes, Veri
 use crate::stack::FRAME_SIZE;
 use crate::value::Space;
 
-/// Facts of instructions and functions, growing.
+/// Facts of instructions and functions, as known so far.
 #[derive(Debug)]
 pub(crate) struct Findings {
     facts: Vec<Fact>,
@@ -22,11 +24,11 @@ pub(crate) struct Findings {
     functions: Vec<FrameUse>,
     helpers: BTreeSet<u32>,
     maps: BTreeSet<usize>,
-    /// How many explorations are under way that may be taken back, one inside of the other.
+    /// The number of explorations under way that may be taken back, one inside the other.
     tentative: usize,
     /// Changes since the outermost of them began, oldest first.
     changes: Vec<Change>,
-    /// Something was found of an instruction or a function that is not there.
+    /// The fault if something was found of an instruction or a function that does not exist.
     lost: Option<Box<Fault>>,
 }
 
@@ -53,13 +55,13 @@ enum Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark(usize);
 
-/// What a function does to its stack frame.
+/// A function's use of its stack frame.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct FrameUse {
     /// The lowest byte touched, as bytes below the frame pointer.
     depth: u32,
-    /// Bytes that helpers are handed before the codelet wrote them: a flag for each, the lowest byte's
-    /// first.
+    /// Bytes that a helper is handed before the codelet wrote them: a flag for each, with the
+    /// lowest byte's first.
     zeroed: [u64; FRAME_SIZE as usize / 64],
 }
 
@@ -77,18 +79,18 @@ impl Findings {
         }
     }
 
-    /// What cannot be, if it was met: nothing that was found counts then.
+    /// The fault, if something was found that cannot be. No finding counts then.
     pub(crate) fn check(&mut self) -> Result<(), Box<Fault>> {
         self.lost.take().map_or(Ok(()), Err)
     }
 
-    /// An exploration begins that may be taken back.
+    /// Begins an exploration that may be taken back.
     pub(crate) fn begin(&mut self) -> Mark {
         self.tentative += 1;
         Mark(self.changes.len())
     }
 
-    /// What was found since the mark holds, as far as the explorations around it hold.
+    /// Keeps the findings since the mark, as long as the explorations around it hold.
     pub(crate) fn keep(&mut self) {
         self.tentative = self.tentative.saturating_sub(1);
         if self.tentative == 0 {
@@ -96,7 +98,7 @@ impl Findings {
         }
     }
 
-    /// What was found since the mark is not found.
+    /// Takes back the findings since the mark.
     pub(crate) fn take_back(&mut self, mark: Mark) {
         while self.changes.len() > mark.0 {
             match self.changes.pop() {
@@ -128,7 +130,7 @@ impl Findings {
         self.keep();
     }
 
-    /// About how many bytes the changes take.
+    /// The bytes that the changes take, roughly.
     pub(crate) fn bytes(&self) -> usize {
         self.changes.capacity() * size_of::<Change>()
     }
@@ -178,7 +180,8 @@ impl Findings {
         });
     }
 
-    /// An operand of an instruction is used, and points into this; of frames, whether it is the instruction's own.
+    /// Notes that an operand of an instruction is used, and points into `space`. `own_frame` says
+    /// whether a stack is the frame of the instruction's own function.
     pub(crate) fn points_into(&mut self, operand: (usize, u8), space: Space, own_frame: bool) {
         let known = self.objects.get(&operand);
         if known.is_some_and(|known| has(known, space, own_frame)) {
@@ -233,7 +236,7 @@ impl Findings {
         }
     }
 
-    /// Bytes of a function's frame down to this offset are used.
+    /// Notes that a function uses the bytes of its frame down to this offset.
     pub(crate) fn stack(&mut self, function: usize, lowest: i32) {
         let depth = lowest.min(0).unsigned_abs();
         let known = self.functions.get(function).map(|frame| frame.depth);
@@ -242,7 +245,8 @@ impl Findings {
         }
     }
 
-    /// A helper is handed these bytes of a function's frame, which may not have been written.
+    /// Notes that a helper is handed these bytes of a function's frame, which may not have been
+    /// written.
     pub(crate) fn zeroed(&mut self, function: usize, start: i32, end: i32) {
         self.frame(function, |frame| {
             for byte in start.max(-FRAME_SIZE)..end.min(0) {
@@ -254,7 +258,7 @@ impl Findings {
         });
     }
 
-    /// What operands point into, by instruction and operand.
+    /// The objects that operands point into, by instruction and operand.
     pub(crate) fn objects(&self) -> &BTreeMap<(usize, u8), Objects> {
         &self.objects
     }
@@ -276,7 +280,8 @@ impl Findings {
             .collect()
     }
 
-    /// Bytes of stack over the deepest chain of calls that paths take; `None` if the findings are of another program.
+    /// Bytes of stack over the deepest chain of calls that paths take. `None` if the findings are
+    /// of another program.
     pub(crate) fn stack_bytes(&self, flow: &Flow, insns: &[Insn]) -> Option<u32> {
         let mut totals: Vec<Option<u32>> = vec![None; self.functions.len()];
         for &function in flow.callees_first() {

@@ -1,7 +1,8 @@
 //! The smallest state that covers two.
 //!
-//! What both hold stays; numbers become ranges that hold both; where one has a number and the other a
-//! pointer, nothing that may be read is left.
+//! The covering state keeps the values that both states hold. Numbers become ranges that hold both
+//! numbers. If one state has a number and the other a pointer, the place is unreadable in the
+//! covering state.
 
 use std::rc::Rc;
 
@@ -14,12 +15,13 @@ use crate::value::{Ids, Kind, Link, Num, Part, Places, Pointer, Source, Space, V
 /// A state that covers two.
 pub(crate) struct Covering {
     pub(crate) state: State,
-    /// What numbers were made of that only one of them has on its stack. The state says that nothing was
-    /// written there and that no pointer is there, which rests on their being numbers.
+    /// The sources of numbers that only one of the two has on its stack. The covering state says
+    /// that nothing was written there and that no pointer is there. That rests on their being
+    /// numbers.
     pub(crate) dropped: Places,
 }
 
-/// A state that covers both, which are of one segment, or `None` if other calls led to them.
+/// A state that covers both. They must be of one segment; `None` if other calls led to them.
 pub(crate) fn hull(a: &State, b: &State, ids: &mut Ids) -> Option<Covering> {
     let calls = |state: &State| -> Vec<usize> { state.frames().map(|(_, f)| f.call).collect() };
     if a.at != b.at || a.segment != b.segment || calls(a) != calls(b) {
@@ -33,7 +35,7 @@ pub(crate) fn hull(a: &State, b: &State, ids: &mut Ids) -> Option<Covering> {
     let mut dropped = Places::NONE;
     for (depth, other) in b.frames() {
         let own = a.frame(depth)?;
-        // Frames that neither has touched since are the same.
+        // A frame that neither state has touched since is the same for both.
         if !std::ptr::eq(own, other) {
             let mut hull = Hull {
                 depth,
@@ -163,7 +165,7 @@ impl Hull<'_> {
                 None => self.drop(cell),
             }
         }
-        // A gap says that no pointer is there, so that those of the other must not become one.
+        // A gap says that no pointer is there. A pointer of the other state must not become a gap.
         for cell in b.cells() {
             let torn = matches!(cell.value.kind, Kind::Pointer(_) | Kind::Uninit);
             let kept = joined
@@ -200,8 +202,8 @@ impl Hull<'_> {
         }
     }
 
-    /// What is left of a cell beside what the other stack holds in its place; nothing when it may be
-    /// unwritten there.
+    /// The value of a cell that covers the bytes of the other stack in its place. `None` if these
+    /// may be unwritten there.
     fn cell(&mut self, cell: &Cell, other: &Stack) -> Option<Value> {
         let (start, end) = (cell.start, cell.end);
         let own = Places::stack(self.depth, start, end);

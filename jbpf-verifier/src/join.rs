@@ -1,9 +1,10 @@
-//! Joining states: one that covers many, to be proven in their place.
+//! Joining states: one wider state covers many, and is proven in their place.
 //!
-//! Where paths keep arriving with other numbers, the numbers that differ are widened and the wider
-//! state is explored instead. That is always sound, because it covers the state it replaces; and it
-//! never makes a loop look finite, because iterations are still counted one by one. If the wider
-//! state cannot be proven, the explorer goes back to the exact one.
+//! When paths keep arriving with other numbers, the differing numbers are widened, and the
+//! explorer follows the wider state instead. Widening is always sound, because the wider state
+//! covers the state that it replaces. It never makes a loop look finite, because iterations are
+//! still counted one by one. If the wider state cannot be proven, the explorer goes back to the
+//! exact one.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -16,7 +17,8 @@ use crate::scalar::{Scalar, Tnum};
 use crate::state::State;
 use crate::value::{Kind, Num, Value};
 
-/// Bounds that widened numbers stop at: those that the program compares with, and powers of two.
+/// The bounds that widened numbers stop at: constants that the program compares with, their
+/// neighbours, and powers of two minus one.
 #[derive(Debug)]
 pub(crate) struct Bounds(Vec<u64>);
 
@@ -35,7 +37,8 @@ impl Bounds {
         Self(bounds.into_iter().collect())
     }
 
-    /// Covers a number and one that it should have been, and more of the same direction.
+    /// A number that covers both, and reaches to the next bound in each direction in which `new`
+    /// leaves `old`.
     fn widen(&self, new: &Number, old: &Number) -> Number {
         let both = new.join(old).scalar();
         if both.smin() < 0 {
@@ -67,7 +70,7 @@ fn low_bits(bits: u32) -> u64 {
     u64::MAX.checked_shr(64 - bits).unwrap_or(0)
 }
 
-/// A state that covers `state` and reaches towards the proven ones, or `None` if they differ in more
+/// A state that covers `state` and reaches towards the proven ones. `None` if they differ in more
 /// than numbers.
 pub(crate) fn join(state: &State, proven: &[Rc<Proven>], bounds: &Bounds) -> Option<State> {
     let mut joined = state.clone();
@@ -128,7 +131,7 @@ fn join_one(state: &State, proven: &Proven, bounds: &Bounds) -> Option<State> {
 
 fn widened(new: &Num, old: &Num, bounds: &Bounds) -> Kind {
     if new.number.is_subset_of(&old.number) {
-        // Only the link did not fit.
+        // The numbers fit already; only the links differed.
         return Kind::number(new.number.clone());
     }
     Kind::number(bounds.widen(&new.number, &old.number))

@@ -1,13 +1,14 @@
-//! The verifier of jbpf: bytecode and the types around it in; a [`VerifiedProgram`], or a
-//! [`Rejection`] that says why not, out.
+//! The verifier of jbpf. It takes bytecode and the types around it, and returns a
+//! [`VerifiedProgram`], or a [`Rejection`] that says why not.
 //!
-//! It knows no runtime, holds no unsafe code, and can be used offline and fuzzed on its own.
+//! It knows no runtime and holds no unsafe code. It can be used offline and fuzzed on its own.
 //!
-//! The rooms, from the instruction to the whole program: `insn` is the gate, `flow` the shape of the
-//! code; `number`, `value`, `stack` and `state` hold what is known; `step` executes one instruction on
-//! that, by the model of `addresses`; `path` and `proven` remember what proofs rested on, `archive` finds them again, `join` covers
-//! many states by one; `explore` walks all paths, and `findings` gathers what holds on each. `work` says what calls
-//! of helpers count for.
+//! The rooms, from the instruction to the whole program: `insn` is the gate, and `flow` finds the
+//! shape of the code. `number`, `value`, `stack` and `state` hold the known facts. `step` executes
+//! one instruction on a state, by the model of `addresses`. `path` and `proven` remember the needs
+//! of proofs, and `archive` finds proofs again. `join` and `hull` cover several states by one.
+//! `explore` walks all paths, and `findings` gathers the facts that hold on each. `record` keeps
+//! the values of registers for tests. `work` says how helpers' work is counted.
 
 #![forbid(unsafe_code)]
 
@@ -46,7 +47,7 @@ pub use program::{Program, RawInsn, VerifiedProgram};
 pub use record::{Record, Starts};
 pub use report::Rejection;
 
-/// Verifies a program against the context that it will be given and the helpers that it may call.
+/// Verifies a program against the context that it will get and the helpers that it may call.
 ///
 /// # Errors
 ///
@@ -59,7 +60,7 @@ pub fn verify(
     verify_with(program, context, helpers, Limits::default())
 }
 
-/// [`verify`] with other limits than the usual ones.
+/// Verifies like [`verify`], with other limits.
 ///
 /// # Errors
 ///
@@ -73,8 +74,9 @@ pub fn verify_with(
     verify_as(program, context, helpers, limits, Manner::Usual)
 }
 
-/// [`verify_with`], and a record of what every register may hold before each instruction. It takes
-/// longer, because states are compared in everything; meant for tests of the verifier.
+/// Verifies like [`verify_with`], and records the values that every register may hold before each
+/// instruction. It takes longer, because states are compared in everything. It is meant for tests
+/// of the verifier.
 ///
 /// # Errors
 ///

@@ -1,14 +1,14 @@
-//! Numbers as states hold them: a constant in place, anything else shared.
+//! Numbers as states hold them: a constant in place, any other set shared.
 //!
-//! Most numbers of a codelet are constants, and copies of states are many; what is known of the
-//! others is reference-counted, so that a state stays small.
+//! Most numbers of a codelet are constants, and states are copied often. Other sets are
+//! reference-counted, so that a state stays small.
 
 use std::fmt;
 use std::rc::Rc;
 
 use crate::scalar::{AluOp, Scalar, Width};
 
-/// A set of numbers. Two that are built of the same facts are equal.
+/// A set of numbers. Two sets that are built of the same facts are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Number {
     Constant(u64),
@@ -77,7 +77,7 @@ impl Number {
         }
     }
 
-    /// Whether nothing is known but that it fits `size` bytes.
+    /// Whether the set is all numbers of `size` bytes.
     pub(crate) fn is_unknown_of_size(&self, size: u8) -> bool {
         match self {
             Self::Constant(_) => false,
@@ -87,7 +87,7 @@ impl Number {
         }
     }
 
-    /// The bits that are set in some of the numbers, or may be.
+    /// The bits that may be set in some number of the set.
     pub(crate) fn possible_bits(&self) -> u64 {
         match self {
             Self::Constant(value) => *value,
@@ -119,11 +119,11 @@ impl Number {
         Self::from(self.scalar().join(&other.scalar()))
     }
 
-    /// What is left of it when it is known to be `other` as well.
+    /// The numbers of the set that are in `other` as well.
     pub(crate) fn narrowed(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::Range(a), Self::Range(b)) => {
-                // Copies of a number share what is known of it where they can.
+                // Copies of a number share the set if they can.
                 match a.intersect(b) {
                     Some(both) if both == **a => self.clone(),
                     Some(both) if both != **b => Self::from(both),
@@ -180,7 +180,7 @@ impl Number {
         Self::alu(AluOp::Rsh, Width::W64, self, &shift).truncate(size)
     }
 
-    /// This number with the bytes of `upper` above its `size` lowest ones, which are all it has.
+    /// This number, which has only `size` bytes, with the bytes of `upper` above them.
     pub(crate) fn with_upper(&self, size: u8, upper: &Self) -> Self {
         let shift = Self::Constant(u64::from(size) * 8);
         let upper = Self::alu(AluOp::Lsh, Width::W64, upper, &shift);

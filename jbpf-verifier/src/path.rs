@@ -1,24 +1,24 @@
-//! The path under exploration: its checkpoints, and what the code behind them depended on.
+//! The path under exploration: its checkpoints, and the needs of the code behind them.
 //!
 //! A checkpoint is a state that later paths may be compared with. While the code behind it is
-//! explored, it collects *needs*: places whose values some check rested on. A need at one
-//! checkpoint is passed on to the one before it, in terms of what the value was made of there. Once
-//! everything behind a checkpoint is proven, its needs are exactly what another state must fulfil to
-//! be proven as well.
+//! explored, the checkpoint collects *needs*: the places whose values some check rested on. It
+//! passes each need on to the checkpoint before it, in terms of the places that the value was made
+//! of there. Once everything behind a checkpoint is proven, its needs are exactly the properties
+//! that another state must have to be proven as well.
 
 use crate::insn::Reg;
 use crate::stack::FRAME_SIZE;
 use crate::state::State;
 use crate::value::{Kind, Places, Value};
 
-/// How much of a value a check rested on. Each level includes those before.
+/// How much of a value a check rested on. Each level includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Need {
-    /// That something was written there, a number or a pointer, whatever it is.
+    /// Something was written there, a number or a pointer.
     Written,
-    /// That it is a number at all. Of a pointer, everything.
+    /// The value is a number, whichever it is. A pointer is needed exactly as it is.
     Shape,
-    /// That it is no other number.
+    /// The value is this number, and no other.
     Exact,
 }
 
@@ -65,7 +65,7 @@ impl Needs {
         }
     }
 
-    /// What is needed of the value at a place.
+    /// The need for the value at a place.
     pub(crate) fn at(self, place: Places) -> Option<Need> {
         if self.exact.meets(place) {
             Some(Need::Exact)
@@ -78,8 +78,8 @@ impl Needs {
         }
     }
 
-    /// What is needed of the bytes at a place of a stack: loads need them to be readable, so that they are
-    /// never needed less.
+    /// The need for the bytes at a place of a stack. It is at least `Shape`, because loads need
+    /// the bytes to be readable.
     pub(crate) fn at_stack(self, place: Places) -> Option<Need> {
         self.at(place).map(|need| need.max(Need::Shape))
     }
@@ -97,27 +97,28 @@ impl std::ops::BitOrAssign for Needs {
 #[derive(Debug)]
 pub(crate) struct Open {
     segment: u32,
-    /// The state when it was passed; its sources speak of the checkpoint before.
+    /// The state when the checkpoint was passed. Its sources refer to the checkpoint before.
     pub(crate) state: State,
     pub(crate) needs: Needs,
     /// Instructions of the longest run from here to the end, as far as it is explored.
     pub(crate) tail: u64,
-    /// Where it will be looked for.
+    /// The key that `Archive` finds it by.
     pub(crate) key: u64,
-    /// Equal states have equal ones.
+    /// The same for states that are equal but for the names of numbers and objects.
     pub(crate) fingerprint: u64,
-    /// Whether it covers more than the path that led to it.
+    /// Whether the state covers more than the path that led to it.
     pub(crate) joined: bool,
-    /// At the head of a loop: which loop, in which iterations of those around.
+    /// The loop that the checkpoint is at the head of, with the iterations of the loops around it;
+    /// otherwise 0.
     pub(crate) instance: u64,
     /// Steps of the path that led to it.
     pub(crate) trail: usize,
-    /// Whether a path went on from behind it without being followed: nothing is proven then when it
-    /// is closed.
+    /// Whether a path that began behind it waits to be followed. The checkpoint is then closed
+    /// unproven.
     pub(crate) left_open: bool,
 }
 
-/// How a checkpoint is found again.
+/// The names by which a checkpoint is found again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Label {
     pub(crate) key: u64,
@@ -128,7 +129,7 @@ pub(crate) struct Label {
 }
 
 impl Label {
-    /// Of the entry, which is never looked for.
+    /// The label of the entry, which nothing looks for.
     pub(crate) const ROOT: Self = Self {
         key: 0,
         fingerprint: 0,
@@ -138,7 +139,7 @@ impl Label {
     };
 }
 
-/// What passing a need on by a checkpoint without stack cells counts as.
+/// The number of values that count when a need passes a checkpoint without stack cells.
 const FRAME_LOOKS: u64 = 8;
 
 /// The checkpoints of the current path.
@@ -146,7 +147,7 @@ const FRAME_LOOKS: u64 = 8;
 pub(crate) struct Path {
     open: Vec<Open>,
     segments: u32,
-    /// Values that were looked at.
+    /// The number of values that were looked at.
     looked: u64,
 }
 
@@ -155,7 +156,7 @@ impl Path {
         &self.open
     }
 
-    /// Passes a checkpoint; values of `state` count as old from here on.
+    /// Passes a checkpoint. From here on, the sources of the values of `state` refer to it.
     pub(crate) fn push(&mut self, state: &mut State, label: Label) {
         let segment = self.segments;
         self.segments += 1;
@@ -182,7 +183,7 @@ impl Path {
         Some((state, last.trail))
     }
 
-    /// The state as seen from an earlier checkpoint, the one at `to`, if there is one.
+    /// The state as seen from the earlier checkpoint at index `to`, if there is one.
     pub(crate) fn rebased(&mut self, state: &State, to: usize) -> Option<State> {
         let mut rebased = state.clone();
         let [base, above @ ..] = self.open.get(to..)? else {
@@ -202,7 +203,7 @@ impl Path {
         Some(rebased)
     }
 
-    /// How many values were looked at since this was asked last.
+    /// The number of values looked at since the last call.
     pub(crate) fn take_looked(&mut self) -> u64 {
         std::mem::take(&mut self.looked)
     }
@@ -214,14 +215,14 @@ impl Path {
         }
     }
 
-    /// Ends the last checkpoint; its longest run counts towards the one before.
+    /// Ends the last checkpoint. Its longest run counts towards the checkpoint before it.
     pub(crate) fn pop(&mut self) -> Option<Open> {
         let done = self.open.pop()?;
         self.reach_end(done.state.cost.saturating_add(done.tail));
         Some(done)
     }
 
-    /// Drops the last checkpoint: what was found behind it does not count.
+    /// Drops the last checkpoint. Results found behind it do not count.
     pub(crate) fn drop_last(&mut self) -> Option<Open> {
         self.open.pop()
     }
@@ -231,14 +232,14 @@ impl Path {
         self.open.last().map_or(0, |last| last.tail)
     }
 
-    /// Takes the runs back that were found since the last checkpoint's longest was `tail`.
+    /// Takes back the runs that were found since the last checkpoint's longest one was `tail`.
     pub(crate) fn take_back(&mut self, tail: u64) {
         if let Some(last) = self.open.last_mut() {
             last.tail = tail;
         }
     }
 
-    /// A run of `cost` instructions from the last checkpoint to the end was found.
+    /// Notes a run of `cost` instructions from the last checkpoint to the end.
     pub(crate) fn reach_end(&mut self, cost: u64) {
         if let Some(last) = self.open.last_mut() {
             last.tail = last.tail.max(cost);
@@ -273,11 +274,11 @@ fn begin_segment(state: &mut State, segment: u32) {
     state.branches = 0;
 }
 
-/// What the value in each place of a checkpoint was made of, in terms of an earlier one.
+/// The sources of the value in each place of a checkpoint, in terms of an earlier checkpoint.
 struct Ancestry([Places; Places::COUNT]);
 
 impl Ancestry {
-    /// Every value is what stands in its place.
+    /// The ancestry of a checkpoint in terms of itself: every value is its own source.
     fn itself() -> Self {
         Self(std::array::from_fn(|place| Places::bit(place as u32)))
     }
@@ -288,8 +289,9 @@ impl Ancestry {
         each.fold(Places::NONE, |all, made| all | *made)
     }
 
-    /// The ancestry of the values at a later checkpoint, which says what they were made of since the one
-    /// that this is of.
+    /// The ancestry of the values at a later checkpoint, in terms of the same earlier one. `state`
+    /// is the later checkpoint's. It says what its values were made of since the checkpoint that
+    /// `self` describes.
     fn followed_by(&self, state: &State, looked: &mut u64) -> Self {
         let mut made = [Places::NONE; Places::COUNT];
         let mut add = |source: Places, own: Places| {
@@ -315,7 +317,7 @@ impl Ancestry {
             }
             unwritten |= Places::stack(depth, -FRAME_SIZE, 0).without(covered);
         }
-        // What was not written is what was there.
+        // Bytes that were not written still hold their old contents.
         for place in unwritten.numbers() {
             let own = Places::bit(place as u32);
             add(own, own);
@@ -331,7 +333,7 @@ impl Ancestry {
     }
 }
 
-/// What needs at a state are in terms of the checkpoint before it.
+/// The needs at a state, in terms of the checkpoint before it.
 fn passed_on(state: &State, needs: Needs) -> Needs {
     let mut before = Needs::default();
     let mut pass = |value: &Value, own: Places, need: Option<Need>| {
@@ -340,7 +342,7 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
         let need = match &value.kind {
             _ if need == Need::Written => need,
             Kind::Pointer(_) => Need::Exact,
-            // Any number will do where nothing is known.
+            // If nothing is known of the number, any number will do.
             Kind::Number(num) if num.is_any() => Need::Shape,
             Kind::Number(_) => need,
             Kind::Bytes | Kind::Uninit => Need::Shape,
@@ -369,8 +371,8 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
                 covered |= own;
             }
         }
-        // Bytes that were not written here were not written before either. What one frame's cells
-        // cover says nothing of another's, though they may share places.
+        // Bytes that were not written here were not written before either. The cells of one frame
+        // say nothing of the bytes of another, though the two may share places.
         unwritten |= Places::stack(depth, -FRAME_SIZE, 0).without(covered);
     }
     let unneeded = unwritten.without(places);

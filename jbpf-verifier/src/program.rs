@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{ContextDef, HelperTable, MapDef};
 
-/// A linked program: one array of instructions, all references resolved. Nothing about it is
+/// A linked program: one array of instructions, with all references resolved. Nothing about it is
 /// trusted.
 ///
-/// Wide loads (`lddw`, opcode 0x18) refer to maps the way RFC 9669 numbers them: source register 5 is
-/// "map by index" (the map itself), 6 is "value of map by index plus the offset in the second
+/// Wide loads (`lddw`, opcode 0x18) refer to maps by the source registers of RFC 9669: 5 is "map
+/// by index" (the map itself), and 6 is "value of map by index plus the offset in the second
 /// immediate" (a data section). Calls between functions have source register 1 and a relative
 /// target. The entry is instruction 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,9 +22,9 @@ pub struct Program {
     pub insns: Vec<RawInsn>,
     /// The maps that instructions refer to by index.
     pub maps: Vec<MapDef>,
-    /// Names of functions by their first instruction, ascending; may be empty.
+    /// Names of functions by their first instruction, ascending. It may be empty.
     pub functions: Vec<FunctionName>,
-    /// Source lines by instruction, ascending; empty when the object has no debug information.
+    /// Source lines by instruction, ascending. It is empty if the object has no debug information.
     pub lines: Vec<LineInfo>,
 }
 
@@ -94,7 +94,7 @@ impl RawInsn {
     }
 }
 
-/// Where a function starts and what it is called.
+/// The start and the name of a function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionName {
     /// Its first instruction.
@@ -103,7 +103,7 @@ pub struct FunctionName {
     pub name: String,
 }
 
-/// The source line that an instruction came from, and all after it up to the next entry.
+/// The source line of an instruction, and of all after it up to the next entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineInfo {
     /// The instruction.
@@ -112,7 +112,7 @@ pub struct LineInfo {
     pub file: Arc<str>,
     /// Line number, from 1.
     pub line: u32,
-    /// Column number, from 1; 0 when unknown.
+    /// Column number, from 1; 0 if unknown.
     pub column: u32,
     /// The line's text as the object carries it.
     pub text: Arc<str>,
@@ -121,10 +121,10 @@ pub struct LineInfo {
 /// Index of a map in [`Program::maps`].
 pub type MapIndex = usize;
 
-/// A program that the verifier accepted, with what it proved.
+/// A program that the verifier accepted, with the facts that it proved.
 ///
-/// Only [`verify`](crate::verify) makes one. It keeps the very values that it was verified against;
-/// the engine takes them from here and no others.
+/// Only [`verify`](crate::verify) makes one. It keeps the values that it was verified against; the
+/// engine takes them from here and no others.
 #[derive(Debug, Clone)]
 pub struct VerifiedProgram {
     pub(crate) program: Arc<Program>,
@@ -155,14 +155,15 @@ impl VerifiedProgram {
         &self.helpers
     }
 
-    /// What was proved of each slot of [`Program::insns`], index for index.
+    /// The proven fact of each slot of [`Program::insns`], index for index.
     #[must_use]
     pub fn facts(&self) -> &[Fact] {
         &self.facts
     }
 
-    /// What an operand of an instruction may point into, on all paths: of a load, store or atomic operation the address
-    /// (operand 0), of a call of a helper the register of that number. `None` for what is no pointer, and for memory of no
+    /// The objects that an operand of an instruction may point into, on all paths. Operand 0 is
+    /// the address of a load, store or atomic operation. Operands 1 to 5 are the argument
+    /// registers of a helper call. `None` for an operand that is no pointer, and for memory of no
     /// bytes.
     #[must_use]
     pub fn objects(&self, insn: usize, operand: u8) -> Option<&Objects> {
@@ -182,21 +183,21 @@ impl VerifiedProgram {
     }
 }
 
-/// What holds of one instruction on every path that reaches it.
+/// A fact that holds of one instruction on every path that reaches it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fact {
     /// No path reaches it, or it is the second slot of a wide load. No code is needed.
     #[default]
     Unreachable,
-    /// Reached, and nothing more to say.
+    /// Some path reaches it, and nothing more is known.
     Reached,
     /// A load, store or atomic operation on one kind of memory.
     Memory(MemorySpace),
     /// A conditional jump.
     Branch(BranchOutcome),
-    /// A call of a helper whose first argument, if it is a map, is always this one.
+    /// A call of a helper, with the first map that it is given.
     HelperCall {
-        /// The map, when all paths pass the same one.
+        /// The map, if all paths pass the same one.
         map: Option<MapIndex>,
     },
 }
@@ -210,10 +211,11 @@ pub enum MemorySpace {
     Stack,
     /// The data region.
     Region,
-    /// A value of a map, or a data section. Other threads may load and store there at the same time.
+    /// A value of a map, or a data section. Other threads may load and store there at the same
+    /// time.
     MapValue,
-    /// A value of a per-thread map, or read-only data: no other thread stores there while the codelet
-    /// runs.
+    /// A value of a per-thread map, or read-only data. No other thread stores there while the
+    /// codelet runs.
     PrivateValue,
     /// A record of an OUTPUT map.
     OutputBuffer,
@@ -234,14 +236,15 @@ impl MemorySpace {
     }
 }
 
-/// The objects that a pointer may point into when it is used: those that it points into on some path.
+/// The objects that a pointer may point into when it is used: all those that it points into on
+/// some path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Objects {
     /// The context.
     pub context: bool,
     /// The frame of the function that the instruction is in.
     pub own_frame: bool,
-    /// A frame of a function that is waiting for it to return.
+    /// A frame of a caller that waits for the function to return.
     pub caller_frames: bool,
     /// The data region.
     pub region: bool,
@@ -249,11 +252,11 @@ pub struct Objects {
     pub values: Vec<MapIndex>,
     /// A record of one of these OUTPUT maps, reserved and not sent. Ascending.
     pub records: Vec<MapIndex>,
-    /// One of these maps itself: what helpers take. Ascending.
+    /// One of these maps itself, as helpers take it. Ascending.
     pub maps: Vec<MapIndex>,
 }
 
-/// Which ways a conditional jump can go.
+/// The ways that a conditional jump can go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BranchOutcome {
     /// Either.
@@ -273,8 +276,8 @@ pub struct VerifiedFunction {
     pub end: usize,
     /// Bytes of stack it uses below its frame pointer, 0 to 512.
     pub stack_size: u32,
-    /// Stack bytes that a helper may be handed before the codelet wrote them: the engine zeroes them
-    /// on entry.
+    /// Stack bytes that a helper may be handed before the codelet wrote them. The engine zeroes
+    /// them on entry.
     pub zero_on_entry: Vec<StackBytes>,
 }
 
@@ -287,10 +290,10 @@ pub struct StackBytes {
     pub len: u32,
 }
 
-/// What a codelet may cost, and what it uses.
+/// The cost of a codelet, and the resources that it uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The most instructions that one call can execute, helper sizes included.
+    /// The most instructions that one call can execute, the work of helpers included.
     pub worst_case_instructions: u64,
     /// Bytes of stack over the deepest chain of calls.
     pub stack_bytes: u32,
@@ -300,7 +303,8 @@ pub struct Summary {
     pub maps: Vec<MapIndex>,
     /// Instructions that the verifier processed.
     pub processed: u64,
-    /// Paths that went on as part of a state wider than their own: merged with another at the head of a loop, or
-    /// joined with what was proven of others. Where it is 0, the facts are those of the paths alone.
+    /// The number of paths that went on as part of a state wider than their own: merged with
+    /// another at the head of a loop, or joined with proven states. If it is 0, the facts are
+    /// those of the paths alone.
     pub merged: u64,
 }

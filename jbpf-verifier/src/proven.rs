@@ -1,4 +1,4 @@
-//! States behind which everything is proven, and whether another state is covered by one.
+//! Proven states, and the check whether one of them covers another state.
 
 use crate::addresses::FAR;
 use crate::archive::MixMap;
@@ -7,7 +7,7 @@ use crate::path::{Need, Needs, Open, Path};
 use crate::state::{Remainder, State};
 use crate::value::{Id, Kind, Link, Num, Part, Places, Pointer};
 
-/// What one state had to have for the proof behind it.
+/// A property of a state that the proof behind it rests on.
 #[derive(Debug)]
 pub(crate) enum Requirement {
     Register {
@@ -23,11 +23,11 @@ pub(crate) enum Requirement {
         kind: Kind,
         need: Need,
     },
-    /// Bytes that were never written: what stands there must be no part of a pointer.
+    /// Bytes that were never written. Nothing in their place may be a part of a pointer.
     Unwritten { frame: usize, start: i32, end: i32 },
     /// Bytes known to be in the region.
     Region { size: i64 },
-    /// What is known behind variable offsets. Checked last, when ids have found their images.
+    /// The bytes known behind variable offsets. Checked last, when ids have found their images.
     Ranges {
         ranges: Vec<(Id, i64)>,
         remainders: Vec<Remainder>,
@@ -44,7 +44,7 @@ pub(crate) struct Proven {
     pub(crate) tail: u64,
     pub(crate) joined: bool,
     pub(crate) key: u64,
-    /// How many were proven before.
+    /// The number of states that were proven before this one.
     pub(crate) number: u64,
     at: usize,
 }
@@ -62,7 +62,7 @@ impl Proven {
         }
     }
 
-    /// Whether the proof holds for a state as well. Counts what was looked at.
+    /// Whether the proof holds for a state as well. Counts the values looked at.
     pub(crate) fn covers(&self, state: &State, looked: &mut u64) -> bool {
         *looked += 1;
         if self.at != state.at || !calls(state).eq(self.calls.iter().copied()) {
@@ -71,7 +71,7 @@ impl Proven {
         all_met(&self.requirements, state, looked)
     }
 
-    /// Notes at the current path, which ends here, what the proof rests on.
+    /// Notes the needs of the proof at the current path, which ends here.
     pub(crate) fn pass_needs(&self, state: &State, path: &mut Path) {
         for requirement in &self.requirements {
             let (need, places) = match requirement {
@@ -90,7 +90,8 @@ impl Proven {
                 }
                 Requirement::Region { .. } => (Need::Exact, state.range_places(0)),
                 Requirement::Ranges { .. } => {
-                    // A variable that is one number here is behind what is known from the start on.
+                    // If a variable is one number here, its range follows from the bytes known
+                    // behind the start.
                     let source = state.facts.ranges_source;
                     let places = source.places(state.segment, Places::RANGES);
                     (Need::Exact, places | state.range_places(0))
@@ -100,7 +101,7 @@ impl Proven {
         }
     }
 
-    /// About how many bytes it takes.
+    /// The bytes that it takes, roughly.
     pub(crate) fn size(&self) -> usize {
         size_of::<Self>() + self.requirements.len() * size_of::<Requirement>()
     }
@@ -124,7 +125,7 @@ fn stack_places(state: &State, depth: usize, start: i32, end: i32) -> Places {
     })
 }
 
-/// What of a state was needed.
+/// The properties of a state that were needed.
 pub(crate) fn requirements(state: &State, needs: Needs) -> Vec<Requirement> {
     let mut requirements = Vec::new();
     let weakened = |kind: &Kind, need: Need| match kind {
@@ -196,7 +197,7 @@ pub(crate) fn requirements(state: &State, needs: Needs) -> Vec<Requirement> {
     requirements
 }
 
-/// Whether a state meets all requirements. Counts those that were looked at.
+/// Whether a state meets all requirements. Counts the requirements looked at.
 pub(crate) fn all_met(requirements: &[Requirement], state: &State, looked: &mut u64) -> bool {
     let mut images = Images::default();
     requirements.iter().all(|requirement| {
@@ -256,7 +257,7 @@ impl Requirement {
     }
 }
 
-/// Whether everything that `new` may be is something that `old` may be, as far as it was needed.
+/// Whether `old` covers every value of `new`, as far as the need asks.
 fn fits(old: &Kind, new: &Kind, need: Need, images: &mut Images) -> bool {
     match (old, new) {
         (Kind::Uninit, _) => true,
@@ -294,13 +295,13 @@ fn pointer_fits(old: &Pointer, new: &Pointer, images: &mut Images) -> bool {
     variable.is_subset_of(&old.variable) && images.add(old.variable_id, image)
 }
 
-/// What stands in a state for a number or object that a proof has a name for.
+/// The image of a number or an object of the proof in another state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Image {
     Constant(u64),
-    /// The one of this id, at this distance.
+    /// The number of this id, plus this distance.
     Plus(Id, i64),
-    /// Something that nothing else is equal to.
+    /// A number that nothing else is equal to.
     Alone,
 }
 
@@ -310,7 +311,8 @@ impl Image {
         let known = match self {
             Self::Constant(constant) => i128::from(state.facts.size) - i128::from(constant as i64),
             Self::Plus(id, distance) => match state.facts.range(id) {
-                // Both variables are near; if their distance is not, one of them is not that number.
+                // Each offset is within FAR of its base. If the distance between the two exceeds 2
+                // * FAR, they cannot stand for the same number, and the proof does not apply.
                 Some(known) if i128::from(distance).abs() <= 2 * i128::from(FAR) => {
                     i128::from(known) - i128::from(distance)
                 }
@@ -339,15 +341,15 @@ impl Image {
     }
 }
 
-/// Which ids of a state stand for those of a proof.
+/// Maps ids of a proof to their images in a state.
 #[derive(Debug, Default)]
 pub(crate) struct Images {
-    /// Most proofs have few, and need no more than this.
+    /// The first ids. Most proofs have no more than these.
     first: Vec<(Id, Image)>,
     others: MixMap<Id, Image>,
 }
 
-/// How many ids are looked through one by one.
+/// The number of ids that are searched one by one.
 const FEW: usize = 32;
 
 impl Images {
@@ -357,7 +359,7 @@ impl Images {
         found.or_else(|| self.others.get(&id).copied())
     }
 
-    /// Whether `image` can stand for `id`: one thing must not have two images.
+    /// Whether `image` can stand for `id`. One thing must not have two images.
     fn add(&mut self, id: Id, image: Image) -> bool {
         match self.get(id) {
             Some(known) => known == image && known != Image::Alone,

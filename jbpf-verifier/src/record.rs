@@ -1,21 +1,21 @@
-//! What registers may hold before each instruction, over all paths: for tests that run programs
-//! and hold what they see against it.
+//! The values that registers may hold before each instruction, over all paths. Tests run programs
+//! and compare the values that they see with this.
 
 use crate::insn::Reg;
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::value::{Kind, Space};
 
-/// What was seen of one register before one instruction.
+/// The abstract values of one register before one instruction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Seen {
     numbers: Option<Scalar>,
-    /// Distances of pointers from where their memory starts: from the frame pointer of the active
-    /// frame, from the start of the region, of the context.
+    /// Distances of pointers from the start of their memory: the frame pointer of the active
+    /// frame, the start of the region, and the start of the context.
     frame: Option<Scalar>,
     region: Option<Scalar>,
     context: Option<Scalar>,
-    /// On some path it holds another pointer, or nothing that may be read.
+    /// On some path, the register holds another pointer, or nothing that may be read.
     other: bool,
 }
 
@@ -54,14 +54,14 @@ impl Seen {
     }
 }
 
-/// Addresses that pointers of a run are held against.
+/// Addresses that the pointers of a run are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Starts {
     /// The frame pointer of the active frame.
     pub frame: u64,
-    /// Where the data region starts.
+    /// The start of the data region.
     pub region: u64,
-    /// Where the context starts.
+    /// The start of the context.
     pub context: u64,
 }
 
@@ -88,8 +88,8 @@ impl Record {
         }
     }
 
-    /// The least and the greatest that a register holds before the instruction, as signed numbers. `None`
-    /// if it may hold something else than a number, or is not read any more.
+    /// The least and the greatest number that a register holds before the instruction, signed.
+    /// `None` if it may hold something else than a number, or is not read any more.
     #[must_use]
     pub fn number_range(&self, insn: usize, register: usize) -> Option<(i64, i64)> {
         match self.slots.get(insn)?.get(register)? {
@@ -104,9 +104,9 @@ impl Record {
         }
     }
 
-    /// Whether a register may hold this before the instruction, as far as the verifier knows. Nothing is
-    /// said of registers that hold a pointer to something else than `starts` there, or are not read any
-    /// more.
+    /// Whether a register may hold this value before the instruction, as far as the verifier
+    /// knows. Any value is allowed if the register may hold a pointer to something else than
+    /// `starts` there, or is not read any more.
     #[must_use]
     pub fn allows(&self, insn: usize, register: usize, value: u64, starts: &Starts) -> bool {
         let seen = self.slots.get(insn).and_then(|slot| slot.get(register));

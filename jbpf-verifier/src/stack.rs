@@ -1,5 +1,5 @@
-//! One stack frame's 512 bytes, each tracked: pieces in order, and what was never written between
-//! them.
+//! The 512 bytes of one stack frame, each tracked: pieces in order, and gaps of bytes never
+//! written between them.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use crate::value::{Kind, Num, Places, Source, Value};
 /// Bytes of a frame.
 pub(crate) const FRAME_SIZE: i32 = jbpf_abi::object::FRAME_SIZE.cast_signed();
 
-/// What stands in some consecutive bytes.
+/// The value in some consecutive bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     /// Offset of the first byte from the frame pointer, negative.
@@ -21,7 +21,7 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// What remains of it between two offsets inside it.
+    /// The part of the cell between two offsets inside it.
     fn part(&self, start: i32, end: i32) -> Self {
         let kind = match &self.value.kind {
             Kind::Number(num) => {
@@ -42,18 +42,18 @@ impl Cell {
     }
 }
 
-/// Why bytes cannot be read as a number.
+/// The reason why bytes cannot be read as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unreadable {
     /// The byte at this offset was never written.
     NeverWritten { offset: i32 },
     /// The byte at this offset belongs to a pointer stored by this instruction.
     Pointer { offset: i32, origin: u32 },
-    /// The byte at this offset belongs to what is left of such a pointer.
+    /// The byte at this offset belongs to the rest of such a pointer.
     TornPointer { offset: i32, origin: u32 },
 }
 
-/// A frame's bytes. Copies share what neither has changed.
+/// A frame's bytes. Copies share the cells that neither copy has changed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stack {
     /// Ascending, without overlap.
@@ -65,12 +65,12 @@ impl Stack {
         &self.cells
     }
 
-    /// Whether it is a copy of the other that neither has changed.
+    /// Whether this stack is a copy of the other, and neither has changed since.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.cells, &other.cells)
     }
 
-    /// For changes of values in place; starts and ends stay.
+    /// Gives access to values in place. The starts and ends of cells must stay.
     pub(crate) fn cells_mut(&mut self) -> &mut [Cell] {
         let cells: &mut Vec<Cell> = Rc::make_mut(&mut self.cells);
         cells
@@ -83,7 +83,7 @@ impl Stack {
         self.cells.get(first..last).unwrap_or_default()
     }
 
-    /// What the bytes between two offsets were made of.
+    /// The sources of the bytes between two offsets.
     pub(crate) fn places(&self, frame: usize, segment: u32, start: i32, end: i32) -> Places {
         let mut places = Places::NONE;
         let mut next = start;
@@ -118,8 +118,8 @@ impl Stack {
         gaps
     }
 
-    /// The ranges between two offsets that may never have been written: gaps, and what is left of pointers, where
-    /// paths that were merged may have written nothing.
+    /// The ranges between two offsets that may never have been written: gaps, and rests of
+    /// pointers, which merged paths may not have written.
     pub(crate) fn unreadable(&self, start: i32, end: i32) -> Vec<(i32, i32)> {
         let torn = self.overlapping(start, end).iter();
         let torn = torn.filter(|cell| cell.value.kind == Kind::Uninit);
@@ -149,7 +149,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Reads `size` bytes as a number, with its link where it is still that number.
+    /// Reads `size` bytes as a number. It keeps its link if it is still that number.
     pub(crate) fn number(&self, start: i32, size: u8) -> Result<Num, Unreadable> {
         let end = start + i32::from(size);
         self.check_readable(start, end)?;
@@ -193,7 +193,8 @@ impl Stack {
         }
     }
 
-    /// Puts a value into the bytes between two offsets. A pointer that loses a part is lost whole.
+    /// Puts a value into the bytes between two offsets. A pointer that loses a part is lost as a
+    /// whole.
     pub(crate) fn write(&mut self, frame: usize, start: i32, end: i32, value: Value) {
         let cells = Rc::make_mut(&mut self.cells);
         let first = cells.partition_point(|cell| cell.end <= start);
@@ -216,7 +217,8 @@ impl Stack {
         }
     }
 
-    /// A store somewhere between two offsets: what was written there is written still, but not known.
+    /// Applies a store somewhere between two offsets: written bytes stay written, but their value
+    /// is unknown.
     pub(crate) fn blur(&mut self, frame: usize, start: i32, end: i32, made: Made) {
         let cells = Rc::make_mut(&mut self.cells);
         let first = cells.partition_point(|cell| cell.end <= start);
@@ -250,8 +252,8 @@ impl Stack {
         }
     }
 
-    /// A helper that may have written all bytes between two offsets: unwritten ones count as
-    /// written too, because the engine zeroed them.
+    /// Applies a helper that may have written all bytes between two offsets. Unwritten bytes count
+    /// as written too, because the engine zeroed them.
     pub(crate) fn fill(&mut self, frame: usize, start: i32, end: i32, made: Made) {
         self.blur(frame, start, end, made);
         for (from, to) in self.gaps(start, end) {
@@ -266,7 +268,7 @@ impl Stack {
     }
 }
 
-/// Of what, where and in which segment something was written.
+/// The sources, the segment and the instruction of a write.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Made {
     pub(crate) places: Places,
@@ -274,7 +276,7 @@ pub(crate) struct Made {
     pub(crate) origin: u32,
 }
 
-/// Makes one cell of neighbours that hold bytes and belong to one segment, around `at`.
+/// Merges neighbouring cells around `at` that hold bytes and belong to one segment.
 fn merge_bytes(cells: &mut Vec<Cell>, frame: usize, at: usize) {
     let mut at = at;
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! Everything that is known at one point of one path.
+//! A state: everything that is known at one point of one path.
 
 use std::ops::{Index, IndexMut};
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use crate::scalar::{JumpCond, Scalar, Width};
 use crate::stack::Stack;
 use crate::value::{Id, Kind, Link, Num, Places, Pointer, Source, Space, Value};
 
-/// The most ranges, and the most remainders, that a state remembers.
+/// The largest number of ranges, and of remainders, that a state remembers.
 const MAX_FACTS: usize = 64;
 
 /// The most frames of nested calls.
@@ -65,7 +65,7 @@ impl IndexMut<Reg> for Registers {
 pub(crate) struct Frame {
     /// Index of the function.
     pub(crate) function: usize,
-    /// The call that made the frame; of the first frame: 0.
+    /// The call that made the frame, or 0 for the first frame.
     pub(crate) call: usize,
     pub(crate) registers: Registers,
     pub(crate) stack: Stack,
@@ -84,15 +84,16 @@ impl Frame {
     }
 }
 
-/// What comparisons with `data_end` have shown.
+/// The facts that comparisons with `data_end` have shown.
 #[derive(Debug, Clone)]
 pub(crate) struct RegionFacts {
-    /// Bytes that are there from `data` on.
+    /// The number of bytes known to be there from `data` on.
     pub(crate) size: i64,
     pub(crate) size_source: Source,
-    /// Bytes that are there from `data` plus a variable on, by the variable's id. May be negative.
+    /// The number of bytes known to be there from `data` plus a variable on, by the variable's id.
+    /// May be negative.
     pub(crate) ranges: Vec<(Id, i64)>,
-    /// Numbers that are at most what is left of the region.
+    /// Numbers that are at most the rest of the region.
     pub(crate) remainders: Vec<Remainder>,
     pub(crate) ranges_source: Source,
 }
@@ -116,12 +117,12 @@ impl RegionFacts {
         }
     }
 
-    /// How many bytes the facts take.
+    /// The bytes that the facts take.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(self.ranges.as_slice()) + size_of_val(self.remainders.as_slice())
     }
 
-    /// Bytes that are known to be there behind `data` plus the variable of this id (0: none).
+    /// The number of bytes known to be there behind `data` plus the variable of this id (0: none).
     pub(crate) fn range(&self, variable: Id) -> Option<i64> {
         if variable == 0 {
             return Some(self.size);
@@ -140,7 +141,7 @@ pub(crate) struct Iteration {
     pub(crate) count: u32,
 }
 
-/// A state. Copies share frames that neither has changed since.
+/// A state. Copies share frames that neither copy has changed since.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     /// The next instruction.
@@ -154,7 +155,8 @@ pub(crate) struct State {
     pub(crate) loops: Rc<Vec<Iteration>>,
     /// The checkpoint that the path passed last.
     pub(crate) segment: u32,
-    /// Instructions that a run executes from that checkpoint to here, helper sizes included.
+    /// Instructions that a run executes from that checkpoint to here, the work of helpers
+    /// included.
     pub(crate) cost: u64,
     /// Instructions and branches explored since that checkpoint.
     pub(crate) steps: u32,
@@ -162,7 +164,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// How many calls are waiting; the index of the active frame.
+    /// The number of waiting calls, which is the index of the active frame.
     pub(crate) fn depth(&self) -> usize {
         self.callers.len()
     }
@@ -181,7 +183,7 @@ impl State {
         self.callers.get_mut(depth).map(Rc::make_mut)
     }
 
-    /// Pieces of all stacks: what walks through a state takes time by their number.
+    /// The number of pieces of all stacks. The time of a walk through a state grows with it.
     pub(crate) fn cells(&self) -> usize {
         let cells = self.frames().map(|(_, frame)| frame.stack.cells().len());
         cells.sum()
@@ -202,14 +204,14 @@ impl State {
         Rc::make_mut(&mut self.active).registers[reg] = value;
     }
 
-    /// What a register of the active frame was made of since the segment's start.
+    /// The sources of a register of the active frame, since the segment's start.
     pub(crate) fn places(&self, reg: Reg) -> Places {
         let own = Places::register(self.depth(), reg);
         self.register(reg).source.places(self.segment, own)
     }
 
-    /// Replaces values wherever they stand: where `touches` holds, by what `change` makes of them.
-    /// `change` is given where the value stands.
+    /// Changes every value for which `touches` holds, in registers and on stacks. `change` gets
+    /// the value and its place.
     pub(crate) fn update(
         &mut self,
         touches: impl Fn(&Kind) -> bool,
@@ -241,7 +243,7 @@ impl State {
         }
     }
 
-    /// Teaches every copy of a number what was learnt of one: the number of `id` is `number`.
+    /// Teaches every copy of the number `id` that it is one of `number`.
     pub(crate) fn learn(&mut self, id: Id, number: &Number, places: Places) {
         if id == 0 {
             return;
@@ -271,7 +273,7 @@ impl State {
         );
         let least = number.smin();
         if let Some(range) = self.facts.range(id) {
-            // What is there behind the variable is there behind its smallest value.
+            // Bytes behind the variable are behind its smallest value too.
             let size = least.saturating_add(range);
             self.learn_range(0, size, places | self.range_places(id));
         }
@@ -283,7 +285,8 @@ impl State {
         }
     }
 
-    /// What is known of a number by a copy of it, if there is one, and what that was made of.
+    /// The value of a number as a copy of it knows it, if there is one, and the sources of that
+    /// copy.
     pub(crate) fn linked(&self, link: Link) -> Option<(Number, Places)> {
         let of = |value: &Value, own: Places| match &value.kind {
             Kind::Number(num) if num.link.id == link.id => {
@@ -307,7 +310,7 @@ impl State {
         })
     }
 
-    /// Teaches every copy of a number what was learnt of its low half.
+    /// Teaches every copy of a number the bounds of its low half.
     pub(crate) fn learn_low_half(&mut self, whole: Link, low: &Number, places: Places) {
         let Some((number, known)) = self.linked(whole) else {
             return;
@@ -326,7 +329,7 @@ impl State {
         }
     }
 
-    /// What is known of the range behind a variable was made of this.
+    /// The sources of the range behind a variable.
     pub(crate) fn range_places(&self, variable: Id) -> Places {
         let facts = &self.facts;
         if variable == 0 {
@@ -336,7 +339,8 @@ impl State {
         }
     }
 
-    /// Notes that a number is at most what is left of the region, which rests on `places`.
+    /// Notes that a number is at most the rest of the region. `places` are the sources of that
+    /// fact.
     pub(crate) fn add_remainder(&mut self, remainder: Remainder, places: Places) {
         let places = places
             | self
@@ -373,7 +377,8 @@ impl State {
         facts.ranges_source = source;
     }
 
-    /// Says of every value what it was made of at the start of an earlier segment.
+    /// Moves the state to an earlier segment: `made_of` says which places at its start a place was
+    /// made of.
     pub(crate) fn rebase(&mut self, segment: u32, made_of: impl Fn(Places) -> Places) {
         let from = self.segment;
         let moved =
@@ -396,7 +401,7 @@ impl State {
         self.segment = segment;
     }
 
-    /// Forgets the oldest of the facts when there are too many: states that wait hold copies of them.
+    /// Forgets the oldest facts if there are too many. Waiting states hold copies of them.
     fn make_room_for_facts(&mut self) {
         let is_full = |facts: &RegionFacts| {
             facts.ranges.len() >= MAX_FACTS || facts.remainders.len() >= MAX_FACTS
@@ -412,7 +417,7 @@ impl State {
         }
     }
 
-    /// Forgets what is known of variables that no value has any more.
+    /// Forgets the facts of variables that no value has any more.
     pub(crate) fn forget_unused(&mut self) {
         if self.facts.ranges.is_empty() && self.facts.remainders.is_empty() {
             return;

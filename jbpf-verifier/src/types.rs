@@ -1,7 +1,7 @@
 //! The types around a program: maps, contexts and helpers, as the verifier sees them.
 //!
-//! They are plain owned values, so that they can come from a running process, from a socket or
-//! from a test alike. The runtime builds its maps and helper bindings from these same values.
+//! They are plain owned values, so that they can come from a running process, a socket or a test
+//! alike. The runtime builds its maps and helper bindings from the same values.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::work::{self, Given};
 pub use crate::work::{BYTES_OF_AN_INSTRUCTION, PRINTF_BYTES, Work};
 
-/// The most instructions that one call may execute where the application does not say otherwise. What helpers do with
-/// sizes counts as well, see [`Work`].
+/// The most instructions that one call may execute, unless the application sets another limit.
+/// Work of helpers counts as well, see [`Work`].
 pub const MAX_CALL_INSTRUCTIONS: u64 = 1_000_000;
 
 /// The kind of a map, by the number in its definition (ABI: map types).
@@ -39,7 +39,7 @@ pub enum MapKind {
 }
 
 impl MapKind {
-    /// The kind of a number in a map definition; `None` for numbers that nobody defined.
+    /// The kind of a number in a map definition. `None` for undefined numbers.
     #[must_use]
     pub const fn from_number(number: u32) -> Option<Self> {
         Some(match number {
@@ -83,7 +83,7 @@ impl MapKind {
         )
     }
 
-    /// Whether records leave through it.
+    /// Whether it takes records out.
     #[must_use]
     pub const fn is_output(self) -> bool {
         matches!(self, Self::RingBuf | Self::Output)
@@ -96,7 +96,8 @@ impl MapKind {
     }
 }
 
-/// As in definitions of maps: `ARRAY`, `HASHMAP`, ...; a kind of the application's own by its number.
+/// The name as in definitions of maps (`ARRAY`, `HASHMAP`, ...), or the number for a kind of the
+/// application's own.
 impl fmt::Display for MapKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.number();
@@ -107,23 +108,23 @@ impl fmt::Display for MapKind {
     }
 }
 
-/// A map's definition. Two maps of equal definition can stand for each other.
+/// A map's definition. Two maps with equal definitions can stand for each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapDef {
-    /// The symbol's name; the section's name for `.rodata`, `.data` and `.bss`.
+    /// The symbol's name, or the section's name for `.rodata`, `.data` and `.bss`.
     pub name: String,
-    /// What kind of map it is.
+    /// The map's kind.
     pub kind: MapKind,
-    /// Size of a key in bytes; 0 for channels.
+    /// Size of a key in bytes, or 0 for channels.
     pub key_size: u32,
     /// Size of a value or record in bytes.
     pub value_size: u32,
     /// The most entries it holds.
     pub max_entries: u32,
-    /// What else the definition says to a kind of the application's own.
+    /// Further numbers of the definition, for kinds of the application's own.
     #[serde(default)]
     pub parameters: MapParameters,
-    /// For a data section: its initial contents.
+    /// The initial contents, for a data section.
     pub section: Option<DataSection>,
 }
 
@@ -140,8 +141,8 @@ impl MapDef {
     }
 }
 
-/// The last four numbers of a map's definition. Only kinds of the application's own give them a meaning; on
-/// built-in kinds they are 0, whatever the definition says.
+/// The last four numbers of a map's definition. They mean something only to kinds of the
+/// application's own. For built-in kinds they are 0, whatever the definition says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MapParameters {
     /// `map_flags`.
@@ -159,31 +160,32 @@ pub struct MapParameters {
 pub struct DataSection {
     /// `value_size` bytes.
     pub contents: Arc<[u8]>,
-    /// `.rodata*`: never written, so that its bytes are constants to the verifier.
+    /// Whether it is `.rodata*`, which is never written, so that its bytes are constants to the
+    /// verifier.
     pub read_only: bool,
 }
 
-/// What a codelet receives in r1, and what it may do with it.
+/// The argument that a codelet receives in r1, and the rights that it has on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextDef {
     /// The context struct's name.
     pub name: String,
-    /// What r1 points at when the program starts.
+    /// The target of r1 when the program starts.
     #[serde(default)]
     pub entry: EntryKind,
-    /// Bytes that may be read; the number in r2 is this rounded up to a multiple of 8.
+    /// The number of bytes that may be read. r2 holds this number, rounded up to a multiple of 8.
     pub readable: u32,
-    /// What lies between `data` and `data_end`.
+    /// The memory between `data` and `data_end`.
     pub region: RegionDef,
     /// The numbers from offset 16 on: `meta_data` (always writable) and the application's fields.
     pub fields: Vec<ContextFieldDef>,
-    /// The most instructions one call may execute, if the application says so; else it is
-    /// [`MAX_CALL_INSTRUCTIONS`].
+    /// The most instructions that one call may execute, if the application sets a limit.
+    /// Otherwise, the limit is [`MAX_CALL_INSTRUCTIONS`].
     pub max_instructions: Option<u64>,
 }
 
 impl ContextDef {
-    /// The context that stands for every hook when none is at hand (ABI: `jbpf_generic_ctx`).
+    /// The context that stands for every hook if none is at hand (ABI: `jbpf_generic_ctx`).
     #[must_use]
     pub fn generic() -> Self {
         Self::offline("jbpf_generic_ctx", "ctx_id")
@@ -195,8 +197,8 @@ impl ContextDef {
         Self::offline("jbpf_stats_ctx", "meas_period")
     }
 
-    /// No context: r1 points at `len` writable bytes, 8-byte aligned, and r2 is `len`. Test vectors
-    /// of the instruction set are written for this.
+    /// No context: r1 points at `len` writable bytes, 8-byte aligned, and r2 is `len`. Test
+    /// vectors of the instruction set are written for this.
     #[must_use]
     pub fn memory(len: u64) -> Self {
         Self {
@@ -240,7 +242,7 @@ impl ContextDef {
 }
 
 impl ContextFieldDef {
-    /// The word that every context has for the codelets of one call to share (ABI: contexts).
+    /// The word of every context that the codelets of one call share (ABI: contexts).
     #[must_use]
     pub fn meta_data() -> Self {
         Self {
@@ -252,18 +254,18 @@ impl ContextFieldDef {
     }
 }
 
-/// What r1 points at when a program starts.
+/// The target of r1 when a program starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
-    /// The context: what every hook passes.
+    /// The context, as every hook passes it.
     #[default]
     Context,
-    /// The region itself, with its size in r2: what test vectors of the instruction set expect.
+    /// The region itself, with its size in r2, as test vectors of the instruction set expect it.
     Memory,
 }
 
-/// One number in a context. Any part of it may be read; stores stay inside writable ones.
+/// One number in a context. A codelet may read any part of it, and store inside writable ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextFieldDef {
     /// The field's name.
@@ -279,9 +281,9 @@ pub struct ContextFieldDef {
 /// The data region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionDef {
-    /// Bytes that are there without any comparison.
+    /// The number of bytes that are there without any comparison.
     pub known_size: u64,
-    /// Whether more may be there, provable by comparing with `data_end`.
+    /// Whether more bytes may be there, as comparisons with `data_end` can prove.
     pub sized_by_end: bool,
     /// Whether it may be stored to.
     pub writable: bool,
@@ -296,16 +298,16 @@ pub struct HelperProto {
     pub id: u32,
     /// Its name, for reports.
     pub name: String,
-    /// What r1 to r5 must hold; registers beyond are not read.
+    /// The values that r1 to r5 must hold. Registers beyond the list are not read.
     pub args: Vec<ArgKind>,
-    /// What r0 holds afterwards.
+    /// The value of r0 after the call.
     pub returns: ReturnKind,
-    /// What a call does beside the call itself, all of it, at the most.
+    /// All the work of a call besides the call itself, at most.
     pub work: Vec<Work>,
 }
 
 impl HelperProto {
-    /// The prototype of a built-in helper, and what a call of it does beside the call itself.
+    /// The prototype of a built-in helper, with its work besides the call itself.
     fn builtin(id: u32, name: &str) -> Option<Self> {
         use ArgKind::{
             Format, FormatArg, Ignored, Map, MapKey, MapValue, Number, Readable, Size, Writable,
@@ -381,14 +383,16 @@ impl HelperProto {
         })
     }
 
-    /// Instructions that count for what a call does beside the call itself: with `map` as its first map, and sizes of
-    /// `bytes` in all. `None` if its work is about a map, and there is none.
+    /// The instructions that count for a call's work besides the call itself, if `map` is its
+    /// first map and its sizes are `bytes` in all. `None` if its work is about a map, and there is
+    /// none.
     #[must_use]
     pub fn work_instructions(&self, map: Option<&MapDef>, bytes: u64) -> Option<u64> {
         work::instructions(&self.work, Given { map, bytes })
     }
 
-    /// Whether two helpers differ in nothing but their names, so that a call of one may be a call of the other.
+    /// Whether two helpers differ only in their names, so that a call of one may be a call of the
+    /// other.
     #[must_use]
     pub fn same_shape(&self, other: &Self) -> bool {
         let renamed = Self {
@@ -399,13 +403,13 @@ impl HelperProto {
     }
 }
 
-/// What one argument register must hold.
+/// The value that one argument register must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ArgKind {
     /// A number. Pointers are refused.
     Number,
-    /// Anything initialised, never looked at: the ignored `flags` of map updates.
+    /// Any initialised value, which is never looked at: the ignored `flags` of map updates.
     Ignored,
     /// A map of one of these kinds.
     Map(MapKinds),
@@ -413,26 +417,27 @@ pub enum ArgKind {
     MapKey,
     /// Pointer to `value_size` readable bytes of that map.
     MapValue,
-    /// Pointer to readable memory whose size the next register gives ([`ArgKind::Size`]).
+    /// Pointer to readable memory. The next register holds its size ([`ArgKind::Size`]).
     Readable,
-    /// Pointer to writable memory whose size the next register gives; the helper may write it, and
-    /// bytes of the stack not written before count as zeroed.
+    /// Pointer to writable memory. The next register holds its size. The helper may write it, and
+    /// bytes of the stack that were not written before count as zeroed.
     Writable,
     /// Pointer to this many readable bytes.
     ReadableFixed(u32),
     /// Pointer to this many readable and writable bytes, all initialised.
     WritableFixed(u32),
-    /// The size of the memory in the register before; it may be 0.
+    /// The size of the memory in the previous register. It may be 0.
     Size,
-    /// As [`Size`](ArgKind::Size), and at most this number.
+    /// Like [`Size`](ArgKind::Size), and at most this number.
     SizeUpTo(u32),
-    /// A printf format whose size the next register gives; the registers after that are its arguments.
+    /// A printf format. The next register holds its size, and the registers after that are its
+    /// arguments.
     Format,
-    /// An argument of the format: a number, or anything when the format is known not to use it.
+    /// An argument of the format: a number, or any value if the format is known not to use it.
     FormatArg,
 }
 
-/// Which kinds of map a helper takes.
+/// The kinds of map that a helper takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MapKinds {
@@ -444,7 +449,7 @@ pub enum MapKinds {
     Only(Vec<MapKind>),
 }
 
-/// What r0 holds after a helper call.
+/// The value of r0 after a helper call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReturnKind {
@@ -474,7 +479,7 @@ pub struct HelperTable {
 }
 
 impl HelperTable {
-    /// A table of these prototypes; of two with one id the later one counts.
+    /// A table of these prototypes. If two have the same id, the later one counts.
     #[must_use]
     pub fn new(protos: impl IntoIterator<Item = HelperProto>) -> Self {
         let mut table = Self::default();
@@ -484,7 +489,7 @@ impl HelperTable {
         table
     }
 
-    /// Adds a prototype, replacing the one with its id.
+    /// Adds a prototype, which replaces any with the same id.
     pub fn insert(&mut self, proto: HelperProto) {
         match self.protos.binary_search_by_key(&proto.id, |p| p.id) {
             Ok(at) => {

@@ -1,4 +1,4 @@
-//! What a register or a piece of the stack holds: a number or a typed pointer.
+//! The value in a register or a piece of the stack: a number or a typed pointer.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,35 +7,35 @@ use crate::insn::Reg;
 use crate::number::Number;
 use crate::scalar::Width;
 
-/// Names something that several values have in common: a number of which they are copies, or the
+/// Names a thing that several values have in common: the number that they are copies of, or the
 /// object that they point into. 0 names nothing.
 pub(crate) type Id = u32;
 
-/// Ids that were never used before.
+/// The source of ids that were never used before.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
     last: Id,
-    /// The ids of low halves, zero- and sign-extended, by what they are the low half of. What is known
-    /// here is in no state, so that a proof must not rest on it: checkpoints forget it.
+    /// The ids of low halves, zero- and sign-extended, by the whole number. No state holds these
+    /// relations, so that a proof must not rest on them: checkpoints forget them.
     low_halves: HashMap<Link, Id>,
     signed_halves: HashMap<Link, Id>,
 }
 
 impl Ids {
     pub(crate) fn fresh(&mut self) -> Id {
-        // Few ids an instruction, and the budget is far from wrapping.
+        // An instruction takes few ids. The budget ends long before the number wraps.
         self.last = self.last.wrapping_add(1);
         self.last
     }
 
-    /// Forgets which names are those of halves. States that a proof behind a checkpoint is compared
-    /// with may have halves of other numbers in their place.
+    /// Forgets the names of halves. A state that a proof behind a checkpoint is compared with may
+    /// have halves of other numbers in their place.
     pub(crate) fn forget_halves(&mut self) {
         self.low_halves = HashMap::new();
         self.signed_halves = HashMap::new();
     }
 
-    /// The name of a number's low half: one number has one, from one checkpoint to the next.
+    /// The name of a number's low half. It stays the same from one checkpoint to the next.
     pub(crate) fn low_half(&mut self, link: Link) -> Link {
         let fresh = self.last.wrapping_add(1);
         let half = named(&mut self.low_halves, link, fresh);
@@ -43,7 +43,7 @@ impl Ids {
         half
     }
 
-    /// The name of its low half, sign-extended.
+    /// The name of a number's low half, sign-extended.
     pub(crate) fn signed_half(&mut self, link: Link) -> Link {
         let fresh = self.last.wrapping_add(1);
         let half = named(&mut self.signed_halves, link, fresh);
@@ -52,7 +52,7 @@ impl Ids {
     }
 }
 
-/// The name that was given to a number derived from `link`, which is `fresh` if none was.
+/// The name of a number derived from `link`, which becomes `fresh` if it has none yet.
 fn named(names: &mut HashMap<Link, Id>, link: Link, fresh: Id) -> Link {
     if link.exists() {
         Link::to(*names.entry(link).or_insert(fresh))
@@ -61,7 +61,7 @@ fn named(names: &mut HashMap<Link, Id>, link: Link, fresh: Id) -> Link {
     }
 }
 
-/// A value together with where it came from.
+/// A value together with its sources.
 #[derive(Debug, Clone)]
 pub(crate) struct Value {
     pub(crate) kind: Kind,
@@ -72,11 +72,12 @@ pub(crate) struct Value {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
-    /// Never written on this path. On the stack: holds a part of a pointer, and may not be read.
+    /// Never written on this path. On the stack, it may hold a part of a pointer, and may not be
+    /// read.
     Uninit,
     Number(Num),
     Pointer(Pointer),
-    /// On the stack alone: written, and nothing known of it but that no pointer is in it.
+    /// Only on the stack: written, and known to hold no pointer.
     Bytes,
 }
 
@@ -89,7 +90,7 @@ pub(crate) struct Num {
 }
 
 impl Num {
-    /// A number that is related to no other.
+    /// A number without a relation to another one.
     pub(crate) fn new(number: Number) -> Self {
         Self::linked(number, Link::NONE)
     }
@@ -99,7 +100,7 @@ impl Num {
         self.number.is_unknown() && !self.link.exists() && self.part == Part::None
     }
 
-    /// A number that is a copy, perhaps.
+    /// A number that may be a copy of another.
     pub(crate) fn linked(number: Number, link: Link) -> Self {
         Self {
             number,
@@ -109,19 +110,18 @@ impl Num {
     }
 }
 
-/// How a number was made of one that is a copy of others: what compilers write in several
-/// instructions, and what would be lost between them.
+/// The relation of a number to another one that has copies. Compilers compute some results in
+/// several instructions, and this keeps the relation between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Part {
     None,
-    /// The other shifted left by 32, on its way to its low half.
+    /// The other number shifted left by 32, on its way to its low half.
     Shifted(Link),
-    /// The low half of the other.
+    /// The low half of the other number.
     Low(Link),
-    /// The other divided by a number, unsigned.
+    /// The other number divided by a constant, unsigned.
     Quotient(Link, i64),
-    /// That quotient times the number that it was divided by, or times its negative; modulo 2 to the
-    /// width.
+    /// That quotient times the divisor, or times its negative, modulo 2 to the width.
     Multiple(Link, i64, Width),
 }
 
@@ -137,7 +137,7 @@ impl Part {
         }
     }
 
-    /// The same relation to another number.
+    /// The same relation to another link.
     pub(crate) fn with_link(self, link: Link) -> Self {
         match self {
             Self::None => Self::None,
@@ -149,7 +149,7 @@ impl Part {
     }
 }
 
-/// Values of one id are one unknown number, each plus its own distance (modulo 2^64).
+/// Values with the same id are the same unknown number, each plus its own distance (modulo 2^64).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Link {
     pub(crate) id: Id,
@@ -168,17 +168,17 @@ impl Link {
     }
 }
 
-/// What a pointer points into.
+/// The memory that a pointer points into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Space {
     Context,
-    /// The stack frame of this depth; offsets count from its frame pointer.
+    /// The stack frame of this depth. Offsets count from its frame pointer.
     Stack {
         frame: u8,
     },
-    /// The data region; offsets count from its start.
+    /// The data region. Offsets count from its start.
     Region,
-    /// The end of the data region; offsets count from there.
+    /// The end of the data region. Offsets count from there.
     RegionEnd,
     /// A map itself: an argument of helpers, never an address.
     Map {
@@ -196,17 +196,17 @@ pub(crate) enum Space {
     },
 }
 
-/// The address `start of the object + offset + variable` (modulo 2^64), or what that is when the
-/// start is null.
+/// The address `start of the object + offset + variable` (modulo 2^64). If the start is null, it
+/// is that sum with 0 as the start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Pointer {
     pub(crate) space: Space,
     pub(crate) offset: i64,
     /// Zero, or more than one number.
     pub(crate) variable: Number,
-    /// The number that `variable` is, when it is not zero.
+    /// The id of the number `variable`, or 0 if it is zero.
     pub(crate) variable_id: Id,
-    /// The object, where one space has several.
+    /// The object, if the space has several.
     pub(crate) object: Id,
     pub(crate) or_null: bool,
 }
@@ -227,7 +227,7 @@ impl Pointer {
         Self::to(Space::Stack { frame })
     }
 
-    /// The offset, when it is one number.
+    /// The offset, if it is one number.
     pub(crate) fn fixed_offset(&self) -> Option<i64> {
         (self.variable == Number::ZERO).then_some(self.offset)
     }
@@ -260,7 +260,7 @@ impl Pointer {
         self.with_variable(self.variable.add(&by.number), id())
     }
 
-    /// The pointer with another variable part, folded into the offset when it is one number.
+    /// The pointer with another variable part. A constant is added to the offset instead.
     pub(crate) fn with_variable(&self, variable: Number, id: Id) -> Self {
         let mut pointer = self.clone();
         if let Some(constant) = variable.as_constant() {
@@ -306,10 +306,10 @@ impl Value {
     };
 }
 
-/// Which values at the start of the path's current segment a value was made of.
+/// The places at the start of the path's current segment that a value was made of.
 ///
 /// A segment is the stretch of a path after a checkpoint. A value that is older than its segment
-/// stands for itself: it was made of what stood in its own place.
+/// stands for itself: its source is its own place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Source {
     segment: u32,
@@ -317,7 +317,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Older than any segment.
+    /// The source of values older than any segment.
     pub(crate) const OLD: Self = Self {
         segment: u32::MAX,
         places: Places::NONE,
@@ -327,7 +327,8 @@ impl Source {
         Self { segment, places }
     }
 
-    /// The source of two neighbours, `own` saying where each stands, when both are of one segment.
+    /// The source of two neighbours, if both are of one segment. `own` and `other_own` are their
+    /// places.
     pub(crate) fn merged(self, other: Self, own: Places, other_own: Places) -> Option<Self> {
         (self.segment == other.segment).then(|| {
             let places = self.places(self.segment, own) | other.places(self.segment, other_own);
@@ -335,7 +336,7 @@ impl Source {
         })
     }
 
-    /// The places at the start of `segment`; `own` is where the value stands.
+    /// The places at the start of `segment`. `own` is the value's place.
     pub(crate) fn places(self, segment: u32, own: Places) -> Places {
         if self.segment == segment {
             self.places
@@ -345,22 +346,22 @@ impl Source {
     }
 }
 
-/// A set of places in a state: registers, stack slots, and what is known of the region.
+/// A set of places in a state: registers, stack slots, and the facts of the region.
 ///
-/// 128 bits; places of deep frames share bits with others. Sharing is safe, because sets only ever
-/// say what must be compared: too large a set prunes less.
+/// It has 128 bits, and places of deep frames share bits with others. Sharing is safe, because
+/// sets only say what must be compared: too large a set prunes less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Places([u64; 2]);
 
 impl Places {
     pub(crate) const NONE: Self = Self([0; 2]);
     pub(crate) const ALL: Self = Self([u64::MAX; 2]);
-    /// The size of the region that is known.
+    /// The known size of the region.
     pub(crate) const REGION: Self = Self::bit(126);
-    /// The ranges that are known behind variable offsets into the region.
+    /// The known ranges behind variable offsets into the region.
     pub(crate) const RANGES: Self = Self::bit(127);
 
-    /// How many places are told apart.
+    /// The number of places that are told apart.
     pub(crate) const COUNT: usize = 128;
     /// The place of a number below [`Self::COUNT`].
     pub(crate) const fn bit(number: u32) -> Self {
@@ -376,7 +377,7 @@ impl Places {
         Self::bit((frame as u32 % 2) * 10 + reg.number() as u32)
     }
 
-    /// The 8-byte slots of the bytes from `start` up to `end`, offsets from the frame pointer.
+    /// The 8-byte slots of the bytes from `start` up to `end`, as offsets from the frame pointer.
     pub(crate) fn stack(frame: usize, start: i32, end: i32) -> Self {
         let first = (-end).max(0) / 8;
         let last = (-start - 1).max(0) / 8;
@@ -402,12 +403,12 @@ impl Places {
         of(low, 0).chain(of(high, 64))
     }
 
-    /// Those that are registers.
+    /// The places that are registers.
     pub(crate) const fn registers_only(self) -> Self {
         Self([self.0[0] & 0xf_ffff, 0])
     }
 
-    /// Those that are stack slots.
+    /// The places that are stack slots.
     pub(crate) const fn stack_only(self) -> Self {
         Self([self.0[0] & !0xf_ffff, self.0[1] & !(0b11 << 62)])
     }

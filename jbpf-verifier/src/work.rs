@@ -1,8 +1,10 @@
-//! What helpers do beside their calls: work that grows with a size or a map, as a formula beside each prototype.
+//! The work of helpers besides their calls. It grows with a size or a map, and each prototype has
+//! a formula for it.
 //!
-//! Work is counted in bytes that are read or written, and eight bytes count as one instruction, as a loop of the codelet's
-//! own would at the least. A copy counts once, not for both ends. What a call takes whatever it is given is the one
-//! instruction that the call itself counts.
+//! Work is counted in bytes that are read or written. Eight bytes count as one instruction, which
+//! is the least that a loop of the codelet would take for them. A copy counts once, not for both
+//! ends. Work that does not depend on the arguments is the one instruction that the call itself
+//! counts.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,46 +16,48 @@ pub const BYTES_OF_AN_INSTRUCTION: u64 = 8;
 /// Bytes of the longest format, and of the longest message, of `printf`.
 pub const PRINTF_BYTES: u32 = 1024;
 
-/// Entries that a bucket of a hash map holds, and that it is meant to hold at the most.
+/// Entries that a bucket of a hash map holds, and entries that it is meant to hold at most.
 const BUCKET_ENTRIES: u64 = 8;
 const BUCKET_LOAD: u64 = 4;
 /// Bytes of a bucket.
 const BUCKET_BYTES: u64 = 64;
-/// Bytes that are written for each entry that is removed.
+/// Bytes that are written for each removed entry.
 const ENTRY_BYTES: u64 = 8;
 
-/// A part of what a helper does beside the call itself, at the most.
+/// A part of a helper's work besides the call itself, at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Work {
-    /// This many bytes, whatever the call is given.
+    /// This many bytes, whatever the arguments are.
     Bytes(u32),
-    /// As many bytes as the sizes say that it is given.
+    /// As many bytes as the size arguments say.
     Given,
-    /// As many as they say, up to a limit.
+    /// As many bytes as they say, up to a limit.
     GivenUpTo(u32),
-    /// A key of its first map.
+    /// The key of the first map.
     Key,
-    /// A value or a record of its first map.
+    /// A value or a record of the first map.
     Value,
-    /// All that removing every key of its first map touches, or setting every value to zero.
+    /// All bytes that are touched when every key of the first map is removed, or every value is
+    /// set to zero.
     Clear,
-    /// All that looking at every entry of its first map touches, and the entries that have room in what it is given.
+    /// All bytes that are touched when every entry of the first map is looked at, and the entries
+    /// that fit into the given memory.
     Dump,
 }
 
-/// What a call is given that its work depends on.
+/// The arguments of a call that its work depends on.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Given<'a> {
     /// The first map.
     pub(crate) map: Option<&'a MapDef>,
-    /// All sizes, each as large as it may be.
+    /// The sum of all sizes, each as large as it may be.
     pub(crate) bytes: u64,
 }
 
 impl Work {
-    /// Bytes of it, or `None` if it is about a map and there is none.
+    /// The bytes of the work, or `None` if it is about a map and there is none.
     pub(crate) fn bytes(self, given: Given<'_>) -> Option<u64> {
         Some(match self {
             Self::Bytes(bytes) => bytes.into(),
@@ -67,7 +71,8 @@ impl Work {
     }
 }
 
-/// Instructions that work counts as, or `None` if some of it is about a map and there is none.
+/// The instructions that the work counts as, or `None` if some of it is about a map and there is
+/// none.
 pub(crate) fn instructions(work: &[Work], given: Given<'_>) -> Option<u64> {
     let bytes = work.iter().try_fold(0_u64, |sum, work| {
         Some(sum.saturating_add(work.bytes(given)?))
@@ -84,7 +89,7 @@ fn clear(map: &MapDef) -> u64 {
         MapKind::Hash | MapKind::PerThreadHash => {
             buckets(entries).saturating_add(entries.saturating_mul(ENTRY_BYTES))
         }
-        // Nobody knows what an application does; at least it has to do something about every entry.
+        // The work of an application's map is unknown. It touches every entry at least.
         MapKind::Application(_) => entries.saturating_mul(entry(map)),
         MapKind::RingBuf | MapKind::ControlInput | MapKind::Output => 0,
     }
@@ -96,7 +101,7 @@ fn dump(map: &MapDef, room: u64) -> u64 {
     match map.kind {
         MapKind::Hash | MapKind::PerThreadHash => buckets(entries).saturating_add(room.min(all)),
         MapKind::Application(_) => all.saturating_add(room.min(all)),
-        // Refused when it is called.
+        // Other kinds are refused when the helper is called.
         _ => 0,
     }
 }
@@ -141,7 +146,7 @@ mod tests {
         assert_eq!(of(&[Work::Given]), Some(12));
         assert_eq!(of(&[Work::GivenUpTo(64), Work::Bytes(8)]), Some(9));
         assert_eq!(of(&[Work::Key, Work::Value]), Some(4));
-        // Four home buckets and two more; of the elements, three fit.
+        // Four home buckets and two more are read. Three elements fit.
         assert_eq!(of(&[Work::Clear]), Some(6 * 8 + 16));
         assert_eq!(of(&[Work::Dump]), Some(6 * 8 + 12));
         let array = map(MapKind::Array, 4, 20, 10);

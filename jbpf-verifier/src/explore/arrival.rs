@@ -1,5 +1,5 @@
-//! Where paths meet: whether a path ends there because what it may do is proven already, and where
-//! checkpoints are passed and states joined.
+//! Meeting points of paths. A path ends here if everything behind it is proven already. Otherwise
+//! it may pass a checkpoint, or its state may be joined with others.
 
 use std::rc::Rc;
 
@@ -16,27 +16,29 @@ use crate::report::Code;
 use crate::state::{Frame, Iteration, State};
 use crate::value::{Kind, Value};
 
-/// States at one place before they are joined: at one iteration of a loop, and elsewhere.
+/// The number of proven states of one place and one iteration from which on states are merged at
+/// the head of a loop, and joined elsewhere.
 const JOIN_AT_LOOP: usize = 4;
 const JOIN_ELSEWHERE: usize = 8;
-/// Of how many states a joined one is made.
+/// The number of proven states that a joined state is made from.
 const JOINED: usize = 4;
-/// Failed joins at one instruction after which it is left alone.
+/// The number of failed joins at one instruction after which its states are not joined any more.
+/// The head of a loop is left alone after one.
 const JOIN_FAILURES: u32 = 2;
 
-/// How many checkpoints of one fingerprint a state is compared with. One that differs from all of these, and
-/// is no other than one before them, is found out by the budget.
+/// The number of open checkpoints of one fingerprint that a state is compared with. If a state
+/// differs from all of these, and repeats only an earlier one, the budget ends the path.
 const COMPARED: usize = 32;
 
-/// What to do with a state that arrived somewhere.
+/// The explorer's next step for a state that arrived at a meeting point.
 pub(super) enum Arrival {
     Go,
     Covered,
 }
 
 impl Explorer<'_> {
-    /// At a place where paths meet: ends the path if a proven state covers it, passes a checkpoint
-    /// now and then, joins where paths keep coming.
+    /// Handles a state at a place where paths meet. The path ends if a proven state covers it.
+    /// Otherwise it passes a checkpoint now and then, and is joined if paths keep coming.
     pub(super) fn arrive(&mut self, state: &mut State) -> Result<Arrival, Box<Fault>> {
         let at = state.at;
         let is_head = self.subject.flow.is_loop_head(at);
@@ -63,7 +65,7 @@ impl Explorer<'_> {
         if !pays {
             return Ok(Arrival::Go);
         }
-        // Unused facts, fingerprints, a copy.
+        // Pays for dropping unused facts, for the fingerprint, and for a copy.
         self.looked += 4 * state.cells() as u64;
         state.forget_unused();
         self.check_progress(state)?;
@@ -77,15 +79,16 @@ impl Explorer<'_> {
         Ok(Arrival::Go)
     }
 
-    /// Whether enough was explored since the last checkpoint for another one. Checkpoints are a
-    /// shortcut; ways that wait are not, and need room.
+    /// Whether the path has come far enough since the last checkpoint for another one. Checkpoints
+    /// are a shortcut, so that they leave room to the ways that wait.
     pub(super) fn is_far(&self, state: &State) -> bool {
         let open = self.path.open().len() as u32;
         state.steps >= 8 + open / 32 && self.has_room()
     }
 
-    /// Whether the last checkpoint was at no loop's head. Iterations are merged from a checkpoint at the head
-    /// on, which others on the way must not keep from being one.
+    /// Whether the last checkpoint was not at the head of a loop. Iterations are merged from a
+    /// checkpoint at the head on, so that another checkpoint shortly before must not prevent this
+    /// one.
     fn is_first_head(&self, state: &State) -> bool {
         let last = self.path.open().last();
         state.steps > 0
@@ -93,12 +96,12 @@ impl Explorer<'_> {
             && last.is_some_and(|open| !self.subject.flow.is_loop_head(open.state.at))
     }
 
-    /// Whether checkpoints leave enough memory to ways that wait.
+    /// Whether checkpoints leave enough memory to the ways that wait.
     fn has_room(&self) -> bool {
         self.bytes <= self.limits.memory / 2
     }
 
-    /// Passes a checkpoint at the head of a loop; merges its iterations when their paths multiply.
+    /// Passes a checkpoint at the head of a loop. Merges its iterations when their paths multiply.
     fn enter_loop(&mut self, state: &mut State, key: u64) -> Result<(), Box<Fault>> {
         let at = state.at;
         let was_hot = self.hot.contains_key(&at);

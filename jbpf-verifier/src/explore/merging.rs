@@ -1,11 +1,11 @@
 //! Loops whose iterations are merged.
 //!
-//! Where the paths through a loop multiply, iterations are explored one by one: all paths through
-//! one are followed to the loop's head, where they wait; when none is left, the smallest state that
-//! covers them goes on with the next. So a loop of 255 iterations with three ways through its body is
-//! 255 states, not 3^255, and the number of an iteration is as exact as before, because every path
-//! that waits has run the same number of them. What the merged states cannot prove is tried again
-//! with exact ones.
+//! When the paths through a loop multiply, the explorer goes through the loop one iteration at a
+//! time. It follows all paths through the iteration to the loop's head, where they wait. When none
+//! is left, the smallest state that covers them continues with the next iteration. A loop of 255
+//! iterations with three ways through its body so takes 255 states, not 3^255. The number of an
+//! iteration stays exact, because all waiting paths have run the same number of iterations. If the
+//! merged states cannot be proven, the explorer tries again with exact ones.
 
 use std::hash::Hasher;
 
@@ -17,21 +17,21 @@ use crate::path::{Need, Open};
 use crate::state::State;
 use crate::value::Places;
 
-/// An iteration that is explored, and what came out of it.
+/// An iteration under exploration, and its result so far.
 #[derive(Debug)]
 pub(super) struct Gathering {
     /// The loop, with the calls and the iterations of other loops around it.
     instance: u64,
     frame: u8,
     head: u32,
-    /// The iteration.
+    /// The number of the iteration.
     count: u32,
-    /// Index of the checkpoint that the iteration began at, or the last one before.
+    /// Index of the checkpoint that the iteration began at, or of the last one before it.
     open: usize,
     trail: usize,
     /// Covers every path that has come to the next iteration.
     next: Option<Box<State>>,
-    /// What that rests on: places of the checkpoint whose values are numbers.
+    /// The places of the checkpoint whose values must be numbers for `next` to cover those paths.
     numbers: Places,
 }
 
@@ -51,14 +51,14 @@ pub(super) fn instance(state: &State) -> u64 {
 }
 
 impl Gathering {
-    /// About how many bytes it takes.
+    /// The bytes that the gathering takes, roughly.
     pub(super) fn bytes(&self) -> usize {
         STATE_BYTES + self.next.as_deref().map_or(0, bytes)
     }
 }
 
 impl Explorer<'_> {
-    /// Whether a state, at the head of a loop, is left waiting for the next iteration.
+    /// Whether a state at the head of a loop stays there and waits for the next iteration.
     pub(super) fn gather(&mut self, state: &State) -> bool {
         if self.gatherings.is_empty() {
             return false;
@@ -99,7 +99,7 @@ impl Explorer<'_> {
         true
     }
 
-    /// Whether a state is inside of the innermost loop whose iterations are merged.
+    /// Whether a state is inside the innermost loop whose iterations are merged.
     pub(super) fn is_merging(&self, state: &State) -> bool {
         let last = self.gatherings.last().and_then(|at| self.work.get(*at));
         matches!(last, Some(Work::Gather(gathering)) if state
@@ -115,7 +115,8 @@ impl Explorer<'_> {
         self.push_gathering(state)
     }
 
-    /// Goes back to where the loop was entered, to merge from there; whether that is known.
+    /// Goes back to the point where the loop was entered, to merge from there. Returns whether
+    /// that point is known.
     pub(super) fn rewind(&mut self, state: &mut State) -> bool {
         let instance = instance(state);
         let entered = |open: &Open| open.state.at == state.at && open.instance == instance;
@@ -123,7 +124,7 @@ impl Explorer<'_> {
             return false;
         };
         while self.path.open().len() > first + 1 && self.drop_work().is_some() {}
-        // What is left above the checkpoint comes after it as well.
+        // The work left above the checkpoint comes after the checkpoint as well.
         while !matches!(self.work.last(), Some(Work::Close { .. }) | None) {
             self.drop_work();
         }
@@ -153,8 +154,8 @@ impl Explorer<'_> {
         }))
     }
 
-    /// The next iteration of a loop, after all paths through one were followed; `None` when there is
-    /// none, or when it is proven already.
+    /// The next iteration of a loop, after all paths through this one were followed. `None` if
+    /// there is none, or if it is proven already.
     pub(super) fn next_iteration(
         &mut self,
         gathering: Gathering,

@@ -1,9 +1,9 @@
 //! The exploration of all paths.
 //!
-//! Paths are explored depth first, with a stack of work instead of recursion: the ways not taken
-//! yet, and the checkpoints that are proven once everything above them is done. A path ends at the
-//! entry's exit, or at a state that a proven one covers; `arrival` decides that, and `merging` has the
-//! paths of a loop wait for each other.
+//! The explorer follows paths depth first. It keeps a stack of work instead of recursing: the ways
+//! not taken yet, and the checkpoints, each of which is proven when everything above it is done. A
+//! path ends at the entry's exit, or at a state that a proven one covers. `arrival` decides that,
+//! and `merging` makes the paths of a loop wait for each other.
 
 mod arrival;
 mod merging;
@@ -28,16 +28,16 @@ use crate::step::{Outcome, Step, Subject};
 use crate::types::EntryKind;
 use crate::value::{Ids, Kind, Pointer, Space};
 
-/// What verification may spend.
+/// The limits of one verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Instructions processed, over all paths. What the verifier has to look at beyond the instruction counts
-    /// as well: stacks of many pieces, or long comparisons with states that are proven.
+    /// Instructions processed, over all paths. Work beyond the instruction itself counts as well:
+    /// stacks of many pieces, or long comparisons with proven states.
     pub instructions: u64,
     /// Bytes that states may take, roughly.
     pub memory: usize,
-    /// Whether every path is followed to its end, and none is taken to be proven by another. Only small
-    /// programs are done then; meant for tests of the verifier.
+    /// Whether the verifier follows every path to its end, and takes none to be proven by another.
+    /// It then finishes only small programs; this is for tests of the verifier.
     pub exhaustive: bool,
 }
 
@@ -55,26 +55,27 @@ impl Default for Limits {
 #[derive(Debug)]
 pub(crate) enum Manner<'r> {
     Usual,
-    /// Every state is noted before its instruction. States that differ are never taken for one another
-    /// then, needed or not, so that what is noted covers every run.
+    /// The explorer notes every state before its instruction. It then never takes different states
+    /// for one another, even if the difference is not needed, so that the notes cover every run.
     Recorded(&'r mut Record),
 }
 
-/// Bytes that a waiting or open state takes, roughly: with its first frame, for each frame of a caller, and
-/// for each cell of a stack.
+/// Bytes that a waiting or open state takes, roughly: the state with its first frame, each frame
+/// of a caller, and each cell of a stack.
 const STATE_BYTES: usize = 1400;
 const FRAME_BYTES: usize = 1200;
 const CELL_BYTES: usize = 128;
 
-/// Values, of stacks for the most part, that the verifier may look at for one instruction.
+/// Values, mostly of stacks, that the verifier may look at for one instruction.
 const LOOKS: u64 = 256;
-/// How many beyond those count as an instruction.
+/// The number of values beyond `LOOKS` that count as one instruction.
 const LOOKS_OF_AN_INSTRUCTION: u64 = 16;
 
-/// A step of the current path worth telling.
+/// A step of the current path that the report tells.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TrailStep {
-    /// Programs are short enough; paths are long.
+    /// An index fits into 16 bits, since programs are short enough. The small type keeps long
+    /// paths small.
     pub(crate) insn: u16,
     pub(crate) what: Turn,
 }
@@ -87,7 +88,7 @@ pub(crate) enum Turn {
     Return,
 }
 
-/// Why a program is not accepted, before it is a report.
+/// The reason why a program is not accepted, before it becomes a report.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) fault: Box<Fault>,
@@ -96,20 +97,20 @@ pub(crate) struct Failure {
     pub(crate) state: Option<State>,
 }
 
-/// A call of a helper that does much beside the call itself.
+/// A call of a helper that does much besides the call itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CostlyCall {
     pub(crate) at: usize,
-    /// Instructions that count for it.
+    /// The number of instructions that count for this work.
     pub(crate) work: u64,
 }
 
-/// Everything proven.
+/// The result of a verification that proved everything.
 #[derive(Debug)]
 pub(crate) struct Success {
     pub(crate) findings: Findings,
     pub(crate) worst_case: u64,
-    /// The call of a helper that counts for most.
+    /// The helper call whose work counts for most.
     pub(crate) costliest: Option<CostlyCall>,
     pub(crate) stack_bytes: u32,
     pub(crate) processed: u64,
@@ -129,21 +130,22 @@ impl Success {
     }
 }
 
-/// A fault, the instruction that it is at, and the state there.
+/// A fault, its instruction, and the state there.
 type Stop = (Box<Fault>, usize, Box<State>);
 
 #[derive(Debug)]
 enum Work {
-    /// A way of a branch not taken yet.
+    /// A way of a branch that is not taken yet.
     Way {
         state: Box<State>,
         trail: usize,
         last: Option<TrailStep>,
         bytes: usize,
     },
-    /// The last checkpoint of the path is proven when this comes up.
+    /// When this comes up, the last checkpoint of the path is proven.
     Close { bytes: usize },
-    /// A joined state is explored above this; what it stands for, in case that fails.
+    /// The work above this explores a joined state. `exact` is the state that it stands for, in
+    /// case that fails.
     Joined {
         exact: Box<State>,
         trail: usize,
@@ -151,11 +153,12 @@ enum Work {
         bytes: usize,
         before: Before,
     },
-    /// The next iteration of a loop follows when this one's paths, above, are followed.
+    /// The next iteration of a loop follows when all paths above, those of this iteration, are
+    /// followed.
     Gather(Gathering),
 }
 
-/// What was found before an exploration that may be taken back.
+/// The state of the results when an exploration began that may be taken back.
 #[derive(Debug, Clone, Copy)]
 struct Before {
     findings: Mark,
@@ -163,7 +166,7 @@ struct Before {
     tail: u64,
     merged: u64,
     costliest: Option<CostlyCall>,
-    /// States that were proven.
+    /// The number of states that were proven.
     proven: u64,
 }
 
@@ -185,21 +188,21 @@ pub(crate) struct Explorer<'a> {
     ids: Ids,
     work: Vec<Work>,
     trail: Vec<TrailStep>,
-    /// Open checkpoints by fingerprint.
+    /// Counts the open checkpoints of each fingerprint.
     fingerprints: MixMap<u64, u32>,
     bounds: Option<Bounds>,
-    /// Where in the work iterations are gathered, outermost first.
+    /// Indices of the gatherings in `work`, outermost first.
     gatherings: Vec<usize>,
-    /// Heads of loops of which iterations are merged from the start.
+    /// Heads of loops whose iterations are merged from the start.
     hot: MixMap<usize, ()>,
     failed_joins: MixMap<usize, u32>,
     processed: u64,
     /// Values looked at since an instruction was counted last.
     looked: u64,
-    /// When the innermost joined exploration is given up.
+    /// The value of `processed` beyond which the innermost joined exploration is given up.
     deadline: u64,
     bytes: usize,
-    /// Paths that were merged with another.
+    /// The number of paths that were merged with another.
     merged: u64,
     costliest: Option<CostlyCall>,
     manner: Manner<'a>,
@@ -234,7 +237,7 @@ impl<'a> Explorer<'a> {
     pub(crate) fn run(mut self) -> Result<Success, Failure> {
         let mut state = self.entry();
         self.path.push(&mut state, Label::ROOT);
-        // Whether the state has arrived where it is already.
+        // Whether `arrive` has seen the state at its instruction already.
         let mut arrived = false;
         loop {
             let followed = self.follow(&mut state, arrived);
@@ -259,7 +262,7 @@ impl<'a> Explorer<'a> {
         })
     }
 
-    /// What was proven when no work is left.
+    /// The results, when no work is left.
     fn success(mut self) -> Result<Success, Box<Fault>> {
         self.findings.check()?;
         let [root] = self.path.open() else {
@@ -350,7 +353,7 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Counts what the verifier looked at for an instruction, and before it.
+    /// Counts the values looked at for an instruction, and before it.
     fn count(&mut self, looked: u64) {
         let looked = looked + std::mem::take(&mut self.looked) + self.path.take_looked();
         let beyond = looked.saturating_sub(LOOKS) / LOOKS_OF_AN_INSTRUCTION;
@@ -439,7 +442,8 @@ impl<'a> Explorer<'a> {
         Some(work)
     }
 
-    /// Closes what is proven, and takes the next way, with whether it has arrived where it is.
+    /// Closes checkpoints that are proven, and takes the next way. The flag says whether `arrive`
+    /// has seen the state already.
     fn next_way(&mut self) -> Result<Option<(State, bool)>, Stop> {
         loop {
             match self.pop_work() {
@@ -469,7 +473,7 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// The last checkpoint is proven, unless some path behind it waits to be followed.
+    /// Closes the last checkpoint. It is proven unless some path behind it waits to be followed.
     fn close(&mut self) {
         let Some(mut open) = self.path.pop() else {
             return;
@@ -486,7 +490,8 @@ impl<'a> Explorer<'a> {
         self.archive.add(Proven::new(&open), place);
     }
 
-    /// Begins to explore another state than the exact one, which is taken back if it fails.
+    /// Begins to explore another state than the exact one. If that fails, its results are taken
+    /// back.
     fn push_joined(&mut self, exact: Box<State>, deadline: u64) -> Result<(), Box<Fault>> {
         let before = Before {
             findings: self.findings.begin(),
@@ -505,7 +510,7 @@ impl<'a> Explorer<'a> {
         })
     }
 
-    /// Takes back what was found.
+    /// Takes back all results since `before`.
     fn take_back(&mut self, before: Before) {
         self.findings.take_back(before.findings);
         self.path.take_back(before.tail);
@@ -514,7 +519,8 @@ impl<'a> Explorer<'a> {
         self.archive.forget_since(before.proven);
     }
 
-    /// Takes work back that is not done, with what was found by it; a joined state's is returned.
+    /// Drops the last work, which is not done, and takes back the results of a joined exploration.
+    /// Returns the work.
     fn drop_work(&mut self) -> Option<Work> {
         let work = self.pop_work()?;
         match &work {
@@ -552,8 +558,9 @@ impl<'a> Explorer<'a> {
         self.deadline = innermost.unwrap_or(self.limits.instructions);
     }
 
-    /// After a fault: back to the exact state of the innermost joined one, if there is one. A fault
-    /// outside of those is final, and so is an exhausted budget.
+    /// Handles a fault: the exploration goes back to the exact state of the innermost joined one,
+    /// if there is one. A fault outside of joined explorations is final. So are an exhausted
+    /// budget and an internal fault.
     fn fall_back(&mut self, fault: Box<Fault>, at: usize, state: State) -> Result<State, Failure> {
         let exhausted = self.processed > self.limits.instructions || fault.code == Code::Internal;
         let is_joined = |work: &Work| matches!(work, Work::Joined { .. });
@@ -578,7 +585,7 @@ impl<'a> Explorer<'a> {
     }
 }
 
-/// About how many bytes a state takes that waits.
+/// The bytes that a waiting state takes, roughly.
 fn bytes(state: &State) -> usize {
     let callers = state.callers.len() * FRAME_BYTES;
     let loops = size_of_val(state.loops.as_slice());

@@ -1,21 +1,22 @@
-//! Which loops there are, and how they nest.
+//! The loops of a program, and their nesting.
 //!
-//! Nested loops are found from the inside out: the slots that reach a jump back to a head, without
-//! passing it, are its loop, and count as one slot for the loops around. A jump into the middle
-//! of a loop leaves parts of it out, which costs the exploration some order and nothing else.
+//! Nested loops are found from the inside out. The loop of a head consists of the slots that reach
+//! a jump back to the head without passing it. It counts as one slot for the loops around it. A
+//! jump into the middle of a loop leaves parts of it out, which costs the exploration some order
+//! and nothing else.
 
 use super::{Sources, set, successors};
 use crate::insn::Insn;
 
 const NONE: u32 = u32::MAX;
 
-/// How far up the nest of loops a question is followed: paths go no deeper.
+/// The number of levels up the nest of loops that a question is followed. Paths go no deeper.
 pub(crate) const DEEPEST_NEST: usize = 64;
 
 /// The nest of loops of all functions.
 #[derive(Debug, Default)]
 pub(super) struct Loops {
-    /// By slot: the head of the innermost loop that the slot is in, itself not counted.
+    /// The head of the innermost loop around each slot. A head is not in its own loop.
     around: Vec<u32>,
     heads: Vec<bool>,
 }
@@ -101,10 +102,11 @@ fn find(stands_for: &mut [u32], slot: u32) -> u32 {
     slot
 }
 
-/// The order in which a walk from the functions' starts, depth first, meets the slots.
+/// The order in which a walk meets the slots. It starts at the functions' starts and goes depth
+/// first.
 struct Walk {
     order: Vec<u32>,
-    /// By slot: its number in that order, and the last number met below it.
+    /// For each slot: its number in that order, and the last number met below it.
     numbers: Vec<(u32, u32)>,
 }
 
@@ -115,7 +117,7 @@ impl Walk {
             numbers: vec![(NONE, NONE); insns.len()],
         };
         for start in starts {
-            // Each entry: a slot, and which of its successors to look at next.
+            // Each entry is a slot, and the index of its successor to look at next.
             let mut open = vec![(start, 0)];
             walk.meet(start);
             while let Some((at, next)) = open.last_mut() {

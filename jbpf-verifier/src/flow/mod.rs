@@ -1,7 +1,7 @@
-//! The shape of a program before anything is known of its values: functions and who calls whom,
-//! where paths meet, which loops there are, and which registers are still needed where.
+//! The shape of a program before anything is known of its values: its functions and their calls,
+//! the meeting points of paths, the loops, and the registers that are still needed at each slot.
 //!
-//! Only functions, jumps and the absence of recursion are judged here. Loops and meeting points
+//! This room judges only functions, jumps and the absence of recursion. Loops and meeting points
 //! are advice to the exploration; its soundness does not rest on them.
 
 mod loops;
@@ -20,7 +20,7 @@ pub(crate) struct Function {
     pub(crate) end: usize,
 }
 
-/// What is known of a slot.
+/// The facts of a slot.
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
     function: u32,
@@ -91,7 +91,7 @@ impl Flow {
         self.loops.holds(head, at)
     }
 
-    /// The registers that are still needed when control stands before a slot, as a mask.
+    /// The registers that are still needed before a slot, as a mask.
     pub(crate) fn live(&self, at: usize) -> u16 {
         self.slot(at).live
     }
@@ -157,7 +157,7 @@ impl Flow {
         let mut marks = vec![Mark::New; self.functions.len()];
         let mut order = Vec::with_capacity(self.functions.len());
         for root in 0..self.functions.len() {
-            // Each entry: a function, and the slot to look at next.
+            // Each entry is a function, and the slot to look at next.
             let mut open = vec![(root, None)];
             while let Some((function, next)) = open.last_mut() {
                 let Some(range) = self.functions.get(*function) else {
@@ -224,7 +224,7 @@ impl Flow {
             let Some(range) = self.functions.get(function).map(|f| f.start..f.end) else {
                 continue;
             };
-            // Taken from the back, so that straight code settles in one pass.
+            // Slots are taken from the back, so that straight code settles in one pass.
             let mut work: Vec<usize> = range.clone().collect();
             while let Some(at) = work.pop() {
                 let Some(insn) = insns.get(at) else { continue };
@@ -306,7 +306,7 @@ fn set<T>(items: &mut [T], at: usize, value: T) {
     }
 }
 
-/// Where control can go from a slot, inside its function.
+/// The slots that control can go to from a slot, inside its function.
 fn successors(at: usize, insn: &Insn) -> [Option<usize>; 2] {
     match insn {
         Insn::Exit | Insn::CallHelper { returns: false, .. } => [None, None],
@@ -316,7 +316,7 @@ fn successors(at: usize, insn: &Insn) -> [Option<usize>; 2] {
     }
 }
 
-/// Functions start at the entry and wherever a call leads.
+/// Finds the functions. They start at the entry and at each target of a call.
 fn functions(insns: &[Insn]) -> Result<Vec<Function>, GateError> {
     let mut starts = vec![0];
     for (at, insn) in insns.iter().enumerate() {
@@ -345,7 +345,7 @@ fn landing(insns: &[Insn], at: usize, target: usize) -> Result<(), GateError> {
     })
 }
 
-/// Who jumps to each slot, in one array.
+/// The slots that jump to each slot, in one array.
 struct Sources {
     first: Vec<u32>,
     sources: Vec<u32>,
@@ -380,7 +380,7 @@ impl Sources {
         Self { first, sources }
     }
 
-    /// The slots that control can come from, inside the function.
+    /// The slots of the function that control can come from.
     fn before<'s>(&'s self, insns: &'s [Insn], at: usize) -> impl Iterator<Item = u32> + 's {
         let previous = at
             .checked_sub(1)

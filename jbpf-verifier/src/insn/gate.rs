@@ -7,7 +7,7 @@ use crate::report::Code;
 use crate::scalar::{AluOp, JumpCond, Width};
 use crate::types::{HelperTable, ReturnKind};
 
-/// Why the gate does not let an instruction pass.
+/// The reason why the gate does not let an instruction pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GateError {
     pub(crate) code: Code,
@@ -16,7 +16,7 @@ pub(crate) struct GateError {
 }
 
 impl GateError {
-    /// Something that cannot be; see [`Fault::internal`].
+    /// An error that cannot be; see [`Fault::internal`].
     #[track_caller]
     pub(crate) fn internal(insn: usize, what: &str) -> Self {
         Self {
@@ -172,7 +172,7 @@ impl Gate<'_> {
         self.written(self.dst()?)
     }
 
-    /// The right operand by the opcode's source bit; the other field must be zero.
+    /// The right operand by the opcode's source bit. The other field must be zero.
     fn operand(&self) -> Result<Operand, GateError> {
         if self.raw.opcode & 0x08 != 0 {
             self.no_imm()?;
@@ -488,7 +488,7 @@ impl Gate<'_> {
         Ok(Insn::Exit)
     }
 
-    /// Where a jump or call of this distance leads; the control flow graph checks the landing.
+    /// The target of a jump or call of this distance. The control flow graph checks the landing.
     fn target(&self, distance: i64) -> Result<usize, GateError> {
         let target = i64::try_from(self.at)
             .ok()

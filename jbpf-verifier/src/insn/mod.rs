@@ -1,7 +1,8 @@
 //! The instruction gate: raw slots in, instructions of RFC 9669 (ISA v1 to v4) out.
 //!
-//! `gate` decodes and judges. What passes is exactly what verifier and engine both implement: every reserved field is zero,
-//! every register exists, nothing writes r10. Later rooms match on [`Insn`] and never see an opcode.
+//! `gate` decodes and judges. It passes exactly the instructions that verifier and engine both
+//! implement: every reserved field is zero, every register exists, and nothing writes r10. Later
+//! rooms match on [`Insn`] and never see an opcode.
 
 mod gate;
 
@@ -35,7 +36,7 @@ impl Reg {
     /// r1 to r5, in the order of a helper's arguments.
     pub(crate) const ARGUMENTS: [Self; 5] = [Self(1), Self(2), Self(3), Self(4), Self(5)];
 
-    /// All that instructions can write: r0 to r9.
+    /// All registers that instructions can write: r0 to r9.
     pub(crate) const WRITABLE: [Self; 10] = [
         Self(0),
         Self(1),
@@ -90,10 +91,10 @@ pub(crate) enum Swap {
     Reverse,
 }
 
-/// What an atomic operation does with memory.
+/// The effect of an atomic operation on memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AtomicOp {
-    /// Combines memory with a register, and returns the old value or not.
+    /// Combines memory with a register. `fetch` says whether it returns the old value.
     Combine { fetch: bool },
     /// Exchanges memory and register.
     Exchange,
@@ -182,7 +183,7 @@ pub(crate) enum Insn {
 }
 
 impl Insn {
-    /// Slots it takes.
+    /// The number of slots that it takes.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Wide { .. } | Self::WideMap { .. } | Self::WideData { .. } => 2,

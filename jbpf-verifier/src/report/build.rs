@@ -12,7 +12,7 @@ use crate::types::{ContextDef, HelperTable, MAX_CALL_INSTRUCTIONS};
 /// Steps that a report keeps at each end of a long path.
 const PATH_ENDS: usize = 12;
 
-/// Tells reports where instructions came from.
+/// Finds the places in the source that instructions came from.
 pub(crate) struct Places<'a> {
     pub(crate) program: &'a Program,
     pub(crate) helpers: &'a HelperTable,
@@ -75,7 +75,7 @@ impl Places<'_> {
         }
     }
 
-    /// What the gate did not let pass.
+    /// The rejection for a program that the gate did not let pass.
     pub(crate) fn gate(&self, error: GateError) -> Box<Rejection> {
         let hint = match error.code {
             Code::UnknownOpcode | Code::ReservedField => {
@@ -90,7 +90,7 @@ impl Places<'_> {
         Box::new(self.rejection(*fault, error.insn))
     }
 
-    /// Holds the worst case against the limit, the hook's or the usual one.
+    /// Compares the worst case with the limit of the hook, or with the usual one.
     pub(crate) fn check_limit(
         &self,
         context: &ContextDef,
@@ -113,7 +113,7 @@ impl Places<'_> {
             "executes up to {worst_case} instructions; {limit} are allowed"
         ))
         .hint("do less in one call, with smaller values and maps; or the application allows more: `max_instructions` of the hook, or of the runtime");
-        // Where it is not the loops alone.
+        // A call is named only if the loops alone are not the cause.
         if let Some(CostlyCall { at, work }) =
             success.costliest.filter(|call| call.work > limit / 16)
         {
@@ -137,7 +137,7 @@ impl Places<'_> {
         Err(Box::new(self.rejection(*fault, 0)))
     }
 
-    /// What the exploration found.
+    /// The rejection for a failure of the exploration.
     pub(crate) fn failure(&self, failure: Failure, subject: &Subject) -> Box<Rejection> {
         let Failure {
             fault,

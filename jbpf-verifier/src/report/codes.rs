@@ -24,7 +24,7 @@ macro_rules! codes {
                 match self { $(Self::$name => $number),* }
             }
 
-            /// What the code means, in a few words.
+            /// The meaning of the code, in a few words.
             #[must_use]
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$name => $title),* }

@@ -1,9 +1,9 @@
 //! Instructions as text.
 //!
-//! The notation is that of rbpf's assembler, which reads back what it knows; sign-extending moves and
-//! loads, unconditional byte swaps, signed division, long jumps and atomic operations, which it does not
-//! know, are named in the same manner. Maps, data sections, helpers and functions appear by name. Slots that
-//! are no instruction are shown as bytes.
+//! The notation is that of rbpf's assembler, which reads back the instructions that it knows. It
+//! does not know sign-extending moves and loads, unconditional byte swaps, signed division, long
+//! jumps and atomic operations; these have names in the same manner. Maps, data sections, helpers
+//! and functions appear by name. Slots that are no instruction are shown as bytes.
 
 use crate::program::{Program, RawInsn};
 use crate::types::HelperTable;
@@ -43,7 +43,8 @@ const FROM_REGISTER: u8 = 8;
 
 const WIDE: u8 = 0x18;
 
-/// Whether a slot is the second one of a wide load. Runs of 0x18 make that depend on where the run begins.
+/// Whether a slot is the second one of a wide load. In a run of 0x18, that depends on the start of
+/// the run.
 fn is_second_slot(program: &Program, at: usize) -> bool {
     let before = program.insns.get(..at).unwrap_or_default();
     let run = before.iter().rev().take_while(|insn| insn.opcode == WIDE);

@@ -1,7 +1,7 @@
-//! Rejections: what was wrong, where, why, and what to try.
+//! Rejections: the fault, its place, its reason, and a hint.
 //!
-//! `codes` holds the stable codes, `pages` their explanations, `render` the terminal's view, `disassembly`
-//! instructions as text.
+//! `codes` holds the stable codes, and `pages` their explanations. `build` makes rejections from
+//! failures, `render` shows them in a terminal, and `disassembly` writes instructions as text.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,8 @@ pub use codes::Code;
 pub use disassembly::disassemble;
 pub use render::render;
 
-/// Why a program was rejected. A value: `Display` is its one sentence, [`render()`] shows the rest.
+/// The reason why a program was rejected. `Display` is its one sentence, and [`render()`] shows
+/// the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Rejection {
@@ -29,19 +30,19 @@ pub struct Rejection {
     pub insn: usize,
     /// The instruction in assembly.
     pub disassembly: String,
-    /// The function it is in, when named.
+    /// The name of the function that it is in, if the object has one.
     pub function: Option<String>,
-    /// Its source line, when the object knows it.
+    /// Its source line, if the object has it.
     pub location: Option<SourceLine>,
     /// The failed obligation in numbers: "reads 4 bytes at data+40; 40 are known to be there".
     pub obligation: Option<String>,
     /// The registers that matter, as (name, abstract value).
     pub registers: Vec<(String, String)>,
-    /// Where the missing fact was last known or lost.
+    /// The place where the missing fact was last known or lost.
     pub origin: Option<Origin>,
-    /// The path from the entry to the instruction; long ones are shortened in the middle.
+    /// The path from the entry to the instruction. The middle of a long path is left out.
     pub path: Vec<PathStep>,
-    /// What to try.
+    /// A hint at the mend.
     pub hint: Option<String>,
     /// Frames of the calls that were active, innermost first, with their stack use.
     pub frames: Vec<String>,
@@ -54,7 +55,7 @@ pub struct SourceLine {
     pub file: String,
     /// Line, from 1.
     pub line: u32,
-    /// Column, from 1; 0 when unknown.
+    /// Column, from 1; 0 if unknown.
     pub column: u32,
     /// The line's text.
     pub text: String,
@@ -63,13 +64,13 @@ pub struct SourceLine {
 /// An earlier instruction that explains the failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// What happened there: "the result of map_lookup_elem may be null".
+    /// The event there: "the result of map_lookup_elem may be null".
     pub what: String,
     /// Index of the instruction.
     pub insn: usize,
     /// The instruction in assembly.
     pub disassembly: String,
-    /// Its source line, when known.
+    /// Its source line, if known.
     pub location: Option<SourceLine>,
 }
 
@@ -78,8 +79,8 @@ pub struct Origin {
 pub struct PathStep {
     /// Index of the instruction.
     pub insn: usize,
-    /// What happened: "if r2 > r3: not taken".
+    /// The event: "if r2 > r3: not taken".
     pub what: String,
-    /// Its source line, when known.
+    /// Its source line, if known.
     pub location: Option<SourceLine>,
 }

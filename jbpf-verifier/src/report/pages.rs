@@ -1,13 +1,13 @@
-//! The page of each code: what it means, why it matters, and how to mend it.
+//! The page of each code: its meaning, its reason, and the mend.
 //!
-//! A page is Markdown with up to two programs in it, fenced as `rejected` and `accepted`. Tests assemble
-//! them and hold that the one is rejected with this very code, and the other accepted.
+//! A page is Markdown with up to two programs in it, fenced as `rejected` and `accepted`. Tests
+//! assemble them, and check that the first is rejected with this code, and the second accepted.
 
 use super::Code;
 
 impl Code {
-    /// What the code means, why it matters and what to do about it: Markdown, several paragraphs, without
-    /// a heading.
+    /// The meaning of the code, its reason, and the mend, as Markdown of several paragraphs
+    /// without a heading.
     #[must_use]
     pub const fn explanation(self) -> &'static str {
         match self {

@@ -1,10 +1,10 @@
 //! The rejection as a person reads it in a terminal.
 //!
-//! The shape is that of rustc's errors: a title with the code, the place with a label under it, the
-//! place that explains it, notes, and what to try. Objects without debug information show the
-//! instruction where the source line would stand. Text that comes from the object (paths, source
-//! lines, names) is whatever its maker wrote: the renderer strips control characters from it, and
-//! only the first line of each is shown.
+//! The shape is that of rustc's errors: a title with the code, the place with a label under it,
+//! the place that explains it, notes, and a hint. Objects without debug information show the
+//! instruction in place of the source line. Paths, source lines and names come from the object,
+//! and its maker may have written anything there: the renderer strips control characters from
+//! them, and shows only the first line of each.
 
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str,
@@ -12,7 +12,7 @@ use annotate_snippets::{
 
 use super::{Origin, PathStep, Rejection, SourceLine};
 
-/// Columns that text is laid out for.
+/// The width that text is laid out for, in columns.
 const TERMINAL_WIDTH: usize = 140;
 
 /// The whole report, several lines, without a newline at the end. `color` adds ANSI escapes.
@@ -42,7 +42,7 @@ pub fn render(rejection: &Rejection, color: bool) -> String {
     })
 }
 
-/// The failing place, and the one that explains it.
+/// The failing place, and the place that explains it.
 fn places<'a>(group: Group<'a>, rejection: &'a Rejection) -> Group<'a> {
     let label = rejection
         .obligation
@@ -57,7 +57,7 @@ fn places<'a>(group: Group<'a>, rejection: &'a Rejection) -> Group<'a> {
         return group.element(failing);
     };
     match (&origin.location, place) {
-        // The same place twice says nothing new; the note on the instruction does.
+        // Showing the same place twice says nothing new. The note on the instruction does.
         (Some(line), Some(place)) if line == place => group
             .element(failing)
             .element(Level::NOTE.message(normalize_untrusted_str(&same_line(origin)))),
@@ -79,7 +79,7 @@ fn places<'a>(group: Group<'a>, rejection: &'a Rejection) -> Group<'a> {
 }
 
 impl SourceLine {
-    /// Whether both are the same line, at whatever columns.
+    /// Whether both are the same line, at any column.
     fn is_line_of(&self, other: &Self) -> bool {
         (self.line, &self.file, &self.text) == (other.line, &other.file, &other.text)
     }
@@ -110,7 +110,7 @@ fn mark<'a>(line: &SourceLine, kind: AnnotationKind, label: &'a str) -> Annotati
     kind.span(word).label(label)
 }
 
-/// An instruction that is shown where a source line is missing.
+/// An instruction that is shown in place of a missing source line.
 struct Instruction<'a> {
     program: &'a str,
     index: usize,
@@ -129,7 +129,7 @@ impl<'a> Instruction<'a> {
         format!("{}, instruction", self.program)
     }
 
-    /// What the renderer, which knows lines and columns only, makes of it.
+    /// The text that the renderer makes of it. The renderer knows only lines and columns.
     fn as_a_place(&self) -> String {
         format!("{}:{}:1\n", self.file(), self.index)
     }
@@ -210,8 +210,8 @@ fn within(rejection: &Rejection) -> String {
     }
 }
 
-/// The steps to the failure, without the failure itself, which is shown already. Loops repeat steps:
-/// a run of equal ones is told once.
+/// The steps to the failure. The failure itself is left out, since it is shown already. Loops
+/// repeat steps: a run of equal steps is told once.
 fn way(rejection: &Rejection) -> Vec<String> {
     let steps = rejection
         .path
@@ -255,8 +255,8 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// The bytes of the word that a column (from 1; 0 when unknown) points at. Without a column, all of
-/// the line but its indentation.
+/// The bytes of the word at a column (from 1; 0 if unknown). Without a column, the whole line but
+/// its indentation.
 fn word_at(text: &str, column: u32) -> std::ops::Range<usize> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let start = usize::try_from(column)

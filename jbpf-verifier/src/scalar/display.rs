@@ -1,16 +1,16 @@
-//! Scalars in reports: the shortest description that says what is known.
+//! Scalars in reports, as the shortest description of their facts.
 
 use core::fmt;
 
 use super::Scalar;
 use super::word::Word;
 
-/// Numbers up to here are read more easily in decimal.
+/// Numbers below this are read more easily in decimal.
 const DECIMAL_LIMIT: u64 = 1 << 20;
 
 impl fmt::Display for Scalar {
-    /// `7`, `-1`, `0xdeadbeef`, `0..=255`, `-8..=8`, `unknown`; followed, where they say more, by known
-    /// bits (`bits 0b??00`, or `multiple of 4`) and by the range of the low 32 bits.
+    /// `7`, `-1`, `0xdeadbeef`, `0..=255`, `-8..=8`, `unknown`. Known bits (`bits 0b??00`, or
+    /// `multiple of 4`) and the range of the low 32 bits follow if they say more.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(value) = self.as_constant() {
             return Number(value).fmt(f);
@@ -27,7 +27,7 @@ impl fmt::Display for Scalar {
 }
 
 impl Scalar {
-    /// The tighter of the two ranges, when it says anything.
+    /// The tighter of the two ranges, if it says anything.
     fn range(&self) -> Option<String> {
         let unsigned = self.umax - self.umin;
         let signed = self.smax.wrapping_sub(self.smin) as u64;
@@ -46,7 +46,7 @@ impl Scalar {
         })
     }
 
-    /// The known bits, when the range does not imply them.
+    /// The known bits, if the range does not imply them.
     fn bits(&self) -> Option<String> {
         let (ones, unknown) = (self.tnum.value(), self.tnum.mask());
         let implied = self.range_alone().tnum();
@@ -78,7 +78,7 @@ impl Scalar {
         Some(text)
     }
 
-    /// The range of the low half, when all 64 bits do not imply it.
+    /// The range of the low half, if all 64 bits do not imply it.
     fn low_range(&self) -> Option<String> {
         let low = |of: &Self| (of.u32_min, of.u32_max, of.s32_min, of.s32_max);
         let full = Word::<64>::from_parts(self.tnum, self.umin, self.umax, self.smin, self.smax);

@@ -1,10 +1,12 @@
-//! What is known of a number: bits and ranges, kept in agreement.
+//! Sets of numbers: known bits and ranges, kept in agreement.
 //!
-//! Pure values, no program state: every operator here is checked against concrete evaluation.
+//! These are pure values without program state. Every operator here is checked against concrete
+//! evaluation.
 //!
-//! `tnum` holds known bits; `word` joins them with ranges for one width, `transfer` has the
-//! operators on a word, `refine` what comparisons teach; `pair` keeps a word and its low half in
-//! agreement; [`Scalar`] is that pair at 64 and 32 bits, packed. `ops` names the operators.
+//! `tnum` holds known bits. `word` joins them with ranges for one width, `transfer` has the
+//! operators on a word, and `refine` the lessons of comparisons. `pair` keeps a word and its low
+//! half in agreement. [`Scalar`] is that pair at 64 and 32 bits, packed. `ops` names the
+//! operators.
 
 mod display;
 mod ops;
@@ -23,11 +25,11 @@ pub use tnum::Tnum;
 use pair::Pair;
 use word::{Spans, Word};
 
-/// The set of numbers that a register or a stack slot may hold: known bits, and unsigned and signed
-/// ranges of all 64 bits and of the low 32.
+/// The set of numbers that a register or a stack slot may hold: known bits, and unsigned and
+/// signed ranges of all 64 bits and of the low 32.
 ///
-/// Never empty, and every part knows what follows from the others: two scalars that are built of
-/// the same facts are equal. Operations that may leave nothing return an [`Option`].
+/// It is never empty, and every part knows the consequences of the others: two scalars that are
+/// built of the same facts are equal. Operations that may leave nothing return an [`Option`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Scalar {
     tnum: Tnum,
@@ -44,9 +46,9 @@ pub struct Scalar {
 /// The operands of a conditional jump on its two ways. A way that no number takes is `None`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Branches {
-    /// Left and right operand where the jump is taken.
+    /// Left and right operand if the jump is taken.
     pub taken: Option<(Scalar, Scalar)>,
-    /// Left and right operand where it is not.
+    /// Left and right operand if it is not.
     pub not_taken: Option<(Scalar, Scalar)>,
 }
 
@@ -83,13 +85,13 @@ impl Scalar {
         }
     }
 
-    /// The unsigned numbers from `min` to `max`, both included; `None` when `min` is above `max`.
+    /// The unsigned numbers from `min` to `max`, both included. `None` if `min` is above `max`.
     #[must_use]
     pub fn unsigned_range(min: u64, max: u64) -> Option<Self> {
         Word::unsigned_range(min, max).map(|full| Self::pack(Pair::from_full(full)))
     }
 
-    /// The signed numbers from `min` to `max`, both included; `None` when `min` is above `max`.
+    /// The signed numbers from `min` to `max`, both included. `None` if `min` is above `max`.
     #[must_use]
     pub fn signed_range(min: i64, max: i64) -> Option<Self> {
         Word::signed_range(min, max).map(|full| Self::pack(Pair::from_full(full)))
@@ -101,13 +103,13 @@ impl Scalar {
         Self::pack(Pair::from_full(Word::from_tnum(tnum)))
     }
 
-    /// Any number of the lowest `bits` bits, 1 to 64: what a load of that size gives.
+    /// Any number of the lowest `bits` bits, 1 to 64, as a load of that size gives it.
     #[must_use]
     pub fn any_of_bits(bits: u32) -> Self {
         Self::from_tnum(Tnum::UNKNOWN.truncate(bits.clamp(1, 64)))
     }
 
-    /// The smallest that covers these numbers; `None` when there are none.
+    /// The smallest scalar that covers these numbers. `None` if there are none.
     #[must_use]
     pub fn covering(numbers: impl IntoIterator<Item = u64>) -> Option<Self> {
         let (mut ones, mut zeros) = (u64::MAX, u64::MAX);
@@ -123,7 +125,7 @@ impl Scalar {
         Pair::new(full, Word::new(Word::<32>::UNKNOWN.tnum(), low)?).map(Self::pack)
     }
 
-    /// The number, when there is only one.
+    /// The number, if there is only one.
     #[must_use]
     pub const fn as_constant(&self) -> Option<u64> {
         if self.umin == self.umax {
@@ -169,25 +171,25 @@ impl Scalar {
         self.smax
     }
 
-    /// The smallest that the low 32 bits are, as unsigned number.
+    /// The smallest value of the low 32 bits, as unsigned number.
     #[must_use]
     pub const fn u32_min(&self) -> u32 {
         self.u32_min
     }
 
-    /// The largest that the low 32 bits are, as unsigned number.
+    /// The largest value of the low 32 bits, as unsigned number.
     #[must_use]
     pub const fn u32_max(&self) -> u32 {
         self.u32_max
     }
 
-    /// The smallest that the low 32 bits are, as signed number.
+    /// The smallest value of the low 32 bits, as signed number.
     #[must_use]
     pub const fn s32_min(&self) -> i32 {
         self.s32_min
     }
 
-    /// The largest that the low 32 bits are, as signed number.
+    /// The largest value of the low 32 bits, as signed number.
     #[must_use]
     pub const fn s32_max(&self) -> i32 {
         self.s32_max
@@ -222,7 +224,7 @@ impl Scalar {
             && self.s32_max <= other.s32_max
     }
 
-    /// What covers both.
+    /// A scalar that covers both.
     #[must_use]
     pub fn join(&self, other: &Self) -> Self {
         if self == other {
@@ -231,13 +233,13 @@ impl Scalar {
         Self::pack(self.unpack().join(&other.unpack()))
     }
 
-    /// The numbers that both allow; `None` when there is none.
+    /// The numbers that both allow. `None` if there are none.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Option<Self> {
         self.unpack().intersect(&other.unpack()).map(Self::pack)
     }
 
-    /// The result of an operator. At 32 bits only the low halves count and the result is
+    /// The result of an operator. At 32 bits, only the low halves count and the result is
     /// zero-extended, which makes `Mov` of that width the truncating move.
     #[must_use]
     pub fn alu(op: AluOp, width: Width, lhs: &Self, rhs: &Self) -> Self {
@@ -249,7 +251,7 @@ impl Scalar {
     }
 
     /// The sign-extending move `movsx` of the lowest `bits` bits (8, 16 or 32) to `width`,
-    /// zero-extended from there. Other sizes do not exist, and of them nothing is known.
+    /// zero-extended from there. Other sizes do not exist, and give any number.
     #[must_use]
     pub fn movsx(&self, bits: u32, width: Width) -> Self {
         let extended = self.sign_extend(bits);
@@ -273,8 +275,8 @@ impl Scalar {
         Self::pack(Pair::from_full(full))
     }
 
-    /// The lowest `bits` bits (8, 16, 32 or 64), with the topmost of them copied upwards: what a
-    /// sign-extending load of that size gives.
+    /// The lowest `bits` bits (8, 16, 32 or 64), with the topmost of them copied upwards, as a
+    /// sign-extending load of that size gives them.
     #[must_use]
     pub fn sign_extend(&self, bits: u32) -> Self {
         let pair = self.unpack();
@@ -288,7 +290,8 @@ impl Scalar {
         Self::pack(Pair::from_full(full))
     }
 
-    /// The lowest `bits` bits (16, 32 or 64) with their bytes reversed, the others cleared: `bswap`.
+    /// The lowest `bits` bits (16, 32 or 64) with their bytes reversed, the others cleared:
+    /// `bswap`.
     #[must_use]
     pub fn byte_swap(&self, bits: u32) -> Self {
         match bits {
@@ -297,20 +300,20 @@ impl Scalar {
         }
     }
 
-    /// `le16`, `le32`, `le64`: machines here are little-endian, so the order stays and the bits
-    /// above are cleared.
+    /// `le16`, `le32`, `le64`. Machines here are little-endian, so that the order stays and the
+    /// bits above are cleared.
     #[must_use]
     pub fn to_le(&self, bits: u32) -> Self {
         self.zero_extend(bits)
     }
 
-    /// `be16`, `be32`, `be64`: the bytes are reversed and the bits above are cleared.
+    /// `be16`, `be32`, `be64`. The bytes are reversed and the bits above are cleared.
     #[must_use]
     pub fn to_be(&self, bits: u32) -> Self {
         self.byte_swap(bits)
     }
 
-    /// What a conditional jump teaches about both operands, on either way.
+    /// The numbers of both operands after a conditional jump, on either way.
     #[must_use]
     pub fn branch(cond: JumpCond, width: Width, lhs: &Self, rhs: &Self) -> Branches {
         let (lhs, rhs) = (lhs.unpack(), rhs.unpack());
@@ -357,7 +360,7 @@ impl Scalar {
 }
 
 impl Pair<64, 32> {
-    /// What either half of the pair knows of the lowest bits.
+    /// The lowest bits, as both halves of the pair know them.
     fn lowest<const BITS: u32>(&self) -> Word<BITS> {
         let from_full = self.full.truncate::<BITS>();
         self.low

@@ -1,6 +1,6 @@
-//! The operators of RFC 9669, with what each computes on concrete numbers.
+//! The operators of RFC 9669, with their results on concrete numbers.
 
-/// How many bits an operator works on.
+/// The number of bits that an operator works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Width {
     /// The low 32 bits; results are zero-extended to 64.
@@ -83,12 +83,12 @@ impl AluOp {
         self.evaluate_bits(width.bits(), lhs, rhs)
     }
 
-    /// The result on numbers of `bits` bits, of which tests use small ones.
+    /// The result on numbers of `bits` bits. Tests use small widths.
     pub(super) const fn evaluate_bits(self, bits: u32, lhs: u64, rhs: u64) -> u64 {
         let keep = mask(bits);
         let (a, b) = (lhs & keep, rhs & keep);
         let (sa, sb) = (sign_extend(bits, a), sign_extend(bits, b));
-        // The count is `b` modulo the width, whose sizes are powers of two.
+        // The count is `b` modulo the width. Widths are powers of two.
         let count = (b & (bits as u64 - 1)) as u32;
         let result = match self {
             Self::Add => a.wrapping_add(b),
@@ -181,7 +181,7 @@ impl JumpCond {
         }
     }
 
-    /// The condition that holds exactly where this one does not; `Set` has none.
+    /// The condition that holds exactly if this one does not. `Set` has none.
     #[must_use]
     pub const fn negated(self) -> Option<Self> {
         Some(match self {

@@ -4,14 +4,14 @@ use super::ops::{AluOp, JumpCond};
 use super::tnum::Tnum;
 use super::word::{Span, Spans, Word};
 
-/// What is known of a number of `BITS` bits and of its lowest `LOW` bits, in agreement.
+/// The known facts of a number of `BITS` bits and of its lowest `LOW` bits, in agreement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Pair<const BITS: u32, const LOW: u32> {
     pub(super) full: Word<BITS>,
     pub(super) low: Word<LOW>,
 }
 
-/// The operands as one way of a jump leaves them; `None` where no path goes that way.
+/// The operands after one way of a jump. `None` if no path goes that way.
 pub(super) type Way<T> = Option<(T, T)>;
 
 impl<const BITS: u32, const LOW: u32> Pair<BITS, LOW> {
@@ -20,7 +20,7 @@ impl<const BITS: u32, const LOW: u32> Pair<BITS, LOW> {
         low: Word::UNKNOWN,
     };
 
-    /// What satisfies both, each brought to know what follows from the other.
+    /// The numbers that satisfy both. Each part is brought to know the consequences of the other.
     pub(super) fn new(mut full: Word<BITS>, mut low: Word<LOW>) -> Option<Self> {
         if let Some(value) = full.as_constant() {
             let fits = low.contains(value & Word::<LOW>::MAX);
@@ -36,8 +36,8 @@ impl<const BITS: u32, const LOW: u32> Pair<BITS, LOW> {
         }
     }
 
-    /// As [`Pair::new`], for two views of one operator's result: both cover every result, so
-    /// they never exclude each other.
+    /// Like [`Pair::new`], for two views of one operator's result. Both cover every result, so
+    /// that they never exclude each other.
     pub(super) fn result(full: Word<BITS>, low: Word<LOW>) -> Self {
         let pair = Self::new(full, low);
         debug_assert!(pair.is_some(), "{full:?} and {low:?} exclude each other");
@@ -89,7 +89,7 @@ impl<const BITS: u32, const LOW: u32> Pair<BITS, LOW> {
         )
     }
 
-    /// The low half of an operator's result, where it depends on the low halves alone.
+    /// The low half of an operator's result, if it depends on the low halves alone.
     fn low_result(op: AluOp, lhs: &Self, rhs: &Self) -> Word<LOW> {
         match op {
             AluOp::Add
@@ -120,7 +120,7 @@ impl<const BITS: u32, const LOW: u32> Pair<BITS, LOW> {
         Self::from_low(Word::alu(op, &lhs.low, &rhs.low))
     }
 
-    /// The operands where the condition holds of all bits, or does not.
+    /// The operands if the condition holds of all bits, or if it does not.
     pub(super) fn assume(cond: JumpCond, holds: bool, lhs: &Self, rhs: &Self) -> Way<Self> {
         if matches!((cond, holds), (JumpCond::Eq, true) | (JumpCond::Ne, false)) {
             let both = lhs.intersect(rhs)?;
@@ -130,14 +130,14 @@ impl<const BITS: u32, const LOW: u32> Pair<BITS, LOW> {
         Some((Self::new(a, lhs.low)?, Self::new(b, rhs.low)?))
     }
 
-    /// The operands where the condition holds of their low halves, or does not.
+    /// The operands if the condition holds of their low halves, or if it does not.
     pub(super) fn assume_low(cond: JumpCond, holds: bool, lhs: &Self, rhs: &Self) -> Way<Self> {
         let (a, b) = Word::assume(cond, holds, &lhs.low, &rhs.low)?;
         Some((Self::new(lhs.full, a)?, Self::new(rhs.full, b)?))
     }
 }
 
-/// What a number may be when its low bits are known to be among `low`.
+/// The possible numbers if the low bits are known to be among `low`.
 fn refine<const BITS: u32, const LOW: u32>(
     full: &Word<BITS>,
     low: &Word<LOW>,
@@ -149,7 +149,7 @@ fn refine<const BITS: u32, const LOW: u32>(
         let span = span?;
         let first = at_least(&full, low, span.first)?;
         let last = at_most(&full, low, span.last)?;
-        // A span may hold no such number, and then the nearest ones lie beyond its ends.
+        // A span may hold no such number. The nearest ones then lie beyond its ends.
         (first <= last && first <= span.last && last >= span.first).then_some(Span { first, last })
     };
     let spans = Spans {
@@ -159,8 +159,8 @@ fn refine<const BITS: u32, const LOW: u32>(
     Word::new(tnum, spans)
 }
 
-/// The smallest number from `bound` on that both allow. Each round raises `bound` to what one of
-/// them allows; as the two agree on the low bits, they agree after a few.
+/// The smallest number from `bound` on that both allow. Each round raises `bound` to a number that
+/// one of them allows. The two agree on the low bits, so that a few rounds suffice.
 fn at_least<const BITS: u32, const LOW: u32>(
     full: &Word<BITS>,
     low: &Word<LOW>,

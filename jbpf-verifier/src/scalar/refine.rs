@@ -1,4 +1,4 @@
-//! What a comparison's outcome says about its operands.
+//! The lessons of a comparison's outcome for its operands.
 
 use super::ops::JumpCond;
 use super::pair::Way;
@@ -6,7 +6,7 @@ use super::tnum::Tnum;
 use super::word::Word;
 
 impl<const BITS: u32> Word<BITS> {
-    /// The operands where `cond` holds, or where it does not; `None` where that cannot be.
+    /// The operands if `cond` holds, or if it does not. `None` if that cannot be.
     pub(super) fn assume(cond: JumpCond, holds: bool, lhs: &Self, rhs: &Self) -> Way<Self> {
         let cond = match (holds, cond.negated()) {
             (true, _) => cond,

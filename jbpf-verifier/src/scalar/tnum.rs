@@ -2,7 +2,7 @@
 
 use super::ops::{mask, sign_extend};
 
-/// A number of which some bits are known ("tristate number").
+/// A number with some known bits ("tristate number").
 ///
 /// It stands for every number that equals `value` outside `mask`. A bit is never set in both.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -74,19 +74,19 @@ impl Tnum {
         (number ^ self.value) & !self.mask == 0
     }
 
-    /// Whether everything it stands for, `other` stands for as well.
+    /// Whether `other` stands for every number that this one stands for.
     #[must_use]
     pub const fn is_subset_of(self, other: Self) -> bool {
         self.mask & !other.mask == 0 && other.contains(self.value)
     }
 
-    /// How many of the lowest bits are known to be 0, up to 64.
+    /// The number of lowest bits that are known to be 0, up to 64.
     #[must_use]
     pub const fn trailing_zeros(self) -> u32 {
         self.max().trailing_zeros()
     }
 
-    /// What both stand for, or `None` where a known bit disagrees.
+    /// The numbers that both stand for. `None` if a known bit disagrees.
     pub(super) const fn intersect(self, other: Self) -> Option<Self> {
         if (self.value ^ other.value) & !self.mask & !other.mask != 0 {
             return None;
@@ -94,7 +94,7 @@ impl Tnum {
         Some(Self::new(self.value | other.value, self.mask & other.mask))
     }
 
-    /// The best that covers both.
+    /// The narrowest that covers both.
     pub(super) const fn join(self, other: Self) -> Self {
         Self::new(
             self.value,
@@ -124,8 +124,8 @@ impl Tnum {
         if wrong == 0 {
             return Some(bound);
         }
-        // Above its highest wrong bit, `bound` fits; there, either this number has the 1, and any
-        // filling below it is larger, or the next larger prefix has to be taken.
+        // Above its highest wrong bit, `bound` fits. If this number has a 1 at that bit, any
+        // filling below it is larger. Otherwise, the next larger prefix is taken.
         let at_wrong = u64::MAX >> wrong.leading_zeros();
         if self.value & (at_wrong ^ at_wrong >> 1) != 0 {
             return Some(bound & !at_wrong | self.value & at_wrong);
@@ -212,8 +212,8 @@ impl Tnum {
         }
     }
 
-    /// The product. Two ways of summing the partial products lose different bits, so both are
-    /// computed and what either knows is kept.
+    /// The product. Two ways of summing the partial products lose different bits, so that both are
+    /// computed, and their facts are joined.
     pub(super) fn mul(self, rhs: Self) -> Self {
         // The loops run over the bits of the left factor: the shorter one is the cheaper.
         let (short, long) = if self.max() <= rhs.max() {
@@ -226,8 +226,7 @@ impl Tnum {
         exact.intersect(split).unwrap_or(exact)
     }
 
-    /// Adds the partial product of each bit where the bit is 1, and covers both sums where it is
-    /// unknown.
+    /// Adds the partial product of each bit that is 1, and covers both sums for an unknown bit.
     const fn mul_by_cases(self, rhs: Self) -> Self {
         let (mut left, mut partial, mut sum) = (self, rhs, Self::constant(0));
         while left.max() != 0 {

@@ -1,7 +1,7 @@
-//! What the arithmetic and logic operators make of a word.
+//! The results of the arithmetic and logic operators on words.
 //!
 //! Each operator is computed twice, on the known bits and span by span, and [`Word::result`] keeps
-//! what either knows.
+//! the facts of both.
 
 use super::ops::{AluOp, sign_extend};
 use super::tnum::Tnum;
@@ -109,7 +109,7 @@ impl<const BITS: u32> Word<BITS> {
         for divisor in nonzero(rhs, &mut spans, 0..=0) {
             for a in lhs.spans().iter() {
                 let (a, b) = (signed::<BITS>(a), signed::<BITS>(divisor));
-                // Of operands that keep their signs, quotients are extreme where both are.
+                // If no operand changes its sign, the quotient is extreme where both operands are.
                 let corners = [a.0 / b.0, a.0 / b.1, a.1 / b.0, a.1 / b.1];
                 let (first, last) = extremes(corners);
                 spans.add_wrapping(first, last);
@@ -141,7 +141,7 @@ impl<const BITS: u32> Word<BITS> {
 
     fn shift(op: AluOp, lhs: &Self, rhs: &Self) -> Self {
         let counts = Self::alu(AluOp::And, rhs, &Self::constant(u64::from(BITS - 1)));
-        // At most as many counts as bits, of which the known bits often leave a few.
+        // There are at most as many counts as bits, and the known bits often leave only a few.
         let (first, last) = (counts.umin() as u32, counts.umax() as u32);
         (first..=last)
             .filter(|&count| counts.contains(count.into()))
@@ -185,8 +185,8 @@ fn signed<const BITS: u32>(span: Span) -> (i128, i128) {
     )
 }
 
-/// The spans of a divisor without zero. Where it may be zero, the result of dividing by zero
-/// goes to `results`.
+/// The spans of a divisor without zero. If it may be zero, the result of a division by zero goes
+/// to `results`.
 fn nonzero<const BITS: u32>(
     divisor: &Word<BITS>,
     results: &mut Spans<BITS>,
@@ -211,9 +211,9 @@ fn extremes([a, b, c, d]: [i128; 4]) -> (i128, i128) {
 
 /// The smallest and the largest `x | y` of two spans.
 ///
-/// The smallest comes from raising one operand's first number until it covers a bit that the other
-/// has to have anyhow; the largest from lowering one operand's last number past a bit that the
-/// other supplies, which frees all bits below it (Warren, Hacker's Delight, section 4-3).
+/// For the smallest, one operand's first number is raised until it covers a bit that the other has
+/// to have anyhow. For the largest, one operand's last number is lowered past a bit that the other
+/// supplies, which frees all bits below it (Warren, Hacker's Delight, section 4-3).
 fn or_span(x: Span, y: Span) -> Span {
     let mut smallest = x.first | y.first;
     for bit in bits_down(x.first ^ y.first) {
@@ -257,9 +257,10 @@ fn complement(span: Span) -> Span {
     }
 }
 
-/// Bounds of `x ^ y`, from `(x & !y) | (!x & y)`: both parts lie between the bounds of their own,
-/// and they have no bit in common, so the or of the bounds' largest and the or of their smallest
-/// hold. Not the tightest where both spans are wide; the known bits see to the rest.
+/// Bounds of `x ^ y`, from `(x & !y) | (!x & y)`. Both parts lie between their own bounds, and
+/// they have no bit in common, so that the or of the largest bounds and the or of the smallest
+/// bounds hold. The result is not the tightest if both spans are wide; the known bits see to the
+/// rest.
 fn xor_span(x: Span, y: Span) -> Span {
     let left = and_span(x, complement(y));
     let right = and_span(complement(x), y);

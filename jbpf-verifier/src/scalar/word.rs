@@ -1,15 +1,16 @@
-//! A number of fixed width: its known bits, and where it can lie on each side of the sign.
+//! A number of fixed width: its known bits, and its range on each side of the sign.
 //!
-//! Unsigned and signed bounds say the same as one span of numbers without the sign bit and one
-//! with it: the ends of the two spans are the four bounds. Inside a span unsigned and signed order
-//! agree, so operators work span by span, and no case of "the bounds cross the sign" is left over.
+//! Unsigned and signed bounds are the same as one span of numbers without the sign bit and one
+//! with it: the ends of the two spans are the four bounds. Inside a span, unsigned and signed
+//! order agree. So operators work span by span, and no case of "the bounds cross the sign" is left
+//! over.
 //!
-//! The width is a parameter so that tests can try every number there is.
+//! The width is a parameter, so that tests can try every number there is.
 
 use super::ops::{mask, sign_extend};
 use super::tnum::Tnum;
 
-/// Consecutive numbers of which none or all have the sign bit.
+/// Consecutive numbers, all with or all without the sign bit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Span {
     pub(super) first: u64,
@@ -29,8 +30,8 @@ impl Span {
     }
 }
 
-/// One span for each value of the sign bit: what ranges say of a number. Empty until something is
-/// added.
+/// One span for each value of the sign bit, which holds the ranges of a number. It is empty until
+/// something is added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Spans<const BITS: u32> {
     pub(super) nonnegative: Option<Span>,
@@ -55,7 +56,7 @@ impl<const BITS: u32> Spans<BITS> {
         }
     }
 
-    /// Widens the spans to hold what `first` to `last` are modulo the width.
+    /// Widens the spans to hold the numbers from `first` to `last` modulo the width.
     pub(super) fn add_wrapping(&mut self, first: i128, last: i128) {
         if last - first >= 1 << BITS {
             self.add(0, Self::MAX);
@@ -83,10 +84,10 @@ fn widen(slot: &mut Option<Span>, first: u64, last: u64) {
     *slot = Some(Span { first, last });
 }
 
-/// What is known of a number of `BITS` bits, 2 to 64.
+/// The known facts of a number of `BITS` bits, 2 to 64.
 ///
-/// Never empty. Each span begins and ends with a number that the known bits allow, and the known
-/// bits include what the spans' numbers have in common.
+/// It is never empty. Each span begins and ends with a number that the known bits allow, and the
+/// known bits include all that the spans' numbers have in common.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Word<const BITS: u32> {
     tnum: Tnum,
@@ -123,9 +124,9 @@ impl<const BITS: u32> Word<BITS> {
         }
     }
 
-    /// What satisfies both the bits and the ranges, brought into agreement in one pass: the ends of
-    /// the spans move to numbers that the bits allow; then the bits learn what is common to the
-    /// numbers left, which leaves the ends allowed.
+    /// The numbers that satisfy both the bits and the ranges, brought into agreement in one pass.
+    /// The ends of the spans move to numbers that the bits allow. Then the bits learn all that is
+    /// common to the numbers left, which leaves the ends allowed.
     pub(super) fn new(tnum: Tnum, spans: Spans<BITS>) -> Option<Self> {
         let fit = |span: Option<Span>| {
             let span = span?;
@@ -147,8 +148,8 @@ impl<const BITS: u32> Word<BITS> {
         Self::new(tnum.truncate(BITS), Self::UNKNOWN.spans).unwrap_or(Self::UNKNOWN)
     }
 
-    /// What an operator's two views of its result agree on. Both cover every result, so that they
-    /// never exclude each other; if a bug made them, the answer would still be a safe one.
+    /// The agreement of an operator's two views of its result. Both cover every result, so that
+    /// they never exclude each other. If a bug made them, the answer would still be a safe one.
     pub(super) fn result(tnum: Tnum, spans: Spans<BITS>) -> Self {
         let word = Self::new(tnum.truncate(BITS), spans);
         debug_assert!(word.is_some(), "{tnum:?} and {spans:?} exclude each other");
@@ -172,7 +173,8 @@ impl<const BITS: u32> Word<BITS> {
         Self::new(Self::UNKNOWN.tnum, spans)
     }
 
-    /// The word that these parts were taken from. The caller owes that they are one word's own.
+    /// The word that these parts were taken from. The caller owes that they are the parts of one
+    /// word.
     pub(super) fn from_parts(tnum: Tnum, umin: u64, umax: u64, smin: i64, smax: i64) -> Self {
         let spans = Spans {
             nonnegative: (smax >= 0).then_some(Span {
@@ -195,10 +197,10 @@ impl<const BITS: u32> Word<BITS> {
         self.spans
     }
 
-    /// The first and the last span; the same one twice where there is only one.
+    /// The first and the last span, which are the same if there is only one.
     fn ends(&self) -> (Span, Span) {
-        // Of an invariantly non-empty word one of the two is there; the full span stands in for a
-        // third case that does not occur.
+        // A word is never empty, so that one of the two exists. The full span stands in for the
+        // third case, which does not occur.
         let any = Span {
             first: 0,
             last: Self::MAX,
@@ -290,7 +292,7 @@ impl<const BITS: u32> Word<BITS> {
         self.tnum.at_most(bound.min(span.last))
     }
 
-    /// What is left when it is known not to be `value`: ranges can tell where that is an end.
+    /// The numbers without `value`. Ranges can leave it out only at an end of a span.
     pub(super) fn without(&self, value: u64) -> Option<Self> {
         let cut = |span: Option<Span>| {
             let Span { first, last } = span?;

@@ -26,7 +26,7 @@ impl Step<'_> {
 
     /// A move between registers.
     fn copy(&mut self, width: Width, dst: Reg, src: Reg) -> Checked<()> {
-        // All 64 bits of a pointer may be moved like those of a number; half of them may not.
+        // A 64-bit move copies a pointer like a number. A 32-bit move would cut it in half.
         let need = match width {
             Width::W32 => Need::Shape,
             Width::W64 => Need::Written,
@@ -53,7 +53,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Gives a number in a register a name, so that copies share what is learnt of it.
+    /// Gives a number in a register a name, so that its copies share all that is learnt of it.
     pub(super) fn link(&mut self, reg: Reg) {
         let Some(num) = self.state.number(reg) else {
             return;
@@ -69,8 +69,8 @@ impl Step<'_> {
         self.state.set_register(reg, value);
     }
 
-    /// The low half of a number that has copies, as a number of its own that remembers whose half
-    /// it is.
+    /// The low half of a number that has copies. It is a number of its own, and remembers the
+    /// whole number.
     fn low_half(&mut self, whole: Link, number: Number) -> Num {
         let link = self.ids.low_half(whole);
         if !link.exists() {
@@ -83,8 +83,8 @@ impl Step<'_> {
         }
     }
 
-    /// Of a number that is at most what is left of the region, and not negative, the low half is so
-    /// too, sign-extended or not. `places` are what the number was made of.
+    /// If a number is at most the rest of the region, and not negative, its low half is at most
+    /// that rest too, sign-extended or not. `places` are the sources of the number.
     fn keep_remainder(&mut self, num: &Num, places: Places) {
         let mut remainders = self.state.facts.remainders.iter();
         let of_whole = |r: &&Remainder| num.link.distance == 0 && r.number == num.link.id;
@@ -114,8 +114,8 @@ impl Step<'_> {
         let num = self.read_number(src, |step, pointer| step.no_arithmetic(src, pointer))?;
         let places = self.state.places(src);
         let number = Number::from(num.number.scalar().movsx(bits, width));
-        // Of 32-bit results more may be said to be possible than the extended bits can be, so that they look like
-        // what they are not.
+        // A 32-bit result may cover more numbers than the extension yields. Its set may then equal
+        // the operand's, though the numbers differ, so that equal sets prove nothing.
         let is_itself = match width {
             Width::W64 => number == num.number,
             Width::W32 => num.number.scalar().umax() >> (bits - 1) == 0,
@@ -145,7 +145,8 @@ impl Step<'_> {
     }
 
     fn combine(&mut self, op: AluOp, width: Width, dst: Reg, rhs: Operand) -> Checked<()> {
-        // Whatever comes of it, another kind of operand would be another operation.
+        // An operand of another kind would make this another operation, even if nobody uses the
+        // result.
         let left = self.read(dst, Need::Shape)?.kind.clone();
         let right = match rhs {
             Operand::Imm(value) => Kind::constant(value),
@@ -202,8 +203,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// A pointer moved by a number, which stands in `by` if it stands in a register. `places` are what both
-    /// were made of.
+    /// A pointer moved by a number. `by` is the register of the number, if it is in one. `places`
+    /// are the sources of both.
     fn moved(
         &mut self,
         reg: Reg,
@@ -218,7 +219,7 @@ impl Step<'_> {
             | Space::MapValue { .. }
             | Space::OutputBuffer { .. } => true,
             Space::Context | Space::RegionEnd => {
-                // A number that is not constant would be refused, whether or not the result is used.
+                // The check refuses a number that is not constant, even if nobody uses the result.
                 self.path.need(Need::Exact, places);
                 num.number.as_constant().is_some()
             }
@@ -240,8 +241,8 @@ impl Step<'_> {
         Ok(Kind::Pointer(pointer.moved(&num, || self.ids.fresh())))
     }
 
-    /// A pointer with bits of a number set, which compilers write for a sum when they know those bits
-    /// of the address to be zero.
+    /// A pointer with bits of a number set. Compilers write this for a sum if they know that those
+    /// bits of the address are zero.
     fn pointer_or(
         &mut self,
         reg: Reg,
@@ -262,7 +263,7 @@ impl Step<'_> {
                 self.target(pointer.space)
             )));
         }
-        // Other numbers might set a bit that is set already.
+        // Another number might set a bit that is set already.
         self.path.need(Need::Exact, places);
         self.moved(reg, pointer, num, by, places)
     }
@@ -285,7 +286,7 @@ impl Step<'_> {
         }
         let distance = |a: &Pointer, b: &Pointer| {
             let variable = Number::alu(AluOp::Sub, Width::W64, &a.variable, &b.variable);
-            // One variable minus itself.
+            // A variable minus itself is 0.
             let variable = if a.variable_id == b.variable_id {
                 Number::ZERO
             } else {
@@ -337,7 +338,8 @@ impl Step<'_> {
             let size = i128::from(region.known_size);
             return Num::new(Number::Constant((size + moved) as u64));
         }
-        // Far from the region the distance may wrap, and says nothing of what is left.
+        // Far from the region, the distance may wrap. It then says nothing of the rest of the
+        // region.
         let (first, last) = from.offsets();
         let near = i128::from(-FAR)..=i128::from(FAR);
         if ![first, last, end.offset.into(), from.offset.into()]
@@ -365,7 +367,8 @@ impl Step<'_> {
         Num::linked(number, Link::to(id))
     }
 
-    /// The result of an operator on numbers, and what it still is.
+    /// The result of an operator on numbers, with its relation to other numbers, and further
+    /// sources.
     fn result(&mut self, op: AluOp, width: Width, a: &Num, b: &Num) -> (Num, Places) {
         let number = Number::alu(op, width, &a.number, &b.number);
         if number.as_constant().is_some() {
@@ -399,7 +402,7 @@ impl Step<'_> {
             {
                 part(Part::Multiple(whole, by, width))
             }
-            // What is left after whole multiples were taken away.
+            // The remainder of a division: the number minus whole multiples of the divisor.
             (AluOp::Sub, None, _, Part::Multiple(whole, by @ 1.., of)) if of == width => {
                 self.rest(width, a, whole, by, number)
             }
@@ -414,8 +417,8 @@ impl Step<'_> {
         (num, Places::NONE)
     }
 
-    /// A number shifted left by 32 and back: `number`, which is the whole one again if that was small
-    /// enough, and its low half otherwise.
+    /// A number shifted left by 32 and back. `number` is the result. It is the whole number again
+    /// if that was small enough, and its low half otherwise.
     fn shifted_back(&mut self, op: AluOp, whole: Link, number: Number) -> (Num, Places) {
         let is_low = op == AluOp::Rsh;
         self.walk(1);
@@ -442,7 +445,7 @@ impl Step<'_> {
         (num, places)
     }
 
-    /// Which number an operator of this width sees.
+    /// The number that an operator of this width sees.
     fn operand_link(&mut self, width: Width, num: &Num) -> Link {
         if width == Width::W64 || num.number.umax() <= u64::from(u32::MAX) {
             num.link
@@ -507,7 +510,7 @@ impl Step<'_> {
     }
 }
 
-/// The link of a sum or difference with a constant, where it does not wrap in its width. Setting bits
+/// The link of a sum or difference with a constant, unless it wraps in its width. Setting bits
 /// that are zero is adding them.
 fn moved_link(op: AluOp, width: Width, a: &Num, b: &Num) -> Link {
     let (num, by) = match (op, a.number.as_constant(), b.number.as_constant()) {

@@ -1,5 +1,5 @@
-//! Which bytes an access may touch, and with what right: what each kind of memory asks for, and what
-//! reports say when it is not so.
+//! The bytes that an access may touch, and the right that it needs: the checks for each kind of
+//! memory, and the reports of accesses that fail.
 
 use super::{Checked, Step};
 use crate::fault::Fault;
@@ -12,7 +12,7 @@ use crate::value::{Pointer, Space};
 /// The fields `data` and `data_end` of a context: bytes before this offset.
 const CONTEXT_POINTERS: i64 = 16;
 
-/// What an access does with memory.
+/// The effect of an access on memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Read,
@@ -38,12 +38,12 @@ impl Mode {
 /// An access in numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Access {
-    /// Who accesses, as reports say it: a register.
+    /// The register that holds the address, as reports name it.
     pub(super) reg: Reg,
     pub(super) mode: Mode,
     /// Bytes.
     pub(super) size: u64,
-    /// The code of an access out of bounds, when it is a helper's.
+    /// Whether a helper makes the access. An access out of bounds then has the code of helpers.
     pub(super) by_helper: bool,
 }
 
@@ -108,7 +108,7 @@ impl Step<'_> {
                 let size = self.subject.value_size(map);
                 self.check_object(pointer, access, size, Code::OutputBufferOutOfBounds)
             }
-            // Ruled out by `address`.
+            // `address` rules these out.
             Space::Map { .. } | Space::Released { .. } => Err(Fault::new(
                 Code::NotAPointer,
                 format!("{} is no address", access.reg),
@@ -132,7 +132,7 @@ impl Step<'_> {
         Err(self.out_of_bounds(pointer, access, code, &there))
     }
 
-    /// The fault of an access that leaves what `there` says is there.
+    /// The fault of an access that leaves its object. `there` describes the bytes of the object.
     fn out_of_bounds(
         &self,
         pointer: &Pointer,
@@ -304,7 +304,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Checks that every byte of a part of a frame is a number's, and notes that it is needed.
+    /// Checks that every byte of a part of a frame belongs to a number, and notes that need.
     pub(super) fn check_initialised(&mut self, depth: usize, start: i32, end: i32) -> Checked<()> {
         let frame = self.frame(depth)?;
         let places = frame.stack.places(depth, self.state.segment, start, end);
@@ -313,7 +313,7 @@ impl Step<'_> {
         readable.map_err(|unreadable| self.unreadable(unreadable, true))
     }
 
-    /// `leaks`: whether whoever reads would get a pointer out of the codelet.
+    /// `leaks` says whether the reader would get a pointer out of the codelet.
     pub(super) fn unreadable(&self, unreadable: Unreadable, leaks: bool) -> Box<Fault> {
         match unreadable {
             Unreadable::NeverWritten { offset } => Fault::new(

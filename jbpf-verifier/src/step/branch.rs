@@ -1,4 +1,4 @@
-//! Conditional jumps: which ways are possible, and what each teaches.
+//! Conditional jumps: the possible ways, and the lesson of each.
 
 use super::{Checked, Outcome, Step};
 use crate::addresses::{FAR, LOWEST_SECRET};
@@ -14,7 +14,7 @@ use crate::state::State;
 use crate::types::MapKind;
 use crate::value::{Kind, Num, Part, Places, Pointer, Source, Space};
 
-/// What one way of a jump teaches a state.
+/// The facts that one way of a jump teaches a state.
 type Lesson<'l> = &'l dyn Fn(&mut State);
 
 impl Step<'_> {
@@ -61,7 +61,7 @@ impl Step<'_> {
         }
     }
 
-    /// Only one way is possible, and that rests on the operands.
+    /// Only one way is possible. That rests on the operands.
     fn decided(&mut self, jump: &Jump, taken: bool) -> Checked<Outcome> {
         self.path.need(Need::Exact, jump.places);
         self.findings.branch(
@@ -78,11 +78,12 @@ impl Step<'_> {
         Ok(Outcome::Continue)
     }
 
-    /// Both ways are possible. The one that leaves a loop is explored first, so that few states wait.
+    /// Both ways are possible. The explorer first follows the way that leaves a loop, so that few
+    /// states wait.
     fn undecided(&mut self, jump: &Jump, taken: Lesson, not_taken: Lesson) -> Outcome {
         self.findings.branch(self.at, BranchOutcome::Both);
         self.state.branches += 1;
-        // Either way, what is learnt of each operand is told to its copies.
+        // On either way, the copies of each operand learn the same.
         self.walk(4);
         let mut other = Box::new(self.state.clone());
         other.at = jump.target;
@@ -142,7 +143,7 @@ impl Step<'_> {
                 "a pointer can be compared with null, with == and !=, and with pointers",
             ));
         }
-        // The number has to be 0 for the comparison to be allowed at all.
+        // The comparison is allowed only if the number is 0.
         self.path.need(Need::Exact, jump.places);
         self.check_tells_nothing(jump, pointer)?;
         let if_equal = jump.cond == JumpCond::Eq;
@@ -165,8 +166,8 @@ impl Step<'_> {
         })
     }
 
-    /// Refuses a pointer so far from its object that its address may wrap: whether it does depends on
-    /// where the object lies, which comparisons would tell bit by bit.
+    /// Refuses a pointer so far from its object that its address may wrap. Whether it wraps
+    /// depends on the object's address, which comparisons would reveal bit by bit.
     fn check_tells_nothing(&self, jump: &Jump, pointer: &Pointer) -> Checked<()> {
         let (first, last) = pointer.offsets();
         if first >= (-LOWEST_SECRET).into() && last <= FAR.into() {
@@ -216,7 +217,7 @@ impl Step<'_> {
             (Space::Region | Space::RegionEnd, Space::Region | Space::RegionEnd)
                 if !region.sized_by_end =>
             {
-                // The end is as far from the start as the region is large.
+                // The distance of the end from the start is the size of the region.
                 let from_start = |pointer: &Pointer| match pointer.space {
                     Space::RegionEnd => {
                         pointer.moved(&Num::new(Number::Constant(region.known_size)), || 0)
@@ -231,8 +232,8 @@ impl Step<'_> {
                 Ok(self.region_end(jump, jump.cond.swapped(), b, a))
             }
             (left, right) if left == right && a.object == b.object => self.one_object(jump, a, b),
-            // Where values of one map lie among themselves says nothing of where the map lies; an application's map
-            // may keep each of its values anywhere.
+            // The order of a map's values tells nothing of the map's address. An application's map
+            // may keep each of its values anywhere, so that this does not hold for it.
             (left, right) if left == right && !self.is_application_value(left) => {
                 Ok(self.undecided(jump, &|_| (), &|_| ()))
             }
@@ -261,23 +262,23 @@ impl Step<'_> {
         def.is_some_and(|def| matches!(def.kind, MapKind::Application(_)))
     }
 
-    /// Refuses a pointer that may leave its object: objects are disjoint, but whether another one starts
-    /// right there depends on where both lie.
+    /// Refuses a pointer that may leave its object. Objects are disjoint, but another object may
+    /// start right behind this one, depending on the addresses of both.
     fn check_in_object(&mut self, jump: &Jump, pointer: &Pointer) -> Checked<()> {
         let (first, last) = pointer.offsets();
-        // Null plus something might be the address of another object.
+        // Null plus an offset might be the address of another object.
         let at_start = pointer.fixed_offset() == Some(0);
         let size = match pointer.space {
             Space::Map { .. } => 1,
             Space::Context => self.subject.context.readable.into(),
             Space::MapValue { map } | Space::OutputBuffer { map } => self.subject.value_size(map),
             Space::Stack { frame } if first >= i128::from(-FRAME_SIZE) && last <= 0 => {
-                // So that the engine's frame has this place, and no other one does.
+                // The engine's frame must include this place, so that no other object lies there.
                 let function = self.frame(frame.into())?.function;
                 self.findings.stack(function, first as i32);
                 return Ok(());
             }
-            // A region that is empty starts where nothing lies.
+            // An empty region starts at an address where no other object lies.
             Space::Region if at_start => return Ok(()),
             Space::Region => {
                 self.path.need(Need::Exact, self.state.range_places(0));
@@ -297,7 +298,7 @@ impl Step<'_> {
         Err(self.no_comparison(jump.lhs, jump.rhs, &why))
     }
 
-    /// Two pointers into one object, of which the offsets can be compared.
+    /// Compares two pointers into one object by their offsets.
     fn one_object(&mut self, jump: &Jump, a: &Pointer, b: &Pointer) -> Checked<Outcome> {
         let near = |pointer: &Pointer| {
             let (first, last) = pointer.offsets();
@@ -312,8 +313,8 @@ impl Step<'_> {
         if a.or_null || b.or_null || !near(a) || !near(b) {
             return Ok(self.undecided(jump, &|_| (), &|_| ()));
         }
-        // Addresses do not wrap there, so that they are ordered as the offsets are, and lie below
-        // the sign bit.
+        // Within this reach, addresses do not wrap and lie below the sign bit, so that they are
+        // ordered as the offsets are.
         let cond = match jump.cond {
             JumpCond::Gt => JumpCond::Sgt,
             JumpCond::Ge => JumpCond::Sge,
@@ -343,7 +344,7 @@ impl Step<'_> {
         Ok(self.undecided(jump, &lesson(taken), &lesson(not_taken)))
     }
 
-    /// `data + variable + offset` compared with the end of the region.
+    /// Compares `data + variable + offset` with the end of the region.
     fn region_end(
         &mut self,
         jump: &Jump,
@@ -352,13 +353,13 @@ impl Step<'_> {
         end: &Pointer,
     ) -> Outcome {
         let (first, last) = pointer.offsets();
-        // Below the start of the region an address might wrap: at most as far as the region is
-        // known to reach.
+        // Below the start of the region an address might wrap. `end` may go back at most as far as
+        // the region is known to reach.
         let back = i128::from(end.offset);
         let end_is_sane = end.variable_id == 0
             && (back == 0 || back < 0 && -back <= i128::from(self.state.facts.size));
-        // A range is told of the variable alone, and taken over for others at a distance from it: that
-        // adds up as long as none of them wraps.
+        // A range belongs to the variable alone, and other variables at a distance from it take it
+        // over. That adds up as long as none of them wraps.
         let variable_is_near = pointer.variable.smin() >= -FAR && pointer.variable.smax() <= FAR;
         let is_near = first >= (-FAR).into() && last <= FAR.into();
         if !is_near || !variable_is_near || !end_is_sane {
@@ -369,12 +370,12 @@ impl Step<'_> {
         } else {
             jump.places | self.state.range_places(0)
         };
-        // Where pointer <= end, `range` bytes are behind the variable; where it is less, one more.
+        // If pointer <= end, `range` bytes are behind the variable. If pointer < end, one more is.
         let range = pointer.offset.saturating_sub(end.offset);
         let least = pointer.variable.smin();
         let learn = |state: &mut State, range: i64| {
             state.learn_range(pointer.variable_id, range, places);
-            // What is there behind the variable is there behind its smallest value.
+            // Bytes behind the variable are behind its smallest value too.
             state.learn_range(0, least.saturating_add(range), places);
         };
         let at_most = |state: &mut State| learn(state, range);
@@ -414,7 +415,7 @@ impl Step<'_> {
     }
 }
 
-/// A conditional jump and what its operands were made of.
+/// A conditional jump, with the sources of its operands.
 #[derive(Clone, Copy)]
 struct Jump {
     cond: JumpCond,
@@ -434,7 +435,7 @@ fn reflexive(cond: JumpCond) -> Option<bool> {
     }
 }
 
-/// The number in `reg` was `old` and is known to be `new`.
+/// Notes that the number in `reg`, which was `old`, is known to be `new`.
 fn learn_number(state: &mut State, reg: Reg, old: &Num, new: &Number, places: Places) {
     if old.number == *new {
         return;
@@ -455,7 +456,7 @@ fn learn_number(state: &mut State, reg: Reg, old: &Num, new: &Number, places: Pl
     state.set_register(reg, value);
 }
 
-/// Pointers to an object that could be null turn out to be so, or not.
+/// Decides for all pointers to an object that could be null whether they are.
 fn settle(state: &mut State, object: u32, null: bool, places: Places) {
     let segment = state.segment;
     state.update(

@@ -1,4 +1,4 @@
-//! Calls: of helpers, checked by their prototypes, and of functions.
+//! Calls of helpers, which prototypes check, and calls of functions.
 
 use std::rc::Rc;
 
@@ -19,15 +19,15 @@ use crate::value::{Kind, Num, Pointer, Source, Space, Value};
 /// The largest size that helpers are given.
 const MAX_SIZE: u64 = 1 << 30;
 
-/// What is known of a call's arguments so far.
+/// The arguments of a call that are checked so far.
 #[derive(Debug, Default)]
 struct Arguments {
-    /// The map in the nearest argument before.
+    /// The map in the nearest earlier argument.
     map: Option<usize>,
     first_map: Option<usize>,
-    /// Arguments that the format uses, when it is known.
+    /// The number of arguments that the format uses, if it is known.
     used_by_format: usize,
-    /// Format arguments met.
+    /// The number of format arguments met.
     format_arguments: usize,
     /// The sizes passed, each as large as it may be.
     sizes: u64,
@@ -92,7 +92,8 @@ impl Step<'_> {
         Kind::Pointer(pointer)
     }
 
-    /// Instructions that count for what a call does beside the call itself. What they depend on is needed.
+    /// The instructions that count for the call's work besides the call itself. The checks of the
+    /// arguments noted the needs for the map and the sizes.
     fn count_work(&self, proto: &HelperProto, arguments: &Arguments) -> Checked<u64> {
         let map = match arguments.first_map {
             Some(map) => Some(self.map_def(map)?),
@@ -105,7 +106,7 @@ impl Step<'_> {
         })
     }
 
-    /// `size` is the register after, where sizes stand.
+    /// `size` is the next register, which holds the size of memory.
     fn argument(
         &mut self,
         helper: &str,
@@ -156,7 +157,7 @@ impl Step<'_> {
             ArgKind::WritableFixed(size) => {
                 self.memory_argument(reg, (*size).into(), Handing::Change)
             }
-            // Checked with the memory before it.
+            // The check of the memory before it has checked the size.
             ArgKind::Size => Ok(()),
             ArgKind::SizeUpTo(most) => self.bounded_size(helper, reg, (*most).into()),
             ArgKind::Format => {
@@ -228,7 +229,7 @@ impl Step<'_> {
         Ok(map)
     }
 
-    /// The largest number that a size may be.
+    /// The largest value that a size may have.
     fn size_argument(&mut self, helper: &str, reg: Option<Reg>) -> Checked<u64> {
         let Some(reg) = reg else {
             return Err(Fault::new(
@@ -254,7 +255,7 @@ impl Step<'_> {
         .hint("compare the size with a constant first: `if (size > sizeof(buffer)) return 0;`"))
     }
 
-    /// The helper has room for so many bytes.
+    /// Checks a size against the most that the helper takes.
     fn bounded_size(&mut self, helper: &str, reg: Reg, most: u64) -> Checked<()> {
         let largest = self.size_argument(helper, Some(reg))?;
         if largest <= most {
@@ -273,7 +274,7 @@ impl Step<'_> {
         .hint("pass fewer at a time; a helper of the application that takes `CodeletBytes` instead of `&[u8]` takes any number"))
     }
 
-    /// Memory of `size` bytes behind `reg` is handed to a helper.
+    /// Checks memory of `size` bytes behind `reg` that is handed to a helper.
     fn memory_argument(&mut self, reg: Reg, size: u64, handing: Handing) -> Checked<()> {
         let value = self.read(reg, Need::Exact)?;
         if let Kind::Number(_) = &value.kind {
@@ -288,7 +289,7 @@ impl Step<'_> {
         }
         let pointer = self.address(reg, 0)?;
         if size == 0 {
-            // Nothing is touched, wherever in its object it points.
+            // The helper touches nothing, wherever in its object the pointer points.
             return Ok(());
         }
         let mode = match handing {
@@ -303,7 +304,7 @@ impl Step<'_> {
         };
         self.check(&pointer, access)?;
         if handing == Handing::Change {
-            // What it changes it reads as well.
+            // A helper that changes bytes reads them as well.
             self.check(
                 &pointer,
                 Access {
@@ -336,7 +337,7 @@ impl Step<'_> {
             Handing::Fill => {
                 let frame = self.frame(depth)?;
                 let (function, cells) = (frame.function, frame.stack.cells().len());
-                // The engine writes zeros there.
+                // The engine writes zeros to these bytes on entry.
                 let gaps = frame.stack.unreadable(start, end);
                 let places = frame.stack.places(depth, made.segment, start, end);
                 self.path.need(Need::Shape, places);
@@ -350,14 +351,14 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// How many arguments the format at `reg` uses.
+    /// The number of arguments that the format at `reg` uses.
     fn format(&mut self, reg: Reg, size: u64) -> Checked<usize> {
         let bytes = match &self.state.register(reg).kind {
             Kind::Pointer(pointer) => self.constant_bytes(&pointer.clone(), size),
             _ => return Err(Fault::internal("a format that is no memory")),
         };
         let Some(bytes) = bytes else {
-            // The helper prints numbers only, whatever the format says; it may use them all.
+            // The helper prints only numbers, whatever the format says. It may use all arguments.
             return Ok(usize::MAX);
         };
         format::arguments(&bytes).map_err(|problem| {
@@ -374,7 +375,7 @@ impl Step<'_> {
         })
     }
 
-    /// The bytes at a pointer, when all are constants; they are needed to be these.
+    /// The bytes at a pointer, if all are constants. Notes that they must be these.
     fn constant_bytes(&mut self, pointer: &Pointer, size: u64) -> Option<Vec<u8>> {
         let offset = pointer.fixed_offset()?;
         match pointer.space {
@@ -457,7 +458,7 @@ impl Step<'_> {
             })?;
             return Ok(Outcome::End);
         }
-        // Functions that return nothing leave anything in r0, which their callers do not read.
+        // A function that returns nothing leaves anything in r0. Its callers do not read it.
         let is_read = self.subject.flow.live(self.state.active.call + 1) & Reg::R0.bit() != 0;
         let mut result = if is_read {
             self.need(Need::Shape, Reg::R0);
@@ -493,17 +494,18 @@ impl Step<'_> {
     }
 }
 
-/// What a helper does with memory.
+/// A helper's use of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Handing {
     Read,
-    /// Writes it or not.
+    /// The helper may write the memory.
     Fill,
-    /// Reads and writes it.
+    /// The helper reads and writes the memory.
     Change,
 }
 
-/// Says in which call a fault of an argument happened, where the sentence does not.
+/// Adds the helper and the register to the fault of an argument, unless the sentence names the
+/// helper.
 fn in_call(mut fault: Box<Fault>, helper: &str, reg: Reg) -> Box<Fault> {
     if !fault.message.contains(helper) {
         fault.message = format!("{helper}, argument {reg}: {}", fault.message);

@@ -1,9 +1,10 @@
-//! Formats of `printf`: which of its arguments one uses.
+//! Formats of `printf`: the arguments that a format uses.
 
 /// The most arguments that the helper takes.
 const ARGUMENTS: usize = 3;
 
-/// How many arguments a format uses, or what is wrong with it. The text ends at the first zero.
+/// The number of arguments that a format uses, or the fault in it. The text ends at the first
+/// zero.
 pub(super) fn arguments(format: &[u8]) -> Result<usize, String> {
     let text = format.split(|byte| *byte == 0).next().unwrap_or_default();
     let mut bytes = text.iter().copied().peekable();

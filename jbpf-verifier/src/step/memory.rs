@@ -1,4 +1,5 @@
-//! Loads, stores and atomic operations: what they may touch, and what they find there.
+//! Loads, stores and atomic operations: the memory that they may touch, and the values that they
+//! find there.
 
 use super::bounds::{Access, Mode};
 use super::{Checked, Step, Subject};
@@ -94,7 +95,8 @@ impl Step<'_> {
                 source: Source::new(segment, places),
                 ..cell.value.clone()
             };
-            // Even when nobody uses it: what is left of a pointer must not be read.
+            // The load needs the shape even if nobody uses the result. In another state, these
+            // bytes may be the rest of a pointer, which must not be read.
             self.path.need(Need::Shape, places);
             self.state.set_register(dst, value);
             return Ok(());
@@ -118,7 +120,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// What read-only data holds at a pointer, when that is few enough bytes to look at.
+    /// The value of read-only data at a pointer, if the bytes are few enough to look at.
     fn constant_data(
         &mut self,
         map: usize,
@@ -174,7 +176,7 @@ impl Step<'_> {
         let value = match value {
             Operand::Imm(value) => Value::new(Kind::constant(value), self.state.segment, self.at),
             Operand::Reg(reg) => {
-                // What more is needed of it depends on where it goes.
+                // The target of the store decides whether more is needed of the value.
                 self.read(reg, Need::Written)?;
                 let fits = self
                     .state
@@ -228,7 +230,7 @@ impl Step<'_> {
         self.walk_frame(depth);
         let is_whole = pointer.fixed_offset().is_some() && size == 8 && start % 8 == 0;
         if !is_whole || depth != self.state.depth() {
-            // A pointer would be refused here, or some would.
+            // Some of these stores would be refused if the value were a pointer.
             self.path.need(Need::Shape, places);
         }
         let is_pointer = matches!(value.kind, Kind::Pointer(_));
@@ -373,7 +375,7 @@ impl Step<'_> {
         .register(name, value))
     }
 
-    /// The address `base + offset`, noted as needed to be exactly that.
+    /// The address `base + offset`. Notes that it must be exactly that.
     pub(super) fn address(&mut self, base: Reg, offset: i16) -> Checked<Pointer> {
         let value = self.read(base, Need::Exact)?;
         let origin = value.origin;
@@ -436,12 +438,12 @@ impl Step<'_> {
 /// The bytes of a frame that an access of `size` bytes at a pointer may touch.
 pub(super) fn stack_range(pointer: &Pointer, size: u64) -> (i32, i32) {
     let (first, last) = pointer.offsets();
-    // Checked to lie in the frame before.
+    // The check of the access has shown that they lie in the frame.
     (first as i32, (last + i128::from(size)) as i32)
 }
 
 impl Subject<'_> {
-    /// The kind of memory behind a pointer, as the engine is told.
+    /// The kind of memory behind a pointer, as told to the engine.
     fn memory_space(&self, space: Space) -> MemorySpace {
         match space {
             Space::Context => MemorySpace::Context,

@@ -1,12 +1,13 @@
-//! One instruction on one state: what it checks, and what holds after it.
+//! One instruction on one state: its checks, and the state after it.
 //!
-//! `alu` computes, `memory` loads and stores what `bounds` allows, `branch` compares and forks, `call` enters helpers and
-//! functions and leaves them. Nothing here knows of other paths; what a check rested on is noted at
-//! the path, what was found at the findings.
+//! `alu` computes, `memory` loads and stores within the limits of `bounds`, `branch` compares and
+//! forks, `call` enters helpers and functions and leaves them. A step knows nothing of other
+//! paths. It notes the needs of its checks at the path, and its results at the findings.
 //!
-//! A check needs what it looks at: a state that a proof covers has the same there, or less. A check that notes
-//! less lets states pass that it would refuse. Results need nothing by themselves: whoever looks at them passes
-//! the need on to what they were made of. `tests/pruning` holds each check against each pair of values.
+//! A check notes a need for every value that it looks at: a state that a proof covers has the same
+//! value there, or a narrower one. If a check notes too little, states pass that it would refuse.
+//! Results need nothing by themselves: a check that looks at a result passes the need on to the
+//! sources of the result. `tests/pruning` tries each check with each pair of values.
 //!
 //! | check | looks at | needs |
 //! | --- | --- | --- |
@@ -49,7 +50,7 @@ use crate::state::{Frame, State};
 use crate::types::{ContextDef, HelperTable, MapDef};
 use crate::value::{Ids, Kind, Num, Places, Pointer, Source, Space, Value};
 
-/// What does not change while a program is verified.
+/// The inputs, which do not change while a program is verified.
 #[derive(Debug)]
 pub(crate) struct Subject<'a> {
     pub(crate) program: &'a Program,
@@ -60,7 +61,7 @@ pub(crate) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// Lets a program pass the gate and finds its shape.
+    /// Lets a program pass the gate, and finds its shape.
     pub(crate) fn new(
         program: &'a Program,
         context: &'a ContextDef,
@@ -82,7 +83,7 @@ impl<'a> Subject<'a> {
         def.map_or("?", |def| def.name.as_str())
     }
 
-    /// What the start of some memory is known to be a multiple of, a power of two.
+    /// The power of two that the start of an object of this space is known to be a multiple of.
     fn alignment(&self, space: Space) -> Option<u64> {
         match space {
             Space::Stack { .. } => Some(FRAME_ALIGN.into()),
@@ -92,19 +93,20 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Size of a map's value or record in bytes; 0, where nothing may be accessed, of one that is not there.
+    /// The size of a map's value or record in bytes. A map that does not exist has size 0, so that
+    /// every access to it is refused.
     fn value_size(&self, map: usize) -> i64 {
         let def = self.program.maps.get(map);
         def.map_or(0, |def| def.value_size.into())
     }
 }
 
-/// Where control goes.
+/// The next step of control.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// To the state's next instruction.
+    /// Control goes to the state's next instruction.
     Continue,
-    /// That, and this other way.
+    /// Control goes there, or this other way.
     Fork(Box<State>),
     /// The entry function returned, or the codelet was left.
     End,
@@ -119,7 +121,7 @@ pub(crate) struct Step<'s> {
     pub(crate) path: &'s mut Path,
     pub(crate) findings: &'s mut Findings,
     pub(crate) ids: &'s mut Ids,
-    /// Instructions that count for what a helper does beside the call itself.
+    /// The instructions that count for a helper's work besides the call itself.
     pub(crate) work: u64,
     /// Values looked at besides the operands.
     pub(crate) looked: u64,
@@ -182,7 +184,7 @@ impl<'s> Step<'s> {
                 pointer.offset = offset.into();
                 self.set_new(dst, Kind::Pointer(pointer));
             }
-            // Jumps into it and falling into it are ruled out by the control flow graph.
+            // The control flow graph rules out jumps into it and falling into it.
             Insn::WideTail => {}
             Insn::Jump { target } => self.state.at = target,
             Insn::Branch {
@@ -241,12 +243,13 @@ impl<'s> Step<'s> {
             .set_register(dst, Value::derived(kind, source, self.at));
     }
 
-    /// A register's value, of which so much is needed; one never written is refused.
+    /// A register's value, with a need for it. A register that was never written is refused.
     fn read(&mut self, reg: Reg, need: Need) -> Checked<&Value> {
         self.path.need(need, self.state.places(reg));
         let value = self.state.register(reg);
         if value.kind == Kind::Uninit {
-            // Only functions that return a pointer into their own stack leave an exit as the origin.
+            // Only a function that returns a pointer into its own stack leaves an exit as the
+            // origin.
             if value.origin > 0
                 && self.subject.insns.get(value.origin as usize) == Some(&Insn::Exit)
             {
@@ -269,7 +272,7 @@ impl<'s> Step<'s> {
         Ok(value)
     }
 
-    /// The number in a register, noted as needed to be one.
+    /// The number in a register. Notes that the register must hold a number.
     fn read_number(
         &mut self,
         reg: Reg,
@@ -318,7 +321,7 @@ impl<'s> Step<'s> {
         }
     }
 
-    /// What a pointer points into, in words.
+    /// The target of a pointer, in words.
     fn target(&self, space: Space) -> String {
         match space {
             Space::Context => "the context".to_owned(),

@@ -1,4 +1,4 @@
-//! What has to be known after the idioms that compilers emit.
+//! Facts that must be known after the idioms that compilers emit.
 
 use super::super::{AluOp, JumpCond, Scalar, Tnum, Width};
 
@@ -274,7 +274,7 @@ fn numbers_one_by_one_are_covered_as_tightly_as_joined() {
     ];
     assert_eq!(Scalar::covering([]), None);
     for sample in 0..1_u64 << (2 * ENDS.len()) {
-        // Of each end: not at all, itself, or moved a little either way.
+        // Each end is left out, taken as it is, or moved a little either way.
         let picked = ENDS.iter().enumerate().filter_map(|(at, end)| {
             let how = sample >> (2 * at) & 3;
             (how > 0).then(|| end.wrapping_add(5 * how).wrapping_sub(10))

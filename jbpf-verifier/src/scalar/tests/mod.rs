@@ -1,8 +1,8 @@
 //! The abstract number against concrete ones.
 //!
-//! `small` tries every pair of abstract values there is (or every one of a dense family) on words of
-//! two to eight bits; `straddle` places 64-bit values around the edges of 32 and 64 bits; `facts`
-//! states what has to be known after the idioms that codelets consist of.
+//! `small` tries every pair of abstract values there is (or every one of a dense family) on words
+//! of two to eight bits. `straddle` places 64-bit values around the edges of 32 and 64 bits.
+//! `facts` states the facts that must be known after the idioms that codelets consist of.
 
 mod facts;
 mod small;

@@ -22,7 +22,7 @@ fn covering<const BITS: u32>(numbers: impl IntoIterator<Item = u64>) -> Option<W
         .reduce(|all, one| all.join(&one))
 }
 
-/// Every word: all known bits with all spans, those that agree kept once.
+/// Every word: all known bits with all spans. Words that agree are kept once.
 fn every_word<const BITS: u32>() -> Vec<Word<BITS>> {
     let half = 1u64 << (BITS - 1);
     let spans = |base: u64| {
@@ -140,7 +140,8 @@ fn known_bits_find_their_neighbours() {
     }
 }
 
-/// Every operator on every pair of words: what it may compute, the result holds.
+/// Tries every operator on every pair of words: the result holds every number that the operator
+/// may compute.
 fn operators_hold_their_results<const BITS: u32>(words: &[Word<BITS>]) {
     let sets: Vec<_> = words.iter().map(|word| (word, members(word))).collect();
     for op in AluOp::ALL {
@@ -171,7 +172,7 @@ fn operators_are_sound_on_a_dense_family_of_four_bit_words() {
     operators_hold_their_results(&dense_words::<4>());
 }
 
-/// How many results are the best that a word can say, of all.
+/// The number of results that are the best that a word can say, and the number of all results.
 fn exact_results<const BITS: u32>(op: AluOp, words: &[Word<BITS>]) -> (usize, usize) {
     let sets: Vec<_> = words.iter().map(|word| (word, members(word))).collect();
     let mut exact = 0;
@@ -285,7 +286,7 @@ fn comparisons_keep_what_takes_a_way_and_know_the_dead_ones() {
                             );
                         }
                     }
-                    // Whether two sets of bits can avoid each other is more than one word can say.
+                    // One word cannot say whether two sets of bits can avoid each other.
                     let decidable = cond != JumpCond::Set;
                     assert!(
                         live || !decidable || assumed.is_none(),
