@@ -65,7 +65,8 @@ fn check_request(request: &LoadRequest, folder: &Path) {
     }
     // JSON is YAML. Variables are replaced already, and what they left may look like one.
     let text = written(request, folder).to_string();
-    if !text.contains("${") {
+    // YAML 1.1 folds three line breaks that JSON leaves as they are.
+    if !text.contains("${") && !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
         let again = LoadRequest::from_yaml_str(&text, folder).unwrap();
         assert_eq!(again.codeletset_id(), request.codeletset_id());
         assert_eq!(again.codelets(), request.codelets());

@@ -64,8 +64,8 @@ fn sum(byte: u8, short: i16, flag: bool, wide: i64, word: i32) -> u64 {
 pub fn sum_of(registers: &[u64]) -> u64 {
     let byte = registers[0] & 0xff;
     let short = (registers[1] as u16 as i16) as u64;
-    // Any bit of the byte.
-    let flag = u64::from(registers[2] as u8 != 0);
+    // Any bit of the register: a flag is a number that is not zero.
+    let flag = u64::from(registers[2] != 0);
     let word = (registers[4] as u32 as i32) as u64;
     [byte, short, flag, word]
         .into_iter()

@@ -228,6 +228,7 @@ integer_values! {
 
 impl sealed::Value for bool {}
 
+/// Any bit of the register makes it true: in C, a number that is not zero is.
 impl HelperValue<'_> for bool {
     const ARGUMENT: HelperArgument = HelperArgument::Number(Scalar::Bool);
 
