@@ -1,7 +1,7 @@
 //! Codeletsets that come and go very often leave nothing behind.
 //!
 //! A million times, in the background of a quiet machine:
-//! `cargo test --release --test cycles -- --ignored --nocapture`
+//! `cargo test --release -p jbpf-tests --test cycles -- --ignored --nocapture`
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -79,7 +79,7 @@ fn requests() -> Vec<LoadRequest> {
     let codelet = |object: &str| {
         let path = format!(
             "{}/codelets/under_fire/{object}.o",
-            env!("CARGO_MANIFEST_DIR")
+            concat!(env!("CARGO_MANIFEST_DIR"), "/..")
         );
         CodeletBuilder::from_bytes(object, std::fs::read(path).unwrap(), "cycle")
     };

@@ -1,6 +1,6 @@
 //! The examples as their users run them, and the headers that their codelets include.
 //!
-//! `BLESS=1 cargo test --test examples` writes the headers anew.
+//! `BLESS=1 cargo test -p jbpf-tests --test examples` writes the headers anew.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -65,7 +65,10 @@ fn header(name: &str) -> CodeletHeader {
 }
 
 fn check_header(name: &str, header: &CodeletHeader) {
-    let path = format!("{}/codelets/{name}/hooks.h", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/codelets/{name}/hooks.h",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+    );
     let header = header.to_string();
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &header).unwrap();
@@ -131,7 +134,7 @@ fn the_packet_pipeline_says_so_when_packets_are_hidden_from_codelets() {
 
 #[test]
 fn the_packet_pipeline_says_so_when_a_codelet_does_the_wrong_thing() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/packet_pipeline");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../codelets/packet_pipeline");
     let request = std::fs::read_to_string(format!("{folder}/load.yaml")).unwrap();
     let wrong = request
         .replace("divert_late.o", "divert_nothing.o")

@@ -74,7 +74,7 @@ fn packets_come_out_and_responses_go_in() {
 fn another_codelet_changes_the_output() {
     let request = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/codelets/first_example_negated/load.yaml"
+        "/../codelets/first_example_negated/load.yaml"
     );
     let output = run(&["--count", "3", "--interval-ms", "1", "--request", request]);
     assert_eq!(
@@ -91,7 +91,7 @@ fn a_missing_object_is_named() {
     std::fs::copy(
         concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/codelets/first_example/load.yaml"
+            "/../codelets/first_example/load.yaml"
         ),
         &request,
     )
@@ -161,16 +161,15 @@ fn an_operator_loads_and_unloads_while_it_runs() {
             Err(_) => std::thread::yield_now(),
         }
     };
-    let request = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/codelets/first_example/load.yaml"
-    );
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let request = tests.parent().unwrap();
+    let request = request.join("codelets/first_example/load.yaml");
     let mut line = String::new();
     let said = application.stderr.take().unwrap();
     BufReader::new(said).read_line(&mut line).unwrap();
     let command = line.split_once("jbpf load ").unwrap().1;
-    assert_eq!(Path::new(command.trim_end()), Path::new(request));
-    let request = LoadRequest::from_yaml_file(request).unwrap();
+    assert_eq!(Path::new(command.trim_end()), request);
+    let request = LoadRequest::from_yaml_file(&request).unwrap();
     for _ in 0..3 {
         let loaded = operator.load(&request).unwrap();
         let stream_id = loaded.codelets[0]

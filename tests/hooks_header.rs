@@ -1,6 +1,6 @@
 //! `codelets/first_example/hooks.h` agrees with the example's Rust types.
 //!
-//! `BLESS=1 cargo test --test hooks_header` writes it anew.
+//! `BLESS=1 cargo test -p jbpf-tests --test hooks_header` writes it anew.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +20,7 @@ mod first_example;
 fn the_header_is_what_the_types_say() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/codelets/first_example/hooks.h"
+        "/../codelets/first_example/hooks.h"
     );
     let header = jbpf::codelet_header();
     if std::env::var_os("BLESS").is_some() {

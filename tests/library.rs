@@ -1,7 +1,7 @@
 //! A library that depends on `jbpf-hooks` alone (`tests/hook_library`), and an application that
 //! loads codelets on its hooks.
 //!
-//! `BLESS=1 cargo test --test library` writes the header of its codelets anew.
+//! `BLESS=1 cargo test -p jbpf-tests --test library` writes the header of its codelets anew.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -34,7 +34,10 @@ fn job(owner: u32, cost: u64) -> Job {
 }
 
 fn codelet(name: &str, hook: &str) -> CodeletBuilder {
-    let path = format!("{}/codelets/library/{name}.o", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/codelets/library/{name}.o",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+    );
     CodeletBuilder::from_path(name, path, hook)
 }
 
@@ -97,7 +100,7 @@ fn the_application_sees_the_hooks_of_a_library_and_fires_them_by_using_it() {
 
 #[test]
 fn the_header_has_what_the_library_declares() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/library/hooks.h");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../codelets/library/hooks.h");
     let header = jbpf::codelet_header();
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(path, &header).unwrap();
@@ -111,7 +114,7 @@ fn the_library_links_no_runtime() {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--package", "hook-library", "--edges", "normal"])
         .args(["--prefix", "none", "--offline", "--locked"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .output()
         .unwrap();
     let tree = String::from_utf8(tree.stdout).unwrap();

@@ -53,7 +53,7 @@ const LARGE_RING: usize =
 const STREAM: StreamId = StreamId([9; 16]);
 
 fn object(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .join("codelets")
         .join(path)
 }

@@ -23,7 +23,7 @@ fn second(ctx_id: u32) -> u64 {
 }
 
 fn codelet(name: &str, hook: &str) -> CodeletBuilder {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/loading/answer.o");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../codelets/loading/answer.o");
     CodeletBuilder::from_path(name, path, hook)
 }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 fn codelets() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("codelets")
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join("codelets")
 }
 
 /// Files below `folder` with this extension, relative to `codelets`.
@@ -117,7 +117,7 @@ fn the_tests_that_facts_are_held_by_exist() {
 
 /// The number of tests that a page names. Each of them exists.
 fn existing_tests(page: &str) -> usize {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let page = std::fs::read_to_string(root.join(page)).unwrap();
     let mut named = 0;
     for (file, test) in page.split('`').filter_map(|code| code.split_once(".rs::")) {

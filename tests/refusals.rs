@@ -25,7 +25,10 @@ fn refusing_too(ctx_id: u32) -> u64 {
 }
 
 fn codelet(name: &str, hook: &str) -> CodeletBuilder {
-    let path = format!("{}/codelets/tests/v3/{name}.o", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/codelets/tests/v3/{name}.o",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+    );
     CodeletBuilder::from_path(name, path, hook)
 }
 
@@ -100,7 +103,10 @@ fn refused_at_each_step() {
 
     let on_hook = |name| codelet(name, "refusing");
     let in_last = |name: &str, rest: &str| format!("codeletset `set`, codelet `{name}`: {rest}");
-    let missing = concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/tests/v3/missing.o");
+    let missing = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../codelets/tests/v3/missing.o"
+    );
     let steps = [
         (
             "object",
@@ -135,7 +141,7 @@ fn refused_at_each_step() {
             "memory",
             CodeletBuilder::from_path(
                 "large",
-                concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/loading/large_map.o"),
+                concat!(env!("CARGO_MANIFEST_DIR"), "/../codelets/loading/large_map.o"),
                 "refusing",
             ),
             String::new(),

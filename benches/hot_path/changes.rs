@@ -29,7 +29,7 @@ pub fn benches(criterion: &mut Criterion) {
     let runtime = Runtime::builder().name("hot_path").build().unwrap();
     let request = LoadRequest::from_yaml_file(concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/codelets/first_example/load.yaml"
+        "/../codelets/first_example/load.yaml"
     ))
     .unwrap();
     let stream: StreamId = "00112233445566778899AABBCCDDEEFF".parse().unwrap();

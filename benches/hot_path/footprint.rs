@@ -29,7 +29,7 @@ pub fn answer() -> bool {
         .unwrap();
     let request = LoadRequest::from_yaml_file(concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/codelets/first_example/load.yaml"
+        "/../codelets/first_example/load.yaml"
     ))
     .unwrap();
     let set = runtime.load(&request).unwrap();

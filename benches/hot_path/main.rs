@@ -34,7 +34,10 @@ use jbpf::{Codeletset, LoadRequest, Runtime};
 
 /// Where a codelet of `codelets/bench` is.
 pub fn object(name: &str) -> String {
-    format!("{}/codelets/bench/{name}.o", env!("CARGO_MANIFEST_DIR"))
+    format!(
+        "{}/codelets/bench/{name}.o",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+    )
 }
 
 /// Loads one codelet of `codelets/bench` on a hook.

@@ -27,7 +27,7 @@ pub fn fastest(id: &str) -> Option<f64> {
 
 fn report(id: &str, name: &str) -> Option<serde_json::Value> {
     let target = std::env::var("CARGO_TARGET_DIR")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/target").into());
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../target").into());
     // Ids of functions outside of a group have their slash replaced.
     let flat = id.replace('/', "_");
     let report = [id, flat.as_str()].into_iter().find_map(|id| {

@@ -2,7 +2,7 @@
 //! contexts and program types (`contexts`), map types (`maps`).
 //!
 //! The codelets are in `codelets/application`, with a header that the declarations here make:
-//! `BLESS=1 cargo test --test application` writes it anew.
+//! `BLESS=1 cargo test -p jbpf-tests --test application` writes it anew.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -105,7 +105,7 @@ fn on_both_engines(check: impl Fn(&Application, Engine)) {
 fn object(name: &str) -> PathBuf {
     PathBuf::from(format!(
         "{}/codelets/application/{name}.o",
-        env!("CARGO_MANIFEST_DIR")
+        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
     ))
 }
 
@@ -150,7 +150,10 @@ fn rejected(application: &Application, name: &str, hook: &str, rest: &str) {
 
 #[test]
 fn the_header_is_what_the_declarations_say() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/application/hooks.h");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../codelets/application/hooks.h"
+    );
     let header = jbpf::codelet_header();
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(path, &header).unwrap();

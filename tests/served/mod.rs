@@ -45,7 +45,7 @@ pub fn fire(numbers: impl IntoIterator<Item = i32>) {
 
 /// A file below the repository's `codelets`, for any package of the repository.
 pub fn codelets(path: &str) -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let package = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let mut folders = package.ancestors().map(|folder| folder.join("codelets"));
     folders.find(|folder| folder.is_dir()).unwrap().join(path)
 }

@@ -23,7 +23,7 @@ const OBJECT: &str = "tests/v3/abort";
 
 /// The line in `codelets/tests/abort.c` that has this text.
 fn line_of(text: &str) -> u32 {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/codelets/tests/abort.c");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../codelets/tests/abort.c");
     let source = std::fs::read_to_string(source).unwrap();
     let lines: Vec<usize> = source
         .lines()

@@ -49,7 +49,7 @@ fn the_busiest_hooks_are_reported() {
         for (hook, _) in hooks {
             let object = concat!(
                 env!("CARGO_MANIFEST_DIR"),
-                "/codelets/application/any_hook.o"
+                "/../codelets/application/any_hook.o"
             );
             set = set.codelet(CodeletBuilder::from_path(*hook, object, *hook));
         }

@@ -138,7 +138,12 @@ fn a_channel_that_is_kept_stays_open() {
 
 /// Versions that fail one step further each, and the message of each.
 fn failing() -> Vec<(LoadRequest, &'static str)> {
-    let path = |object| format!("{}/codelets/{object}.o", env!("CARGO_MANIFEST_DIR"));
+    let path = |object| {
+        format!(
+            "{}/codelets/{object}.o",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+        )
+    };
     let named = |name, object| CodeletBuilder::from_path(name, path(object), "fire");
     let good = || named("codelet", "under_fire/array_2");
     let of = |codelets: Vec<CodeletBuilder>| {
@@ -188,7 +193,10 @@ fn failing() -> Vec<(LoadRequest, &'static str)> {
 fn a_replacement_that_fails_at_any_step_leaves_the_loaded_version_running() {
     let application = Application::start();
     // Takes nothing, as nothing is sent.
-    let beside = format!("{}/codelets/under_fire/input.o", env!("CARGO_MANIFEST_DIR"));
+    let beside = format!(
+        "{}/codelets/under_fire/input.o",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+    );
     let beside = CodeletBuilder::from_path("input", beside, "fire").input("commands", STREAM);
     let beside = LoadRequest::builder("beside").codelet(beside);
     application.load(&beside.build().unwrap()).unwrap();
@@ -221,7 +229,7 @@ fn counting<const N: usize>(codelets: [(&str, Option<&str>); N]) -> LoadRequest 
     let path = |name| {
         format!(
             "{}/codelets/under_fire/{name}.o",
-            env!("CARGO_MANIFEST_DIR")
+            concat!(env!("CARGO_MANIFEST_DIR"), "/..")
         )
     };
     let codelet = |(name, linked): (&str, Option<&str>)| {
@@ -295,7 +303,7 @@ fn a_replacement_that_fails_does_not_say_what_the_records_of_a_kept_channel_are(
     let application = Application::start();
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/codelets/under_fire/output_1.o"
+        "/../codelets/under_fire/output_1.o"
     );
     let object = std::fs::read(path).unwrap();
     // Without BTF the type of the records is unknown.
