@@ -1,7 +1,7 @@
 //! One client as the server sees it: bytes in, messages out, and how long it may take.
 //!
-//! What it can make the server hold is bounded: one line of input, and output up to a threshold and
-//! one answer. While there is more than that, its lines wait in its own socket.
+//! The memory that it can make the server hold is bounded: one line of input, and output up to a
+//! threshold and one answer. While it holds more than that, its lines wait in its own socket.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -26,7 +26,8 @@ use super::peer::Peer;
 /// How long a client may say nothing, or take nothing.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Bytes of output from which on nothing more is read of a client, nor recorded for it.
+/// Bytes of output. From this number on, the server reads nothing more from a client and records
+/// nothing for it.
 const MAX_QUEUED: usize = 256 << 10;
 
 /// Descriptors that wait for a client from which on nothing more is read of it. The application needs its own.
@@ -44,7 +45,7 @@ const RECORDS_A_TURN: usize = 256;
 #[derive(Debug)]
 pub(super) struct Client {
     stream: UnixStream,
-    /// Whose process it is.
+    /// The user of its process.
     pub(super) peer: Peer,
     /// Received; lines before `start` are answered, and none ends before `scanned`.
     input: Vec<u8>,
@@ -59,10 +60,10 @@ pub(super) struct Client {
     queued: usize,
     /// Descriptors in `output`.
     lent: usize,
-    /// What it has opened.
+    /// The channels that it has opened.
     pub(super) session: Session,
     tails: Vec<Tail>,
-    /// What is measured for it.
+    /// The measurements that it asked for.
     pub(super) observation: Option<Observation>,
     /// A load, replace or unload of it is under way; its next line waits.
     pub(super) busy: bool,
@@ -77,9 +78,9 @@ pub(super) struct Client {
 enum State {
     /// Its lines are read.
     Open,
-    /// It gets what is queued, and is not listened to any more.
+    /// It gets the queued output, and its lines are not read any more.
     Closing,
-    /// Nothing can be done for it.
+    /// Its connection is broken.
     Gone,
 }
 
@@ -94,7 +95,7 @@ struct Message {
 /// A channel that the client watches.
 #[derive(Debug)]
 struct Tail {
-    /// Of the request, and of all its events.
+    /// The id of the request and of all its events.
     id: u64,
     records: RawReceiver,
 }
@@ -126,7 +127,7 @@ impl Client {
         self.stream.as_fd()
     }
 
-    /// What to wait for.
+    /// The events to wait for.
     pub(super) fn interest(&self) -> PollFlags {
         let mut interest = PollFlags::empty();
         if self.wants_input() {
@@ -205,7 +206,7 @@ impl Client {
         self.state == State::Open && self.unread && self.may_answer()
     }
 
-    /// Reads what the socket has, once.
+    /// Reads once from the socket.
     pub(super) fn receive(&mut self) {
         if !self.wants_input() {
             return;
@@ -313,7 +314,7 @@ impl Client {
         });
     }
 
-    /// Sends what the socket takes.
+    /// Sends as much as the socket takes.
     pub(super) fn send(&mut self) {
         while let Some(message) = self.output.front_mut() {
             let lent = message.descriptors.len();
@@ -335,7 +336,7 @@ impl Client {
                 }
             }
         }
-        // What a large answer needed is not kept for the next small one.
+        // The room that a large answer needed is not kept for the next small one.
         self.output.shrink_to(8);
     }
 
@@ -351,7 +352,8 @@ impl Client {
 
     /// The channels it watches.
     pub(super) fn tails(&self) -> impl Iterator<Item = &RawReceiver> + Clone {
-        // Of one that takes nothing, channels need not ring: it is served when it does.
+        // A client whose output queue is full is not woken by new records. It is served again when
+        // it drains the queue.
         let may_record = self.queued < MAX_QUEUED && self.state == State::Open;
         let tails: &[Tail] = if may_record { &self.tails } else { &[] };
         tails.iter().map(|tail| &tail.records)
@@ -374,7 +376,8 @@ impl Client {
 
     /// False when the channel has ended.
     fn record_one(&mut self, tail: &Tail) -> bool {
-        // Closed first: what was sent before closing is told before it.
+        // Closing is looked at first: records sent before closing reach the client before the end
+        // does.
         let closed = tail.records.is_closed();
         let mut bytes = vec![0; tail.records.record_size() as usize];
         for _ in 0..RECORDS_A_TURN {
@@ -439,7 +442,7 @@ fn send_descriptors(
     sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags)
 }
 
-/// Says to somebody who cannot stay why, as far as its socket takes it.
+/// Tells a client that cannot stay why, as far as its socket takes it.
 pub(super) fn turn_away(stream: &UnixStream, error: &ErrorReport) {
     let line = to_line(&Envelope {
         version: VERSION,
@@ -447,7 +450,7 @@ pub(super) fn turn_away(stream: &UnixStream, error: &ErrorReport) {
         body: Reply::Error(error.clone()),
     });
     if let Ok(line) = line {
-        // Who does not even take that is gone as well.
+        // A client that does not even take that is gone as well.
         let _ = rustix::net::send(stream, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
     }
 }

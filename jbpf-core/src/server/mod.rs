@@ -1,7 +1,8 @@
 //! The control socket: how operators, and collectors in other processes, reach a running application.
 //!
-//! One thread serves it with `poll`; loads run beside it, one at a time. Whatever a client sends, or does
-//! not send, costs it its own connection at most: lines, answers, clients and time are bounded.
+//! One thread serves it with `poll`; loads run beside it, one at a time. A client that sends
+//! anything, or nothing, can lose its own connection at most: lines, answers, clients and time are
+//! bounded.
 //!
 //! `protocol` is what is said, `path` where, `peer` by whom. `serve` is the thread, `client` one of those
 //! it talks to, `line` what that one asks, `answer` what can be said at once, `change` what takes longer,
@@ -36,7 +37,7 @@ pub(crate) use answer::streams;
 pub use path::{SocketError, default_folder, default_path};
 pub use store::OpenStoreError;
 
-/// What is served, and to whom.
+/// The socket, and the users and the folder that it serves.
 #[derive(Debug, Clone)]
 pub(crate) struct ServerOptions {
     pub(crate) path: PathBuf,
@@ -78,7 +79,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `shared`, whose rings ring `bell`.
+    /// Serves `shared`. The rings of that runtime ring `bell`.
     pub(crate) fn start(
         options: &ServerOptions,
         bell: Arc<Doorbell>,
@@ -110,7 +111,7 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The path of its socket.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -1,9 +1,9 @@
-//! Where the socket is, who may reach it, and whether somebody serves it already.
+//! The path of the socket, the users that may reach it, and the process that serves it already.
 //!
-//! The folder is opened once, and everything else happens by name in that open folder: its path may lead elsewhere a moment
-//! later, and the process may change its working directory. No link is followed, and nothing is changed or removed by
-//! name that is not known to be what this module has made: others who can write to the folder can put anything there at any
-//! time.
+//! The folder is opened once, and everything else happens by name in that open folder: its path
+//! may lead elsewhere a moment later, and the process may change its working directory. No link is
+//! followed. Nothing is changed or removed by name unless it is known to be this module's own:
+//! others that can write to the folder can put anything there at any time.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File, Permissions};
@@ -27,10 +27,10 @@ use rustix::process::geteuid;
 /// Clients that may wait for the server to notice them.
 const BACKLOG: i32 = 128;
 
-/// What a lock file holds, to tell it from files of others.
+/// The content of a lock file, which tells it from files of others.
 const LOCK_MARK: &[u8] = b"jbpf\n";
 
-/// How often somebody may take the lock file away while it is locked here.
+/// How often others may take the lock file away while it is locked here.
 const LOCK_ATTEMPTS: usize = 1000;
 
 /// The socket of the application `name` of this user.
@@ -53,7 +53,7 @@ pub(super) struct Endpoint {
     name: OsString,
     /// The socket in the folder: whatever has its name later is another one if it is not this.
     node: OwnedFd,
-    /// Locked as long as the socket is served: what a crashed process leaves behind is not.
+    /// Locked as long as the socket is served. The lock file of a crashed process is not locked.
     lock: File,
     lock_name: OsString,
 }
@@ -71,13 +71,13 @@ pub enum SocketError {
     /// Something else is in its place.
     #[error("`{}` exists and is not a socket", path.display())]
     NotASocket {
-        /// What is there.
+        /// The path of that file.
         path: PathBuf,
     },
     /// Its lock file would be in the place of a file that is none.
     #[error("`{}` would be locked while the socket is served, and is somebody else's file; give the socket another name", path.display())]
     NotALock {
-        /// What is there.
+        /// The path of that file.
         path: PathBuf,
     },
     /// Others could put their own socket in its place.
@@ -91,7 +91,7 @@ pub enum SocketError {
     System {
         /// The socket.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: Error,
     },
 }
@@ -100,7 +100,8 @@ impl Endpoint {
     /// Serves `path`, in place of a socket that a process left behind. The default folder is made, and
     /// must be this user's alone.
     ///
-    /// With `open_to_all`, the socket lets every user connect; who may stay is decided by credentials.
+    /// With `open_to_all`, the socket lets every user connect; credentials decide which clients
+    /// may stay.
     pub(super) fn new(path: &Path, open_to_all: bool) -> Result<Self, SocketError> {
         let system = |source: Error| SocketError::System {
             path: path.to_owned(),
@@ -151,7 +152,7 @@ impl Endpoint {
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        // Whoever cannot connect to what stays will replace it.
+        // If the files stay, the next server cannot connect to the socket, and replaces it.
         remove_own(&self.folder, &self.name, &self.node);
         remove_lock(&self.folder, &self.lock_name, &self.lock);
     }
@@ -209,13 +210,13 @@ fn private_folder(folder: &Path) -> Result<OwnedFd, SocketError> {
     })
 }
 
-/// What came of locking.
+/// The result of locking.
 #[derive(Debug)]
 enum Locked {
     Here(File),
     /// Another process has the lock.
     Elsewhere,
-    /// What has the name is no lock file of this user.
+    /// The file of that name is no lock file of this user.
     NoLock,
 }
 
@@ -225,7 +226,8 @@ fn lock(folder: &OwnedFd, name: &OsStr) -> Result<Locked, Error> {
         let Locked::Here(file) = &locked else {
             return Ok(locked);
         };
-        // Whoever held it may have removed it after it was opened here: then the next one locks another file.
+        // The process that held the lock may have removed the file after it was opened here. Then
+        // the next process locks another file, and this lock means nothing.
         match is_there(folder, name, file) {
             Ok(true) => return Ok(locked),
             Ok(false) | Err(Errno::NOENT) => {}
@@ -236,7 +238,7 @@ fn lock(folder: &OwnedFd, name: &OsStr) -> Result<Locked, Error> {
 }
 
 fn lock_what_is_there(folder: &OwnedFd, name: &OsStr) -> Result<Locked, Error> {
-    // A FIFO would keep waiting whoever opens it, a terminal would become the process's own.
+    // Opening a FIFO would wait, and a terminal would become the process's own.
     let flags = OFlags::RDWR
         | OFlags::CREATE
         | OFlags::NOFOLLOW
@@ -245,7 +247,7 @@ fn lock_what_is_there(folder: &OwnedFd, name: &OsStr) -> Result<Locked, Error> {
         | OFlags::CLOEXEC;
     let opened = match openat(folder, name, flags, Mode::RUSR | Mode::WUSR) {
         Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => return Ok(Locked::NoLock),
-        // Either what is there cannot be opened, or nothing can be made.
+        // Either the file cannot be opened, or none can be made.
         Err(Errno::ACCESS) if statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() => {
             return Ok(Locked::NoLock);
         }
@@ -278,7 +280,7 @@ fn lock_what_is_there(folder: &OwnedFd, name: &OsStr) -> Result<Locked, Error> {
     Ok(Locked::Here(file))
 }
 
-/// Whether the name still stands for what is open.
+/// Whether the name still stands for the open file.
 fn is_there(folder: &OwnedFd, name: &OsStr, opened: impl AsFd) -> Result<bool, Errno> {
     let there = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
     let here = fstat(opened)?;
@@ -289,10 +291,10 @@ fn is_same(one: &Stat, other: &Stat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
-/// Removes the name if it still stands for what is open.
+/// Removes the name if it still stands for the open file.
 fn remove_own(folder: &OwnedFd, name: &OsStr, opened: impl AsFd) {
     if is_there(folder, name, opened) == Ok(true) {
-        // It stays where the folder cannot be written to any more.
+        // It stays if the folder cannot be written to any more.
         let _ = unlinkat(folder, name, AtFlags::empty());
     }
 }
@@ -301,7 +303,8 @@ fn remove_lock(folder: &OwnedFd, name: &OsStr, lock: &File) {
     remove_own(folder, name, lock);
 }
 
-/// Removes a socket that nobody serves. One that is served without our lock file is live all the same.
+/// Removes a socket that nobody serves. A socket that is served without our lock file is live all
+/// the same.
 fn remove_stale(path: &Path, folder: &OwnedFd, name: &OsStr) -> Result<(), SocketError> {
     let system = |errno: Errno| SocketError::System {
         path: path.to_owned(),
@@ -327,7 +330,7 @@ fn remove_stale(path: &Path, folder: &OwnedFd, name: &OsStr) -> Result<(), Socke
             Ok(())
         }
         Err(Errno::NOENT) => Ok(()),
-        // Without room for one more connection: somebody is there, and hangs.
+        // There is no room for one more connection: a process serves the socket, and hangs.
         Ok(_) | Err(Errno::AGAIN) => Err(SocketError::Live {
             path: path.to_owned(),
         }),
@@ -335,7 +338,7 @@ fn remove_stale(path: &Path, folder: &OwnedFd, name: &OsStr) -> Result<(), Socke
     }
 }
 
-/// Connects without waiting for whoever listens.
+/// Connects without waiting for the listener.
 fn connect_at_once(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -496,7 +499,7 @@ mod tests {
         std::fs::metadata(path).unwrap().permissions().mode() & 0o777
     }
 
-    /// As somebody who can write to the folder would, between two steps.
+    /// Acts as a process that can write to the folder, between two steps.
     #[test]
     fn what_takes_the_sockets_place_is_neither_opened_up_nor_removed() {
         let folder = folder();

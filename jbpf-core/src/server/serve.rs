@@ -37,16 +37,17 @@ const LINES_A_TURN: usize = 16;
 const MAX_HELD: usize = 48 << 20;
 const MAX_HELD_OF_A_USER: usize = 24 << 20;
 
-/// What `poll` says of those who are not there any more. Who has only said all is.
+/// The flags of `poll` for clients that are gone. A client that has only ended its side is not
+/// gone.
 const VANISHED: PollFlags = PollFlags::HUP.union(PollFlags::ERR).union(PollFlags::NVAL);
 
-/// How long nobody is let in after the system had no descriptor for somebody.
+/// How long no client is let in after the system had no descriptor for one.
 const RECOVERY: Duration = Duration::from_millis(100);
 
 /// The log is told of codelets that left calls so often at most.
 const LOOK_FOR_ABORTS: Duration = Duration::from_secs(5);
 
-/// How long nothing is looked at while the system refuses to wait for it.
+/// How long the thread rests while the system refuses to wait for descriptors.
 const REST: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
@@ -64,13 +65,13 @@ pub(super) struct Service {
     closed_until: Option<Instant>,
     /// When the log is told of codelets that left calls.
     look_for_aborts: Instant,
-    /// Whether the thread wakes up for that: whether a codelet that is loaded calls `abort`.
+    /// Whether the thread wakes up for that: whether a loaded codelet calls `abort`.
     has_aborts: bool,
     /// Given up for a moment to tell somebody that there is no descriptor for them.
     reserve: Option<OwnedFd>,
 }
 
-/// What a `poll` found.
+/// The findings of a `poll`.
 #[derive(Debug, Default)]
 struct Ready {
     listener: bool,
@@ -120,7 +121,7 @@ impl Service {
         for (number, found) in &ready.clients {
             if let Some(client) = self.clients.get_mut(number) {
                 if found.intersects(VANISHED) {
-                    // Whatever it has sent: nobody is there to be answered.
+                    // The client gets no answers any more, even to lines that it has sent.
                     client.hang_up();
                 } else if found.contains(PollFlags::IN) {
                     client.receive();
@@ -157,8 +158,8 @@ impl Service {
         self.look_for_aborts = now + LOOK_FOR_ABORTS;
     }
 
-    /// Begins with the next change. Work ends with whoever asked for it: a client that has vanished since its line was read
-    /// has nothing changed any more.
+    /// Begins the next change. Changes of a client that has vanished since its line was read are
+    /// not begun.
     fn start_changes(&mut self, shared: &Arc<Shared>) {
         if self.changes.is_next() {
             self.drop_vanished();
@@ -168,14 +169,15 @@ impl Service {
         }
     }
 
-    /// Lets clients go that are over, and what they wanted changed with them.
+    /// Drops clients that are over, with their waiting changes.
     fn let_go(&mut self) {
         self.clients.retain(|_, client| !client.is_over());
         let clients = &self.clients;
         self.changes.keep(|client| clients.contains_key(&client));
     }
 
-    /// Cuts clients off that make the server hold too much, the ones that make it hold most.
+    /// Cuts off clients while the server holds too much for them: first the client that it holds
+    /// most for.
     fn shed(&mut self) {
         while let Some(number) = heaviest(&self.clients) {
             if let Some(client) = self.clients.remove(&number) {
@@ -222,8 +224,8 @@ impl Service {
         }
     }
 
-    /// Where the system does not wait for so many descriptors any more, since it allows the process fewer by now
-    /// (`RLIMIT_NOFILE`): waits a little, and looks at one after the other.
+    /// Waits a little, and looks at one descriptor after the other. For systems that refuse to
+    /// wait for so many descriptors, since they allow the process fewer by now (`RLIMIT_NOFILE`).
     fn look_at_each(&self, timeout: Option<&Timespec>) -> Ready {
         let timeout = timeout.and_then(|timeout| Duration::try_from(*timeout).ok());
         std::thread::sleep(timeout.map_or(REST, |timeout| timeout.min(REST)));
@@ -295,7 +297,8 @@ impl Service {
         accept_with(self.endpoint.listener.as_fd(), flags).map(UnixStream::from)
     }
 
-    /// Says to somebody that the application has no descriptor for it. False where there is not even one for that.
+    /// Tells a client that the application has no descriptor for it. Returns false if there is not
+    /// even one for that.
     fn refuse_one(&mut self) -> bool {
         let reserve = self.reserve.take();
         let reserved = reserve.is_some();
@@ -319,7 +322,7 @@ impl Service {
         }
     }
 
-    /// Gives somebody a place, or says that there is none.
+    /// Gives a client a place, or tells it that there is none.
     fn seat(&mut self, stream: UnixStream, peer: Peer, now: Instant) {
         let places = peer.standing.places();
         if self.clients.len() >= places {
@@ -344,7 +347,8 @@ impl Service {
         self.clients.insert(self.accepted, client);
     }
 
-    /// Makes room for somebody where a client has had its place for nothing long enough.
+    /// Makes room by dropping the client that has been silent longest, if it was silent long
+    /// enough.
     fn drop_most_silent(&mut self, now: Instant) {
         let silent = self.clients.iter().filter_map(|(number, client)| {
             let since = client.silent_since()?;
@@ -359,10 +363,10 @@ impl Service {
         }
     }
 
-    /// Makes room for others where clients have hung up.
+    /// Makes room by dropping clients that have hung up.
     fn drop_vanished(&mut self) {
         let of_clients = self.clients.values().map(|client| {
-            // That is told without being asked for.
+            // `poll` reports hanging up without being asked for it.
             PollFd::from_borrowed_fd(client.descriptor(), PollFlags::empty())
         });
         let mut descriptors: Vec<PollFd<'_>> = of_clients.collect();
@@ -419,7 +423,7 @@ impl Service {
         }
     }
 
-    /// A change is over: whoever asked for it learns so, if still there.
+    /// A change is over: the client that asked for it gets the answer, if it is still there.
     fn conclude(&mut self, asker: Asker, outcome: Outcome) {
         if let Some(client) = self.clients.get_mut(&asker.client) {
             client.busy = false;
@@ -470,7 +474,7 @@ fn operate(
     }
 }
 
-/// What can be said at once.
+/// The answer to a request that is answered at once.
 fn answer_to(
     request: Request,
     client: &mut Client,
@@ -559,7 +563,7 @@ mod tests {
     ) -> Vec<UnixStream> {
         let seat = |number| {
             let (near, far) = UnixStream::pair().unwrap();
-            // Of ten users.
+            // The clients are of ten users.
             let user = 1000 + u32::try_from(number % 10).unwrap();
             service.seat(near, Peer { user, standing }, now);
             far
