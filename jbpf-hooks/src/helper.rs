@@ -1,6 +1,6 @@
 //! Helper functions that an application declares for its codelets with `#[jbpf_helper(id = N)]`.
 //!
-//! The Rust signature is the verifier's prototype, described by [`HelperInfo::arguments`]. What machine code
+//! The Rust signature is the verifier's prototype, described by [`HelperDeclaration::arguments`]. What machine code
 //! calls is a *shim*, written by the macro: it takes the registers apart (`registers`), calls
 //! the function, contains its panics and turns the result into a register. Maps are used
 //! through [`MapRef`] (`map`).

@@ -70,8 +70,19 @@ pub enum OperatorError {
         bytes: usize,
     },
     /// The application refused.
-    #[error("{}", .0.message)]
+    #[error("{}", refusal(.0))]
     Refused(Box<ErrorReport>),
+}
+
+/// The reason of a refusal. An application that gives none still names its code.
+fn refusal(report: &ErrorReport) -> String {
+    if report.message.is_empty() {
+        return format!(
+            "the application refused, without a reason ({:?})",
+            report.code
+        );
+    }
+    report.message.clone()
 }
 
 /// The most pages of an answer, each as long as a line may be: an application that always has one more is not heard for ever.

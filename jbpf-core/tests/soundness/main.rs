@@ -146,7 +146,7 @@ fn every_row_of_the_table_is_met() {
 }
 
 /// Programs on two threads.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Pairs {
     collided: u64,
     /// Compared with the evaluator: programs that add to memory that threads share, and programs
@@ -202,7 +202,12 @@ fn accepted_programs_run_on_two_threads_at_once() {
     let mut pairs = Pairs::default();
     let mut seed = 1;
     while pairs.added < 10 || pairs.apart < 30 || pairs.collided < 50 {
-        assert!(seed < 2000, "{pairs:?}");
+        assert!(
+            seed < 2000,
+            "{} and {} programs only",
+            pairs.added,
+            pairs.apart
+        );
         pairs.try_seed(seed, &oracle, 200);
         seed += 1;
     }
@@ -216,7 +221,10 @@ fn long_run_on_two_threads() {
     let mut pairs = Pairs::default();
     for seed in setting("JBPF_FUZZ_SEED", 1_000_000).. {
         if Instant::now() >= until {
-            println!("up to seed {seed}: {pairs:?}");
+            println!(
+                "up to seed {seed}: {} pairs, {} programs that add, {} that share nothing",
+                pairs.collided, pairs.added, pairs.apart
+            );
             return;
         }
         pairs.try_seed(seed, &oracle, 4000);
