@@ -15,6 +15,7 @@ mod crowd;
 mod inside;
 mod kept;
 mod measured;
+mod order;
 mod resources;
 mod serving;
 

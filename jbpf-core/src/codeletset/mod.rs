@@ -10,7 +10,8 @@ mod object;
 mod prepare;
 mod program;
 
-use std::sync::Arc;
+use std::cmp::Reverse;
+use std::sync::{Arc, OnceLock};
 
 use jbpf_channel::record::{Disagreement, RecordType};
 use jbpf_channel::{InputRing, OutputCounts, OutputRing, StreamId};
@@ -34,6 +35,9 @@ pub(crate) struct LoadedSet {
     pub(crate) codelets: Vec<LoadedCodelet>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) warnings: Vec<String>,
+    /// Its place among sets whose codelets have equal priority: given when it is attached first, and
+    /// handed on to what replaces it.
+    pub(crate) turn: OnceLock<u64>,
 }
 
 /// A codelet of a [`LoadedSet`].
@@ -130,7 +134,28 @@ impl Channel {
     }
 }
 
+/// The codelets of a hook in the order in which they run: the higher priority first, and of equal
+/// ones the set that was loaded first.
+pub(crate) fn in_order<'a>(
+    hook: &'static Hook,
+    sets: impl IntoIterator<Item = &'a LoadedSet>,
+) -> Vec<(&'a LoadedSet, &'a LoadedCodelet)> {
+    let sets = sets.into_iter();
+    let mut codelets: Vec<_> = sets
+        .flat_map(|set| set.codelets.iter().map(move |codelet| (set, codelet)))
+        .filter(|(_, codelet)| std::ptr::eq(codelet.hook, hook))
+        .collect();
+    // The order within a set stays.
+    codelets.sort_by_key(|(set, codelet)| (Reverse(codelet.priority), set.turn()));
+    codelets
+}
+
 impl LoadedSet {
+    /// Its place in the order of loading; behind all others as long as it is not attached.
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn.get().copied().unwrap_or(u64::MAX)
+    }
+
     /// Declares to channels the types of their records. A channel that lives on through a
     /// replacement may know another type, and then refuses. It would also keep a declared type if
     /// the load failed afterwards, so this is the last step that can fail.

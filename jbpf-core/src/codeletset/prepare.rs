@@ -1,7 +1,7 @@
 //! Makes maps and channels and binds the verified programs to them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jbpf_channel::StreamId;
 use jbpf_hooks::hook::HookInfo;
@@ -72,6 +72,7 @@ pub(crate) fn prepare(
         codelets: Vec::with_capacity(codelets.len()),
         channels: Vec::new(),
         warnings: request.warnings().to_vec(),
+        turn: OnceLock::new(),
     };
     for (index, codelet) in codelets.iter().enumerate() {
         let named = maps.of_codelet(index, codelet)?;

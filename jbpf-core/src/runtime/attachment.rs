@@ -252,18 +252,18 @@ impl Attachments {
         retired.begin()
     }
 
-    /// A replacement takes its predecessor's place among codelets of equal priority.
+    /// The place of what is coming among codelets of equal priority; a replacement takes its
+    /// predecessor's.
     fn sequence_for(&mut self, leaving: Option<&LoadedSet>, coming: Option<&LoadedSet>) -> u64 {
-        let inherited = leaving.zip(coming).and_then(|(leaving, _)| {
-            let attached = self.hooks.values().flat_map(|state| &state.codelets);
-            attached
-                .filter(|attached| attached.codeletset == leaving.id)
-                .map(|attached| attached.sequence.0)
-                .min()
-        });
-        inherited.unwrap_or_else(|| {
-            self.next_sequence += 1;
-            self.next_sequence
+        let Some(coming) = coming else {
+            return 0;
+        };
+        let inherited = leaving.and_then(|leaving| leaving.turn.get().copied());
+        *coming.turn.get_or_init(|| {
+            inherited.unwrap_or_else(|| {
+                self.next_sequence += 1;
+                self.next_sequence
+            })
         })
     }
 

@@ -7,7 +7,7 @@ use jbpf_hooks::hook::Hook;
 use jbpf_hooks::registry;
 
 use super::{Shared, publish};
-use crate::codeletset::{Channel, LoadedCodelet, LoadedSet};
+use crate::codeletset::{self, Channel, LoadedSet};
 use crate::stats::{AbortStatistics, CodeletStatistics, HookStatistics, Statistics};
 
 impl Shared {
@@ -25,8 +25,7 @@ impl Shared {
         if let Some(measured) = &measured {
             measured.stats.look_closely();
         }
-        let mut codelets = attached(hook, sets);
-        codelets.sort_by_key(|(_, codelet)| std::cmp::Reverse(codelet.priority));
+        let codelets = codeletset::in_order(hook, sets.iter().map(AsRef::as_ref));
         HookStatistics {
             hook: hook.info().name,
             measured: measured.as_ref().map(|measured| measured.measured()),
@@ -52,15 +51,4 @@ impl Shared {
                 .collect(),
         }
     }
-}
-
-/// The codelets of a hook, in the order of their sets.
-fn attached<'a>(
-    hook: &'static Hook,
-    sets: &'a [Arc<LoadedSet>],
-) -> Vec<(&'a LoadedSet, &'a LoadedCodelet)> {
-    sets.iter()
-        .flat_map(|set| set.codelets.iter().map(move |codelet| (&**set, codelet)))
-        .filter(|(_, codelet)| std::ptr::eq(codelet.hook, hook))
-        .collect()
 }

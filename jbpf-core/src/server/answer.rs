@@ -21,7 +21,7 @@ use jbpf_operator::stream::Direction;
 use jbpf_verifier::types::ContextDef;
 use serde::Serialize;
 
-use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, NamedMap};
+use crate::codeletset::{self, Channel, CodeletsetInfo, LoadedSet, NamedMap};
 use crate::containment;
 use crate::error::{OpenError, UnloadError};
 use crate::runtime::{MeasuredHook, Shared, find_hook};
@@ -94,9 +94,8 @@ fn hook_report<'a>(
     measured: Option<&MeasuredHook>,
 ) -> HookReport {
     let info = hook.info();
-    let mut codelets: Vec<AttachedReport> = sets
-        .flat_map(|set| set.codelets.iter().map(move |codelet| (set, codelet)))
-        .filter(|(_, codelet)| std::ptr::eq(codelet.hook, hook))
+    let codelets = codeletset::in_order(hook, sets)
+        .into_iter()
         .map(|(set, codelet)| AttachedReport {
             codeletset: set.id.clone(),
             codelet: codelet.name.clone(),
@@ -106,7 +105,6 @@ fn hook_report<'a>(
                 .map(|measured| measured.calls),
         })
         .collect();
-    codelets.sort_by_key(|codelet| core::cmp::Reverse(codelet.priority));
     HookReport {
         name: info.name.to_owned(),
         kind: super::report::role(info.kind),
