@@ -18,9 +18,6 @@ use jbpf_hooks::reclaim::ThreadRecord;
 
 use crate::clock;
 
-/// The number of built-in helper `abort`.
-pub const ABORT: u32 = 31;
-
 /// Why a codelet left its call. Helper 31 takes the numbers up to [`Other`](Self::Other).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use jbpf_abi::helper::ABORT;
+
 use super::Shared;
 use crate::codeletset::LoadedSet;
-use crate::engine::abort::ABORT;
 use crate::stats::AbortStatistics;
 
 impl Shared {

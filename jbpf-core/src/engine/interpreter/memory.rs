@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use jbpf_abi::object;
 use jbpf_hooks::words;
 use jbpf_verifier::types::{ContextDef, EntryKind};
 
@@ -11,9 +12,9 @@ use crate::engine::BoundCodelet;
 use crate::map::{Map, Storage};
 
 /// Bytes of a frame.
-pub(super) const FRAME_BYTES: usize = 512;
+pub(super) const FRAME_BYTES: usize = object::FRAME_SIZE as usize;
 /// Frames of nested calls, the entry's included.
-pub(super) const FRAMES: usize = 8;
+pub(super) const FRAMES: usize = object::MAX_FRAMES;
 
 /// Bytes from one frame to the next: the address behind a frame, which r10 is, lies in no other
 /// one (clause 3 of [`addresses`](jbpf_verifier::addresses)).

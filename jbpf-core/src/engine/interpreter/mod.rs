@@ -17,12 +17,13 @@ use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jbpf_abi::helper::ABORT;
 use jbpf_hooks::hook::{Hook, HookKind};
 use jbpf_hooks::reclaim::ThreadRecord;
 use jbpf_verifier::RawInsn;
 use jbpf_verifier::program::{Fact, VerifiedFunction};
 
-use super::abort::{ABORT, Abort, AbortKind};
+use super::abort::{Abort, AbortKind};
 use super::measure::{self, HookStats};
 use super::{BoundCodelet, Input, InputError};
 

@@ -3,32 +3,16 @@
 //! `send` and `clock`.
 
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use jbpf_abi::helper;
 use jbpf_hooks::reclaim::ThreadRecord;
 use jbpf_verifier::program::Fact;
 
 use super::known::Known;
 use super::lower::{Body, address_of};
 use crate::builtins::HelperTarget;
-use crate::engine::abort::ABORT;
 use crate::engine::{AbortKind, EngineError};
 use crate::map::Storage;
 
-/// `map_lookup_elem`.
-const LOOKUP: u32 = 1;
-/// `map_lookup_reset_elem`.
-const LOOKUP_RESET: u32 = 2;
-/// `get_sys_time`.
-const GET_SYS_TIME: u32 = 8;
-/// `get_sys_time_diff_ns`.
-const GET_SYS_TIME_DIFF_NS: u32 = 9;
-/// `ringbuf_output`.
-const RINGBUF_OUTPUT: u32 = 12;
-/// `control_input_receive`.
-const CONTROL_INPUT_RECEIVE: u32 = 16;
-/// `get_output_buf`.
-const GET_OUTPUT_BUF: u32 = 17;
-/// `send_output`.
-const SEND_OUTPUT: u32 = 18;
 /// Values of at most this many bytes are zeroed by stores instead of a call.
 const INLINE_RESET_BYTES: usize = 64;
 
@@ -36,7 +20,7 @@ impl Body<'_, '_> {
     /// Calls a helper; true if that filled the current block.
     pub(super) fn call_helper(&mut self, at: usize, id: u32) -> Result<bool, EngineError> {
         let target = self.codelet.helper(id)?;
-        if id == ABORT && target.built_in {
+        if id == helper::ABORT && target.built_in {
             self.abort_by_call(at)?;
             return Ok(true);
         }
@@ -65,44 +49,44 @@ impl Body<'_, '_> {
         };
         let section = map.is_some_and(|map| map.def().section.is_some());
         match id {
-            GET_SYS_TIME if self.tick() => return Ok(true),
-            GET_SYS_TIME_DIFF_NS => {
+            helper::GET_SYS_TIME if self.tick() => return Ok(true),
+            helper::GET_SYS_TIME_DIFF_NS => {
                 self.ticks_between();
                 return Ok(true);
             }
             _ => {}
         }
         match (id, map.map(|map| (map, map.storage()))) {
-            (LOOKUP, Some((_, Storage::Array(array)))) => {
+            (helper::MAP_LOOKUP_ELEM, Some((_, Storage::Array(array)))) => {
                 self.lookup_array(array);
                 return Ok(true);
             }
-            (LOOKUP_RESET, Some((_, Storage::Array(array))))
+            (helper::MAP_LOOKUP_RESET_ELEM, Some((_, Storage::Array(array))))
                 if array.stride() <= INLINE_RESET_BYTES && !section =>
             {
                 self.lookup_array(array);
                 self.reset_found(array.stride());
                 return Ok(true);
             }
-            (LOOKUP, Some((_, Storage::PerThreadArray(array)))) => {
+            (helper::MAP_LOOKUP_ELEM, Some((_, Storage::PerThreadArray(array)))) => {
                 self.lookup_per_thread(array, target);
                 return Ok(true);
             }
-            (CONTROL_INPUT_RECEIVE, Some((_, Storage::ControlInput(input))))
+            (helper::CONTROL_INPUT_RECEIVE, Some((_, Storage::ControlInput(input))))
                 if self.receive(input, target) =>
             {
                 return Ok(true);
             }
-            (GET_OUTPUT_BUF, Some((_, Storage::Output(output)))) => {
+            (helper::GET_OUTPUT_BUF, Some((_, Storage::Output(output)))) => {
                 self.reserve(output, target);
                 return Ok(true);
             }
-            (RINGBUF_OUTPUT, Some((map, Storage::RingBuf(output))))
+            (helper::RINGBUF_OUTPUT, Some((map, Storage::RingBuf(output))))
                 if self.send(map, output, target) =>
             {
                 return Ok(true);
             }
-            (SEND_OUTPUT, Some((map, Storage::Output(output)))) => {
+            (helper::SEND_OUTPUT, Some((map, Storage::Output(output)))) => {
                 self.commit(map, output, target);
                 return Ok(true);
             }

@@ -6,6 +6,7 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
+use jbpf_abi::helper::ABORT;
 use jbpf_verifier::program::{BranchOutcome, Fact, VerifiedFunction};
 
 use super::frame;
@@ -13,7 +14,7 @@ use super::insn::{Insn, Operand};
 use super::lower::{Body, address_of, slots};
 use super::subject::Subject;
 use crate::engine::EngineError;
-use crate::engine::abort::{self, ABORT, AbortKind};
+use crate::engine::abort::{self, AbortKind};
 
 /// The blocks that aborts of a function jump to.
 #[derive(Debug, Clone, Copy)]
