@@ -55,3 +55,29 @@ pub use jbpf_operator::{client as operator, protocol, request, stream};
 
 #[doc(hidden)]
 pub use jbpf_hooks::__private;
+
+/// The names that an application with hooks uses.
+///
+/// ```
+/// use jbpf::prelude::*;
+///
+/// #[jbpf_data]
+/// struct Packet {
+///     seq_no: i32,
+///     value: i32,
+/// }
+///
+/// #[jbpf_hook]
+/// fn packet_sent(packet: &Packet, port: u32) {}
+///
+/// let runtime: Runtime = Runtime::builder().name("prelude").build()?;
+/// packet_sent(&Packet { seq_no: 1, value: -1 }, 80);
+/// # drop(runtime);
+/// # Ok::<(), jbpf::BuildError>(())
+/// ```
+pub mod prelude {
+    pub use crate::{
+        CodeletBytes, JbpfContext, JbpfData, LoadRequest, MapRef, Receiver, Region, RegionMut,
+        Runtime, Sender, StreamId, jbpf_data, jbpf_helper, jbpf_hook,
+    };
+}

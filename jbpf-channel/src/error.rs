@@ -8,6 +8,7 @@ use crate::{OverBudget, StreamId};
 
 /// Why a channel could not be made or opened.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChannelError {
     /// A record is longer than 1 MiB, or the ring would exceed what its words can number (2^28 places) or the address
     /// space hold.
@@ -152,6 +153,7 @@ impl ChannelError {
 
 /// Why a record was not sent. Both are counted by the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SendError {
     /// No place: the reader is behind. The record is dropped and counted.
     #[error("the channel is full; the record was dropped and counted")]
@@ -169,6 +171,7 @@ pub enum SendError {
 
 /// Why a blocking receive ended without a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RecvError {
     /// The time is over.
     #[error("no record came in time")]

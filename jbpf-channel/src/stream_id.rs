@@ -11,6 +11,7 @@ pub struct StreamId(pub [u8; 16]);
 
 /// Why a text is no [`StreamId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParseStreamIdError {
     /// Not 32 characters long.
     #[error("stream id `{text}` has {length} characters; it takes 32 hex digits")]

@@ -19,6 +19,7 @@ use crate::{ChannelError, RawReceiver, RawSender, Receiver, Sender, StreamId};
 
 /// Why a collector could not connect, or not open a channel.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CollectorError {
     /// Nobody listens there, or not for us.
     #[error(

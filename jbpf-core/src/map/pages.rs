@@ -53,6 +53,7 @@ pub struct MapOptions {
 
 /// Why memory for a map could not be had.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PagesError {
     /// The runtime's memory budget does not allow it.
     #[error("{bytes} bytes are needed and {left} of the memory budget of {limit} bytes are left")]
