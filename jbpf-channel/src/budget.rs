@@ -1,12 +1,12 @@
-//! What memory of maps and channels is counted against.
+//! The budget against which memory of maps and channels is counted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A limit in bytes that maps and channels share.
 ///
-/// What is counted is what the system gives: whole pages, with everything that lies on them. Whoever maps memory computes its
-/// size once, charges it, and maps that much.
+/// It counts the pages that the system gives: whole ones, with everything that lies on them. Code
+/// that maps memory computes the size once, charges it, and maps that much.
 #[derive(Debug)]
 pub struct MemoryBudget {
     limit: usize,
@@ -61,7 +61,7 @@ impl MemoryBudget {
     }
 }
 
-/// Bytes of memory that somebody has, taken from a budget if there is one, and given back on drop.
+/// Bytes of memory in use, taken from a budget if there is one, and given back on drop.
 #[derive(Debug)]
 pub struct MemoryCharge {
     bytes: usize,
@@ -73,7 +73,7 @@ impl MemoryCharge {
     ///
     /// # Errors
     ///
-    /// The budget has not as many left.
+    /// The budget has fewer bytes left.
     pub fn new(bytes: usize, budget: Option<&Arc<MemoryBudget>>) -> Result<Self, OverBudget> {
         let mut charge = Self {
             bytes: 0,
@@ -83,11 +83,11 @@ impl MemoryCharge {
         Ok(charge)
     }
 
-    /// Charges `more` bytes, too.
+    /// Charges `more` bytes on top.
     ///
     /// # Errors
     ///
-    /// The budget has not as many left; nothing has changed.
+    /// The budget has fewer bytes left; nothing has changed.
     pub fn grow(&mut self, more: usize) -> Result<(), OverBudget> {
         if let Some(budget) = &self.budget {
             budget.take(more)?;
@@ -96,7 +96,7 @@ impl MemoryCharge {
         Ok(())
     }
 
-    /// Gives `fewer` bytes back: memory that was charged and could not be had.
+    /// Gives `fewer` bytes back. They were charged, but the system refused the memory.
     pub fn shrink(&mut self, fewer: usize) {
         let fewer = fewer.min(self.bytes);
         self.bytes -= fewer;

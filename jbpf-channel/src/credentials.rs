@@ -1,10 +1,12 @@
-//! Whose a process or a file is, as far as numbers of users can say.
+//! The owner of a process or a file, as far as users' numbers tell it.
 //!
-//! In a user namespace that does not know all users (a container with a range of its own), the kernel tells every user that it
-//! does not know as one number, the *overflow uid* (65534, `nobody`, unless it was set otherwise). That number stands for
-//! anybody then: a peer that has it is nobody, also where it is this process's own number. For a file it is no proof of
-//! ownership either; what the owner alone may open is proved by opening it, since a namespace's capabilities do not reach
-//! files of users that it does not know. Groups are compared nowhere.
+//! A user namespace may not know all users (a container with a range of its own). Then the kernel
+//! shows every user that the namespace does not know as one number, the *overflow uid* (65534,
+//! `nobody`, unless it was set otherwise). In such a namespace the number may stand for any user.
+//! So a peer with that number is trusted as nobody, even if it is this process's own number. It is
+//! no proof of a file's ownership either. The proof is to open something that only the owner may
+//! open, since a namespace's capabilities do not reach files of users that it does not know.
+//! Groups are compared nowhere.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,14 +15,14 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags, fstat, open, openat};
 use rustix::io::Errno;
 
-/// The overflow uid, where nobody has set another one.
+/// The overflow uid of a kernel that does not tell it.
 const DEFAULT_OVERFLOW: u32 = 65_534;
 
-/// Users that there can be: the last number stands for none.
+/// The number of users that can exist: the last number stands for none.
 const ALL: u64 = u32::MAX as u64;
 
-/// Whether the number of a user, as the kernel told it for a process, a socket or a file, may stand for users that this
-/// process's namespace does not know.
+/// Whether `user`, which the kernel told for a process, a socket or a file, may stand for users
+/// that this process's namespace does not know.
 #[must_use]
 pub fn is_anybody(user: u32) -> bool {
     let read = |path| std::fs::read_to_string(path).ok();
@@ -29,16 +31,16 @@ pub fn is_anybody(user: u32) -> bool {
     if user != overflow.unwrap_or(DEFAULT_OVERFLOW) {
         return false;
     }
-    // A map that cannot be read is taken for one with gaps.
+    // A map that cannot be read counts as one with gaps.
     !read("/proc/self/uid_map").is_some_and(|map| is_whole(&map))
 }
 
-/// Opens a folder that is this user's alone (mode 0700), to name files in it.
+/// Opens a folder that belongs to this user alone (mode 0700), in order to name files in it.
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::PermissionDenied`] when it is no folder, somebody else's, or open to others; otherwise what the system
-/// answers.
+/// [`io::ErrorKind::PermissionDenied`] if it is no folder, belongs to somebody else, or is open to
+/// others. Otherwise the system's error.
 pub fn open_private_folder(path: &Path) -> io::Result<OwnedFd> {
     let refused = || {
         let message = format!(
@@ -57,7 +59,7 @@ pub fn open_private_folder(path: &Path) -> io::Result<OwnedFd> {
     if !own || found.st_mode & 0o077 != 0 {
         return Err(refused());
     }
-    // The owner alone may read it.
+    // Opening it for reading proves that this user owns it: nobody but the owner may read it.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match openat(&folder, ".", flags, Mode::empty()) {
         Err(Errno::ACCESS) => Err(refused()),
@@ -65,7 +67,8 @@ pub fn open_private_folder(path: &Path) -> io::Result<OwnedFd> {
     }
 }
 
-/// Whether a namespace knows all users: each line of its map is a first number inside, a first number outside, and how many follow.
+/// Whether a namespace knows all users. Each line of its map has the first number inside, the
+/// first number outside, and the count.
 fn is_whole(map: &str) -> bool {
     let counts = map.lines().map(|line| {
         let count = line.split_whitespace().nth(2);

@@ -10,8 +10,8 @@ use crate::{OverBudget, StreamId};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelError {
-    /// A record is longer than 1 MiB, or the ring would exceed what its words can number (2^28 places) or the address
-    /// space hold.
+    /// A record is longer than 1 MiB, or the ring would have more than 2^28 places or not fit the
+    /// address space.
     #[error("channel {channel}: {}", too_large(*.records, *.record_size))]
     TooLarge {
         /// The channel's name.
@@ -21,7 +21,7 @@ pub enum ChannelError {
         /// Bytes of one record.
         record_size: u32,
     },
-    /// A channel without records, or with empty ones.
+    /// A channel without records, or with records of no bytes.
     #[error("channel {channel}: {records} records of {record_size} bytes; both must be 1 or more")]
     Empty {
         /// The channel's name.
@@ -36,21 +36,21 @@ pub enum ChannelError {
     System {
         /// The channel's name.
         channel: String,
-        /// What was attempted.
+        /// The step that failed.
         step: &'static str,
-        /// What the system answered.
+        /// The system's answer.
         #[source]
         source: io::Error,
     },
-    /// The memory budget has not what the channel needs.
+    /// The channel needs more memory than the budget has left.
     #[error("channel {channel}: {source}")]
     OverBudget {
         /// The channel's name.
         channel: String,
-        /// What is needed, and what is left.
+        /// The bytes needed and the bytes left.
         source: OverBudget,
     },
-    /// The type asked for has not the size of the channel's records.
+    /// The size of the type asked for differs from that of the channel's records.
     #[error(
         "channel {channel} carries records of {record_size} bytes, and `{type_name}` has {type_size}; \
          open it with the type that the codelet uses"
@@ -65,14 +65,14 @@ pub enum ChannelError {
         /// Its size in bytes.
         type_size: usize,
     },
-    /// The type asked for has the right size and another layout.
+    /// The type asked for has the right size, but another layout.
     #[error("channel {channel} carries other records than `{type_name}`: {disagreement}")]
     Layout {
         /// The channel's name.
         channel: String,
         /// The Rust type asked for.
         type_name: &'static str,
-        /// Where they part, and both side by side.
+        /// The place at which the two types disagree, and both side by side.
         disagreement: Disagreement,
     },
     /// The channel's memory belongs to one process.
@@ -88,22 +88,22 @@ pub enum ChannelError {
     TooManySenders {
         /// The channel's name.
         channel: String,
-        /// How many it can have.
+        /// The number of senders that it can have.
         limit: usize,
     },
-    /// One connection asks for too much.
+    /// One connection has opened too many channels.
     #[error("this connection has {limit} channels open already; close some first")]
     TooManyOpen {
-        /// How many it may open.
+        /// The number of channels that it may open.
         limit: usize,
     },
     /// No loaded codelet has the channel.
     #[error("no loaded codelet has a channel {stream_id} of this direction")]
     Unknown {
-        /// What was asked for.
+        /// The channel asked for.
         stream_id: StreamId,
     },
-    /// Somebody else is the primary reader.
+    /// The channel has a primary reader already.
     #[error(
         "channel {channel} has a reader already; drop that one first, or open a tap, which watches without \
          taking records away"
@@ -151,17 +151,18 @@ impl ChannelError {
     }
 }
 
-/// Why a record was not sent. Both are counted by the ring.
+/// Why a record was not sent. The ring counts the record for `Full` and `TooLong`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// No place: the reader is behind. The record is dropped and counted.
+    /// The ring has no free place, because the reader is behind. The record is dropped and
+    /// counted.
     #[error("the channel is full; the record was dropped and counted")]
     Full,
     /// The record is longer than the channel's records. It is dropped and counted.
     #[error("the record is longer than the channel's records; it was dropped and counted")]
     TooLong,
-    /// A commit without a reservation: nothing was sent, nothing is counted.
+    /// A commit without a reservation. Nothing is sent or counted.
     #[error("nothing was reserved on this thread")]
     NotReserved,
     /// The other side is gone.
@@ -176,7 +177,7 @@ pub enum RecvError {
     /// The time is over.
     #[error("no record came in time")]
     Timeout,
-    /// The sending side is gone, and all that it sent was received.
+    /// The sending side is gone, and all of its records were received.
     #[error("the channel is closed and empty")]
     Closed,
 }

@@ -1,17 +1,18 @@
 //! Channels of jbpf: records out of codelets, control into them.
 //!
 //! A channel is a bounded ring of fixed-size, numbered records. Sending never blocks, allocates or
-//! waits; what does not fit is dropped and counted. An *output* channel carries records from
-//! codelets, which run on any thread of the host application, to one primary reader, a
-//! [`Receiver`], and to any number of *taps* that watch without delaying it. An *input* channel
-//! carries records from any thread's [`Sender`] to codelets; each record reaches exactly one call.
+//! waits. A record that finds no place is dropped and counted. An *output* channel carries records
+//! from codelets, which run on any thread of the host application, to one primary reader, a
+//! [`Receiver`]. Any number of *taps* can watch it without delaying it. An *input* channel carries
+//! records from any thread's [`Sender`] to codelets. Each record reaches exactly one call.
 //!
-//! In one process a ring is plain memory. Across processes it lives in sealed `memfd`s, see
-//! [`shared`]: a peer can lose its own records, and nothing else.
+//! Within one process a ring is plain memory. Across processes it lives in sealed `memfd`s
+//! ([`shared`]): a peer can harm its own records, and nothing else.
 //!
-//! Nothing here knows codelets, the verifier or the engine: a process that only collects records
-//! links this crate and no compiler. It declares what it reads and sends with `#[jbpf_data]` of
-//! [`jbpf_hooks`], on which it depends beside this crate; raw channels carry bytes and need no types.
+//! This crate does not know codelets, the verifier or the engine: a process that only collects
+//! records links this crate and no compiler. Such a process declares its records with
+//! `#[jbpf_data]` of [`jbpf_hooks`], on which it depends beside this crate. Raw channels carry
+//! bytes and need no types.
 
 #[cfg(not(loom))]
 mod budget;

@@ -1,6 +1,7 @@
-//! What collectors and hosts say to each other over the Unix socket.
+//! The messages between collectors and hosts on the Unix socket.
 //!
-//! One JSON object a line, each with the protocol's `version` and an `id` that the answer repeats:
+//! Each line is a JSON object. It has the protocol's `version`, and an `id` that the answer
+//! repeats:
 //!
 //! ```text
 //! > {"version":1,"id":1,"open_output":{"stream_id":"00112233445566778899aabbccddeeff","tap":false}}
@@ -9,8 +10,8 @@
 //! < {"version":1,"id":2,"closed":{"attachment":1}}
 //! ```
 //!
-//! An answer that grants a channel carries the descriptors of its memory (`SCM_RIGHTS`) with its first byte. What was
-//! opened is closed with the connection at the latest.
+//! An answer that grants a channel carries the descriptors of its memory (`SCM_RIGHTS`) with its
+//! first byte. A channel stays open until it or the connection is closed.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -34,92 +35,96 @@ use crate::record::RecordType;
 /// The version of the messages, and of the layout of shared rings.
 pub const VERSION: u32 = 1;
 
-/// The most bytes of a line.
+/// The most bytes in a line.
 pub const MAX_LINE: usize = 1 << 20;
 
 /// The most descriptors that come with a line.
 const MAX_DESCRIPTORS: usize = 4;
 
-/// A message in its line: `body`'s own field stands beside the two of the envelope.
+/// A message in its line. The field of `body` stands beside the two of the envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope<B> {
     /// [`VERSION`] of the sender.
     pub version: u32,
-    /// Chosen by who asks, repeated by who answers.
+    /// The collector chooses it, and the host repeats it in the answer.
     pub id: u64,
-    /// What it is about.
+    /// The request or reply itself.
     #[serde(flatten)]
     pub body: B,
 }
 
-/// What a collector asks.
+/// A collector's request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CollectorRequest {
-    /// To read what codelets send.
+    /// Opens a channel to read the records that codelets send.
     OpenOutput {
         /// The channel.
         stream_id: StreamId,
-        /// To watch, instead of being the primary reader.
+        /// Whether to watch, instead of being the primary reader.
         #[serde(default)]
         tap: bool,
     },
-    /// To send to codelets.
+    /// Opens a channel to send records to codelets.
     OpenInput {
         /// The channel.
         stream_id: StreamId,
     },
-    /// Of a tap, to have the host stand in for an absent reader: to release what the tap has passed of the older half.
+    /// Asks the host to stand in for an absent reader: to release the records of the older half
+    /// that this tap has passed.
     StandIn {
         /// The number from the answer that granted the tap.
         attachment: u64,
-        /// The number of the record that the tap has come to.
+        /// The number of the next record that the tap reads.
         next: u64,
     },
-    /// To give back what was opened.
+    /// Gives back what was opened.
     Close {
         /// The number from the answer that granted it.
         attachment: u64,
     },
 }
 
-/// What a host answers.
+/// A host's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CollectorReply {
-    /// An output channel; with the descriptors of the records' file and, unless it is a tap, of the cursor's file.
+    /// An output channel. It comes with the descriptors of the records' file and, unless it is a
+    /// tap, of the cursor's file.
     Output {
-        /// Names what was opened on this connection.
+        /// The number by which this connection refers to the channel.
         attachment: u64,
-        /// Its numbers.
+        /// The ring's numbers.
         #[serde(flatten)]
         grant: OutputGrant,
     },
-    /// An input channel; with the descriptors of the consumers' file and of the sender's file.
+    /// An input channel. It comes with the descriptors of the consumers' file and of the sender's
+    /// file.
     Input {
-        /// Names what was opened on this connection.
+        /// The number by which this connection refers to the channel.
         attachment: u64,
-        /// Its numbers.
+        /// The ring's numbers.
         #[serde(flatten)]
         grant: InputGrant,
     },
-    /// What is released now; unless the channel has a reader, all that was asked for.
+    /// The records that are released now. Unless the channel has a reader, these are all that the
+    /// tap asked for.
     StandingIn {
         /// The tap.
         attachment: u64,
         /// The number of the first record that is not released.
         delivered: u64,
     },
-    /// It is given back.
+    /// The channel is given back.
     Closed {
-        /// What was.
+        /// The number of the channel that was given back.
         attachment: u64,
     },
-    /// Refused.
+    /// The host refused.
     Error {
         /// A stable name of the reason.
         code: String,
-        /// A sentence.
+        /// The reason as a sentence.
         message: String,
     },
 }
@@ -129,7 +134,7 @@ pub enum CollectorReply {
 pub struct OutputGrant {
     /// The channel's name in errors.
     pub name: String,
-    /// What its records are, where that is known.
+    /// The type of its records, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_type: Option<RecordType>,
     /// Places, a power of two.
@@ -138,10 +143,10 @@ pub struct OutputGrant {
     pub record_size: u32,
     /// Threads that can hold a reservation.
     pub slots: u32,
-    /// Whether it is for watching only.
+    /// Whether the collector may only watch.
     pub tap: bool,
-    /// Whether a reader can put fences into the host's threads (`MEMBARRIER_CMD_GLOBAL_EXPEDITED`); otherwise it must not
-    /// sleep long.
+    /// Whether a reader can put fences into the host's threads
+    /// (`MEMBARRIER_CMD_GLOBAL_EXPEDITED`). If it cannot, it must sleep for short times only.
     pub fences: bool,
 }
 
@@ -150,7 +155,7 @@ pub struct OutputGrant {
 pub struct InputGrant {
     /// The channel's name in errors.
     pub name: String,
-    /// What its records are, where that is known.
+    /// The type of its records, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_type: Option<RecordType>,
     /// Places, a power of two.
@@ -159,8 +164,8 @@ pub struct InputGrant {
     pub record_size: u32,
 }
 
-/// Where the application `name` of this user listens unless told otherwise: `$XDG_RUNTIME_DIR/jbpf/<name>.sock`, else
-/// `/tmp/jbpf-<uid>/<name>.sock`.
+/// The default control socket of this user's application `name`:
+/// `$XDG_RUNTIME_DIR/jbpf/<name>.sock`, else `/tmp/jbpf-<uid>/<name>.sock`.
 #[must_use]
 pub fn socket_path(name: &str) -> PathBuf {
     socket_folder().join(format!("{name}.sock"))
@@ -180,12 +185,14 @@ fn runtime_folder() -> Option<PathBuf> {
     (!folder.is_empty()).then(|| PathBuf::from(folder))
 }
 
-/// Checks that [`socket_folder`] is of this user's making, if it is there. The one in `/tmp` has a name that anybody can
-/// guess and make first, and listen in; `XDG_RUNTIME_DIR` is trusted by whoever sets it.
+/// Checks that this user made [`socket_folder`], if the folder is there. The name of the folder in
+/// `/tmp` can be guessed, so another user could make it first and listen in it. `XDG_RUNTIME_DIR`
+/// is trusted, because the user's own environment sets it.
 ///
 /// # Errors
 ///
-/// The folder is somebody else's, or open to others, or cannot be looked at.
+/// The folder belongs to somebody else or is open to others, or the system does not let this
+/// process look at it.
 pub fn check_folder() -> io::Result<()> {
     match runtime_folder() {
         Some(_) => Ok(()),
@@ -200,12 +207,12 @@ fn check_private(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Connects to the socket at `path`, and waits for `patience` at most while whoever listens accepts nobody; the standard
-/// library's way of connecting waits for ever.
+/// Connects to the socket at `path`. It waits for `patience` at most while the listener accepts no
+/// connection. (The standard library's `connect` waits for ever.)
 ///
 /// # Errors
 ///
-/// What the system answers; [`io::ErrorKind::WouldBlock`] when the time is over.
+/// The system's error; [`io::ErrorKind::WouldBlock`] if the time is over.
 pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     let flags = SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -219,19 +226,19 @@ pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
 ///
 /// # Errors
 ///
-/// What the message's own `Serialize` answers.
+/// The error of the message's own `Serialize`.
 pub fn to_line(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     Ok(line)
 }
 
-/// Sends the first bytes of `line`, and `descriptors` with them. Returns how many bytes went; send the rest, if any, as ordinary
-/// bytes.
+/// Sends the first bytes of `line`, and `descriptors` with them. Returns the number of bytes that
+/// went. Send the rest, if any, as ordinary bytes.
 ///
 /// # Errors
 ///
-/// What the socket answers; then no descriptor went.
+/// The socket's error. No descriptor went then.
 pub fn send_with_descriptors(
     socket: impl AsFd,
     line: &[u8],
@@ -254,11 +261,12 @@ pub fn send_with_descriptors(
     Ok(sent)
 }
 
-/// Receives some bytes and the descriptors that came with them, appended to what is there already. 0 is the end.
+/// Receives some bytes and the descriptors that came with them, and appends them to `bytes` and
+/// `descriptors`. Returns the number of bytes, 0 at the end.
 ///
 /// # Errors
 ///
-/// What the socket answers.
+/// The socket's error.
 pub fn receive_with_descriptors(
     socket: impl AsFd,
     bytes: &mut Vec<u8>,
@@ -345,7 +353,7 @@ mod tests {
             let refused = check_private(&own).unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
         }
-        // The system's own folder is root's, and open to others in any case.
+        // The system's own folder is root's, and open to others for everyone.
         check_private(Path::new("/tmp")).unwrap_err();
         std::fs::remove_dir_all(folder).unwrap();
     }

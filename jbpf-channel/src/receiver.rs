@@ -27,22 +27,25 @@ use crate::{ChannelError, OutputRing, RecvError};
 /// The most records that an iteration takes before it releases their places.
 const MAX_BATCH: u64 = 256;
 
-/// How often a tap that was overtaken while it copied tries again before it reports nothing.
+/// The number of attempts of a tap that producers overtake while it copies. After the last one it
+/// reports no record.
 const ATTEMPTS: u32 = 8;
 
-/// Looks at the ring before going to sleep: a few microseconds, less than waking costs.
+/// The number of looks at the ring before a reader sleeps. They take a few microseconds, less than
+/// waking costs.
 const SPINS: u32 = 64;
 
-/// Which records a reader is owed.
+/// The records that a reader is owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// All of them; producers wait for nobody, and drop what it leaves no place for.
+    /// All of them. Producers do not wait for the reader, and drop records if it leaves them no
+    /// place.
     Primary,
-    /// Those that it is quick enough for.
+    /// Those for which it is quick enough.
     Tap,
 }
 
-/// Whose ring it is. Keeps the view's memory mapped.
+/// The ring, in this process or another. It keeps the view's memory mapped.
 #[derive(Debug)]
 enum Source {
     Local(Arc<OutputRing>),
@@ -83,8 +86,8 @@ impl Source {
         }
     }
 
-    /// Whether this process was forked from the one that opened it: then it shares the ring's words with its parent,
-    /// who goes on.
+    /// Whether this process was forked from the one that opened the ring. Then it shares the
+    /// ring's words with its parent, which goes on using them.
     fn is_inherited(&self) -> bool {
         match self {
             Self::Local(ring) => ring.data_file().is_some_and(MemoryFile::is_inherited),
@@ -92,7 +95,7 @@ impl Source {
         }
     }
 
-    /// For a tap that has come to `next`.
+    /// Whether a tap at `next` has records to release in place of a reader.
     fn needs_stand_in(&self, next: u64) -> bool {
         match self {
             Self::Local(ring) => ring.needs_stand_in(next),
@@ -100,7 +103,7 @@ impl Source {
         }
     }
 
-    /// For a tap that has come to `next`.
+    /// Releases records in place of a reader, for a tap at `next`.
     #[inline]
     fn stand_in(&self, next: u64) {
         match self {
@@ -119,17 +122,18 @@ impl Source {
 
 /// Reads records of bytes, for tools; applications use [`Receiver`].
 ///
-/// One thread at a time; it can move between threads.
+/// One thread at a time may use it. It can move between threads.
 #[derive(Debug)]
 pub struct RawReceiver {
     source: Source,
     view: OutputView,
     role: Role,
-    /// Records between two releases of an iteration: an eighth of the ring, so that producers seldom wait for one.
+    /// The records between two releases of an iteration: an eighth of the ring, so that producers
+    /// seldom wait for a release.
     batch: u64,
     /// The number of the next record.
     next: Cell<u64>,
-    /// What the producers were told.
+    /// The number of the first record that producers do not know to be released.
     released: Cell<u64>,
     last: Cell<Option<u64>>,
     lost: Cell<u64>,
@@ -180,39 +184,43 @@ impl RawReceiver {
         self.view.geometry.record_size
     }
 
-    /// Records that found no place, since the ring was made. Records that were sent have numbers without gaps, so
-    /// that records received, [passed over](Self::passed_over) and dropped add up to what codelets tried to send.
+    /// Records that found no place since the ring was made. The numbers of sent records have no
+    /// gaps. So records received, [passed over](Self::passed_over) and dropped add up to the
+    /// number that codelets tried to send.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.view.dropped()
     }
 
-    /// Records that nobody received, since the ring was made: they made room for others while the channel had no reader and
-    /// a tap stood in for one.
+    /// Records that nobody received since the ring was made, because they made room for others.
+    /// Either a tap stood in for an absent reader, or a reader in another process left while the
+    /// ring was full, which costs one record.
     #[must_use]
     pub fn passed_over(&self) -> u64 {
         self.view.passed_over()
     }
 
-    /// Records that this reader itself lost because it was too slow. Always 0 for a primary reader.
+    /// Records that this reader lost because it was too slow. Always 0 for a primary reader.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost.get()
     }
 
-    /// The number of the record received last; records are numbered from 0 in the order they were sent.
+    /// The number of the record received last. Records are numbered from 0 in the order in which
+    /// they were sent.
     #[must_use]
     pub fn record_number(&self) -> Option<u64> {
         self.last.get()
     }
 
-    /// Receives a record into `record` and returns its number; `None` when there is none now.
+    /// Receives a record into `record` and returns its number; `None` if the ring holds none now.
     ///
-    /// Bytes beyond the record's are left alone, and what does not fit is cut off.
+    /// If `record` is longer than the channel's records, the bytes beyond stay as they are. If it
+    /// is shorter, the rest of the record is cut off.
     pub fn try_recv(&self, record: &mut [u8]) -> Option<u64> {
         let size = self.record_size() as usize;
         if record.len() >= size {
-            // SAFETY: the slice has the record's size at least, and is ours.
+            // SAFETY: the slice has at least the record's size, and nobody else accesses it.
             let number = unsafe { self.take(record.as_mut_ptr()) };
             self.release();
             return number;
@@ -223,45 +231,48 @@ impl RawReceiver {
         Some(number)
     }
 
-    /// Receives a record as bytes; `None` when there is none now.
+    /// Receives a record as bytes; `None` if the ring holds none now.
     pub fn try_recv_bytes(&self) -> Option<Vec<u8>> {
         let mut record = vec![0; self.record_size() as usize];
         self.try_recv(&mut record).map(|_| record)
     }
 
-    /// Receives until there is nothing more. Places are released in batches, and when the iterator is dropped.
+    /// Receives until the ring is empty. Places are released in batches, and when the iterator is
+    /// dropped.
     pub fn try_iter(&self) -> TryIter<'_, Vec<u8>> {
         TryIter {
             raw: self,
             receive: |raw| {
                 let mut record = vec![0; raw.record_size() as usize];
-                // SAFETY: the vector has the record's size, and is ours.
+                // SAFETY: the vector has the record's size, and nobody else accesses it.
                 unsafe { raw.take(record.as_mut_ptr()) }.map(|_| record)
             },
         }
     }
 
-    /// Receives a record into `record` and returns its number, sleeping until there is one.
+    /// Receives a record into `record` and returns its number. It sleeps until there is a record.
     ///
     /// # Errors
     ///
-    /// [`RecvError::Timeout`] after `limit`, if there is one; [`RecvError::Closed`] once nothing will come.
+    /// [`RecvError::Timeout`] after `limit`, if there is one; [`RecvError::Closed`] if no record
+    /// will come any more.
     pub fn recv(&self, record: &mut [u8], limit: Option<Duration>) -> Result<u64, RecvError> {
         self.receive_within(limit, || self.try_recv(record))
     }
 
-    /// What the records are, as far as anybody has said.
+    /// The type of its records, if anybody has declared it.
     #[must_use]
     pub fn record_type(&self) -> Option<&RecordType> {
         self.source.record_type()
     }
 
-    /// Types it, by the layout of `T`. In the host, what was not known of the records is known from then on.
+    /// Makes a typed receiver, after it has compared the layout of `T` with the record type. A
+    /// host's channel without a record type takes on that of `T`.
     ///
     /// # Errors
     ///
-    /// [`ChannelError::RecordSize`] when `T` has not the size of a record, [`ChannelError::Layout`] when records are known to be
-    /// something else.
+    /// [`ChannelError::RecordSize`] if the size of `T` is not that of a record,
+    /// [`ChannelError::Layout`] if the channel has a record type of another layout.
     pub fn described<T: FromBytes + FieldType>(self) -> Result<Receiver<T>, ChannelError> {
         let receiver = self.typed()?;
         let declared = receiver.raw.source.declare(RecordType::of::<T>());
@@ -273,11 +284,11 @@ impl RawReceiver {
         Ok(receiver)
     }
 
-    /// Types it, by the size of `T` alone.
+    /// Makes a typed receiver, after it has compared the size of `T` alone.
     ///
     /// # Errors
     ///
-    /// [`ChannelError::RecordSize`] when `T` has not the size of a record.
+    /// [`ChannelError::RecordSize`] if the size of `T` is not that of a record.
     pub fn typed<T: FromBytes>(self) -> Result<Receiver<T>, ChannelError> {
         if size_of::<T>() != self.record_size() as usize {
             return Err(ChannelError::RecordSize {
@@ -293,8 +304,9 @@ impl RawReceiver {
         })
     }
 
-    /// Whether reading now gives a record, or room for one, or the certainty that none will come. Nothing else is ready:
-    /// whoever waits would wait awake.
+    /// Whether a call now would receive a record, skip lost ones, release places for an absent
+    /// reader, or report that the channel is closed. It is false in every other case, because a
+    /// wait for a channel that is always ready would never sleep.
     pub(crate) fn is_ready(&self) -> bool {
         let next = self.next.get();
         let comes = match self.role {
@@ -309,7 +321,7 @@ impl RawReceiver {
         comes || self.is_closed()
     }
 
-    /// Whether no further records come: what was sent before may still be there to receive.
+    /// Whether no further records will be sent. Records sent before may still wait in the ring.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         if let Source::Remote(ring) = &self.source
@@ -335,7 +347,8 @@ impl RawReceiver {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
             for _ in 0..SPINS {
-                // Closed first: what was sent before closing is received before it is reported.
+                // This is read before the attempt, so that records sent before the close are
+                // received before the close is reported.
                 let closed = self.is_closed();
                 if let Some(record) = attempt() {
                     return Ok(record);
@@ -353,28 +366,30 @@ impl RawReceiver {
         }
     }
 
-    /// Releases everything and sleeps until `receive` has a record; `None` once nothing will come.
+    /// Releases everything and sleeps until `receive` has a record. `None` if no record will come
+    /// any more.
     #[cold]
     fn wait_for_next<R>(&self, receive: fn(&Self) -> Option<R>) -> Option<R> {
         self.release();
         self.receive_within(None, || receive(self)).ok()
     }
 
-    /// Copies the next record to `target` and returns its number. A primary reader's place is not released yet.
+    /// Copies the next record to `target` and returns its number. A primary reader does not
+    /// release the place yet.
     ///
     /// # Safety
     ///
-    /// `target` is writable for `record_size` bytes and nobody else's.
+    /// `target` is writable for `record_size` bytes, and nobody else accesses it.
     #[inline]
     unsafe fn take(&self, target: *mut u8) -> Option<u64> {
         match self.role {
             Role::Primary => {
                 let number = self.next.get();
                 let buffer = self.view.published(number)?;
-                // SAFETY: the caller's word.
+                // SAFETY: the caller promises it for `target`.
                 unsafe { self.view.copy_out(buffer, target) }.then(|| self.pass(number))
             }
-            // SAFETY: the caller's word.
+            // SAFETY: the caller promises it for `target`.
             Role::Tap => unsafe { self.glimpse(target) },
         }
     }
@@ -383,13 +398,14 @@ impl RawReceiver {
     ///
     /// # Safety
     ///
-    /// As for `take`.
+    /// That of `take`.
     unsafe fn glimpse(&self, target: *mut u8) -> Option<u64> {
         let words = self.view.words();
         for _ in 0..ATTEMPTS {
             let number = self.next.get();
             if let Some(buffer) = self.view.published(number) {
-                // SAFETY: the caller's word. What was overwritten meanwhile is thrown away below.
+                // SAFETY: the caller promises it for `target`. The check below discards the copy
+                // if a producer overwrote the buffer meanwhile.
                 let copied = unsafe { self.view.copy_out(buffer, target) };
                 if copied && words.still_holds(number) {
                     return Some(self.pass(number));
@@ -402,13 +418,14 @@ impl RawReceiver {
         None
     }
 
-    /// How many records a tap leaves out when producers have overtaken it: what is overwritten, and a quarter more, so as not to be
-    /// overtaken at once again. `None` when they have not.
+    /// The number of records that a tap skips if producers have overtaken it; `None` if they have
+    /// not. These are the overwritten records, and a quarter of the ring more, so that it is not
+    /// overtaken again at once.
     fn overtaken_by(&self) -> Option<u64> {
         let capacity = u64::from(self.view.geometry.capacity);
         let head = self.view.words().head.load(Ordering::Acquire);
         let ahead = head.wrapping_sub(self.next.get());
-        // A `head` that lies behind is another process's lie.
+        // Only another process's lie can put `head` behind this reader.
         let overtaken = ahead > capacity && ahead.cast_signed() > 0;
         overtaken.then(|| ahead - capacity + capacity / 4)
     }
@@ -420,7 +437,7 @@ impl RawReceiver {
         number
     }
 
-    /// Gives the places of what was taken back to producers.
+    /// Gives the places of received records back to producers.
     #[inline]
     fn release(&self) {
         let next = self.next.get();
@@ -447,10 +464,11 @@ impl Drop for RawReceiver {
     }
 }
 
-/// Receives records of type `T` from codelets, in the order they were sent.
+/// Receives records of type `T` from codelets, in the order in which they were sent.
 ///
-/// Each record is copied once out of the ring, before anything looks at it. One thread at a time; it can move between
-/// threads. Dropping it leaves the channel open for the next reader.
+/// Each record is copied out of the ring once, before anything looks at it. One thread at a time
+/// may use the receiver; it can move between threads. Dropping it leaves the channel open for the
+/// next reader.
 ///
 /// ```
 /// # use jbpf_channel::{OutputOptions, OutputRing, Receiver};
@@ -468,7 +486,7 @@ pub struct Receiver<T> {
 }
 
 impl<T: FromBytes> Receiver<T> {
-    /// Receives a record; `None` when there is none now.
+    /// Receives a record; `None` if the channel holds none now.
     #[inline]
     pub fn try_recv(&self) -> Option<T> {
         let record = take(&self.raw);
@@ -476,7 +494,8 @@ impl<T: FromBytes> Receiver<T> {
         record
     }
 
-    /// Receives until there is nothing more. Places are released in batches, and when the iterator is dropped.
+    /// Receives until the channel is empty. Places are released in batches, and when the iterator
+    /// is dropped.
     #[inline]
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter {
@@ -485,51 +504,52 @@ impl<T: FromBytes> Receiver<T> {
         }
     }
 
-    /// Receives a record, sleeping until there is one.
+    /// Receives a record. It sleeps until there is one.
     ///
     /// # Errors
     ///
-    /// [`RecvError::Closed`] once nothing will come.
+    /// [`RecvError::Closed`] if no record will come any more.
     pub fn recv(&self) -> Result<T, RecvError> {
         self.raw.receive_within(None, || self.try_recv())
     }
 
-    /// Receives a record, sleeping until there is one, `limit` at most.
+    /// Receives a record. It sleeps until there is one, for `limit` at most.
     ///
     /// # Errors
     ///
-    /// [`RecvError::Timeout`]; [`RecvError::Closed`] once nothing will come.
+    /// [`RecvError::Timeout`] after `limit`; [`RecvError::Closed`] if no record will come any
+    /// more.
     pub fn recv_timeout(&self, limit: Duration) -> Result<T, RecvError> {
         self.raw.receive_within(Some(limit), || self.try_recv())
     }
 
-    /// Receives, sleeping in between, until the channel is closed. Places are released in batches, before sleeping, and when
-    /// the iterator is dropped.
+    /// Receives until the channel is closed, and sleeps while it is empty. Places are released in
+    /// batches, before sleeping, and when the iterator is dropped.
     pub fn blocking(&self) -> impl Iterator<Item = T> + '_ {
         let mut records = self.try_iter();
         core::iter::from_fn(move || records.next().or_else(|| records.raw.wait_for_next(take)))
     }
 
-    /// Records that found no place, since the channel was made.
+    /// Records that found no place since the channel was made.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.raw.dropped()
     }
 
-    /// Records that nobody received, since the channel was made: they made room for others while it had no reader and a tap
-    /// stood in for one.
+    /// Records that nobody received since the channel was made: see [`RawReceiver::passed_over`].
     #[must_use]
     pub fn passed_over(&self) -> u64 {
         self.raw.passed_over()
     }
 
-    /// Records that this reader itself lost because it was too slow. Always 0 unless it is a tap.
+    /// Records that this reader lost because it was too slow. Always 0 unless it is a tap.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.raw.lost()
     }
 
-    /// The number of the record received last; records are numbered from 0 in the order they were sent.
+    /// The number of the record received last. Records are numbered from 0 in the order in which
+    /// they were sent.
     #[must_use]
     pub fn record_number(&self) -> Option<u64> {
         self.raw.record_number()
@@ -546,9 +566,9 @@ impl<T: FromBytes> Receiver<T> {
 #[inline]
 fn take<T: FromBytes>(raw: &RawReceiver) -> Option<T> {
     let mut record = MaybeUninit::<T>::uninit();
-    // SAFETY: `T` has the record's size, as `typed` checked; the value is ours.
+    // SAFETY: `T` has the record's size, as `typed` checked; the value is this function's own.
     unsafe { raw.take(record.as_mut_ptr().cast()) }?;
-    // SAFETY: all of its bytes were written, and any bytes are a `T`.
+    // SAFETY: all of its bytes were written, and any bytes are a valid `T`.
     Some(unsafe { record.assume_init() })
 }
 
@@ -558,7 +578,7 @@ impl<T> fmt::Debug for Receiver<T> {
     }
 }
 
-/// The records that are there; see [`Receiver::try_iter`].
+/// The records that a channel holds now; see [`Receiver::try_iter`].
 pub struct TryIter<'a, R> {
     raw: &'a RawReceiver,
     receive: fn(&RawReceiver) -> Option<R>,

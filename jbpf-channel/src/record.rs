@@ -1,21 +1,24 @@
-//! What a record's bytes mean, in a form that travels between processes.
+//! The meaning of a record's bytes, in a form that travels between processes.
 //!
-//! It comes from the debug information of a codelet's object or from a Rust type ([`RecordType::of`]). When a channel has
-//! one from each, they must agree: see [`RecordType::disagreement`]. What comes from outside, in an object or in a message, is
-//! checked once, where it enters ([`RecordType::check`]): whoever shows or reads a record walks no further than its bytes.
+//! A record type comes from the debug information of a codelet's object or from a Rust type
+//! ([`RecordType::of`]). If a channel has one from each, they must agree: see
+//! [`RecordType::disagreement`]. A type from outside, in an object or in a message, is checked
+//! once, at the place where it enters ([`RecordType::check`]). So code that shows or reads a
+//! record never goes beyond the record's bytes.
 
 use core::fmt;
 
 use jbpf_hooks::layout;
 use serde::{Deserialize, Serialize};
 
-/// The most structs and arrays inside each other.
+/// The deepest nesting of structs and arrays.
 const MAX_DEPTH: u32 = 32;
 
-/// How often each byte of a record is described, at the very most. Only unions describe one more than once, and bit fields.
+/// The most descriptions of each byte of a record. Only unions and bit fields describe a byte more
+/// than once.
 const MAX_PARTS_A_BYTE: u64 = 64;
 
-/// The layout of a record, value or key. One that is deserialized has passed its [`check`](Self::check).
+/// The layout of a record, value or key. A deserialized one has passed its [`check`](Self::check).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct RecordType {
@@ -23,12 +26,12 @@ pub struct RecordType {
     pub name: String,
     /// Size in bytes.
     pub size: u32,
-    /// The fields by offset, anonymous structs and unions flattened; those of a union overlap. A type
-    /// that is no struct has one field without a name.
+    /// The fields by offset. Anonymous structs and unions are flattened; the fields of a union
+    /// overlap. A type that is no struct has one field without a name.
     pub fields: Vec<RecordField>,
 }
 
-/// A [`RecordType`] as it comes from outside.
+/// A [`RecordType`] from outside that is not checked yet.
 #[derive(Deserialize)]
 struct Unchecked {
     name: String,
@@ -36,7 +39,7 @@ struct Unchecked {
     fields: Vec<RecordField>,
 }
 
-/// Why a layout is none that a record can have.
+/// Why no record can have a layout.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the layout of `{record}` is none that a record can have: {problem}")]
 pub struct BadLayout {
@@ -52,26 +55,26 @@ pub struct RecordField {
     pub name: String,
     /// Offset of its first byte.
     pub offset: u32,
-    /// What it holds.
+    /// The type of its value.
     #[serde(rename = "type")]
     pub ty: FieldType,
 }
 
-/// What a field holds, little-endian.
+/// The type of a field's value. Numbers are little-endian.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldType {
     /// A number of 1, 2, 4, 8 or 16 bytes.
     Number {
-        /// How its bits are meant.
+        /// The meaning of its bits.
         kind: NumberKind,
         /// Size in bytes.
         size: u32,
     },
-    /// Bits `first_bit` to `first_bit + width` of the number at the field's offset, counted from the
-    /// lowest.
+    /// The bits from `first_bit` to `first_bit + width` of the number at the field's offset,
+    /// counted from the lowest.
     Bits {
-        /// How the bits are meant.
+        /// The meaning of the bits.
         kind: NumberKind,
         /// The lowest bit, 0 to 7.
         first_bit: u32,
@@ -80,21 +83,22 @@ pub enum FieldType {
     },
     /// Elements in a row.
     Array {
-        /// The type of one.
+        /// The type of one element.
         element: Box<FieldType>,
-        /// How many there are.
+        /// The number of elements.
         len: u32,
     },
     /// A struct or union.
     Struct(RecordType),
-    /// Bytes without a meaning of their own: pointers and what debug information does not describe.
+    /// Bytes without a known meaning: pointers, and types that debug information does not
+    /// describe.
     Opaque {
-        /// How many bytes.
+        /// The number of bytes.
         size: u32,
     },
 }
 
-/// How a number's bits are meant.
+/// The meaning of a number's bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NumberKind {
@@ -102,7 +106,7 @@ pub enum NumberKind {
     Unsigned,
     /// Signed, two's complement.
     Signed,
-    /// `char` of one byte: text when in an array.
+    /// A `char` of one byte. An array of them is text.
     Char,
     /// 0 or 1.
     Bool,
@@ -110,19 +114,20 @@ pub enum NumberKind {
     Float,
 }
 
-/// Two descriptions of one record that cannot both be right. Displays as a sentence, then both side by side.
+/// Two descriptions of one record that cannot both be right. It displays as a sentence, then shows
+/// both side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disagreement {
-    /// What the channel's record is known as.
+    /// The record type that the channel has.
     pub known: Box<RecordType>,
-    /// What somebody takes it for.
+    /// The record type that was declared later.
     pub other: Box<RecordType>,
-    /// Where they part, in words.
+    /// The first difference, in words.
     pub reason: String,
 }
 
 impl FieldType {
-    /// Size in bytes; of bits, that of the bytes that they touch.
+    /// Size in bytes. For bits it is the size of the bytes that they touch.
     #[must_use]
     pub fn size(&self) -> u64 {
         match self {
@@ -135,7 +140,7 @@ impl FieldType {
         }
     }
 
-    /// How many parts it is shown in, one at least.
+    /// The number of parts in which it is shown, at least one.
     fn parts(&self, depth: u32) -> Result<u64, &'static str> {
         let inside = || depth.checked_sub(1).ok_or("it nests too deep");
         let parts = match self {
@@ -185,7 +190,8 @@ impl FieldType {
         }
     }
 
-    /// Whether the same bytes mean the same under both. What one of them leaves open, the other may fill.
+    /// Whether the same bytes mean the same under both. Opaque bytes and bits agree with anything
+    /// of the same size.
     fn agrees_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Opaque { .. } | Self::Bits { .. }, _)
@@ -203,7 +209,9 @@ impl FieldType {
 }
 
 impl NumberKind {
-    /// `char` is a byte of either sign, and Rust types that any bytes are valid for have `u8` where C has `bool`.
+    /// Whether the same bits may mean the same under both. `char` is a byte of either sign. C has
+    /// `bool` where Rust has `u8`, because a Rust type whose every byte pattern is valid cannot
+    /// have a `bool`.
     fn agrees_with(self, other: Self) -> bool {
         use NumberKind::{Bool, Char, Signed, Unsigned};
         self == other
@@ -253,12 +261,13 @@ impl RecordType {
         }
     }
 
-    /// Whether it can be a record's layout: numbers have the sizes and bits the places that they can have, each part lies
-    /// inside of the whole, and there are not many more parts than bytes.
+    /// Checks that a record can have this layout. Numbers must have sizes, and bits positions,
+    /// that exist; each part must lie inside the whole; and there must not be many more parts than
+    /// bytes.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The rule that the layout breaks.
     pub fn check(&self) -> Result<(), BadLayout> {
         let bad = |problem| BadLayout {
             record: self.name.chars().take(64).collect(),
@@ -271,7 +280,7 @@ impl RecordType {
         Ok(())
     }
 
-    /// How many parts it is shown in.
+    /// The number of parts in which it is shown.
     fn parts(&self, depth: u32) -> Result<u64, &'static str> {
         let mut parts: u64 = 0;
         for field in &self.fields {
@@ -283,11 +292,13 @@ impl RecordType {
         Ok(parts)
     }
 
-    /// Where the two part, or `None` when the same bytes mean the same under both.
+    /// The place at which the two types disagree, or `None` if the same bytes mean the same under
+    /// both.
     ///
-    /// Names of types do not count; names of fields do, since a swap of two like fields shows in nothing else. Fields
-    /// whose names begin with `_` are padding. Unions and bit fields, which Rust types of channels do not have, are compared by
-    /// the record's size alone.
+    /// Names of types are not compared. Names of fields are, since nothing else shows that two
+    /// fields of the same type were swapped. Fields whose names begin with `_` are padding. Rust
+    /// types of channels have no unions and no bit fields. A record with one of them is compared
+    /// by its size alone.
     #[must_use]
     pub fn disagreement(&self, other: &Self) -> Option<Disagreement> {
         let reason = self.parting(other)?;
@@ -324,7 +335,7 @@ impl RecordType {
             .filter(|field| !field.name.starts_with('_'))
     }
 
-    /// Neither bit fields nor overlapping fields.
+    /// Whether it has neither bit fields nor overlapping fields.
     fn is_plain(&self) -> bool {
         let mut end = 0;
         self.fields.iter().all(|field| {
@@ -347,8 +358,8 @@ impl TryFrom<Unchecked> for RecordType {
 }
 
 impl RecordField {
-    /// Where it ends, in bytes from the record's start: the greatest number if that is no number of 64 bits. Layouts come
-    /// from anybody, and arrays of arrays may have sizes beyond all numbers.
+    /// Offset of the byte after the field, from the record's start; `u64::MAX` if the offset does
+    /// not fit 64 bits. Anybody may send a layout, and arrays of arrays may have such sizes.
     #[must_use]
     pub fn end(&self) -> u64 {
         u64::from(self.offset).saturating_add(self.ty.size())
@@ -366,7 +377,7 @@ fn saturate(number: usize) -> u32 {
 }
 
 impl fmt::Display for FieldType {
-    /// As Rust writes the type: `u32`, `[i8; 4]`, a struct by its name.
+    /// Writes the type as Rust does: `u32`, `[i8; 4]`, a struct by its name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number { kind, size } => match kind {
@@ -543,7 +554,8 @@ mod tests {
                 "a field ends behind it",
             ),
             (
-                // 2^64 bytes and one more: what wraps ends inside of the record.
+                // 4 * 2^62 bytes are 2^64. If the size wrapped, the field would end inside the
+                // record.
                 with(3, array(&array(&array(&byte, 1 << 31), 1 << 31), 4)),
                 "a field ends behind it",
             ),
@@ -557,7 +569,7 @@ mod tests {
         assert_eq!(with(0, array(&nothing, 0)).check(), Ok(()));
         assert_eq!(with(0, bits(7, 25)).check(), Ok(()));
 
-        // A union of as many bytes as one has room for, in an array.
+        // An array of unions, each with as many members as a byte may have descriptions.
         let union = |members: u64| RecordType {
             fields: (0..members)
                 .map(|_| RecordField {

@@ -18,7 +18,7 @@ pub struct RawSender {
     target: Target,
 }
 
-/// Whose ring it is. Keeps the view's memory mapped.
+/// The ring, in this process or another. It keeps the view's memory mapped.
 #[derive(Debug, Clone)]
 enum Target {
     Local(Arc<InputRing>),
@@ -66,15 +66,17 @@ impl RawSender {
         self.view().dropped()
     }
 
-    /// Sends a copy of `record`; a shorter one than the channel's is filled with zeros. Never blocks.
+    /// Sends a copy of `record`. A record shorter than the channel's is filled up with zeros. It
+    /// never blocks.
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] and [`SendError::TooLong`], both counted; [`SendError::Closed`] once the codelet is unloaded, or the
-    /// application gone.
+    /// [`SendError::Full`] and [`SendError::TooLong`], both counted; [`SendError::Closed`] if the
+    /// codelet is unloaded or the application is gone.
     pub fn send(&self, record: &[u8]) -> Result<(), SendError> {
         let sent = self.view().send(record);
-        // A ring that nobody empties fills; only then is it worth asking.
+        // A ring that nobody empties fills up. So only a full one is worth a question to the
+        // system.
         match (&self.target, sent) {
             (Target::Remote(ring), Err(SendError::Full)) if ring.is_host_gone() => {
                 Err(SendError::Closed)
@@ -83,7 +85,7 @@ impl RawSender {
         }
     }
 
-    /// What the records are, as far as anybody has said.
+    /// The type of its records, if anybody has declared it.
     #[must_use]
     pub fn record_type(&self) -> Option<&RecordType> {
         match &self.target {
@@ -92,12 +94,13 @@ impl RawSender {
         }
     }
 
-    /// Types it, by the layout of `T`. In the host, what was not known of the records is known from then on.
+    /// Makes a typed sender, after it has compared the layout of `T` with the record type. A
+    /// host's channel without a record type takes on that of `T`, if `T` has the size of a record.
     ///
     /// # Errors
     ///
-    /// [`ChannelError::RecordSize`] when `T` is larger than a record, [`ChannelError::Layout`] when records are known to be
-    /// something else.
+    /// [`ChannelError::RecordSize`] if `T` is larger than a record, [`ChannelError::Layout`] if
+    /// the channel has a record type of another layout.
     pub fn described<T: IntoBytes + Immutable + FieldType>(
         self,
     ) -> Result<Sender<T>, ChannelError> {
@@ -120,11 +123,11 @@ impl RawSender {
         Ok(sender)
     }
 
-    /// Types it, by the size of `T` alone.
+    /// Makes a typed sender, after it has compared the size of `T` alone.
     ///
     /// # Errors
     ///
-    /// [`ChannelError::RecordSize`] when `T` is larger than a record.
+    /// [`ChannelError::RecordSize`] if `T` is larger than a record.
     pub fn typed<T: IntoBytes + Immutable>(self) -> Result<Sender<T>, ChannelError> {
         if size_of::<T>() > self.record_size() as usize {
             return Err(ChannelError::RecordSize {
@@ -141,7 +144,8 @@ impl RawSender {
     }
 }
 
-/// Sends records of type `T` to codelets. Any thread may use it, and many at a time; clones share the channel.
+/// Sends records of type `T` to codelets. Any number of threads may use it at a time. Clones share
+/// the channel.
 ///
 /// ```
 /// # use jbpf_channel::{InputOptions, InputRing, Sender};
@@ -156,11 +160,13 @@ pub struct Sender<T> {
 }
 
 impl<T: IntoBytes + Immutable> Sender<T> {
-    /// Sends a copy of `record`; when `T` is shorter than the channel's records, zeros fill the rest. Never blocks.
+    /// Sends a copy of `record`. If `T` is shorter than the channel's records, zeros fill the
+    /// rest. It never blocks.
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`], counted; [`SendError::Closed`] once the codelet is unloaded.
+    /// [`SendError::Full`], counted; [`SendError::Closed`] if the codelet is unloaded or the
+    /// application is gone.
     pub fn send(&self, record: &T) -> Result<(), SendError> {
         self.raw.send(record.as_bytes())
     }

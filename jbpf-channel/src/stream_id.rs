@@ -9,24 +9,24 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub [u8; 16]);
 
-/// Why a text is no [`StreamId`].
+/// Why a text is not a [`StreamId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseStreamIdError {
     /// Not 32 characters long.
     #[error("stream id `{text}` has {length} characters; it takes 32 hex digits")]
     Length {
-        /// What was to be parsed.
+        /// The text that was parsed.
         text: String,
         /// Its length in characters.
         length: usize,
     },
-    /// A character is no hex digit.
+    /// A character is not a hex digit.
     #[error("stream id `{text}` holds `{found}`, which is no hex digit")]
     Digit {
-        /// What was to be parsed.
+        /// The text that was parsed.
         text: String,
-        /// The first character that is no hex digit.
+        /// The first character that is not a hex digit.
         found: char,
     },
 }
@@ -41,7 +41,7 @@ impl FromStr for StreamId {
                 found,
             });
         }
-        // Hex digits alone are ASCII, so that bytes are characters.
+        // All characters are hex digits, and these are ASCII. So each byte is one character.
         let wrong_length = || ParseStreamIdError::Length {
             text: text.to_owned(),
             length: text.len(),

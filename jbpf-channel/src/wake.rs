@@ -1,13 +1,14 @@
-//! Waking who sleeps, and nobody else.
+//! Waking sleeping readers, at no cost while nobody sleeps.
 //!
 //! A producer publishes its record and then loads one word, `attention`, from the line that it has
-//! just written; zero means that nobody sleeps. Without a fence the processor may load that word before the record
-//! is visible. The sleeper makes up for it: it announces itself in `attention`, has the kernel put a
-//! full fence into every running producer (`membarrier`), and looks at the ring once more. Either the producer's load came
-//! after that fence, and saw the announcement, or its record came before, and the sleeper sees it.
+//! just written. If the word is zero, nobody sleeps. Without a fence the processor may load that
+//! word before the record is visible. The sleeper makes up for it: it announces itself in
+//! `attention`, has the kernel put a full fence into every running producer (`membarrier`), and
+//! looks at the ring once more. If the producer's load came after that fence, it saw the
+//! announcement. If it came before, the sleeper sees the record.
 //!
-//! Where the kernel has no `membarrier`, or ceases to allow it (a `seccomp` filter), sleepers wake by themselves every
-//! [`UNSIGNALLED`]: producers never pay.
+//! If the kernel has no `membarrier`, or ceases to allow it (a `seccomp` filter), sleepers wake by
+//! themselves every [`UNSIGNALLED`]. Producers never pay.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence, fence};
 use core::time::Duration;
@@ -22,14 +23,14 @@ use rustix::time::Timespec;
 
 use crate::RawReceiver;
 
-/// How long a sleeper may miss a record where there is no `membarrier`.
+/// The time for which a sleeper may miss a record without `membarrier`.
 pub(crate) const UNSIGNALLED: Duration = Duration::from_millis(2);
 
 /// Bits of the `attention` word.
 pub(crate) mod attention {
     /// A reader of this process sleeps on the ring's own word.
     pub(crate) const LOCAL: u32 = 1;
-    /// A reader of another process is attached: look whether it sleeps.
+    /// A reader of another process is attached, and may be asleep.
     pub(crate) const REMOTE: u32 = 2;
     /// The ring's first doorbell is armed; the next ones follow.
     pub(crate) const DOORBELL: u32 = 4;
@@ -37,7 +38,7 @@ pub(crate) mod attention {
     pub(crate) const DOORBELLS: usize = 29;
 }
 
-/// Whose producers a sleeper must reach with its fence.
+/// The producers that a sleeper must reach with its fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Producers {
     /// Threads of this process.
@@ -52,7 +53,7 @@ fn registered() -> bool {
     *REGISTERED.get_or_init(|| membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok())
 }
 
-/// Lets readers in other processes put fences into this one's threads. Cheap to repeat.
+/// Lets readers in other processes put fences into this one's threads. It is cheap to repeat.
 pub(crate) fn accept_fences_from_elsewhere() -> bool {
     static ACCEPTED: OnceLock<bool> = OnceLock::new();
     *ACCEPTED.get_or_init(|| membarrier(MembarrierCommand::RegisterGlobalExpedited).is_ok())
@@ -60,7 +61,7 @@ pub(crate) fn accept_fences_from_elsewhere() -> bool {
 
 /// Puts a full fence into every thread of `producers` that runs, and into this one.
 ///
-/// False where the kernel cannot: then a sleeper may miss a record for [`UNSIGNALLED`].
+/// Returns false if the kernel cannot. Then a sleeper may miss a record for [`UNSIGNALLED`].
 pub(crate) fn fence_producers(producers: Producers) -> bool {
     fence(Ordering::SeqCst);
     match producers {
@@ -71,7 +72,8 @@ pub(crate) fn fence_producers(producers: Producers) -> bool {
     }
 }
 
-/// Between publishing a record and loading `attention`: keeps the compiler from turning them around.
+/// Keeps the compiler from moving the load of `attention` before the store that publishes a
+/// record.
 #[inline]
 pub(crate) fn after_publishing() {
     compiler_fence(Ordering::SeqCst);
@@ -80,7 +82,7 @@ pub(crate) fn after_publishing() {
 /// Sleeps until `word` differs from `value`, somebody wakes it, or `limit` is over.
 pub(crate) fn sleep(word: &AtomicU32, value: u32, shared: bool, limit: Option<Duration>) {
     let timeout = limit.and_then(|limit| Timespec::try_from(limit).ok());
-    // Every reason to return is one to look at the ring again, which all callers do.
+    // Whatever the reason to return, all callers look at the ring again.
     match futex::wait(word, flags(shared), value, timeout.as_ref()) {
         Ok(()) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT) => {}
         // The system refuses for good, as a `seccomp` filter does: callers come back at once.
@@ -88,14 +90,15 @@ pub(crate) fn sleep(word: &AtomicU32, value: u32, shared: bool, limit: Option<Du
     }
 }
 
-/// Waits in the place of a wait that the system refuses, and may go on refusing: who tries again at once would take a processor.
+/// Sleeps in place of a wait that the system refuses, perhaps for good. A caller that tried again
+/// at once would keep a processor busy.
 fn rest(limit: Option<Duration>) {
     std::thread::sleep(limit.map_or(UNSIGNALLED, |limit| limit.min(UNSIGNALLED)));
 }
 
-/// Wakes everybody who sleeps on `word`.
+/// Wakes every thread that sleeps on `word`.
 pub(crate) fn wake(word: &AtomicU32, shared: bool) {
-    // Fails only for a word that is no memory.
+    // It fails only for an address without memory.
     let _ = futex::wake(word, flags(shared), i32::MAX.cast_unsigned());
 }
 
@@ -107,7 +110,7 @@ fn flags(shared: bool) -> futex::Flags {
     }
 }
 
-/// What is left until `deadline`: `Some(None)` without one, `None` once it is over.
+/// The time until `deadline`: `Some(None)` without a deadline, `None` once it has passed.
 pub(crate) fn left(deadline: Option<Instant>) -> Option<Option<Duration>> {
     let Some(deadline) = deadline else {
         return Some(None);
@@ -118,8 +121,9 @@ pub(crate) fn left(deadline: Option<Instant>) -> Option<Option<Duration>> {
 
 /// Wakes one thread that serves many rings.
 ///
-/// A ring is made with the doorbells that it may ring. Whoever serves them arms it, waits on it,
-/// alone or in a `poll` of its own together with other descriptors, and drains the rings.
+/// A ring is made with the doorbells that it may ring. The serving thread arms the doorbell, waits
+/// on it, and drains the rings. It may wait on the doorbell alone or in its own `poll` with other
+/// descriptors.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -138,16 +142,16 @@ pub(crate) fn left(deadline: Option<Instant>) -> Option<Option<Duration>> {
 #[derive(Debug)]
 pub struct Doorbell {
     event: OwnedFd,
-    /// Whether the last arming's fence failed: then a ring may be missed.
+    /// Whether the last arming's fence failed. If so, a record may come without a ring.
     unfenced: AtomicBool,
 }
 
 impl Doorbell {
-    /// Makes one; it is a descriptor of this process.
+    /// Makes a doorbell. It is a descriptor of this process.
     ///
     /// # Errors
     ///
-    /// What `eventfd` answers, when descriptors or memory are exhausted.
+    /// The error of `eventfd` if descriptors or memory are exhausted.
     pub fn new() -> std::io::Result<Self> {
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self {
@@ -156,16 +160,17 @@ impl Doorbell {
         })
     }
 
-    /// Rings it: the next or present [`wait`](Self::wait) returns.
+    /// Rings the doorbell: the next or present [`wait`](Self::wait) returns.
     pub fn ring(&self) {
-        // Full means rung already.
+        // A full counter means that it has been rung already.
         let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
     }
 
     /// Asks the rings of `readers` to ring with their next record.
     ///
-    /// True when one of them holds a record now, or is closed: then read instead of waiting. Rings that were
-    /// not made with this doorbell are looked at and cannot ring.
+    /// Returns true if one of them is ready: it holds a record or is closed, for instance. Then
+    /// read instead of waiting. A ring that was not made with this doorbell is looked at, but
+    /// cannot ring.
     pub fn arm<'a>(&self, readers: impl IntoIterator<Item = &'a RawReceiver> + Clone) -> bool {
         for reader in readers.clone() {
             reader.arm(self);
@@ -175,7 +180,7 @@ impl Doorbell {
         readers.into_iter().any(RawReceiver::is_ready)
     }
 
-    /// Waits until it is rung, or `limit` is over, and clears it.
+    /// Waits until it is rung or `limit` is over, and clears it.
     pub fn wait(&self, limit: Option<Duration>) {
         let bound = match (self.longest_wait(), limit) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -183,23 +188,25 @@ impl Doorbell {
         };
         let timeout = bound.and_then(|bound| Timespec::try_from(bound).ok());
         let mut fds = [PollFd::new(&self.event, PollFlags::IN)];
-        // An interrupted wait returns early, as a ring does; callers look at the rings either way.
+        // An interrupted wait returns early, as a ring does. Callers look at the rings either way.
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
-            // As where the process may have no descriptors any more (`RLIMIT_NOFILE`).
+            // `poll` fails, for example, if the process may have no descriptors any more
+            // (`RLIMIT_NOFILE`).
             Err(_) => rest(bound),
         }
         self.clear();
     }
 
-    /// For those who `poll` its descriptor themselves: makes it silent again.
+    /// Silences the doorbell again, for threads that `poll` its descriptor themselves.
     pub fn clear(&self) {
         let mut count = [0; 8];
         while rustix::io::read(&self.event, &mut count) == Err(Errno::INTR) {}
     }
 
-    /// The longest that a wait may last before the rings must be looked at anyway; `None` is for ever. For who has
-    /// [armed](Self::arm) it, on the same thread: what the kernel allows, it may cease to.
+    /// The longest that a wait may last before the rings must be looked at anyway; `None` is for
+    /// ever. Call it on the thread that has [armed](Self::arm) the doorbell, after each arming,
+    /// because the kernel may cease to allow the fence.
     #[must_use]
     pub fn longest_wait(&self) -> Option<Duration> {
         self.unfenced.load(Ordering::Relaxed).then_some(UNSIGNALLED)

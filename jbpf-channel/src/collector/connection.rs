@@ -18,24 +18,25 @@ use crate::protocol::{
     receive_with_descriptors, send_with_descriptors, to_line,
 };
 
-/// How long the host may take for an answer, whatever else it says meanwhile.
+/// The time that the host may take for an answer, whatever else it says meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One socket; one question at a time.
 #[derive(Debug)]
 pub(crate) struct Connection {
     socket: UnixStream,
-    /// The [`process`] that the host talks to, and that what it opened belongs to. A forked child shares the socket.
+    /// The [`process`] that connected. The host's grants belong to it; a forked child only shares
+    /// the socket.
     owner: u64,
     patience: Duration,
     talk: Mutex<Talk>,
 }
 
-/// Where the conversation stands.
+/// The state of the conversation.
 #[derive(Debug, Default)]
 struct Talk {
     last_id: u64,
-    /// Received and not read yet.
+    /// Bytes that were received and not read yet.
     bytes: Vec<u8>,
     descriptors: Vec<OwnedFd>,
 }
@@ -81,7 +82,8 @@ impl Connection {
                     ours: VERSION,
                 });
             }
-            // Only closing is not waited for, and its answers bring no descriptors: those that came belong to ours.
+            // Close requests are the only ones without a wait, and their answers bring no
+            // descriptors. So the descriptors that came belong to this request.
             if reply.id != id {
                 continue;
             }
@@ -95,7 +97,8 @@ impl Connection {
         }
     }
 
-    /// Gives something back, without waiting for the answer. What a forked child drops is its parent's still.
+    /// Gives an attachment back, without waiting for the answer. A forked child gives nothing
+    /// back, because the attachment is its parent's.
     pub(crate) fn close(&self, attachment: u64) {
         if self.is_inherited() {
             return;
@@ -125,7 +128,8 @@ impl Connection {
         Ok(talk.last_id)
     }
 
-    /// A line. After a failure there is no telling where the next one begins: the conversation is over.
+    /// Receives a line. After a failure nothing tells where the next line begins, so the
+    /// conversation is over.
     fn hear(&self, talk: &mut Talk, asked: Instant) -> io::Result<Vec<u8>> {
         let line = self.next_line(talk, asked);
         if line.is_err() {
@@ -143,7 +147,8 @@ impl Connection {
             if talk.bytes.len() > MAX_LINE {
                 return Err(io::Error::from(io::ErrorKind::InvalidData));
             }
-            // A host that says a byte now and then, or answers what nobody asked, is not heard for ever.
+            // The deadline ends the wait even if a host sends a byte now and then, or answers to
+            // other ids.
             let left = self.patience.saturating_sub(asked.elapsed());
             if left.is_zero() {
                 return Err(io::Error::from(io::ErrorKind::TimedOut));
@@ -181,7 +186,7 @@ mod tests {
                 body: CollectorReply::Closed { attachment: 7 },
             });
             let line = line.unwrap();
-            // Until the collector has hung up.
+            // The host writes until the collector has hung up.
             while (&far).write_all(&line).is_ok() {}
         });
         let asked = connection.ask(CollectorRequest::Close { attachment: 1 });

@@ -1,4 +1,5 @@
-//! The other process: reads what a host's codelets send, and sends to them.
+//! The collector, another process than the host: it reads the records that the host's codelets
+//! send, and sends records to them.
 //!
 //! `connection` talks to the host; `remote` maps the rings that it grants.
 
@@ -17,11 +18,11 @@ use self::remote::{RemoteInput, RemoteOutput};
 use crate::protocol::{CollectorReply, CollectorRequest, check_folder, socket_path};
 use crate::{ChannelError, RawReceiver, RawSender, Receiver, Sender, StreamId};
 
-/// Why a collector could not connect, or not open a channel.
+/// Why a collector could not connect, or could not open a channel.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CollectorError {
-    /// Nobody listens there, or not for us.
+    /// No process listens there, or none that serves this user.
     #[error(
         "no connection to {}; is the application running, with a control socket?",
         path.display()
@@ -29,7 +30,7 @@ pub enum CollectorError {
     Connect {
         /// The socket's path.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's answer.
         #[source]
         source: io::Error,
     },
@@ -41,12 +42,12 @@ pub enum CollectorError {
         "the application speaks version {theirs} of the protocol, and this collector version {ours}"
     )]
     Version {
-        /// The host's.
+        /// The host's version.
         theirs: u32,
-        /// This crate's.
+        /// This crate's version.
         ours: u32,
     },
-    /// The host said something else than the question allows.
+    /// The host's answer does not fit the request.
     #[error("the application's answer makes no sense: {0}")]
     Answer(String),
     /// The host refused.
@@ -62,21 +63,24 @@ pub enum CollectorError {
     Channel(#[from] ChannelError),
 }
 
-/// A connection to an application, through which channels are opened. The application's runtime is built with
-/// `.shared_channels()`; types of records are declared with [`#[jbpf_data]`](jbpf_hooks::jbpf_data).
+/// A connection to an application, for opening channels. Build the application's runtime with
+/// `.shared_channels()`, and declare types of records with
+/// [`#[jbpf_data]`](jbpf_hooks::jbpf_data).
 ///
-/// Receivers and senders keep the connection; the collector itself may be dropped before them.
+/// Receivers and senders keep the connection. The collector itself may be dropped before them.
 ///
-/// All of them belong to the process that connected. A forked child shares its parent's place in each ring: it must not
-/// receive or send, and what it drops stays its parent's. The host takes channels back when the last process that holds
-/// the connection is gone; descriptors close when the child executes something else.
+/// All of them belong to the process that connected. A forked child shares its parent's place in
+/// each ring: it must not receive or send, and dropping one in the child leaves it open for the
+/// parent. The host takes channels back when the last process that holds the connection is gone.
+/// The child's descriptors close when it executes another program.
 #[derive(Debug, Clone)]
 pub struct Collector {
     connection: Arc<Connection>,
 }
 
 impl Collector {
-    /// Connects to the application `app`: its name, as given to the runtime, or the path of its control socket, with a slash in it.
+    /// Connects to the application `app`. `app` is the name given to its runtime, or the path of
+    /// its control socket; a path has a slash in it.
     ///
     /// # Errors
     ///
@@ -104,8 +108,8 @@ impl Collector {
     ///
     /// # Errors
     ///
-    /// [`CollectorError::Refused`] by the host, [`CollectorError::Channel`] when `T` has not the size and layout of a record, and
-    /// what goes wrong on the way.
+    /// [`CollectorError::Refused`] by the host, [`CollectorError::Channel`] if the size or layout
+    /// of `T` differs from the records', and the errors of the conversation.
     pub fn output<T: FromBytes + FieldType>(
         &self,
         stream_id: StreamId,
@@ -117,7 +121,7 @@ impl Collector {
     ///
     /// # Errors
     ///
-    /// As [`output`](Self::output).
+    /// Those of [`output`](Self::output).
     pub fn tap<T: FromBytes + FieldType>(
         &self,
         stream_id: StreamId,
@@ -129,7 +133,8 @@ impl Collector {
     ///
     /// # Errors
     ///
-    /// As [`output`](Self::output); `T` may be shorter than a record.
+    /// Those of [`output`](Self::output). `T` may be shorter than a record if the channel has no
+    /// record type.
     pub fn input<T: IntoBytes + Immutable + FieldType>(
         &self,
         stream_id: StreamId,
@@ -141,7 +146,7 @@ impl Collector {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of `output`.
     pub fn raw_output(&self, stream_id: StreamId) -> Result<RawReceiver, CollectorError> {
         let remote = self.open_output(stream_id, false)?;
         Ok(RawReceiver::remote(remote))
@@ -151,7 +156,7 @@ impl Collector {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of `tap`.
     pub fn raw_tap(&self, stream_id: StreamId) -> Result<RawReceiver, CollectorError> {
         let remote = self.open_output(stream_id, true)?;
         Ok(RawReceiver::remote(remote))
@@ -161,7 +166,7 @@ impl Collector {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of `input`.
     pub fn raw_input(&self, stream_id: StreamId) -> Result<RawSender, CollectorError> {
         let (reply, descriptors) = self
             .connection
@@ -192,8 +197,8 @@ impl Collector {
         Ok(Arc::new(self.kept(attachment, remote)?))
     }
 
-    /// What the host has granted and could not be mapped here goes back: nobody else could have it, as long as this connection
-    /// is there.
+    /// Closes an attachment that the host has granted and that could not be mapped here. Otherwise
+    /// nobody could open the channel for as long as this connection is there.
     fn kept<T>(
         &self,
         attachment: u64,

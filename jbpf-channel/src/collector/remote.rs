@@ -1,7 +1,7 @@
 //! Rings of a host, in the collector's memory.
 //!
-//! The host's numbers are checked before anything is mapped, and files must be sealed against shrinking: a host that lies is
-//! an error, not a fault.
+//! The host's numbers are checked before anything is mapped, and files must be sealed against
+//! shrinking. So a host that lies causes an error, not a fault.
 
 #![expect(unsafe_code, reason = "forms views of received memory")]
 
@@ -24,13 +24,14 @@ use crate::ring::region::{Access, Region};
 use crate::shared::memory::check;
 use crate::wake::{self, Producers};
 
-/// How often a sleeping reader looks whether its host is still there.
+/// The interval at which a sleeping reader looks whether its host is still there.
 const HOST_CHECK: Duration = Duration::from_millis(250);
 
-/// How long a sleeping tap waits between two looks: nobody wakes it.
+/// The interval at which a sleeping tap looks at the ring: nobody wakes it.
 const TAP_INTERVAL: Duration = Duration::from_millis(1);
 
-/// How long a tap leaves the host alone that did not stand in for a reader: there is one.
+/// The time for which a tap does not ask the host again after a refusal to stand in: the channel
+/// has a reader.
 const READER_CHECK: Duration = Duration::from_millis(100);
 
 /// An output ring of another process.
@@ -42,19 +43,19 @@ pub(crate) struct RemoteOutput {
     tap: bool,
     fences: bool,
     host_gone: AtomicBool,
-    /// The first record that the host has not released, as far as it was heard.
+    /// The first record that the host has not released, by the host's last answer.
     delivered: AtomicU64,
-    /// When the host was last asked to stand in, and did not.
+    /// The time of the last request to stand in, if the host refused it.
     refused: Mutex<Option<Instant>>,
     connection: Arc<Connection>,
     attachment: u64,
-    /// What the view points into.
+    /// The memory that the view points into.
     _data: Region,
     _control: Region,
 }
 
 impl RemoteOutput {
-    /// Maps what the host granted.
+    /// Maps the ring that the host granted.
     pub(crate) fn map(
         connection: &Arc<Connection>,
         attachment: u64,
@@ -71,7 +72,7 @@ impl RemoteOutput {
         }
         let data = map(&grant.name, files.first(), geometry.size(), Access::Read)?;
         let control = if grant.tap {
-            // A tap has no cursor that anybody looks at.
+            // Nobody looks at a tap's cursor.
             Region::anonymous(size_of::<Control>()).map_err(system(&grant.name))?
         } else {
             map(
@@ -85,8 +86,9 @@ impl RemoteOutput {
             .at(0, geometry.size())
             .zip(control.at(0, size_of::<Control>()));
         let (data_at, control_at) = parts.ok_or_else(impossible)?;
-        // SAFETY: the geometry is valid, the regions are page-aligned, hold what it says, and live as long as the view; their
-        // files cannot shrink. A reader writes to the control words alone, which are writable.
+        // SAFETY: the geometry is valid. The regions are page-aligned, have the sizes that it
+        // gives, and live as long as the view; their files cannot shrink. A reader writes to the
+        // control words alone, which are writable.
         let view = unsafe { OutputView::new(data_at, control_at, geometry) };
         Ok(Self {
             view,
@@ -120,7 +122,7 @@ impl RemoteOutput {
         self.tap
     }
 
-    /// Where the reader starts.
+    /// The number of the first record to read.
     pub(crate) fn start(&self) -> u64 {
         if self.tap {
             self.view.header().traffic.head.load(Ordering::Acquire)
@@ -129,7 +131,8 @@ impl RemoteOutput {
         }
     }
 
-    /// Whether nobody may have read what a tap that has come to `next` has passed, so that the ring would fill.
+    /// Whether a tap at `next` has passed records that nobody may have read, so that the ring
+    /// would fill up.
     pub(crate) fn needs_stand_in(&self, next: u64) -> bool {
         self.tap
             && !self.is_host_gone()
@@ -139,8 +142,8 @@ impl RemoteOutput {
                 .is_none_or(|refused| refused.elapsed() >= READER_CHECK)
     }
 
-    /// Has the host release what a tap that has come to `next` has passed of the ring's older half, while nobody reads the
-    /// ring.
+    /// Asks the host to release the records of the ring's older half that a tap at `next` has
+    /// passed. The host does so if the ring has no reader.
     pub(crate) fn stand_in(&self, next: u64) {
         if !self.needs_stand_in(next) {
             return;
@@ -155,7 +158,8 @@ impl RemoteOutput {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
     }
 
-    /// The first record that is not released, or a later one that was not when anybody looked. Only looks: a tap cannot write.
+    /// The first record that is not released, by the last look of a producer or the host's last
+    /// answer. The true one may be later. It only reads: a tap cannot write.
     fn released(&self) -> u64 {
         let limit = self.view.header().traffic.limit.load(Ordering::Acquire);
         let believed = limit.saturating_sub(u64::from(self.view.geometry.capacity));
@@ -174,7 +178,8 @@ impl RemoteOutput {
         self.host_gone.load(Ordering::Acquire)
     }
 
-    /// Sleeps until `ready`, until the host is gone, or until `deadline`. False when the time is over.
+    /// Sleeps until `ready`, until the host is gone, or until `deadline`. Returns false if the
+    /// time is over.
     pub(crate) fn wait_until(&self, deadline: Option<Instant>, ready: impl Fn() -> bool) -> bool {
         let sleeping = &self.view.control().sleeping.0;
         loop {
@@ -213,13 +218,13 @@ pub(crate) struct RemoteInput {
     record_type: Option<RecordType>,
     connection: Arc<Connection>,
     attachment: u64,
-    /// What the view points into.
+    /// The memory that the view points into.
     _consumer: Region,
     _sender: Region,
 }
 
 impl RemoteInput {
-    /// Maps what the host granted.
+    /// Maps the lane that the host granted.
     pub(crate) fn map(
         connection: &Arc<Connection>,
         attachment: u64,
@@ -238,8 +243,9 @@ impl RemoteInput {
         let sender = map(&grant.name, files.get(1), sender_size, Access::Write)?;
         let halves = consumer.at(0, consumer_size).zip(sender.at(0, sender_size));
         let (consumer_at, sender_at) = halves.ok_or_else(impossible)?;
-        // SAFETY: the geometry is valid, the regions are page-aligned, hold what it says, and live as long as the view; their
-        // files cannot shrink. A sender writes to its own half alone, which is writable.
+        // SAFETY: the geometry is valid. The regions are page-aligned, have the sizes that it
+        // gives, and live as long as the view; their files cannot shrink. A sender writes to its
+        // own half alone, which is writable.
         let view = unsafe { InputView::new(consumer_at, sender_at, geometry) };
         Ok(Self {
             view,
@@ -264,7 +270,7 @@ impl RemoteInput {
         &self.view
     }
 
-    /// Whether the host is gone; asks the system.
+    /// Asks the system whether the host is gone.
     pub(crate) fn is_host_gone(&self) -> bool {
         self.connection.is_over()
     }

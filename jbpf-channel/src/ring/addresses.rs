@@ -1,4 +1,4 @@
-//! What machine code is told of an output ring, so that codelets send and reserve without a call.
+//! The addresses by which machine code sends to and reserves from an output ring without a call.
 
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
@@ -7,87 +7,102 @@ use super::layout::{
 };
 use super::output::OutputRing;
 
-/// Where machine code finds what it needs to do the usual cases of an [`OutputRing`]'s methods by itself.
+/// The addresses that machine code needs to do the usual cases of an [`OutputRing`]'s methods by
+/// itself.
 ///
-/// All addresses stay the same for as long as the ring exists. Words are those of the ring's protocol, and each is
-/// read and written in the order that the protocol names; whatever is not described here is a case for the
-/// method itself, which may be called at any point marked with *(else …)*: up to there nothing has changed.
+/// All addresses stay the same for as long as the ring exists. The words are those of the ring's
+/// protocol, and each is read and written in the order that the protocol names. A case that is not
+/// described here is one for the method itself. Machine code may call the method at any point
+/// marked with *(else …)*: nothing has changed before that point.
 ///
 /// # A thread's line
 ///
-/// A thread of slot `s`, below `slots`, has a line at `slots_at + s * slot_stride`, whose words nobody else
-/// writes.
+/// A thread of slot `s`, below `slots`, has a line at `slots_at + s * slot_stride`. Nobody else
+/// writes the words of that line.
 ///
 /// # Reserving
 ///
-/// Who reserves is told by the word of its [`HookCall`](jbpf_hooks::reclaim::HookCall). With the u32 at `slot_reserved`
-/// of the line that word, or else with 0 there and the u64 at `head` below the u64 at `limit` (then store the word), the
-/// thread's buffer is number `spare ^ (capacity + s)`, `spare` being the u32 at
-/// `slot_spare` of the line, and lies at `buffers_at + number * buffer_stride` *(else [`OutputRing::reserve_in`])*.
+/// The word of a [`HookCall`](jbpf_hooks::reclaim::HookCall) names the call that reserves. The
+/// usual case is one of two:
+///
+/// * The u32 at `slot_reserved` of the line is that word.
+/// * It is 0, and the u64 at `head` is below the u64 at `limit`. Then store the word at
+///   `slot_reserved`.
+///
+/// *(else [`OutputRing::reserve_in`])*. The thread's buffer is number `spare ^ (capacity + s)`,
+/// where `spare` is the u32 at `slot_spare` of the line. It lies at
+/// `buffers_at + number * buffer_stride`.
 ///
 /// # Claiming a place
 ///
-/// 1. Load the u64 at `slot_expected` of the line: the record's `number`, if nobody else sends; `u64::MAX` where somebody
-///    does. Load `limit` (acquire). Unless `number < limit` the ring may be full: see below.
-/// 2. Load (acquire) the entry, the u64 at `entries + (number & (capacity - 1)) * 8`. Its upper half is
-///    the low half of `number - capacity + 1` *(else the method)*; its lower half is the number of a buffer.
+/// 1. Load the u64 at `slot_expected` of the line. It is the record's `number` if nobody else
+///    sends, and `u64::MAX` if somebody does. Load `limit` (acquire). Unless `number < limit`, the
+///    ring may be full: see below.
+/// 2. Load (acquire) the entry, the u64 at `entries + (number & (capacity - 1)) * 8`. Its upper
+///    half is the low half of `number - capacity + 1` *(else the method)*. Its lower half is the
+///    number of a buffer.
 /// 3. Compare `head` with `number` and swap in one more, atomically *(else the method, which
-///    starts anew)*. The place, and the buffer, are this thread's from now on; **there is no way back from here: it
-///    must publish, soon, since the reader waits for it.** Store `number + 1` at `slot_expected`.
-/// 4. A release fence: `head` moves before any byte of the buffer does. Taps rely on it. (The compare-and-swap of
-///    x86-64 is a full one, and its stores stay in order.)
+///    starts anew)*. The place and the buffer are this thread's from now on. **There is no way
+///    back from here: the thread must publish, soon, since the reader waits for it.** Store
+///    `number + 1` at `slot_expected`.
+/// 4. Put a release fence: `head` moves before any byte of the buffer does. Taps rely on it. (On
+///    x86-64 the compare-and-swap is a full fence, and stores stay in order.)
 ///
 /// # A full ring
 ///
-/// With `number >= limit`, and `number` not `u64::MAX` *(else the method)*, load `cursor` (acquire). When it is `limit - capacity`, the reader has released nothing since,
-/// and the record is dropped: the u64 at `slot_dropped` of the line is raised by one, if it was not 0, and that is
-/// all *(else the method)*. The first drop of a slot must be counted by the method, which also notes that the slot
-/// has one.
+/// If `number >= limit` and `number` is not `u64::MAX` *(else the method)*, load `cursor`
+/// (acquire). If it is `limit - capacity`, the reader has released nothing since, and the record
+/// is dropped *(else the method)*: raise the u64 at `slot_dropped` of the line by one if it was
+/// not 0 *(else the method)*. Nothing else is needed. The method must count the first drop of a
+/// slot, because it also notes that the slot has dropped one.
 ///
 /// # Sending a copy
 ///
-/// Claim; copy the record to the claimed buffer, at `buffers_at + number * buffer_stride`, and fill it with zeros
-/// up to `record_size`; publish *(else [`OutputRing::send`])*. Buffers are 8-aligned, and nobody else reads or writes
-/// one before it is published but taps, which throw away what they read.
+/// Claim. Copy the record to the claimed buffer, at `buffers_at + number * buffer_stride`, and
+/// fill it with zeros up to `record_size`. Publish *(else [`OutputRing::send`])*. Buffers are
+/// 8-aligned. Before a buffer is published, only taps read it, and they discard the bytes that
+/// they read. Nobody else writes it.
 ///
 /// # Committing a reservation
 ///
-/// With the word of the caller's hook call at `slot_reserved`: claim; store 0 there; store the claimed buffer's number, xor
-/// `capacity + s`, at `slot_spare`; publish the buffer that was reserved *(else [`OutputRing::commit_in`])*.
+/// If the word of the caller's hook call is at `slot_reserved` *(else [`OutputRing::commit_in`])*:
+/// claim; store 0 there; store the claimed buffer's number, xor `capacity + s`, at `slot_spare`;
+/// publish the buffer that was reserved.
 ///
 /// # Publishing
 ///
-/// Store (release) `(number + 1) << 32 | buffer` to the entry, with the numbers of the claim. After that, in the order
-/// of the program, load `attention` (relaxed): no fence stands between, since a reader that goes to sleep
-/// puts one into this thread from outside (`wake` tells how). When it is not 0, call
-/// [`OutputRing::notify`].
+/// Store (release) `(number + 1) << 32 | buffer` to the entry, with the numbers of the claim.
+/// After that, in the order of the program, load `attention` (relaxed). No fence stands between
+/// the two, since a reader that goes to sleep puts one into this thread from outside (`wake` tells
+/// how). If `attention` is not 0, call [`OutputRing::notify`].
 #[derive(Debug, Clone, Copy)]
 pub struct OutputAddresses {
     /// The number of the next record.
     pub head: *const AtomicU64,
     /// The number that `head` must be below.
     pub limit: *const AtomicU64,
-    /// The number of the next record that the reader has not released. Written by the reader, perhaps another
-    /// process: believed by [`OutputRing`]'s methods alone.
+    /// The number of the next record that the reader has not released. The reader, perhaps another
+    /// process, writes it. Only [`OutputRing`]'s methods believe it.
     pub cursor: *const AtomicU64,
-    /// Who wants to hear of the next record.
+    /// A bit for each party that waits for the next record.
     pub attention: *const AtomicU32,
     /// Entry 0.
     pub entries: *const AtomicU64,
     /// The line of slot 0.
     pub slots_at: *mut u8,
-    /// Lines there are.
+    /// Number of lines.
     pub slots: u32,
     /// Bytes from one line to the next.
     pub slot_stride: usize,
-    /// Offset of the spare buffer's index in a line.
+    /// Offset, in a line, of the spare buffer's index.
     pub slot_spare: usize,
-    /// Offset of the word of who has a reservation in a line. [`UNREADY`](Self::UNREADY) in the line of a thread that has no
-    /// buffer, since nobody has [prepared](OutputRing::prepare_slot) it.
+    /// Offset, in a line, of the word of the hook call that has a reservation. It is
+    /// [`UNREADY`](Self::UNREADY) if the thread has no buffer because nobody has
+    /// [prepared](OutputRing::prepare_slot) its slot.
     pub slot_reserved: usize,
-    /// Offset of the count of dropped records in a line.
+    /// Offset, in a line, of the count of dropped records.
     pub slot_dropped: usize,
-    /// Offset of the number that the thread's next record is expected to have in a line.
+    /// Offset, in a line, of the number that the thread's next record is expected to have.
     pub slot_expected: usize,
     /// Buffer 0.
     pub buffers_at: *mut u8,

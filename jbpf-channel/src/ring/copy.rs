@@ -1,8 +1,9 @@
 //! Copies between memory that others may touch at the same time.
 //!
-//! A tap reads a buffer that a producer may be filling; a codelet sends a map value that another
-//! thread is storing to, or a region that may only be read. So every access to such memory is one of [`jbpf_hooks::words`], of the
-//! widest word that its alignment allows; what was torn is thrown away by the protocol, or is the codelet's own race.
+//! A tap reads a buffer that a producer may be filling. A codelet sends a map value to which
+//! another thread stores, or a region that may only be read. So every access to such memory is one
+//! of [`jbpf_hooks::words`], of the widest word that its alignment allows. The protocol discards
+//! torn bytes, or else the race is the codelet's own.
 
 #![expect(
     unsafe_code,
@@ -17,9 +18,9 @@ use jbpf_hooks::words::{
 ///
 /// # Safety
 ///
-/// `source` is readable and `target` writable for `len` bytes, for the whole call; the target is reached through no Rust
-/// reference meanwhile, and the source through none that may write. They may be accessed by others, and may
-/// overlap: then what arrives is unspecified.
+/// `source` is readable and `target` writable for `len` bytes, for the whole call. Meanwhile no
+/// Rust reference reaches the target, and none that may write reaches the source. Other threads
+/// may access both, and the two may overlap: then the bytes that arrive are unspecified.
 #[inline]
 pub(crate) unsafe fn shared_to_shared(source: *const u8, target: *mut u8, len: usize) {
     #[cfg(test)]
@@ -29,12 +30,14 @@ pub(crate) unsafe fn shared_to_shared(source: *const u8, target: *mut u8, len: u
     if alignment.is_multiple_of(8) {
         while done + 8 * WORDS_AT_A_TIME <= len {
             let (from, to) = (source.wrapping_add(done), target.wrapping_add(done));
-            // SAFETY: both pointers are aligned to 8 and valid for as many words, by the caller's word.
+            // SAFETY: both pointers are aligned to 8 and valid for as many words: the caller
+            // promises it.
             unsafe { copy_words(from.cast(), to.cast()) };
             done += 8 * WORDS_AT_A_TIME;
         }
         while done + 8 <= len {
-            // SAFETY: both pointers are aligned to 8 and valid for the 8 bytes from `done`, by the caller's word.
+            // SAFETY: both pointers are aligned to 8 and valid for the 8 bytes from `done`: the
+            // caller promises it.
             let word = unsafe { load_u64(source.wrapping_add(done).cast()) };
             // SAFETY: as above, for the target.
             unsafe { store_u64(target.wrapping_add(done).cast(), word) };
@@ -43,7 +46,8 @@ pub(crate) unsafe fn shared_to_shared(source: *const u8, target: *mut u8, len: u
     }
     if alignment.is_multiple_of(4) {
         while done + 4 <= len {
-            // SAFETY: both pointers are aligned to 4 and valid for the 4 bytes from `done`, by the caller's word.
+            // SAFETY: both pointers are aligned to 4 and valid for the 4 bytes from `done`: the
+            // caller promises it.
             let word = unsafe { load_u32(source.wrapping_add(done).cast()) };
             // SAFETY: as above, for the target.
             unsafe { store_u32(target.wrapping_add(done).cast(), word) };
@@ -51,7 +55,7 @@ pub(crate) unsafe fn shared_to_shared(source: *const u8, target: *mut u8, len: u
         }
     }
     while done < len {
-        // SAFETY: both pointers are valid for the byte at `done`, by the caller's word.
+        // SAFETY: both pointers are valid for the byte at `done`: the caller promises it.
         let byte = unsafe { load_u8(source.wrapping_add(done)) };
         // SAFETY: as above, for the target.
         unsafe { store_u8(target.wrapping_add(done), byte) };
@@ -63,7 +67,8 @@ pub(crate) unsafe fn shared_to_shared(source: *const u8, target: *mut u8, len: u
 ///
 /// # Safety
 ///
-/// `record` is aligned to 8 and writable for `offset + len` bytes, not through a Rust reference meanwhile.
+/// `record` is aligned to 8 and writable for `offset + len` bytes. No Rust reference reaches them
+/// meanwhile.
 #[inline]
 pub(crate) unsafe fn zero_shared(record: *mut u8, offset: usize, len: usize) {
     #[cfg(test)]
@@ -86,15 +91,15 @@ pub(crate) unsafe fn zero_shared(record: *mut u8, offset: usize, len: usize) {
 ///
 /// # Safety
 ///
-/// `record` is aligned to 8 and readable for `len` bytes rounded up to 8, for the whole call; `target` is
-/// writable for `len` bytes, and nobody else's.
+/// `record` is aligned to 8 and readable for `len` bytes rounded up to 8, for the whole call.
+/// `target` is writable for `len` bytes, and nobody else accesses it.
 #[inline]
 pub(crate) unsafe fn shared_to_own(record: *const u8, target: *mut u8, len: usize) {
     #[cfg(test)]
     touched::add(len);
     let words = len / 8;
     for word in 0..words {
-        // SAFETY: aligned and within `len` bytes, by the caller's word.
+        // SAFETY: aligned and within `len` bytes: the caller promises it.
         let value = unsafe { load_u64(record.cast::<u64>().wrapping_add(word)) };
         // SAFETY: within the `len` bytes of the target; an unaligned write needs no alignment.
         unsafe {
@@ -129,7 +134,7 @@ pub(crate) mod touched {
         BYTES.set(BYTES.get() + bytes);
     }
 
-    /// How many, in the meantime.
+    /// Bytes that were moved or cleared while `run` ran.
     pub(crate) fn during(run: impl FnOnce()) -> usize {
         BYTES.set(0);
         run();
@@ -150,7 +155,8 @@ mod tests {
                 for len in 0..=40 {
                     let mut target = [0xee_u64; 8].map(|_| 0xeeee_eeee_eeee_eeee_u64);
                     let base = target.as_mut_ptr().cast::<u8>();
-                    // SAFETY: 7 + 40 bytes lie within the 64 of both arrays, which nobody else touches.
+                    // SAFETY: 7 + 40 bytes lie within the 64 of both arrays, which nobody else
+                    // touches.
                     unsafe {
                         shared_to_shared(
                             source.as_ptr().cast::<u8>().wrapping_add(from),
@@ -196,7 +202,8 @@ mod tests {
         }
     }
 
-    /// What a codelet's worst case counts on: a send or a receive moves one record, whatever is sent of it.
+    /// A codelet's worst case counts on it: a send or a receive moves one record, however much of
+    /// it is sent.
     #[test]
     fn a_record_is_moved_once() {
         let slot = jbpf_hooks::reclaim::prepare_thread().expect("a slot");

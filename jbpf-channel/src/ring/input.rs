@@ -22,13 +22,14 @@ use crate::{ChannelError, MemoryBudget, MemoryCharge, RawSender, SendError};
 pub struct InputOptions {
     /// The channel's name in errors.
     pub name: String,
-    /// What its records are, where that is known. Whoever opens the channel with a type of another layout is refused.
+    /// The type of its records, if it is known. Opening the channel with a type of another layout
+    /// is refused.
     pub record_type: Option<RecordType>,
     /// Whether the ring can be lent to other processes, [`InputRing::LANES`] at a time.
     pub shared: bool,
-    /// What is asked of the kernel for its pages.
+    /// Wishes to the kernel about its pages.
     pub pages: PageOptions,
-    /// What its memory is counted against.
+    /// The budget against which its memory is counted.
     pub budget: Option<Arc<MemoryBudget>>,
 }
 
@@ -45,9 +46,9 @@ impl Default for InputOptions {
     }
 }
 
-/// Where the two halves of an input ring lie in this process.
+/// The addresses of an input ring's two halves in this process.
 ///
-/// Whoever holds a view keeps the memory mapped.
+/// The holder of a view keeps the memory mapped.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InputView {
     consumer: NonNull<ConsumerHeader>,
@@ -59,7 +60,8 @@ pub(crate) struct InputView {
     stride: usize,
 }
 
-// SAFETY: a view is addresses of memory that is accessed with atomics only, and as each side's protocol allows.
+// SAFETY: a view holds addresses of memory. Each side accesses that memory with atomics only, and
+// as its protocol allows.
 unsafe impl Send for InputView {}
 // SAFETY: as above.
 unsafe impl Sync for InputView {}
@@ -69,9 +71,10 @@ impl InputView {
     ///
     /// # Safety
     ///
-    /// `geometry` is valid; `consumer` and `sender` are aligned to 128 and mapped readable for
-    /// `consumer_size()` and `sender_size()` bytes for as long as the view or a copy of it is used, and Rust
-    /// reaches them through views alone. What a method writes is mapped writable where that method is called.
+    /// `geometry` is valid. `consumer` and `sender` are aligned to 128 and mapped readable for
+    /// `consumer_size()` and `sender_size()` bytes for as long as the view or a copy of it is
+    /// used, and Rust reaches them through views alone. Memory that a method writes is mapped
+    /// writable when that method is called.
     pub(crate) unsafe fn new(
         consumer: NonNull<u8>,
         sender: NonNull<u8>,
@@ -94,7 +97,8 @@ impl InputView {
         }
     }
 
-    /// Makes zeroed halves an empty ring. Writes the consumers' half alone: a senders' half of zeros is empty.
+    /// Makes an empty ring of zeroed halves. It writes the consumers' half alone, because a
+    /// senders' half of zeros is empty.
     pub(crate) fn initialise(&self) {
         for (position, consumed) in (0_u64..).zip(self.consumed()) {
             consumed.store(position, Ordering::Release);
@@ -151,7 +155,7 @@ impl InputView {
         let Some(number) = words.claim() else {
             return false;
         };
-        // SAFETY: a place holds `record_size` bytes; the target is the caller's word.
+        // SAFETY: a place holds `record_size` bytes; the caller promises that the target is valid.
         unsafe {
             shared_to_shared(
                 self.record(number),
@@ -184,7 +188,8 @@ impl InputView {
             return Err(SendError::Full);
         };
         let place = self.record(number);
-        // SAFETY: the slice is readable; the place is `stride` bytes, ours since the claim.
+        // SAFETY: the slice is readable; the place is `stride` bytes, and this sender has claimed
+        // it.
         unsafe { shared_to_shared(record.as_ptr(), place, record.len()) };
         // SAFETY: the place is 8-aligned and has `size` bytes.
         unsafe { zero_shared(place, record.len(), size - record.len()) };
@@ -211,14 +216,14 @@ pub struct InputRing {
     /// For senders of other processes; empty unless shared.
     lanes: Lanes,
     charge: MemoryCharge,
-    /// What the view points into.
+    /// The memory that the view points into.
     _region: Region,
 }
 
-/// Where machine code sees by itself that there is no record.
+/// The addresses by which machine code finds out that there is no record.
 ///
-/// With `n` the u64 at `tail`: the ring is empty when the u64 at `published_at + 8 * (n & mask)` is not `n + 1` and the
-/// u32 at `lanes` is 0. In every other case call [`InputRing::receive`].
+/// Let `n` be the u64 at `tail`. The ring is empty if the u64 at `published_at + 8 * (n & mask)`
+/// is not `n + 1` and the u32 at `lanes` is 0. In every other case, call [`InputRing::receive`].
 #[derive(Debug, Clone, Copy)]
 pub struct InputAddresses {
     /// The number of the next record to take.
@@ -227,7 +232,7 @@ pub struct InputAddresses {
     pub published_at: *const AtomicU64,
     /// Places less one.
     pub mask: u64,
-    /// Senders of other processes, a bit each.
+    /// A bit for each attached sender of another process.
     pub lanes: *const AtomicU32,
 }
 
@@ -235,11 +240,11 @@ impl InputRing {
     /// Senders in other processes that a shared ring can have at a time.
     pub const LANES: usize = 8;
 
-    /// Bytes of memory that a ring takes when it has been made: what [`new`](Self::new) charges and faults in.
+    /// Bytes of memory of a new ring: [`new`](Self::new) charges and faults in as many.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new), for sizes that no ring can have.
+    /// The errors of [`new`](Self::new) for sizes that no ring can have.
     pub fn memory_of(
         records: u32,
         record_size: u32,
@@ -248,20 +253,23 @@ impl InputRing {
         Ok(geometry(records, record_size, options)?.memory())
     }
 
-    /// Bytes of memory that it takes now. Each sender in another process adds a half, or a whole ring, to it.
+    /// Bytes of memory that the ring takes now. Each sender in another process adds a half, or a
+    /// whole ring.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.charge.bytes() + self.lanes.memory()
     }
 
-    /// Makes a ring of at least `records` places for records of `record_size` bytes, in memory of this process.
+    /// Makes a ring of at least `records` places for records of `record_size` bytes, in memory of
+    /// this process.
     ///
     /// Its pages are faulted in.
     ///
     /// # Errors
     ///
-    /// [`ChannelError::Empty`] and [`ChannelError::TooLarge`] (beyond 2^28 places or 1 MiB a record) for sizes that no
-    /// ring can have, [`ChannelError::System`] when there is no memory.
+    /// [`ChannelError::Empty`] and [`ChannelError::TooLarge`] (beyond 2^28 places or 1 MiB a
+    /// record) for sizes that no ring can have, [`ChannelError::OverBudget`] if the budget has no
+    /// room, [`ChannelError::System`] if there is no memory.
     pub fn new(
         records: u32,
         record_size: u32,
@@ -281,8 +289,8 @@ impl InputRing {
             .at(0, geometry.consumer_size())
             .zip(region.at(sender_offset, geometry.sender_size()));
         let (consumer, sender) = halves.ok_or_else(|| too_large(records, record_size, options))?;
-        // SAFETY: the geometry is valid, both halves lie in the region, page-aligned, and the ring that holds the
-        // view owns the region. All of it is writable in this process.
+        // SAFETY: the geometry is valid, both halves lie in the region, page-aligned, and the ring
+        // that holds the view owns the region. All of it is writable in this process.
         let view = unsafe { InputView::new(consumer, sender, geometry) };
         view.initialise();
         let lanes = if options.shared { Self::LANES } else { 0 };
@@ -309,18 +317,18 @@ impl InputRing {
         &self.name
     }
 
-    /// What its records are, as far as anybody has said.
+    /// The type of its records, if anybody has declared it.
     #[must_use]
     pub fn record_type(&self) -> Option<&RecordType> {
         self.record_type.get()
     }
 
-    /// Says what the records are, or finds out that somebody said something else. The layout of a shorter record
-    /// is no news.
+    /// Declares the type of the records. It fails if somebody has declared another layout. The
+    /// type of a shorter record is compared with a known type and is not remembered.
     ///
     /// # Errors
     ///
-    /// Where the two part.
+    /// The place at which the two types disagree.
     pub fn declare(&self, record_type: RecordType) -> Result<(), Disagreement> {
         let whole = record_type.size == self.record_size();
         let known = match self.record_type.get() {
@@ -349,7 +357,7 @@ impl InputRing {
         self.view.sender().head.load(Ordering::Acquire)
     }
 
-    /// Records that codelets took, of those that this process sent.
+    /// Records sent by this process that codelets took.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.view.consumer().tail.load(Ordering::Acquire)
@@ -361,20 +369,21 @@ impl InputRing {
         self.view.dropped()
     }
 
-    /// Takes a record, if there is one: false leaves `target` untouched. From any thread; lock-free.
+    /// Takes a record, from any thread; lock-free. If there is none, it returns false and leaves
+    /// `target` untouched.
     ///
     /// # Safety
     ///
-    /// `target` is writable for [`record_size`](Self::record_size) bytes, which may be shared memory; no Rust reference to
-    /// them exists.
+    /// `target` is writable for [`record_size`](Self::record_size) bytes, which may be shared
+    /// memory. No Rust reference to them exists.
     #[inline]
     pub unsafe fn receive(&self, target: *mut u8) -> bool {
-        // SAFETY: the caller's word.
+        // SAFETY: the caller promises it for `target`.
         if unsafe { self.view.receive(target) } {
             return true;
         }
         let attached = self.view.consumer().lanes.load(Ordering::Relaxed);
-        // SAFETY: the caller's word.
+        // SAFETY: the caller promises it for `target`.
         attached != 0 && unsafe { self.lanes.receive(attached, target) }
     }
 
@@ -386,7 +395,7 @@ impl InputRing {
         &self.lanes
     }
 
-    /// Has consumers look at `lane`, or look at it no more.
+    /// Tells consumers to look at `lane`, or to stop looking at it.
     pub(crate) fn announce_lane(&self, lane: usize, attached: bool) {
         let lanes = &self.view.consumer().lanes;
         if attached {
@@ -396,7 +405,8 @@ impl InputRing {
         }
     }
 
-    /// Sends a copy of `record`, from any thread; a shorter one than the channel's is filled with zeros.
+    /// Sends a copy of `record`, from any thread. A record shorter than the channel's is filled up
+    /// with zeros.
     ///
     /// # Errors
     ///
@@ -411,7 +421,7 @@ impl InputRing {
         RawSender::local(self.clone())
     }
 
-    /// Declares that nobody will take records any more: senders are told.
+    /// Declares that nobody will take records any more. Senders see it.
     pub fn close(&self) {
         self.view.consumer().closed.store(1, Ordering::Release);
         self.lanes.close();

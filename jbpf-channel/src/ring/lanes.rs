@@ -1,7 +1,9 @@
-//! Input rings for senders of other processes: one each, so that what one writes concerns nobody else.
+//! Input rings for senders of other processes. Each sender has its own, so that its writes concern
+//! nobody else.
 //!
-//! A lane's addresses stay for the life of the ring. Its consumers' half, once made, stays too, so that a consumer that was
-//! held up in the middle finds its place again; its senders' half is exchanged for each sender.
+//! A lane's addresses stay for the life of the ring. Its consumers' half stays too once it is
+//! made, so that a consumer that was held up in the middle finds its place again. Its senders'
+//! half is exchanged for each sender.
 
 #![expect(
     unsafe_code,
@@ -25,23 +27,24 @@ use crate::{MemoryBudget, MemoryCharge, OverBudget};
 pub(crate) struct Lanes {
     views: Box<[InputView]>,
     geometry: InputGeometry,
-    /// Where consumers begin to look, so that no lane starves another.
+    /// The lane at which consumers begin to look, so that no lane starves another.
     turn: AtomicU32,
     books: Mutex<Books>,
-    /// What the lanes' memory is counted against.
+    /// The budget against which the lanes' memory is counted.
     budget: Option<Arc<MemoryBudget>>,
-    /// What the views point into.
+    /// The memory that the views point into.
     region: Option<Region>,
 }
 
-/// Who has which lane; off every hot path.
+/// The lanes that are taken, and their memory. No hot path reads it.
 #[derive(Debug, Default)]
 struct Books {
     taken: u32,
     closed: bool,
     /// The consumers' halves that have been made.
     consumers: Vec<Option<MemoryFile>>,
-    /// The memory of each lane: its consumers' half, once made, and its senders' half, while it is taken.
+    /// The memory of each lane: its consumers' half once that is made, and its senders' half while
+    /// the lane is taken.
     charges: Vec<LaneCharge>,
 }
 
@@ -74,8 +77,9 @@ impl Lanes {
             .map(|lane| {
                 let consumer = region.at(lanes.consumer_offset(lane), geometry.consumer_size())?;
                 let sender = region.at(lanes.sender_offset(lane), geometry.sender_size())?;
-                // SAFETY: the geometry is valid, both halves lie in the region, page-aligned, and the region lives as long as
-                // the views. A consumer writes to its own half alone, which stays writable.
+                // SAFETY: the geometry is valid, both halves lie in the region, page-aligned, and
+                // the region lives as long as the views. A consumer writes to its own half alone,
+                // which stays writable.
                 Some(unsafe { InputView::new(consumer, sender, geometry) })
             })
             .collect::<Option<_>>()
@@ -120,7 +124,7 @@ impl Lanes {
             .skip(turn as usize % count.max(1))
             .take(count)
             .filter(|(lane, _)| attached & (1 << lane) != 0)
-            // SAFETY: the caller's word.
+            // SAFETY: the caller promises it for `target`.
             .any(|(_, view)| unsafe { view.receive(target) })
     }
 
@@ -132,7 +136,7 @@ impl Lanes {
         Some(lane)
     }
 
-    /// Charges what `lane`, which the caller has taken, needs for a sender.
+    /// Charges the memory that a sender needs in `lane`, which the caller has taken.
     pub(crate) fn charge(&self, lane: usize) -> core::result::Result<(), OverBudget> {
         let mut books = self.books();
         if books.charges.len() <= lane {
@@ -162,7 +166,7 @@ impl Lanes {
             .sum()
     }
 
-    /// Gives `lane` back, whose sender's memory is gone.
+    /// Gives `lane` back. The memory of its sender is gone.
     pub(crate) fn give_back(&self, lane: usize) {
         let mut books = self.books();
         books.taken &= !(1 << lane);
@@ -171,7 +175,7 @@ impl Lanes {
         }
     }
 
-    /// Lanes there are.
+    /// Number of lanes.
     pub(crate) fn count(&self) -> usize {
         self.views.len()
     }
@@ -183,7 +187,8 @@ impl Lanes {
             .map_or(0, |view| view.consumer().tail.load(Ordering::Acquire))
     }
 
-    /// A descriptor of the consumers' half of `lane`, which the first sender finds made.
+    /// A descriptor of the consumers' half of `lane`. The call for the first sender makes that
+    /// half.
     pub(crate) fn consumer_file(&self, lane: usize) -> Result<OwnedFd> {
         let (Some(region), Some(view)) = (&self.region, self.views.get(lane)) else {
             return Err(Errno::INVAL);
@@ -209,7 +214,7 @@ impl Lanes {
                 view.consumer()
                     .closed
                     .store(u32::from(closed), Ordering::Release);
-                // The mapping just made is the last through which anybody writes.
+                // Nobody maps the file for writing after this mapping.
                 file.seal_against_writing()?;
                 made.insert(file)
             }
@@ -224,17 +229,18 @@ impl Lanes {
         region.place_file_in_use(self.sender_offset(lane), size, sender.as_fd(), Access::Read)
     }
 
-    /// Puts zeros where a sender wrote.
+    /// Replaces the memory of a lane's sender by zeros.
     pub(crate) fn detach(&self, lane: usize) -> Result<()> {
         let region = self.region.as_ref().ok_or(Errno::INVAL)?;
         let size = self.geometry.sender_size();
         let zeros = Region::anonymous(size)?;
-        // A consumer may be looking at the lane still.
+        // A consumer may still be looking at the lane.
         zeros.touch(0, size);
         region.place(self.sender_offset(lane), zeros)
     }
 
-    /// Tells senders that nobody takes records any more. Not in a forked child, which shares the words with its parent.
+    /// Tells senders that nobody takes records any more. In a forked child it does nothing,
+    /// because the child shares the words with its parent.
     pub(crate) fn close(&self) {
         let mut books = self.books();
         books.closed = true;

@@ -1,6 +1,6 @@
-//! Where the words of a ring lie in its memory.
+//! The offsets of a ring's words in its memory.
 //!
-//! The same in one process and across two; the offsets are part of the protocol between processes.
+//! They are the same in one process and across two, and part of the protocol between processes.
 
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -13,7 +13,8 @@ pub(crate) const MAX_CAPACITY: u32 = 1 << 28;
 /// The most bytes a record may have: 1 MiB.
 pub(crate) const MAX_RECORD_SIZE: u32 = 1 << 20;
 
-/// What producers of an output ring write. A reader in another process can only look at it.
+/// The part of an output ring that producers write. A reader in another process can only look at
+/// it.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct OutputHeader {
@@ -21,14 +22,15 @@ pub(crate) struct OutputHeader {
     pub(crate) losses: Losses,
 }
 
-/// The one line that a producer touches for every record. Two lines of 64 bytes, as processors fetch
-/// in pairs.
+/// The one line that a producer touches for every record. It spans two lines of 64 bytes, since
+/// processors fetch in pairs.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct Traffic {
     pub(crate) head: AtomicU64,
     pub(crate) limit: AtomicU64,
-    /// Who wants to hear of the next record: [`crate::wake::attention`]. On this line, since a producer has it anyway.
+    /// A bit for each party that waits for the next record: [`crate::wake::attention`]. It is on
+    /// this line since a producer has the line anyway.
     pub(crate) attention: AtomicU32,
     /// 1 once no producer will send again.
     pub(crate) closed: AtomicU32,
@@ -42,41 +44,45 @@ pub(crate) struct Losses {
     pub(crate) dropped: AtomicU64,
     /// Cursors of the reader that could not be true.
     pub(crate) refused: AtomicU64,
-    /// Above every thread slot that has dropped a record.
+    /// One more than the highest thread slot that has dropped a record.
     pub(crate) slots_seen: AtomicU32,
-    /// Records released that no reader has released: see [`OutputRing::passed_over`](super::output::OutputRing::passed_over).
+    /// Records that made room and that no reader has released: see
+    /// [`OutputRing::passed_over`](super::output::OutputRing::passed_over).
     pub(crate) passed_over: AtomicU64,
 }
 
-/// What one producer thread alone writes, once its buffer is there. Zeros are the initial state of a slot that is ready.
+/// The line that one producer thread alone writes, once its buffer is there. Zeros are the initial
+/// state of a slot that is ready.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct ThreadSlot {
     /// The spare buffer's index, combined by exclusive or with the one that the slot starts with.
     pub(crate) spare: AtomicU32,
-    /// From a reservation to its commit the word of the hook call that has it, else 0; [`UNREADY`](Self::UNREADY) until
-    /// there is memory for the slot's buffer.
+    /// The word of the hook call that has a reservation, from the reservation to its commit; else
+    /// 0. [`UNREADY`](Self::UNREADY) until there is memory for the slot's buffer.
     pub(crate) reserved: AtomicU32,
     /// Records that this thread dropped.
     pub(crate) dropped: AtomicU64,
-    /// The number of this thread's next record, as long as it finds nobody else's records between its own; else
-    /// [`SHARED`](Self::SHARED).
+    /// The number of this thread's next record, as long as the thread finds no other thread's
+    /// records between its own; else [`SHARED`](Self::SHARED).
     ///
-    /// A value that `head` has, or had once. A processor that looks at `head` shortly after its own locked instruction on it
-    /// waits for it to end; this word is at hand.
+    /// It is a value that `head` has, or had once. A processor that loads `head` shortly after its
+    /// own locked instruction on it waits for that instruction to end. This word can be read at
+    /// once.
     pub(crate) expected: AtomicU64,
-    /// The number that comes after this thread's last record that [`OutputRing`](super::output::OutputRing)'s methods claimed.
+    /// The number after that of this thread's last record that a method of
+    /// [`OutputRing`](super::output::OutputRing) claimed.
     pub(crate) following: AtomicU64,
 }
 
 impl ThreadSlot {
-    /// The word of no hook call.
+    /// The value of `reserved` in a slot without a buffer. It is the word of no hook call.
     pub(crate) const UNREADY: u32 = u32::MAX;
 
-    /// Stands for a number that only `head` can tell. At or above every limit.
+    /// The value of `expected` if only `head` can tell the number. It is at or above every limit.
     pub(crate) const SHARED: u64 = u64::MAX;
 
-    /// Where this thread begins to claim.
+    /// The number at which this thread begins to claim.
     #[inline]
     pub(crate) fn expected(&self, head: &AtomicU64) -> u64 {
         match self.expected.load(Ordering::Relaxed) {
@@ -97,7 +103,8 @@ impl ThreadSlot {
     }
 }
 
-/// What the primary reader writes; a peer in another process, too. On pages of its own.
+/// The part of an output ring that the primary reader writes, also from another process. It lies
+/// on pages of its own.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Control {
@@ -126,7 +133,7 @@ pub(crate) struct OutputGeometry {
 }
 
 impl OutputGeometry {
-    /// Whether the numbers are ones that a ring can have.
+    /// Whether a ring can have these numbers.
     pub(crate) fn is_valid(&self) -> bool {
         is_valid(self.capacity, self.record_size) && self.slots <= MAX_CAPACITY
     }
@@ -152,24 +159,25 @@ impl OutputGeometry {
         self.slots_offset() + self.slots as usize * size_of::<ThreadSlot>()
     }
 
-    /// Bytes of the producers' memory; at most some 2^49, as the parts are bounded.
+    /// Bytes of the producers' memory; at most some 2^49, since the parts are bounded.
     pub(crate) fn size(&self) -> usize {
         self.ready_size(self.slots)
     }
 
-    /// Bytes of it that are memory, and not addresses alone, while thread slots below `ready` may reserve.
+    /// Bytes of the producers' memory that are backed by pages while thread slots below `ready`
+    /// may reserve. The rest is addresses alone.
     pub(crate) fn ready_size(&self, ready: u32) -> usize {
         self.buffers_offset() + (self.capacity + ready) as usize * self.stride()
     }
 }
 
-/// The consumers' half of an input ring, which a sender in another process can only look at. The
+/// The consumers' half of an input ring. A sender in another process can only look at it. The
 /// `consumed` words follow.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct ConsumerHeader {
     pub(crate) tail: AtomicU64,
-    /// A bit for each attached sender of another process. Of the local half only.
+    /// A bit for each attached sender of another process. Only the local half uses it.
     pub(crate) lanes: AtomicU32,
     /// 1 once no consumer will come again.
     pub(crate) closed: AtomicU32,
@@ -193,7 +201,7 @@ pub(crate) struct InputGeometry {
 }
 
 impl InputGeometry {
-    /// Whether the numbers are ones that a ring can have.
+    /// Whether a ring can have these numbers.
     pub(crate) fn is_valid(&self) -> bool {
         is_valid(self.capacity, self.record_size)
     }
@@ -234,20 +242,20 @@ fn is_valid(capacity: u32, record_size: u32) -> bool {
         && (1..=MAX_RECORD_SIZE).contains(&record_size)
 }
 
-/// Records start on 8 bytes: codelets' buffers are aligned like map values.
+/// Records start at multiples of 8 bytes, because codelets' buffers are aligned like map values.
 fn stride(record_size: u32) -> usize {
     (record_size as usize).next_multiple_of(8)
 }
 
 /// Bytes from one thread's slot to the next.
 pub(crate) const SLOT_STRIDE: usize = size_of::<ThreadSlot>();
-/// Where the spare buffer's index lies in a slot.
+/// Offset of the spare buffer's index in a slot.
 pub(crate) const SLOT_SPARE: usize = offset_of!(ThreadSlot, spare);
-/// Where the holder of a reservation lies in a slot.
+/// Offset of the holder of a reservation in a slot.
 pub(crate) const SLOT_RESERVED: usize = offset_of!(ThreadSlot, reserved);
-/// Where the count of drops lies in a slot.
+/// Offset of the count of drops in a slot.
 pub(crate) const SLOT_DROPPED: usize = offset_of!(ThreadSlot, dropped);
-/// Where the number at which the thread begins to claim lies in a slot.
+/// Offset, in a slot, of the number at which the thread begins to claim.
 pub(crate) const SLOT_EXPECTED: usize = offset_of!(ThreadSlot, expected);
 
 #[cfg(test)]
@@ -279,7 +287,7 @@ mod tests {
         assert_eq!([0, 1].map(expected_after), [1, 2]);
         assert_eq!([3, 5, 9].map(expected_after), [ThreadSlot::SHARED; 3]);
         assert_eq!([10, 11].map(expected_after), [11, 12]);
-        // Machine code claims by itself what it expects.
+        // Machine code claims the number that it expects by itself.
         slot.expected.store(20, Ordering::Relaxed);
         assert_eq!([22, 24].map(expected_after), [ThreadSlot::SHARED; 2]);
     }

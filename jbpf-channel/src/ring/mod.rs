@@ -1,9 +1,10 @@
-//! Rings: what a channel is made of.
+//! Rings: the memory of a channel, and the algorithms on it.
 //!
-//! `protocol` holds the two algorithms, safe code over atomic words, which loom explores. `output`
-//! and `input` put them on mapped memory (`lanes`: input from other processes), whose layout `layout` fixes and whose pages `region` owns.
-//! `copy` moves records between memory that others touch at the same time. `addresses` is what machine code is told
-//! of an output ring, to do the usual cases by itself.
+//! `protocol` holds the two algorithms: safe code over atomic words, which loom explores. `output`
+//! and `input` put them on mapped memory. `lanes` takes input from other processes. `layout` fixes
+//! the offsets, and `region` owns the pages. `reader` is the view of an output ring that readers
+//! and producers share. `copy` moves records between memory that others touch at the same time.
+//! `addresses` tells machine code how to do the usual cases of an output ring by itself.
 
 #[cfg(not(loom))]
 pub(crate) mod addresses;

@@ -23,7 +23,8 @@ use crate::shared::memory::MemoryFile;
 use crate::wake::{self, Doorbell, Producers, attention};
 use crate::{ChannelError, MemoryBudget, MemoryCharge, RawReceiver, SendError};
 
-/// Bytes of spare buffers kept for threads that do not exist yet. They are addresses, not memory, until used.
+/// Bytes of spare buffers kept for threads that do not exist yet. They are addresses without
+/// memory until they are used.
 const LATE_SPARES: usize = 16 << 20;
 
 /// How an output ring is made.
@@ -31,21 +32,23 @@ const LATE_SPARES: usize = 16 << 20;
 pub struct OutputOptions {
     /// The channel's name in errors.
     pub name: String,
-    /// What its records are, where that is known. Whoever opens the channel with a type of another layout is refused.
+    /// The type of its records, if it is known. Opening the channel with a type of another layout
+    /// is refused.
     pub record_type: Option<RecordType>,
-    /// Thread slots, from 0, whose buffers are made with the ring. Others are made by
-    /// [`prepare_slot`](OutputRing::prepare_slot).
+    /// Thread slots, from 0, whose buffers are made with the ring.
+    /// [`prepare_slot`](OutputRing::prepare_slot) makes those of the others.
     pub prepared_slots: u32,
-    /// Thread slots that can hold a reservation at all. Lowered to what 16 MiB of records hold, and never below
-    /// `prepared_slots`.
+    /// Thread slots that can hold a reservation at all. The ring lowers it to the number of
+    /// records that fit 16 MiB, and never below `prepared_slots`.
     pub max_slots: u32,
     /// Whether the ring can be lent to other processes: its memory is a file without a name.
     pub shared: bool,
-    /// What is asked of the kernel for its pages.
+    /// Wishes to the kernel about its pages.
     pub pages: PageOptions,
-    /// What its memory is counted against.
+    /// The budget against which its memory is counted.
     pub budget: Option<Arc<MemoryBudget>>,
-    /// Who may ask to be rung when a record comes. The first 29 count.
+    /// The doorbells that receivers may ask to be rung when a record comes. Only the first 29 are
+    /// used.
     pub doorbells: Vec<Arc<Doorbell>>,
 }
 
@@ -67,8 +70,9 @@ impl Default for OutputOptions {
 
 /// The whereabouts of an [`OutputRing`]'s records, at one moment.
 ///
-/// `sent` and `dropped` add up to what codelets tried to send. Records that were `received` or `passed_over` are no longer in the
-/// ring; the rest of those `sent` waits there.
+/// The sum of `sent` and `dropped` is the number of records that codelets tried to send. Records
+/// that were `received` or `passed_over` are no longer in the ring. The rest of those `sent` waits
+/// there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OutputCounts {
     /// Records accepted.
@@ -93,18 +97,21 @@ pub struct OutputRing {
     doorbells: Box<[Arc<Doorbell>]>,
     /// Readers of this process sleep on it.
     bell: AtomicU32,
-    /// Whether somebody reads. Held for moments, by who begins, ends, or stands in for a reader.
+    /// Whether the ring has a primary reader. A thread holds the lock for moments, when a reader
+    /// begins or ends, or a tap stands in for one.
     has_reader: Mutex<bool>,
-    /// How many thread slots may reserve, and the memory for it. Held for moments, by who makes more.
+    /// The thread slots that may reserve, and their memory. A thread holds the lock for moments,
+    /// to make more.
     ready: Mutex<Ready>,
     pages: PageOptions,
-    /// What other processes are lent, of a shared ring.
+    /// The memory that a shared ring lends to other processes.
     data_file: Option<MemoryFile>,
-    /// What the view points into: the page of control words, then the producers' memory.
+    /// The memory that the view points into: the page of control words, then the producers'
+    /// memory.
     region: Region,
 }
 
-/// How much of a ring is memory.
+/// The part of a ring that is memory.
 #[derive(Debug)]
 struct Ready {
     /// Thread slots whose buffers are there.
@@ -112,17 +119,18 @@ struct Ready {
     charge: MemoryCharge,
 }
 
-/// Bytes of memory that a ring takes while the slots below `ready` may reserve: the page of control words, and the producers' part.
+/// Bytes of memory of a ring in which slots below `ready` may reserve: the page of control words,
+/// and the producers' part.
 fn memory(geometry: OutputGeometry, ready: u32) -> usize {
     page_size() + whole_pages(geometry.ready_size(ready))
 }
 
 impl OutputRing {
-    /// Bytes of memory that a ring takes when it has been made: what [`new`](Self::new) charges and faults in.
+    /// Bytes of memory of a new ring: [`new`](Self::new) charges and faults in as many.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new), for sizes that no ring can have.
+    /// The errors of [`new`](Self::new) for sizes that no ring can have.
     pub fn memory_of(
         records: u32,
         record_size: u32,
@@ -132,24 +140,26 @@ impl OutputRing {
         Ok(memory(geometry, options.prepared_slots))
     }
 
-    /// Bytes of memory that it takes now. A slot that is prepared adds to it.
+    /// Bytes of memory that the ring takes now. Each prepared slot adds to it.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.ready().charge.bytes()
     }
 
-    /// Stands for threads without a slot of their own. They can send, and not reserve.
+    /// Stands for threads without a slot of their own. They can send, but not reserve.
     pub const NO_SLOT: u32 = u32::MAX;
 
-    /// Makes a ring of at least `records` places for records of `record_size` bytes, in memory of this process.
+    /// Makes a ring of at least `records` places for records of `record_size` bytes, in memory of
+    /// this process.
     ///
     /// Its pages are faulted in.
     ///
     /// # Errors
     ///
-    /// [`ChannelError::Empty`] and [`ChannelError::TooLarge`] (beyond 2^28 places or 1 MiB a record) for sizes that no
-    /// ring can have, [`ChannelError::System`] when there is no memory; for a shared ring also when the kernel
-    /// cannot seal a file against writing (Linux before 5.1).
+    /// [`ChannelError::Empty`] and [`ChannelError::TooLarge`] (beyond 2^28 places or 1 MiB a
+    /// record) for sizes that no ring can have, [`ChannelError::OverBudget`] if the budget has no
+    /// room, [`ChannelError::System`] if there is no memory. A shared ring also fails with
+    /// `System` if the kernel cannot seal a file against writing (Linux before 5.1).
     pub fn new(
         records: u32,
         record_size: u32,
@@ -179,7 +189,7 @@ impl OutputRing {
         Self::on(region, data_file, geometry, options, charge).map(Arc::new)
     }
 
-    /// Puts a ring on zeroed memory.
+    /// Makes a ring in zeroed memory.
     fn on(
         region: Region,
         data_file: Option<MemoryFile>,
@@ -193,8 +203,8 @@ impl OutputRing {
         let Some((data, control)) = parts else {
             return Err(too_large(geometry.capacity, geometry.record_size, options));
         };
-        // SAFETY: the geometry is valid, both parts lie in the region, page-aligned, and the ring that
-        // holds the view owns the region. All of it is writable in this process.
+        // SAFETY: the geometry is valid, both parts lie in the region, page-aligned, and the ring
+        // that holds the view owns the region. All of it is writable in this process.
         let view = unsafe { OutputView::new(data, control, geometry) };
         let words = view.words();
         for (position, entry) in (0..).zip(words.entries) {
@@ -243,18 +253,18 @@ impl OutputRing {
         &self.name
     }
 
-    /// What its records are, as far as anybody has said.
+    /// The type of its records, if anybody has declared it.
     #[must_use]
     pub fn record_type(&self) -> Option<&RecordType> {
         self.record_type.get()
     }
 
-    /// Says what the records are, or finds out that somebody said something else. The layout of a shorter record
-    /// is no news.
+    /// Declares the type of the records. It fails if somebody has declared another layout. The
+    /// type of a shorter record is compared with a known type and is not remembered.
     ///
     /// # Errors
     ///
-    /// Where the two part.
+    /// The place at which the two types disagree.
     pub fn declare(&self, record_type: RecordType) -> Result<(), Disagreement> {
         let whole = record_type.size == self.record_size();
         let known = match self.record_type.get() {
@@ -289,8 +299,9 @@ impl OutputRing {
         self.view.dropped()
     }
 
-    /// Records that made room for others without a primary reader having released them: a tap stood in for one and went past
-    /// them ([`tap`](Self::tap)), or a reader in another process went away and left the ring full, which costs one.
+    /// Records that made room for others although no primary reader released them. Either a tap
+    /// stood in for a reader and went past them ([`tap`](Self::tap)), or a reader in another
+    /// process left while the ring was full, which costs one record.
     #[must_use]
     pub fn passed_over(&self) -> u64 {
         self.view.passed_over()
@@ -299,20 +310,22 @@ impl OutputRing {
     /// The whereabouts of the records so far.
     #[must_use]
     pub fn counts(&self) -> OutputCounts {
-        // While it is held nobody stands in, so that what was passed over and what was released belong together.
+        // While the lock is held no tap stands in, so the counts of passed over and of released
+        // records belong to one moment.
         let _nobody_stands_in = self.has_reader();
         let passed_over = self.passed_over();
         OutputCounts {
             dropped: self.dropped(),
             received: self.delivered().saturating_sub(passed_over),
             passed_over,
-            // Last: never fewer than have gone.
+            // This is read last, so that it is never below the number of records that have gone.
             sent: self.sent(),
         }
     }
 
-    /// Records that are no longer in the ring, [received](OutputCounts::received) or [passed over](Self::passed_over): the number
-    /// of the first one that is.
+    /// Records that are no longer in the ring, [received](OutputCounts::received) or [passed
+    /// over](Self::passed_over). It is also the number of the oldest record that the ring still
+    /// holds.
     #[must_use]
     pub fn delivered(&self) -> u64 {
         let cursor = self.view.control().cursor.0.load(Ordering::Acquire);
@@ -325,24 +338,26 @@ impl OutputRing {
         }
     }
 
-    /// Whether the ring has a primary reader, in this process or another. While it has none it fills, and drops.
+    /// Whether the ring has a primary reader, in this process or another. Without one, the ring
+    /// fills up and then drops records.
     #[must_use]
     pub fn is_read(&self) -> bool {
         *self.has_reader()
     }
 
-    /// Cursors of the reader that were not believed, because they could not be true.
+    /// Cursors that producers did not believe, because they could not be true.
     #[must_use]
     pub fn refused_cursors(&self) -> u64 {
         self.view.header().losses.refused.load(Ordering::Relaxed)
     }
 
-    /// Makes what thread `slot`, and those below it, need to reserve, ahead of its first call. Until then it gets no
-    /// buffer.
+    /// Makes the buffers of thread `slot`, and of the slots below it, ahead of the thread's first
+    /// call. Until then the thread cannot reserve.
     ///
     /// # Errors
     ///
-    /// [`ChannelError::OverBudget`], or [`ChannelError::System`] when there is no memory.
+    /// [`ChannelError::OverBudget`] if the budget has no room, [`ChannelError::System`] if there
+    /// is no memory.
     pub fn prepare_slot(&self, slot: u32) -> Result<(), ChannelError> {
         let geometry = self.view.geometry;
         if slot >= geometry.slots {
@@ -364,7 +379,7 @@ impl OutputRing {
         }
         for new in ready.slots..=slot {
             if let Some(line) = self.view.slot(new) {
-                // Its thread has not reserved yet, as it could not.
+                // The slot's thread cannot have reserved before.
                 line.reserved.store(0, Ordering::Release);
             }
         }
@@ -383,14 +398,16 @@ impl OutputRing {
         self.region.prepare(offset, len, self.pages)
     }
 
-    /// A panic while it was held left numbers that hold.
+    /// Locks `ready`. A thread that panicked while it held the lock has left consistent numbers.
     fn ready(&self) -> MutexGuard<'_, Ready> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a copy of the `len` bytes at `record`; a shorter one than the channel's is filled with zeros.
+    /// Sends a copy of the `len` bytes at `record`. A record shorter than the channel's is filled
+    /// up with zeros.
     ///
-    /// `slot` is the calling thread's, or [`NO_SLOT`](Self::NO_SLOT); it serves to count drops cheaply.
+    /// `slot` is the calling thread's, or [`NO_SLOT`](Self::NO_SLOT). A slot makes counting of
+    /// drops cheap.
     ///
     /// # Errors
     ///
@@ -398,8 +415,8 @@ impl OutputRing {
     ///
     /// # Safety
     ///
-    /// `record` is readable for `len` bytes and is memory that may be shared: nobody holds a `&mut` to it. `slot` is
-    /// used by this thread alone, or `NO_SLOT`.
+    /// `record` is readable for `len` bytes of memory that may be shared: nobody holds a `&mut` to
+    /// it. This thread alone uses `slot`, or it is `NO_SLOT`.
     #[inline]
     pub unsafe fn send(&self, slot: u32, record: *const u8, len: usize) -> Result<(), SendError> {
         let size = self.view.geometry.record_size as usize;
@@ -413,7 +430,8 @@ impl OutputRing {
             return Err(SendError::Full);
         };
         if let Some(buffer) = self.view.buffer(claim.buffer) {
-            // SAFETY: the source is the caller's word; the buffer is `stride` bytes, ours since the claim.
+            // SAFETY: the caller promises the source; the buffer is `stride` bytes, and this call
+            // has claimed it.
             unsafe { shared_to_shared(record, buffer.as_ptr(), len) };
             if len < size {
                 // SAFETY: the buffer is 8-aligned and has `size` bytes.
@@ -442,15 +460,18 @@ impl OutputRing {
         self.reserve_in(slot, HookCall::NONE)
     }
 
-    /// The calling thread's buffer for the next record, 8-aligned; null when the ring is full, which counts as a drop,
-    /// or has no buffer for this slot ([`prepare_slot`](Self::prepare_slot)).
+    /// The calling thread's buffer for the next record, 8-aligned. Null if the ring is full or has
+    /// no buffer for this slot ([`prepare_slot`](Self::prepare_slot)); both count as a drop.
     ///
-    /// The same one until [`commit_in`](Self::commit_in). It holds whatever an older record of this channel left there.
+    /// It is the same buffer until [`commit_in`](Self::commit_in). Its bytes are left from an
+    /// older record of this channel.
     ///
-    /// A thread has one buffer. While a hook call has it, those that its codelet makes by way of helpers do not
-    /// get it, which counts as a drop: what one codelet is filling, no other one fills or sends.
+    /// A thread has one buffer. While a hook call has it, nested hook calls, which its codelet
+    /// makes by way of helpers, do not get it, and their attempts count as drops. So no codelet
+    /// fills or sends a buffer that another one is filling.
     ///
-    /// `slot` must be the calling thread's alone; with [`NO_SLOT`](Self::NO_SLOT) the answer is null.
+    /// `slot` must be the calling thread's alone. With [`NO_SLOT`](Self::NO_SLOT) the answer is
+    /// null.
     #[inline]
     #[must_use]
     pub fn reserve_in(&self, slot: u32, call: HookCall) -> *mut u8 {
@@ -489,8 +510,9 @@ impl OutputRing {
     ///
     /// # Errors
     ///
-    /// [`SendError::NotReserved`] without a reservation, or with one of a hook call around this one; [`SendError::Full`], counted as dropped, when the ring has
-    /// filled since, which ends the reservation, too.
+    /// [`SendError::NotReserved`] if there is no reservation, or if an outer hook call has it.
+    /// [`SendError::Full`] if the ring has filled up since; the reservation ends, and the record
+    /// counts as dropped.
     #[inline]
     pub fn commit_in(&self, slot: u32, call: HookCall) -> Result<(), SendError> {
         let line = self.view.slot(slot).ok_or(SendError::NotReserved)?;
@@ -528,7 +550,8 @@ impl OutputRing {
         self.view.geometry.capacity + slot
     }
 
-    /// Counts in the thread's own line: no atomic read-modify-write, no shared line.
+    /// Counts a drop in the thread's own line, without an atomic read-modify-write or a shared
+    /// line. Threads without a slot share a counter.
     #[inline]
     fn count_drop(&self, slot: u32) {
         let losses = &self.view.header().losses;
@@ -543,8 +566,8 @@ impl OutputRing {
         }
     }
 
-    /// Wakes who sleeps on the next record, if anybody does. For machine code that has published one by itself:
-    /// [`OutputAddresses`](crate::OutputAddresses).
+    /// Wakes the readers that sleep until the next record. Machine code calls it after it has
+    /// published a record by itself: [`OutputAddresses`](crate::OutputAddresses).
     #[inline]
     pub fn notify(&self) {
         wake::after_publishing();
@@ -554,7 +577,7 @@ impl OutputRing {
         }
     }
 
-    /// Wakes those who announced themselves.
+    /// Wakes the readers whose bits are set in `wanted`.
     #[cold]
     fn attend(&self, wanted: u32) {
         if wanted & attention::REMOTE != 0 {
@@ -585,8 +608,8 @@ impl OutputRing {
 
     /// Declares that no record will come any more, and wakes every reader to tell it.
     ///
-    /// Whoever calls it has stopped the producers; a record sent later is lost. In a forked child it does nothing: the
-    /// ring is its parent's.
+    /// The caller has stopped the producers; a record sent later is lost. In a forked child it
+    /// does nothing, because the ring is its parent's.
     pub fn close(&self) {
         if self
             .data_file
@@ -599,27 +622,29 @@ impl OutputRing {
         self.attend(u32::MAX);
     }
 
-    /// Opens the ring for its primary reader, from the first record that no earlier one released.
+    /// Opens the ring for its primary reader, from the first record that no earlier reader
+    /// released.
     ///
     /// # Errors
     ///
-    /// [`ChannelError::AlreadyOpen`] while there is one.
+    /// [`ChannelError::AlreadyOpen`] if the ring has a primary reader.
     pub fn primary(self: &Arc<Self>) -> Result<RawReceiver, ChannelError> {
         self.begin_primary()?;
         Ok(RawReceiver::primary(self.clone(), self.delivered()))
     }
 
-    /// Opens the ring for watching, from the next record on. It takes nothing away from the primary reader, delays
-    /// nobody, and loses what it is too slow for.
+    /// Opens the ring for watching, from the next record on. A tap takes nothing away from the
+    /// primary reader, delays nobody, and loses the records for which it is too slow.
     ///
-    /// While there is no primary reader, a ring would fill up and send nothing more. So a tap then stands in for one: it
-    /// releases what it has passed of the older half, and the newer half waits for the reader that comes.
+    /// Without a primary reader, a ring would fill up and send nothing more. So a tap then stands
+    /// in for the reader: it releases the records of the older half that it has passed. The newer
+    /// half waits for the next reader.
     #[must_use]
     pub fn tap(self: &Arc<Self>) -> RawReceiver {
         RawReceiver::tap(self.clone(), self.sent())
     }
 
-    /// Makes the caller the one whose cursor counts.
+    /// Makes the caller the primary reader, if there is none.
     pub(crate) fn begin_primary(&self) -> Result<(), ChannelError> {
         let mut has_reader = self.has_reader();
         if *has_reader {
@@ -634,11 +659,12 @@ impl OutputRing {
     /// Ends what [`begin_primary`](Self::begin_primary) began.
     pub(crate) fn end_primary(&self) {
         *self.has_reader() = false;
-        // Taps stand in from here on: in a ring that is full, no record would tell them.
+        // Taps stand in from here on. No record would wake them if the ring is full.
         self.attend(!attention::REMOTE);
     }
 
-    /// Releases what a tap that has come to `next` has passed of the ring's older half, while nobody reads the ring.
+    /// Releases the records of the ring's older half that a tap at `next` has passed, if the ring
+    /// has no primary reader.
     pub(crate) fn stand_in(&self, next: u64) {
         if !self.is_half_full_behind(next) {
             return;
@@ -652,9 +678,9 @@ impl OutputRing {
         }
     }
 
-    /// Ends what a peer's cursor has released, which the caller has taken away from it.
+    /// Settles the cursor after the caller has taken it away from a peer.
     pub(crate) fn settle(&self) {
-        // So that nobody counts the records in between.
+        // Holding the lock keeps `counts` from reading a state in between.
         let _nobody_counts = self.has_reader();
         let settled = self.view.words().settle();
         self.count_passed_over(settled.given_up);
@@ -665,7 +691,7 @@ impl OutputRing {
         losses.passed_over.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// Whether a tap that has come to `next` has something to release in a reader's stead.
+    /// Whether a tap at `next` has records to release in place of a reader.
     pub(crate) fn needs_stand_in(&self, next: u64) -> bool {
         self.is_half_full_behind(next) && !*self.has_reader()
     }
@@ -674,7 +700,7 @@ impl OutputRing {
         self.view.passed_half(next) > self.delivered()
     }
 
-    /// A panic while it was held left a plain boolean.
+    /// Locks `has_reader`. A thread that panicked while it held the lock has left a plain boolean.
     fn has_reader(&self) -> MutexGuard<'_, bool> {
         self.has_reader
             .lock()
@@ -689,7 +715,7 @@ impl OutputRing {
         self.data_file.as_ref()
     }
 
-    /// Lets `place` put other pages where the control words are: in the region, at the offset.
+    /// Lets `place` put other pages at the offset of the control words in the region.
     pub(crate) fn place_control(
         &self,
         place: impl FnOnce(&Region, usize) -> rustix::io::Result<()>,
@@ -713,7 +739,7 @@ impl OutputRing {
         wanted.fetch_or(who, Ordering::SeqCst);
     }
 
-    /// Sleeps until `ready`, or until `deadline`. True when it is ready.
+    /// Sleeps until `ready` or until `deadline`. Returns true if it is ready.
     pub(crate) fn wait_until(&self, deadline: Option<Instant>, ready: impl Fn() -> bool) -> bool {
         loop {
             let rung = self.bell.load(Ordering::Acquire);
@@ -735,7 +761,7 @@ impl OutputRing {
     }
 }
 
-/// Puts a memory file where the producers' memory of a ring will be.
+/// Puts a memory file at the place of a ring's producers' memory.
 fn place_data_file(
     region: &Region,
     geometry: OutputGeometry,
@@ -744,7 +770,7 @@ fn place_data_file(
     let file = MemoryFile::unallocated(geometry.size())?;
     file.allocate(0, allocated)?;
     region.place_file(page_size(), geometry.size(), file.as_fd(), Access::Write)?;
-    // The mapping just made is the last through which anybody writes.
+    // Nobody maps the file for writing after this mapping.
     file.seal_against_writing()?;
     Ok(file)
 }

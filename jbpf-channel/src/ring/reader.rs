@@ -9,9 +9,9 @@ use super::copy::shared_to_own;
 use super::layout::{Control, OutputGeometry, OutputHeader, ThreadSlot};
 use super::protocol::output::OutputWords;
 
-/// Where the parts of an output ring lie in this process.
+/// The addresses of an output ring's parts in this process.
 ///
-/// Whoever holds a view keeps the memory mapped.
+/// The holder of a view keeps the memory mapped.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutputView {
     header: NonNull<OutputHeader>,
@@ -23,7 +23,8 @@ pub(crate) struct OutputView {
     stride: usize,
 }
 
-// SAFETY: a view is addresses of memory that is accessed with atomics only, and as each side's protocol allows.
+// SAFETY: a view holds addresses of memory. Each side accesses that memory with atomics only, and
+// as its protocol allows.
 unsafe impl Send for OutputView {}
 // SAFETY: as above.
 unsafe impl Sync for OutputView {}
@@ -33,10 +34,10 @@ impl OutputView {
     ///
     /// # Safety
     ///
-    /// `geometry` is valid; `data` is aligned to 128 and mapped readable for `geometry.size()` bytes,
-    /// `control` is aligned to 128 and mapped readable for a [`Control`], both for as long as the view
-    /// or a copy of it is used, and Rust reaches them through views alone. What a method
-    /// writes is mapped writable where that method is called.
+    /// `geometry` is valid. `data` is aligned to 128 and mapped readable for `geometry.size()`
+    /// bytes, and `control` is aligned to 128 and mapped readable for a [`Control`]. Both stay
+    /// mapped for as long as the view or a copy of it is used, and Rust reaches them through views
+    /// alone. Memory that a method writes is mapped writable when that method is called.
     pub(crate) unsafe fn new(
         data: NonNull<u8>,
         control: NonNull<u8>,
@@ -87,7 +88,7 @@ impl OutputView {
         }
     }
 
-    /// The line of a producer thread, when the ring has one for it.
+    /// The line of a producer thread, if the ring has one for it.
     #[inline]
     pub(crate) fn slot(&self, slot: u32) -> Option<&ThreadSlot> {
         if slot >= self.geometry.slots {
@@ -108,7 +109,8 @@ impl OutputView {
         self.buffers
     }
 
-    /// The buffer `index`, 8-aligned and `stride` bytes long; `None` for an index that no ring gives.
+    /// The buffer `index`, 8-aligned and `stride` bytes long. `None` if the ring has no such
+    /// buffer.
     #[inline]
     pub(crate) fn buffer(&self, index: u32) -> Option<NonNull<u8>> {
         if index >= self.geometry.buffers() {
@@ -122,26 +124,29 @@ impl OutputView {
     ///
     /// # Safety
     ///
-    /// `target` is writable for `record_size` bytes and nobody else's.
+    /// `target` is writable for `record_size` bytes, and nobody else accesses it.
     #[inline]
     pub(crate) unsafe fn copy_out(&self, index: u32, target: *mut u8) -> bool {
         let Some(buffer) = self.buffer(index) else {
             return false;
         };
-        // SAFETY: a buffer is 8-aligned, and its stride is `record_size` rounded up to 8; the target is the caller's word.
+        // SAFETY: a buffer is 8-aligned, and its stride is `record_size` rounded up to 8; the
+        // caller promises that the target is valid.
         unsafe { shared_to_own(buffer.as_ptr(), target, self.geometry.record_size as usize) };
         true
     }
 
-    /// The buffer of record `number`, once it is published and while it is there. In a ring of another process, an entry can
-    /// name a buffer that no ring of this size has: that is no record.
+    /// The buffer of record `number`, once it is published and while it is there. In a ring of
+    /// another process, an entry can name a buffer that no ring of this size has. Such an entry is
+    /// no record.
     #[inline]
     pub(crate) fn published(&self, number: u64) -> Option<u32> {
         let buffer = self.words().published(number)?;
         (buffer < self.geometry.buffers()).then_some(buffer)
     }
 
-    /// Where the older half of the ring ends, as far as a reader that has come to `next` has passed it.
+    /// The end of the ring's older half, or `next` if a reader that has come to `next` has not
+    /// passed the whole half.
     pub(crate) fn passed_half(&self, next: u64) -> u64 {
         let head = self.header().traffic.head.load(Ordering::Acquire);
         let half = u64::from(self.geometry.capacity / 2);
@@ -153,7 +158,8 @@ impl OutputView {
         self.header().losses.passed_over.load(Ordering::Relaxed)
     }
 
-    /// Records dropped so far, by all threads. Another process may have written anything.
+    /// Records dropped so far, by all threads. If another process owns the ring, it may have
+    /// written anything.
     pub(crate) fn dropped(&self) -> u64 {
         let losses = &self.header().losses;
         let seen = losses

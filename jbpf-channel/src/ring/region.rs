@@ -1,4 +1,4 @@
-//! Pages that a ring lives in.
+//! The pages that a ring lives in.
 
 #![expect(
     unsafe_code,
@@ -15,43 +15,48 @@ use rustix::mm::{
     munmap,
 };
 
-/// A mapping of its own, unmapped when dropped.
+/// A mapping that is unmapped when it is dropped.
 ///
-/// Parts of it can be replaced while other threads access them. `mmap` and `mremap` take the old pages away and put the new
-/// ones there while they hold the lock of the process's mappings for writing. A thread whose access finds the place
-/// empty in between is in the kernel's hands then, waits for that lock, and finds the new pages. So each access sees the old pages or
-/// the new ones, and none faults.
+/// Parts of it can be replaced while other threads access them. `mmap` and `mremap` take the old
+/// pages away and put the new ones there while they hold the lock of the process's mappings for
+/// writing. A thread whose access finds the place empty in between enters the kernel, waits for
+/// that lock, and finds the new pages. So each access sees the old pages or the new ones, and none
+/// faults.
 ///
-/// A refusal leaves the old pages, with one exception: before Linux 6.12, a kernel that lacks memory for the few hundred bytes
-/// that describe a mapping may notice after it has taken the old one away. Then the place is filled with zeros at once
-/// ([`refused`](Self::refused)), which the rings' protocols take for one more thing that a peer may have written. An access between
-/// the two would fault: rings rely on the kernel's having those bytes.
+/// If the kernel refuses, the old pages stay, with one exception. A kernel before Linux 6.12 that
+/// lacks memory for the few hundred bytes that describe a mapping may notice this only after it
+/// has taken the old one away. Then the place is filled with zeros at once
+/// ([`refused`](Self::refused)), and the rings' protocols treat zeros like anything else that a
+/// peer may have written. An access before the zeros are there would fault: rings rely on the
+/// kernel's having those bytes.
 #[derive(Debug)]
 pub(crate) struct Region {
     base: NonNull<u8>,
     len: usize,
 }
 
-// SAFETY: the region is an address range; who accesses what in it, and how, is the rings' affair.
+// SAFETY: the region is an address range. Accesses to it follow the rings' protocols.
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
 
-/// What is asked of the kernel for a ring's pages.
+/// Wishes to the kernel about a ring's pages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PageOptions {
-    /// Transparent huge pages where they fit (`madvise(MADV_HUGEPAGE)`); a wish, not a condition.
+    /// Asks for transparent huge pages where they fit (`madvise(MADV_HUGEPAGE)`). A kernel without
+    /// them gives ordinary pages.
     pub huge_pages: bool,
-    /// Pages that are never paged out (`mlock`); a condition.
+    /// Demands that the pages are never paged out (`mlock`). If the kernel refuses, no ring is
+    /// made.
     pub lock_memory: bool,
 }
 
-/// What this process may do with shared pages.
+/// The rights of this process on shared pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Look at them.
+    /// It may read them.
     Read,
-    /// Look at and change them.
+    /// It may read and write them.
     Write,
 }
 
@@ -78,7 +83,8 @@ impl Region {
     /// Zeroed private memory of `len` bytes, rounded up to pages. Nothing is faulted in yet.
     pub(crate) fn anonymous(len: usize) -> Result<Self> {
         let len = whole_pages(len.max(1));
-        // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing that exists.
+        // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing that
+        // exists.
         let base = unsafe {
             mmap_anonymous(
                 ptr::null_mut(),
@@ -94,7 +100,8 @@ impl Region {
     /// [`anonymous`](Self::anonymous), with `word` in its first 8 bytes.
     pub(crate) fn anonymous_starting_with(len: usize, word: u64) -> Result<Self> {
         let region = Self::anonymous(len)?;
-        // SAFETY: a page at least, aligned, writable, and known to nobody yet.
+        // SAFETY: the region has at least one page, aligned and writable, and nobody knows of it
+        // yet.
         unsafe { region.base.cast::<u64>().write(word) };
         Ok(region)
     }
@@ -102,7 +109,8 @@ impl Region {
     /// The pages of the memory file `file`, `len` bytes rounded up to pages.
     pub(crate) fn file(len: usize, file: BorrowedFd<'_>, access: Access) -> Result<Self> {
         let len = whole_pages(len.max(1));
-        // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing that exists.
+        // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing that
+        // exists.
         let base = unsafe {
             mmap(
                 ptr::null_mut(),
@@ -117,7 +125,8 @@ impl Region {
         Ok(Self { base, len })
     }
 
-    /// Puts the pages of the memory file `file` at `offset`, in the place of what is there. Nothing is faulted in yet.
+    /// Replaces the pages at `offset` by those of the memory file `file`. Nothing is faulted in
+    /// yet.
     pub(crate) fn place_file(
         &self,
         offset: usize,
@@ -127,8 +136,9 @@ impl Region {
     ) -> Result<()> {
         let len = whole_pages(len);
         let target = self.whole_pages_at(offset, len)?;
-        // SAFETY: the range lies in this mapping, page-aligned. Rings reach it through atomics and `words`, to which
-        // a change of pages is a change of values; no access faults, as the type says.
+        // SAFETY: the range lies in this mapping, page-aligned. Rings reach it through atomics and
+        // `words`, and for these a change of pages is a change of values. No access faults, as the
+        // type's documentation says.
         let placed = unsafe {
             mmap(
                 target.as_ptr().cast(),
@@ -144,7 +154,8 @@ impl Region {
             .map_err(|errno| Self::refused(target, len, errno))
     }
 
-    /// [`place_file`](Self::place_file), with the pages faulted in: for what hook calls use already.
+    /// [`place_file`](Self::place_file) for memory that hook calls already use: it faults the
+    /// pages in.
     pub(crate) fn place_file_in_use(
         &self,
         offset: usize,
@@ -160,12 +171,13 @@ impl Region {
         Ok(())
     }
 
-    /// Moves all pages of `fresh` to `offset`, in the place of what is there.
+    /// Replaces the pages at `offset` by all pages of `fresh`.
     pub(crate) fn place(&self, offset: usize, fresh: Self) -> Result<()> {
         let target = self.whole_pages_at(offset, fresh.len)?;
-        // SAFETY: the source is a whole mapping that nobody refers to any more; the target lies in this one,
-        // page-aligned, and rings reach it through atomics and `words`, to which a change of pages is a change of
-        // values; no access faults, as the type says.
+        // SAFETY: the source is a whole mapping to which nobody refers any more. The target lies
+        // in this one, page-aligned. Rings reach it through atomics and `words`, and for these a
+        // change of pages is a change of values. No access faults, as the type's documentation
+        // says.
         let placed = unsafe {
             mremap_fixed(
                 fresh.base.as_ptr().cast(),
@@ -185,9 +197,11 @@ impl Region {
         }
     }
 
-    /// After the kernel has refused to replace `len` bytes at `target`: puts zeros there if nothing is. Returns why it refused.
+    /// Repairs `len` bytes at `target` after the kernel has refused to replace them: puts zeros
+    /// there if nothing is. Returns the refusal.
     fn refused(target: NonNull<u8>, len: usize, errno: Errno) -> Errno {
-        // The kernel that could not describe a mapping has just given up others.
+        // Memory comes free soon: the kernel that could not describe one mapping has just given up
+        // others.
         const ATTEMPTS: usize = 1000;
         for _ in 0..ATTEMPTS {
             if Self::fill_hole(target, len) != Err(Errno::NOMEM) {
@@ -198,14 +212,15 @@ impl Region {
         errno
     }
 
-    /// Maps zeros at `target`, of `len` bytes, both whole pages.
+    /// Maps `len` bytes of zeros at `target`; both are whole pages.
     ///
     /// # Errors
     ///
-    /// `EXIST` if something is there, which stays; what else the kernel answers.
+    /// `EXIST` if something is there, which stays. Any other errno of the kernel.
     fn fill_hole(target: NonNull<u8>, len: usize) -> Result<()> {
-        // SAFETY: replaces nothing that is there. A kernel that does not know that wish (Linux before 4.17) takes the address
-        // for a hint, and maps what is new elsewhere.
+        // SAFETY: the call replaces nothing that is there. A kernel that does not know
+        // `FIXED_NOREPLACE` (Linux before 4.17) takes the address for a hint, and maps the new
+        // pages elsewhere.
         let mapped = unsafe {
             mmap_anonymous(
                 target.as_ptr().cast(),
@@ -217,7 +232,7 @@ impl Region {
         if mapped == target.as_ptr().cast() {
             return Ok(());
         }
-        // SAFETY: mapped just now, and known to nobody.
+        // SAFETY: mapped just now, and nobody knows of it.
         let _ = unsafe { munmap(mapped, len) };
         Err(Errno::EXIST)
     }
@@ -229,9 +244,9 @@ impl Region {
         self.at(offset, len).ok_or(Errno::INVAL)
     }
 
-    /// The address `offset` bytes into the region, page-aligned when `offset` is.
+    /// The address `offset` bytes into the region, page-aligned if `offset` is.
     ///
-    /// `None` unless `len` bytes lie behind it.
+    /// `None` unless `len` bytes follow it.
     pub(crate) fn at(&self, offset: usize, len: usize) -> Option<NonNull<u8>> {
         if offset.checked_add(len)? > self.len {
             return None;
@@ -240,9 +255,10 @@ impl Region {
         Some(unsafe { self.base.add(offset) })
     }
 
-    /// Makes the pages of `len` bytes from `offset`, where a page begins, ready: as `options` asks, and faulted in.
+    /// Makes `len` bytes from `offset` ready: applies `options` and faults the pages in. A page
+    /// begins at `offset`.
     ///
-    /// They must be writable.
+    /// The pages must be writable.
     pub(crate) fn prepare(&self, offset: usize, len: usize, options: PageOptions) -> Result<()> {
         let len = whole_pages(len).min(self.len.saturating_sub(offset));
         let start = self.whole_pages_at(offset, len)?.as_ptr().cast();
@@ -259,8 +275,9 @@ impl Region {
         Ok(())
     }
 
-    /// Keeps the kernel from giving whole huge pages where `len` bytes from `offset`, where a page begins, are addresses and no
-    /// memory yet: a store next to them would take what nobody has counted.
+    /// Keeps the kernel from giving huge pages to `len` bytes from `offset`, where a page begins.
+    /// These bytes are addresses without memory so far. A store next to them could otherwise take
+    /// a whole huge page, which no budget has counted.
     pub(crate) fn keep_sparse(&self, offset: usize, len: usize) {
         let len = whole_pages(len).min(self.len.saturating_sub(offset));
         if let Ok(start) = self.whole_pages_at(offset, len) {
@@ -270,10 +287,10 @@ impl Region {
         }
     }
 
-    /// Faults in the pages of `len` bytes from `offset`, so that no later store waits for the kernel. Others may be using
-    /// them.
+    /// Faults in the pages of `len` bytes from `offset`, so that no later store waits for the
+    /// kernel. Other threads may be using them.
     ///
-    /// They must be writable.
+    /// The pages must be writable.
     pub(crate) fn touch(&self, offset: usize, len: usize) {
         let page = page_size();
         let start = offset - offset % page;
@@ -294,7 +311,8 @@ impl Region {
         }
     }
 
-    /// Faults in the pages of `len` bytes from `offset`, so that no later load waits for the kernel.
+    /// Faults in the pages of `len` bytes from `offset`, so that no later load waits for the
+    /// kernel.
     fn look_at(&self, offset: usize, len: usize) {
         let page = page_size();
         let start = offset - offset % page;
@@ -308,10 +326,12 @@ impl Region {
         }
     }
 
-    /// [`touch`](Self::touch) where the kernel cannot be asked to (Linux before 5.14): a store into each page.
+    /// [`touch`](Self::touch) if the kernel cannot populate pages (Linux before 5.14): a store
+    /// into each page.
     ///
-    /// The bytes are in use, so the store must not change them, and it must be one: an atomic `or` with a constant 0 is
-    /// not, since the optimiser may leave the store out. This `or` is with a number that the optimiser does not know.
+    /// The bytes are in use, so the store must not change them. It must also be a real store: an
+    /// atomic `or` with a constant 0 is not one, since the optimiser may leave the store out. So
+    /// this `or` takes a number that the optimiser does not know.
     #[cold]
     fn touch_by_hand(&self, start: usize, end: usize) {
         for at in (start..end).step_by(page_size()) {
@@ -325,7 +345,8 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        // SAFETY: the range was mapped by this type and is unmapped once; the rings that point into it own it.
+        // SAFETY: this type mapped the range and unmaps it once; the rings that point into it own
+        // it.
         let unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.len) };
         debug_assert!(unmapped.is_ok(), "munmap of an owned mapping");
     }
@@ -354,13 +375,13 @@ mod tests {
                 unsafe { word.read() }
             })
         };
-        // A file that is none cannot be placed, and takes nothing away.
+        // `/dev/null` has no memory to map. Placing it is refused and takes nothing away.
         let no_memory = std::fs::File::open("/dev/null").unwrap();
         let refused = region.place_file(page, page, no_memory.as_fd(), Access::Write);
         assert!(refused.is_err());
         assert_eq!(Region::fill_hole(middle, page), Err(Errno::EXIST));
         assert_eq!(words(), [7; 3]);
-        // As if the kernel had noticed too late that it cannot place one.
+        // The same state as if the kernel had noticed too late that it cannot place a mapping.
         // SAFETY: a page of the region, which nobody else knows.
         unsafe { munmap(middle.as_ptr().cast(), page) }.unwrap();
         assert_eq!(Region::refused(middle, page, Errno::NOMEM), Errno::NOMEM);

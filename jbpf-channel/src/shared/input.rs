@@ -12,18 +12,20 @@ use crate::{ChannelError, InputRing};
 pub struct SharedInput {
     ring: Arc<InputRing>,
     lane: usize,
-    /// What the sender writes.
+    /// The file that the sender writes.
     file: Option<MemoryFile>,
 }
 
 impl InputRing {
-    /// Lends a lane to another process for sending. The descriptors are the consumers' file and the sender's file, in this
-    /// order; send them with the grant.
+    /// Lends a lane to another process for sending. The descriptors are the consumers' file and
+    /// the sender's file, in this order. Send them with the grant.
     ///
     /// # Errors
     ///
-    /// [`ChannelError::NotShared`] unless the ring was made with [`shared`](crate::InputOptions::shared),
-    /// [`ChannelError::TooManySenders`] while all lanes are taken, [`ChannelError::System`] without descriptors or memory.
+    /// [`ChannelError::NotShared`] unless the ring was made with
+    /// [`shared`](crate::InputOptions::shared), [`ChannelError::TooManySenders`] while all lanes
+    /// are taken, [`ChannelError::OverBudget`] if the budget has no room, [`ChannelError::System`]
+    /// without descriptors or memory.
     pub fn share(
         self: &Arc<Self>,
     ) -> Result<(SharedInput, InputGrant, Vec<OwnedFd>), ChannelError> {
@@ -36,7 +38,7 @@ impl InputRing {
                 ChannelError::TooManySenders { channel, limit }
             }
         })?;
-        // From here on, dropping it is what undoes each step.
+        // From here on, dropping it undoes each step.
         let mut shared = SharedInput {
             ring: self.clone(),
             lane,
@@ -63,7 +65,8 @@ impl InputRing {
     ) -> rustix::io::Result<Vec<OwnedFd>> {
         let consumer = self.lanes().consumer_file(lane)?;
         let sender = kept.insert(MemoryFile::new(self.view().geometry.sender_size())?);
-        // The first word is the sender's `head`. What an earlier sender left is gone; the new one continues where consumers are.
+        // The first word is the sender's `head`. Records of an earlier sender are gone. The new
+        // sender continues at the consumers' number.
         let head = self.lanes().tail(lane).to_ne_bytes();
         rustix::io::pwrite(&*sender, &head, 0)?;
         sender.seal()?;
@@ -79,9 +82,10 @@ impl InputRing {
 impl Drop for SharedInput {
     fn drop(&mut self) {
         self.ring.announce_lane(self.lane, false);
-        // Without memory for the exchange, the lane stays taken and is not looked at. The sender may keep its descriptor, and
-        // with it the file: its pages are given back here, so that nobody gathers memory of this process's by
-        // opening and closing.
+        // If there is no memory for the exchange, the lane stays taken and consumers do not look
+        // at it. The sender may keep its descriptor, and with it the file. The file's pages are
+        // given back here, so that no peer can gather memory of this process by opening and
+        // closing.
         if self.ring.lanes().detach(self.lane).is_err() {
             return;
         }

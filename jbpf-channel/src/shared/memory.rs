@@ -1,4 +1,4 @@
-//! Files without a name that memory is shared through.
+//! Files without a name, for sharing memory.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -11,12 +11,12 @@ use rustix::io::{Errno, Result};
 
 use crate::ring::region::whole_pages;
 
-/// Nobody changes its size, and nobody changes that.
+/// The seals that fix a file's size, and the set of its seals.
 fn fixed() -> SealFlags {
     SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL
 }
 
-/// A memory file of this process's making.
+/// A memory file that this process, or the one that it was forked from, has made.
 #[derive(Debug)]
 pub(crate) struct MemoryFile {
     file: OwnedFd,
@@ -25,14 +25,15 @@ pub(crate) struct MemoryFile {
 }
 
 impl MemoryFile {
-    /// Makes one of `len` zeros, rounded up to pages, all of them allocated: no later access lacks memory.
+    /// Makes a file of `len` zeros, rounded up to pages, all of them allocated: no later access
+    /// lacks memory.
     pub(crate) fn new(len: usize) -> Result<Self> {
         let file = Self::unallocated(len)?;
         file.allocate(0, len)?;
         Ok(file)
     }
 
-    /// Makes one of `len` zeros, rounded up to pages, that take no memory yet.
+    /// Makes a file of `len` zeros, rounded up to pages, that take no memory yet.
     pub(crate) fn unallocated(len: usize) -> Result<Self> {
         let file = memfd_create("jbpf", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         let len = whole_pages(len) as u64;
@@ -50,8 +51,9 @@ impl MemoryFile {
         fallocate(&self.file, FallocateFlags::empty(), offset as u64, len)
     }
 
-    /// Gives the memory of all its `len` bytes back, whoever else still has it mapped: what they read from then on is
-    /// zeros, and what they write is memory of their own account. A forked child leaves its parent's file alone.
+    /// Gives the memory of all its `len` bytes back, even if other processes still have it mapped.
+    /// From then on they read zeros, and memory that they write is on their own account. A forked
+    /// child leaves its parent's file alone.
     pub(crate) fn discard(&self, len: usize) -> Result<()> {
         if self.is_inherited() {
             return Ok(());
@@ -60,22 +62,22 @@ impl MemoryFile {
         fallocate(&self.file, flags, 0, whole_pages(len) as u64)
     }
 
-    /// Fixes its size. Whoever gets the descriptor may write.
+    /// Fixes its size. Any process that gets the descriptor may write.
     pub(crate) fn seal(&self) -> Result<()> {
         fcntl_add_seals(&self.file, fixed())
     }
 
-    /// Fixes its size, and lets nobody write but through the mappings that exist.
+    /// Fixes its size, and allows writing only through the mappings that exist.
     pub(crate) fn seal_against_writing(&self) -> Result<()> {
         fcntl_add_seals(&self.file, fixed() | SealFlags::FUTURE_WRITE)
     }
 
-    /// A second descriptor, to be sent away.
+    /// Duplicates the descriptor, to send it away.
     pub(crate) fn duplicate(&self) -> std::io::Result<OwnedFd> {
         self.file.try_clone()
     }
 
-    /// Whether this process was forked from the one that made it, and shares the memory.
+    /// Whether this process was forked from the one that made the file, and so shares its memory.
     pub(crate) fn is_inherited(&self) -> bool {
         process() != self.maker
     }
@@ -87,7 +89,7 @@ impl AsFd for MemoryFile {
     }
 }
 
-/// Checks that a received file is memory, has `len` bytes at least, and will keep them.
+/// Checks that a received file is sealed memory of at least `len` bytes that cannot shrink.
 pub(crate) fn check(file: BorrowedFd<'_>, len: usize) -> Result<()> {
     if !fcntl_get_seals(file)?.contains(SealFlags::SHRINK) {
         return Err(Errno::PERM);

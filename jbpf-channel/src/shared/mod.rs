@@ -1,25 +1,30 @@
 //! Lending rings to other processes.
 //!
-//! The host makes a ring whose memory is a file without a name (`memfd`), and hands its descriptors to a
-//! [`Collector`](crate::Collector). *Each word has one side that may write it*, and words of different sides lie in
-//! different files:
+//! The host makes a ring in a file without a name (`memfd`), and hands its descriptors to a
+//! [`Collector`](crate::Collector). *Each word has one side that may write it*, and words of
+//! different sides lie in different files:
 //!
-//! | file | who writes | what keeps the other from it |
+//! | file | writer | protection from the other side |
 //! | --- | --- | --- |
 //! | records out: entries, buffers, counters | host | sealed against writing before it leaves |
-//! | records out: cursor, sleeping flag | the collector that reads | a new file for each reader |
+//! | records out: cursor, sleeping flag | the reading collector | a new file for each reader |
 //! | control in: `tail`, `consumed` | host | sealed against writing before it leaves |
-//! | control in: `published`, records | the collector that sends | a new file for each sender |
+//! | control in: `published`, records | the sending collector | a new file for each sender |
 //!
-//! All are sealed against shrinking, so that no access of either side can fault (`SIGBUS`), against growing, and
-//! against further seals. What a collector may write, the host checks at each use. When it goes, whatever the reason, the host
-//! puts other pages in the place of those that the collector may still hold, and the next one attaches.
+//! All files are sealed against shrinking, so that no access of either side can fault (`SIGBUS`),
+//! against growing, and against further seals. At each use, the host checks the words that a
+//! collector may write. When a collector goes, for whatever reason, the host replaces the pages
+//! that the collector may still hold by others, and the next collector can attach.
 //!
-//! What a hostile collector can do: lose records of the channel that it reads, or watches while nobody reads it, send garbage records to the input channels
-//! that it opened, and cost the producers of the channel that it reads a `futex` call a record, by pretending to sleep.
+//! A hostile collector can do three things, and no others:
 //!
-//! `memory` makes, seals and checks the files; `output` and `input` lend out a ring of the host; `session`
-//! answers the requests of one connection.
+//! * It can lose records of a channel that it reads, or that it watches while nobody reads it.
+//! * It can send garbage records to the input channels that it opened.
+//! * It can pretend to sleep, which costs the producers of the channel that it reads a `futex`
+//!   call a record.
+//!
+//! `memory` makes, seals and checks the files; `output` and `input` lend out a ring of the host;
+//! `session` answers the requests of one connection.
 
 mod input;
 pub(crate) mod memory;

@@ -15,34 +15,36 @@ use crate::{ChannelError, OutputRing};
 #[derive(Debug)]
 pub struct SharedOutput {
     ring: Arc<OutputRing>,
-    /// What the reader writes: it takes the place of a page that the ring has anyway.
+    /// The file that the reader writes. It replaces a page that the ring has anyway.
     cursor: Option<MemoryFile>,
 }
 
-/// What another process needs to watch an output ring. The host hears of it only when nobody reads the ring: see
+/// The grant and descriptors with which another process watches an output ring. The tap asks the
+/// host only to release records while nobody reads the ring: see
 /// [`CollectorRequest::StandIn`](crate::protocol::CollectorRequest::StandIn).
 #[derive(Debug)]
 pub struct SharedTap {
-    /// What the collector is told.
+    /// The ring's numbers, for the collector.
     pub grant: OutputGrant,
     /// The records' file.
     pub descriptors: Vec<OwnedFd>,
 }
 
 impl OutputRing {
-    /// Lends the ring to another process as its primary reader. The descriptors are the records' file and the cursor's file, in
-    /// this order; send them with the grant.
+    /// Lends the ring to another process as its primary reader. The descriptors are the records'
+    /// file and the cursor's file, in this order. Send them with the grant.
     ///
     /// # Errors
     ///
-    /// [`ChannelError::NotShared`] unless the ring was made with [`shared`](crate::OutputOptions::shared),
-    /// [`ChannelError::AlreadyOpen`] while it has a primary reader, [`ChannelError::System`] without descriptors or memory.
+    /// [`ChannelError::NotShared`] unless the ring was made with
+    /// [`shared`](crate::OutputOptions::shared), [`ChannelError::AlreadyOpen`] while it has a
+    /// primary reader, [`ChannelError::System`] without descriptors or memory.
     pub fn share(
         self: &Arc<Self>,
     ) -> Result<(SharedOutput, OutputGrant, Vec<OwnedFd>), ChannelError> {
         let data = self.duplicate_data()?;
         self.begin_primary()?;
-        // From here on, dropping it is what undoes each step.
+        // From here on, dropping it undoes each step.
         let mut shared = SharedOutput {
             ring: self.clone(),
             cursor: None,
@@ -57,8 +59,8 @@ impl OutputRing {
     ///
     /// # Errors
     ///
-    /// [`ChannelError::NotShared`] unless the ring was made with [`shared`](crate::OutputOptions::shared),
-    /// [`ChannelError::System`] without descriptors.
+    /// [`ChannelError::NotShared`] unless the ring was made with
+    /// [`shared`](crate::OutputOptions::shared), [`ChannelError::System`] without descriptors.
     pub fn share_tap(&self) -> Result<SharedTap, ChannelError> {
         Ok(SharedTap {
             grant: self.grant(true),
@@ -90,7 +92,7 @@ impl OutputRing {
         })
     }
 
-    /// Puts the cursor into a new file and under the reader's control.
+    /// Puts the cursor into a new file, which the reader controls.
     fn lend_cursor(&self, kept: &mut Option<MemoryFile>) -> rustix::io::Result<OwnedFd> {
         let file = &*kept.insert(MemoryFile::new(size_of::<Control>())?);
         let cursor = self.delivered().to_ne_bytes();
@@ -115,10 +117,11 @@ impl OutputRing {
                 Region::anonymous_starting_with(page_size(), cursor)?,
             )
         });
-        // Without memory for one page the old one stays, and with it a stranger's hand on it: then the ring
-        // stays taken, and drops.
+        // Without memory for one page the old page stays, and a stranger may write it. Then the
+        // ring stays taken, and drops records when it is full.
         if placed.is_ok() {
-            // The reader may keep its descriptor; the page is given back. Without that, it has a page of this process's.
+            // The reader may keep its descriptor, so the page is given back. If that fails, the
+            // reader keeps one page of this process's memory.
             if let Some(file) = lent {
                 let _ = file.discard(size_of::<Control>());
             }

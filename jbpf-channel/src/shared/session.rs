@@ -1,4 +1,4 @@
-//! What one connection has opened.
+//! The channels that one connection has opened.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -20,7 +20,7 @@ pub trait Channels {
     fn input(&self, stream_id: StreamId) -> Option<Arc<InputRing>>;
 }
 
-/// What one collector has opened; dropping it takes everything back.
+/// The channels that one collector has opened. Dropping it takes everything back.
 ///
 /// The server of a host keeps one for each connection and drops it with the connection.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub struct Session {
     last: u64,
 }
 
-/// Held until it is closed.
+/// A channel that is open until it is closed.
 #[derive(Debug)]
 enum Attachment {
     Output {
@@ -38,16 +38,16 @@ enum Attachment {
     Input {
         _lent: SharedInput,
     },
-    /// The ring goes when its codelet does, whoever watches.
+    /// A tap does not keep the ring: the ring goes with its codelet, even if it is watched.
     Tap(Weak<OutputRing>),
 }
 
 /// A reply, and the descriptors to send with its first byte.
 #[derive(Debug)]
 pub struct Answer {
-    /// What to say.
+    /// The message to send.
     pub reply: CollectorReply,
-    /// What to hand over.
+    /// The descriptors to send with it.
     pub descriptors: Vec<OwnedFd>,
 }
 

@@ -2,22 +2,24 @@
 //!
 //! # Words
 //!
-//! * `head`: the number of the next record to send, claimed by compare-and-swap among the senders of
-//!   one process. Consumers never look at it.
-//! * `published`, one word a position: `number + 1` once the record is whole. Written by senders.
-//! * `tail`: the number of the next record to take, claimed by compare-and-swap among consumers.
-//! * `consumed`, one word a position: the number that may be written there next. Written by consumers.
+//! * `head`: the number of the next record to send. The senders of one process claim it by
+//!   compare-and-swap. Consumers never look at it.
+//! * `published`, one word a position: `number + 1` once the record is whole. Senders write it.
+//! * `tail`: the number of the next record to take. Consumers claim it by compare-and-swap.
+//! * `consumed`, one word a position: the number that may be written there next. Consumers write
+//!   it.
 //!
 //! # When the sender is another process
 //!
-//! Then `head`, `published` and the records are its memory, `tail` and `consumed` the host's, and the
-//! peer may only read those. A consumer believes `published` for one thing: that a record may be taken. It takes
-//! it by moving `tail`, which no peer writes; so whatever the peer writes, it sees records of its own, whole
-//! or torn, each once, or none.
+//! Then the peer owns `head`, `published` and the records. The host owns `tail` and `consumed`,
+//! and the peer may only read them. A consumer believes `published` for one thing: that a record
+//! may be taken. It takes the record by moving `tail`, and no peer writes `tail`. So whatever the
+//! peer writes, a consumer sees records of the peer's own making, whole or torn, each once, or
+//! none.
 
 use super::{AtomicU64, Ordering};
 
-/// What consumers touch.
+/// The words that consumers read and write.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConsumerWords<'a> {
     pub(crate) tail: &'a AtomicU64,
@@ -30,7 +32,7 @@ pub(crate) struct ConsumerWords<'a> {
 impl ConsumerWords<'_> {
     /// Takes the next record's number, or `None` when there is no record.
     ///
-    /// Lock-free: a turn of the loop that does not end it was lost to a consumer that took a record.
+    /// Lock-free: if a turn of the loop does not end it, another consumer has taken a record.
     #[inline]
     pub(crate) fn claim(&self) -> Option<u64> {
         let mask = (self.published.len() as u64).wrapping_sub(1);
@@ -68,7 +70,7 @@ impl ConsumerWords<'_> {
     }
 }
 
-/// What senders touch.
+/// The words that senders read and write.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SenderWords<'a> {
     pub(crate) head: &'a AtomicU64,
@@ -82,7 +84,8 @@ pub(crate) struct SenderWords<'a> {
 impl SenderWords<'_> {
     /// Claims the next number, or `None` when the ring is full.
     ///
-    /// It catches up once: consumers of another process that never stop going ahead keep no sender.
+    /// It catches up once. Consumers in another process that keep going ahead cannot hold a sender
+    /// here.
     #[inline]
     pub(crate) fn claim(&self) -> Option<u64> {
         let mask = (self.consumed.len() as u64).wrapping_sub(1);
@@ -114,10 +117,11 @@ impl SenderWords<'_> {
         }
     }
 
-    /// Moves a `head` that consumers have passed. True when it was.
+    /// Moves `head` to `tail` if consumers have passed it. Returns true if it moved `head`.
     ///
-    /// They cannot pass the records of one sender. But when a sender dies and another takes its place, a consumer
-    /// may still be taking a record of the dead one, from the number where the new one started.
+    /// Consumers cannot pass the records of one sender. But when a sender dies and another takes
+    /// its place, a consumer may still be taking a record of the dead sender, from the number at
+    /// which the new sender started.
     #[cold]
     fn catch_up(&self, head: u64) -> bool {
         let tail = self.tail.load(Ordering::Acquire);

@@ -1,6 +1,7 @@
 //! The algorithms of both directions, in safe code over borrowed atomic words.
 //!
-//! They neither map memory nor copy records: a claim names a position, and its holder moves the bytes.
+//! They neither map memory nor copy records: a claim names a position, and its holder moves the
+//! bytes.
 
 pub(crate) mod input;
 pub(crate) mod output;

@@ -1,12 +1,18 @@
-//! What loom explores: interleavings, and every value that the memory model lets a load return.
+//! Loom's models of the protocol: they explore interleavings, and every value that the memory
+//! model lets a load return.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p jbpf-channel --release --lib` runs it. Loom turns a store back to before the last
-//! access of its word and no further, so that a reader that was started first can hide from a producer which loads
-//! a word before it stores to it. Hence each model starts its threads in every rotation of their order. Weakening an
-//! ordering or a fence of the protocol fails a model here, but for those that keep a reader's loads before a later producer's stores
-//! (the cursor's and `consumed`'s): loom lets no load see the future.
+//! Run them with `RUSTFLAGS="--cfg loom" cargo test -p jbpf-channel --release --lib`.
 //!
-//! Buffers are modelled as pairs of `Relaxed` words, as `copy` accesses them: a torn record shows as two halves that differ.
+//! Loom can order a store before the last access to its word, and no further. So a reader that was
+//! started first can hide from a producer that loads a word before it stores to it. Hence each
+//! model starts its threads in every rotation of their order.
+//!
+//! Weakening an ordering or a fence of the protocol fails a model here. The exceptions are the
+//! orderings that keep a reader's loads before a later producer's stores (those of the cursor and
+//! of `consumed`), because loom lets no load see the future.
+//!
+//! Buffers are modelled as pairs of `Relaxed` words, and `copy` accesses them in the same way. A
+//! torn record shows as two halves that differ.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -74,7 +80,8 @@ impl Output {
         true
     }
 
-    /// Fills a spare and exchanges it, like `OutputRing::commit`; expects the first number of all, which others may have taken.
+    /// Fills a spare and exchanges it, like `OutputRing::commit`. It expects the very first
+    /// number, which others may have taken.
     fn commit(&self, spare: &mut u32, value: u64) -> bool {
         self.fill(*spare, value);
         let Some(claim) = self.words().claim(0) else {
@@ -97,13 +104,14 @@ impl Output {
 
 type Part<T> = Box<dyn FnOnce() -> T + Send>;
 
-/// Runs the parts of a model as threads, started in each rotation of their order, and checks what they return.
+/// Runs the parts of a model as threads and checks their results. The threads are started in each
+/// rotation of their order.
 fn race<T: Send + 'static>(
     parts: impl Fn() -> (Vec<Part<T>>, Box<dyn FnOnce(Vec<T>)>) + Send + Sync + Copy + 'static,
 ) {
     for rotation in 0..3 {
         let mut model = loom::model::Builder::new();
-        // Of involuntary switches; the default, without a bound, takes hours with three threads.
+        // The bound counts involuntary switches. Without one, three threads take hours.
         model.preemption_bound.get_or_insert(2);
         model.check(move || {
             let (parts, check) = parts();
@@ -190,7 +198,7 @@ fn no_cursor_that_a_peer_can_write_gives_one_buffer_to_two_producers() {
             commit(one, 1),
             commit(two, 2),
             Box::new(move || {
-                // Vouches for a record that was never read, or not even published.
+                // The cursor vouches for a record that was never read, or not even published.
                 peer.cursor.store(1, Ordering::Relaxed);
                 u32::MAX
             }),

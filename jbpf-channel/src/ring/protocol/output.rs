@@ -2,33 +2,34 @@
 //!
 //! # Words
 //!
-//! * `head`: the number of the next record. Claimed by compare-and-swap.
-//! * `entries`, one word for each of the `capacity` positions: in the upper half the low 32 bits of
-//!   the number of records that had been sent once this one was (so `number + 1`), in the lower half
-//!   the index of the *buffer* that holds it. Buffers are not positions: there are more of them, and each belongs
-//!   either to a position or, as its *spare*, to a producer thread. A producer fills its spare for as
-//!   long as it likes, across calls; committing claims a position, leaves the spare there, and takes
-//!   the buffer it finds. So a reservation that is never committed holds up nobody, and a
-//!   commit moves no bytes.
-//! * `cursor`: the number of the next record that the primary reader has not released. *The reader may be
-//!   another process, and hostile*: this word alone is written by it.
-//! * `limit`: the last good cursor plus the capacity. Producers compare `head` with it and look at the
-//!   cursor only when they meet it, so that in the usual case they touch the line of `head` and `limit`
-//!   and no other shared line but the entry.
+//! * `head`: the number of the next record. Producers claim it by compare-and-swap.
+//! * `entries`, one word for each of the `capacity` positions. The upper half is the low 32 bits
+//!   of `number + 1` of the position's record. The lower half is the index of the *buffer* that
+//!   holds the record. Buffers are not positions: there are more of them, and each belongs either
+//!   to a position or, as its *spare*, to a producer thread. A producer may take any time, across
+//!   calls, to fill its spare. A commit claims a position, leaves the spare there, and takes the
+//!   buffer that was there. So a reservation that is never committed holds up nobody, and a commit
+//!   moves no bytes.
+//! * `cursor`: the number of the next record that the primary reader has not released. *The reader
+//!   may be another process, and hostile.* The reader writes this word and no other.
+//! * `limit`: the last good cursor plus the capacity. Producers compare `head` with it, and look
+//!   at the cursor only when `head` reaches it. So in the usual case they touch the line of `head`
+//!   and `limit`, the entry, and no other shared line.
 //!
 //! # Why a bad cursor harms nobody
 //!
-//! A cursor is taken over only when it lies between the last good one and `head`. It may still lie:
-//! name records that were not read, or not even published. The first costs the reader those
-//! records. The second would hand one position to two producers; so a producer claims `head` only
-//! after it has seen the entry published in the round before. It then owns that entry alone until
-//! it publishes it: no two claims succeed on one number.
+//! Producers adopt a cursor only if it lies between the last good one and `head`. Such a cursor
+//! may still be a lie. If it releases records that were not read, the reader loses those records.
+//! If it releases records that were not even published, one position could go to two producers. So
+//! a producer claims `head` only after it has seen the entry published in the round before. It
+//! then owns that entry alone until it publishes it, because no two claims succeed on one number.
 //!
 //! # Why a tap sees whole records
 //!
-//! The buffer of record `n` changes hands when `n + capacity` is claimed, and not before. A tap copies,
-//! then looks at `head`: when it has not passed `n + capacity`, nobody wrote the buffer meanwhile. This is a
-//! sequence lock whose sequence is `head`; the fences are the ones that it needs.
+//! The buffer of record `n` changes hands when `n + capacity` is claimed, and not before. A tap
+//! copies the record and then looks at `head`. If `head` has not passed `n + capacity`, nobody
+//! wrote the buffer during the copy. This is a sequence lock whose sequence is `head`, and the
+//! fences here are the ones that such a lock needs.
 
 use super::{AtomicU64, Ordering, fence};
 
@@ -40,16 +41,16 @@ pub(crate) struct OutputWords<'a> {
     pub(crate) cursor: &'a AtomicU64,
     /// Counts cursors that could not be true.
     pub(crate) refused: &'a AtomicU64,
-    /// A power of two of them.
+    /// The number of entries is a power of two.
     pub(crate) entries: &'a [AtomicU64],
 }
 
-/// The start of the next reader, after [`OutputWords::settle`].
+/// The position at which the next reader starts, after [`OutputWords::settle`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Settled {
     /// The number of the first record that is not released.
     pub(crate) cursor: u64,
-    /// Records, one at most, that were released and that no reader has released.
+    /// Records that `settle` released and no reader did; one at most.
     pub(crate) given_up: u64,
 }
 
@@ -63,7 +64,7 @@ pub(crate) struct Claim {
 }
 
 impl<'a> OutputWords<'a> {
-    /// What the entry at `position` holds before any record was sent.
+    /// The entry at `position` before any record was sent.
     pub(crate) fn initial_entry(position: u32, capacity: u32) -> u64 {
         Self::entry(
             u64::from(position).wrapping_sub(u64::from(capacity)),
@@ -87,7 +88,7 @@ impl<'a> OutputWords<'a> {
             .get((number & (self.capacity().wrapping_sub(1))) as usize)
     }
 
-    /// The buffer of record `number`, when the entry word is that record's.
+    /// The buffer of record `number`, if `word` is the entry of that record.
     #[inline]
     fn buffer_of(word: u64, number: u64) -> Option<u32> {
         ((word >> 32) as u32 == number.wrapping_add(1) as u32).then_some(word as u32)
@@ -95,21 +96,23 @@ impl<'a> OutputWords<'a> {
 
     /// Claims the next number, or `None` when the ring is full.
     ///
-    /// Lock-free: a turn of the loop that does not end it was lost to a producer that went ahead. `expected` is a value that
-    /// `head` has, or had once.
+    /// Lock-free: if a turn of the loop does not end it, another producer has gone ahead.
+    /// `expected` is a value that `head` has, or had once.
     #[inline]
     pub(crate) fn claim(&self, expected: u64) -> Option<Claim> {
         let mut head = expected;
         loop {
-            // Acquire: whoever raised the limit saw the reader done with the buffers below it.
+            // Acquire: the thread that raised the limit saw the reader done with the buffers below
+            // it.
             if head >= self.limit.load(Ordering::Acquire) && !self.raise_limit(head) {
                 return None;
             }
             let word = self.at(head)?.load(Ordering::Acquire);
             let previous = head.wrapping_sub(self.capacity());
             let Some(buffer) = Self::buffer_of(word, previous) else {
-                // Claimed by another producer; or else a cursor vouched for a record that its producer has not
-                // finished, and until it has the ring is full.
+                // Either another producer has claimed this number, or a cursor vouched for a
+                // record that its producer has not finished. In the second case the ring is full
+                // until that producer has finished.
                 let now = self.head.load(Ordering::Relaxed);
                 if now == head {
                     return None;
@@ -160,12 +163,13 @@ impl<'a> OutputWords<'a> {
             .wrapping_sub(self.capacity())
     }
 
-    /// Takes the cursor away from a peer: the caller has just put a fresh word in the place of the one that the peer could
-    /// write, holding a believable value, and nobody else writes it.
+    /// Takes the cursor away from a peer. The caller has just replaced the word that the peer
+    /// could write by a fresh one that holds a believable value and that nobody else writes.
     ///
-    /// A producer may have read the peer's word and not have raised the limit yet; what it read might lie beyond
-    /// the value that the next reader starts from. It raises by compare-and-swap, and only in a full ring. So in a
-    /// full ring the limit must move: by what the peer released, or else by giving up one record.
+    /// A producer may have read the peer's word and not have raised the limit yet. The value that
+    /// it read might lie beyond the one from which the next reader starts. The producer raises the
+    /// limit by compare-and-swap, and only if the ring is full. So if the ring is full, the limit
+    /// must move here: by the records that the peer has released, or else by giving up one record.
     pub(crate) fn settle(&self) -> Settled {
         let mut limit = self.limit.load(Ordering::Acquire);
         loop {
@@ -183,7 +187,8 @@ impl<'a> OutputWords<'a> {
                     let given_up = cursor.wrapping_sub(released);
                     return Settled { cursor, given_up };
                 }
-                // A producer has raised it, from what the peer wrote: the peer has released what was given up here.
+                // A producer has raised the limit to a value that the peer wrote. So the peer has
+                // released the record given up here.
                 Err(now) => limit = now,
             }
         }
@@ -195,24 +200,24 @@ impl<'a> OutputWords<'a> {
         Self::buffer_of(self.at(number)?.load(Ordering::Acquire), number)
     }
 
-    /// For taps, after copying: whether the buffer of record `number` held still until now.
+    /// For taps, after copying: tells whether the buffer of record `number` held still until now.
     #[inline]
     pub(crate) fn still_holds(&self, number: u64) -> bool {
         fence(Ordering::Acquire);
         self.head.load(Ordering::Relaxed).wrapping_sub(number) <= self.capacity()
     }
 
-    /// For the primary reader: all records below `number` may be overwritten.
+    /// For the primary reader: allows producers to overwrite all records below `number`.
     #[inline]
     pub(crate) fn release(&self, number: u64) {
         self.cursor.store(number, Ordering::Release);
     }
 }
 
-/// Looks at the reader's cursor. True when `head`, at or above a limit that the caller saw, is below the limit
-/// afterwards.
+/// Looks at the reader's cursor. `head` is at or above a limit that the caller saw. Returns true
+/// if `head` is below the limit afterwards.
 ///
-/// Takes its words one by one so that callers keep them in registers.
+/// It takes its words one by one so that callers keep them in registers.
 #[inline(never)]
 fn raise_limit(
     head: u64,
@@ -241,7 +246,8 @@ fn raise_limit(
             }
             continue;
         }
-        // Impossible for the limit that we saw. Another producer may have raised it since.
+        // This gain is impossible for the limit that we saw. Another producer may have raised the
+        // limit since.
         let now = limit_word.load(Ordering::Acquire);
         if now == limit {
             refused.fetch_add(1, Ordering::Relaxed);
