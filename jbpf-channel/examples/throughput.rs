@@ -1,7 +1,8 @@
-//! What a record costs on this machine: `cargo run --release -p jbpf-channel --example throughput`.
+//! Measures the cost of a record on this machine:
+//! `cargo run --release -p jbpf-channel --example throughput`.
 //!
-//! Prints nanoseconds for each way to send and receive one record of 32 bytes (medians), and how many
-//! records pass between two threads, and between two processes, in a second.
+//! Prints nanoseconds for each way to send and receive one record of 32 bytes (medians), and how
+//! many records pass between two threads, and between two processes, in a second.
 #![allow(unsafe_code, clippy::undocumented_unsafe_blocks)]
 
 use std::error::Error;
@@ -38,7 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     between_processes()
 }
 
-/// Prints the nanoseconds that a record takes: the median round of `work` on `PLACES` of them, after `preparation`.
+/// Prints the nanoseconds that a record takes: the median round of `work` on `PLACES` of them,
+/// after `preparation`.
 fn report(what: &str, mut preparation: impl FnMut(), mut work: impl FnMut()) {
     let mut rounds: Vec<u128> = (0..ROUNDS)
         .map(|_| {
@@ -111,7 +113,7 @@ fn one_by_one() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Sends as fast as a reader that keeps up can take, and closes.
+/// Sends as fast as the reader takes, and closes.
 fn produce(ring: &OutputRing) {
     let places = u64::from(ring.capacity());
     for value in 0..RECORDS {
@@ -154,7 +156,7 @@ impl Channels for One {
     }
 }
 
-/// Answers the first request, and keeps what it granted until the collector is gone.
+/// Answers the first request, and keeps the granted channel until the collector is gone.
 fn serve(
     channels: &One,
     socket: &mut UnixStream,

@@ -1,4 +1,5 @@
-//! What a host and the collectors of other processes can rely on, whatever the other side does.
+//! The guarantees that a host and the collectors of other processes have, whatever the other side
+//! does.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -46,7 +47,7 @@ const OUT: StreamId = StreamId([1; 16]);
 const IN: StreamId = StreamId([2; 16]);
 const BACK: StreamId = StreamId([3; 16]);
 
-/// The channels of a host, and whom they are lent to.
+/// The channels of a host, and the sessions to which they are lent.
 #[derive(Default)]
 struct Book {
     outputs: HashMap<StreamId, Arc<OutputRing>>,
@@ -66,7 +67,7 @@ impl Channels for Book {
 /// A host's server: a thread for each connection, so that sessions end when their collectors do.
 struct Host {
     path: PathBuf,
-    /// Connections that are over, sessions dropped.
+    /// Connections that have ended and whose sessions are dropped.
     ended: Arc<AtomicU32>,
     over: Arc<AtomicBool>,
     sockets: Arc<Mutex<Vec<UnixStream>>>,
@@ -124,14 +125,14 @@ impl Host {
         Collector::connect(&self.path).unwrap()
     }
 
-    /// Waits until `count` connections are over.
+    /// Waits until `count` connections have ended.
     fn wait_for_ended(&self, count: u32) {
         while self.ended.load(Ordering::Acquire) < count {
             thread::yield_now();
         }
     }
 
-    /// Ends all conversations, as a host does that dies.
+    /// Ends all conversations, as a dying host does.
     fn die(&self) {
         for socket in self.sockets.lock().unwrap().iter() {
             let _ = socket.shutdown(std::net::Shutdown::Both);
@@ -166,7 +167,7 @@ fn converse(book: &Book, socket: &UnixStream) {
             body: answer.reply,
         })
         .unwrap();
-        // A collector that is gone ends the conversation with the next read.
+        // If the collector is gone, the next read ends the conversation.
         let Ok(sent) = send_with_descriptors(socket, &line, &answer.descriptors) else {
             return;
         };
@@ -528,7 +529,7 @@ fn taps_of_other_processes_watch_and_take_nothing() {
 #[test]
 fn a_tap_of_another_process_keeps_a_channel_going_that_nobody_reads() {
     let (host, ring) = Host::output(16, 8);
-    // Full before anybody watches.
+    // The ring is full before anybody watches.
     while send(&ring, 0).is_ok() {}
     let tap: Receiver<u64> = host.collector().tap(OUT).unwrap();
     assert_eq!(tap.try_recv(), None);
@@ -546,7 +547,7 @@ fn a_tap_of_another_process_keeps_a_channel_going_that_nobody_reads() {
     );
     assert_eq!(tap.passed_over(), counts.passed_over);
 
-    // A reader that comes finds the newer half, and from then on releases alone.
+    // The next reader finds the newer half, and from then on it alone releases.
     let receiver: Receiver<u64> = ring.primary().unwrap().typed().unwrap();
     assert!(ring.sent() - ring.delivered() >= 8, "{}", ring.delivered());
     let delivered = ring.delivered();
@@ -562,7 +563,8 @@ fn a_tap_of_another_process_keeps_a_channel_going_that_nobody_reads() {
     assert_eq!(tap.recv(), Ok(1001));
 }
 
-/// By hand: numbers of a tap that cannot be true release no more than the older half.
+/// The requests are written by hand. A tap's impossible numbers release no more than the older
+/// half.
 #[test]
 fn a_tap_that_lies_about_what_it_has_passed_releases_the_older_half_at_most() {
     let ring = shared_output(16, 8);
@@ -709,7 +711,8 @@ fn collectors_killed_in_the_middle_cost_records_at_most() {
         open_descriptors() <= flat + 20,
         "other tests run beside this one"
     );
-    // What is left is whole, numbered, and received by whoever comes next: one record at least, unless the ring is full.
+    // The next reader receives the records that are left, whole and numbered. There is at least
+    // one, unless the ring is full.
     let _ = send(&ring, 0);
     let receiver: Receiver<u64> = ring.primary().unwrap().typed().unwrap();
     let left = ring.sent() - ring.delivered();
@@ -754,7 +757,7 @@ fn a_peer_cannot_truncate_grow_or_write_what_is_the_hosts() {
             )
         };
         assert_eq!(mapped.err(), Some(Errno::PERM));
-        // Neither through another way to the same file.
+        // Another way to the same file does not help either.
         let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file));
         let again = std::fs::File::options()
             .read(true)
@@ -797,7 +800,7 @@ fn a_garbage_cursor_is_refused_counted_and_forgotten_with_its_reader() {
         assert_eq!(send(&ring, 9), Err(SendError::Full));
         assert!(ring.reserve(0).is_null());
         assert_eq!(ring.refused_cursors(), refused + 2);
-        // Backwards is no better.
+        // A cursor that goes backwards is refused as well.
         control
             .at(0)
             .store(start.wrapping_sub(1), Ordering::Relaxed);
@@ -806,7 +809,7 @@ fn a_garbage_cursor_is_refused_counted_and_forgotten_with_its_reader() {
         drop(socket);
         ended += 1;
         host.wait_for_ended(ended);
-        // It keeps its mapping, and writes on; the next reader has a cursor of its own.
+        // The peer keeps its mapping and writes on. The next reader has a cursor of its own.
         control.at(0).store(start + 4, Ordering::Relaxed);
         let receiver: Receiver<u64> = ring.primary().unwrap().typed().unwrap();
         let received: Vec<_> = receiver.try_iter().collect();
@@ -863,7 +866,7 @@ fn no_sequence_of_cursors_and_wake_flags_upsets_the_producers() {
                         if buffer.is_null() {
                             continue;
                         }
-                        // The buffer is this thread's alone, whatever the peer vouches for.
+                        // The buffer is this thread's alone, whatever the peer releases.
                         let stamp = u64::from(slot) << 32 | attempts;
                         let words = buffer.cast::<[u64; 2]>();
                         unsafe { words.write_volatile([stamp, !stamp]) };
@@ -912,7 +915,8 @@ fn a_reader_after_a_hostile_one_finds_whole_records_in_order() {
             let control = Words::of(&files[1]);
             let still_there = AtomicBool::new(true);
             thread::scope(|scope| {
-                // Vouches for whatever was sent, read or not, and does not stop when it is cut off.
+                // The peer releases every record that was sent, read or not, and does not stop
+                // when it is cut off.
                 scope.spawn(|| {
                     while still_there.load(Ordering::Acquire) {
                         control.at(0).store(ring.sent(), Ordering::Relaxed);
@@ -961,7 +965,8 @@ fn garbage_in_a_lane_is_the_senders_own() {
     let mut received: Vec<_> = std::iter::from_fn(|| take(&ring)).collect();
     received.sort_unstable();
     assert_eq!(received, [1, 2]);
-    // Claims that every place is published: each is taken once, and then there is nothing.
+    // The peer claims that every place is published. Each is taken once, and then there is no
+    // record.
     for place in 0..4 {
         words
             .at(16 + place)
@@ -972,7 +977,7 @@ fn garbage_in_a_lane_is_the_senders_own() {
     host.wait_for_ended(1);
     words.at(16).store(5, Ordering::Relaxed);
     assert_eq!(take(&ring), None, "nobody looks at it any more");
-    // The next one in the lane starts clean.
+    // The next sender in the lane finds it clean.
     let next: Sender<u64> = host.collector().input(IN).unwrap();
     for value in 0..20 {
         next.send(&value).unwrap();
@@ -1025,7 +1030,8 @@ fn garbage_in_every_byte_that_a_peer_can_write_harms_neither_producers_nor_consu
         let _ending = StoreOnDrop(&over);
         for round in 0..ROUNDS {
             let _ = ring.send_bytes([round, !round].as_bytes());
-            // An honest sender's records come through, whole and in order, between those of the other.
+            // An honest sender's records come through, whole and in order, between those of the
+            // hostile one.
             honest.send(&[round, !round]).unwrap();
             let found = (0..1000).any(|_| take_pair(&back) == Some([round, !round]));
             assert!(found, "the honest one starves");
@@ -1033,7 +1039,7 @@ fn garbage_in_every_byte_that_a_peer_can_write_harms_neither_producers_nor_consu
     });
     assert_eq!(ring.sent() + ring.dropped(), ROUNDS);
     drop((reading, sending));
-    // Who comes next finds whole records, and a lane that works.
+    // The next reader finds whole records, and the next sender a lane that works.
     host.wait_for_ended(2);
     let receiver: Receiver<[u64; 2]> = host.collector().output(OUT).unwrap();
     assert!(receiver.try_iter().all(|[value, check]| value == !check));
@@ -1043,7 +1049,7 @@ fn garbage_in_every_byte_that_a_peer_can_write_harms_neither_producers_nor_consu
     assert_eq!(std::iter::from_fn(|| take_pair(&back)).count(), 16);
 }
 
-/// Ends a loop, also when what it accompanies has failed.
+/// Ends a loop, also if the test that runs beside it has failed.
 struct StoreOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StoreOnDrop<'_> {
@@ -1057,7 +1063,7 @@ fn take_pair(ring: &InputRing) -> Option<[u64; 2]> {
     unsafe { ring.receive(record.as_mut_ptr().cast()) }.then_some(record)
 }
 
-/// A collector without descriptors to take it, for one; the next attempt finds the channel as it was.
+/// A collector may lack descriptors, for example. The next attempt finds the channel as it was.
 #[test]
 fn what_cannot_be_mapped_goes_back_to_the_host() {
     let path = std::env::temp_dir().join(format!("jbpf-unmapped-{}.sock", std::process::id()));
@@ -1080,7 +1086,7 @@ fn what_cannot_be_mapped_goes_back_to_the_host() {
                         capacity: 4,
                         record_size: 8,
                         slots: 1,
-                        // The second one in another role.
+                        // The second grant has another role.
                         tap: tap || attachment > 1,
                         fences: false,
                     },
@@ -1157,11 +1163,11 @@ fn opening_and_closing_leaves_nothing_behind() {
     );
 }
 
-/// The exit status of a process for which the system makes no PID namespaces.
+/// The exit status of the child if the system makes no PID namespaces.
 const NO_NAMESPACES: i32 = 77;
 
-/// As [`in_a_forked_child`], with the child as process 1 of a PID namespace of its own; true as well where the system makes
-/// none.
+/// [`in_a_forked_child`], with the child as process 1 of its own PID namespace. Also returns true
+/// if the system makes none.
 fn as_process_1(child: impl FnOnce() -> bool) -> bool {
     const NEW_USERS: i32 = 0x1000_0000;
     const NEW_PROCESSES: i32 = 0x2000_0000;
@@ -1194,7 +1200,7 @@ fn a_child_with_its_parents_process_id_closes_and_gives_back_nothing() {
             back.close();
             true
         });
-        // Senders of other processes see this word of it, behind two others.
+        // Senders in other processes see this word: the third of the consumers' half.
         let mut closed = [0_u8; 4];
         rustix::io::pread(&lent.2[0], &mut closed, 12).unwrap();
         let was_open = closed == [0; 4] && !tap.is_closed();
@@ -1204,7 +1210,7 @@ fn a_child_with_its_parents_process_id_closes_and_gives_back_nothing() {
     }));
 }
 
-/// Runs `child` in a forked process, to its end; whether it returned true.
+/// Runs `child` in a forked process to its end, and returns its result.
 fn in_a_forked_child(child: impl FnOnce() -> bool) -> bool {
     let process = fork();
     assert!(process >= 0);
@@ -1222,14 +1228,14 @@ fn what_a_forked_child_of_a_collector_drops_stays_its_parents() {
     let collector = host.collector();
     let receiver: Receiver<u64> = collector.output(OUT).unwrap();
     let mut given = Some(receiver);
-    // The copy of the child is dropped in the child.
+    // The child drops its copy.
     assert!(in_a_forked_child(|| {
         drop(given.take());
         let refused = collector.tap::<u64>(OUT).unwrap_err();
         matches!(refused, CollectorError::Connection(_))
     }));
     let receiver = given.unwrap();
-    // The host has heard all that the child said, if anything.
+    // The host has read everything that the child sent, if anything.
     let tap: Receiver<u64> = collector.tap(OUT).unwrap();
     assert!(ring.is_read(), "the channel was given back");
     send(&ring, 7).unwrap();
@@ -1258,7 +1264,7 @@ fn a_forked_child_of_the_host_takes_no_wake_ups_away() {
     wait_until(&|| {
         let thread = name.load(Ordering::Acquire);
         let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
-        // What it sleeps on is the ring.
+        // The thread sleeps on the ring.
         thread != 0 && stat.is_ok_and(|stat| stat.contains(") S "))
     });
     assert!(in_a_forked_child(|| {

@@ -1,4 +1,4 @@
-//! What senders and codelets can rely on with an input channel.
+//! The guarantees that senders and codelets have with an input channel.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What producers and readers of an output channel can rely on.
+//! The guarantees that producers and readers of an output channel have.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -128,7 +128,7 @@ fn a_reservation_lasts_until_it_is_sent_and_holds_up_nobody() {
         assert_eq!(ring.reserve(3), held);
         assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [value, value]);
     }
-    // Even a full ring does not take it away.
+    // A reservation stays even if the ring is full.
     send(&ring, 1).unwrap();
     send(&ring, 2).unwrap();
     assert_eq!(ring.reserve(3), held);
@@ -141,7 +141,8 @@ fn a_reservation_lasts_until_it_is_sent_and_holds_up_nobody() {
 
 #[test]
 fn a_reservation_is_not_that_of_calls_inside_of_the_one_that_has_it() {
-    // The second and the third call of a thread, the third with two calls in it, one inside of the other.
+    // The second and the third call of a thread. Within the third runs a call, and within that
+    // another one.
     let [second, outer, inner, innermost] = [0x201, 0x301, 0x302, 0x303].map(HookCall::from_word);
     let ring = ring(4, 8);
     let receiver = numbers(&ring);
@@ -156,7 +157,8 @@ fn a_reservation_is_not_that_of_calls_inside_of_the_one_that_has_it() {
     ring.commit_in(3, outer).unwrap();
     assert_eq!(receiver.try_recv(), Some(7));
 
-    // What a call leaves behind is for whoever comes later: around it, deeper in another one, or at its own place.
+    // A reservation that a call leaves behind goes to a later one: an outer call, a call at its
+    // own depth, or one deeper in another call.
     let left = ring.reserve_in(3, inner);
     assert_eq!(ring.reserve_in(3, outer), left);
     assert!(ring.reserve_in(3, inner).is_null());
@@ -368,7 +370,7 @@ fn a_tap_of_a_full_ring_that_nobody_reads_makes_room_and_keeps_the_newer_half() 
         assert_eq!(tap.try_recv(), Some(value));
     }
 
-    // The reader that comes finds the newer half, and from then on the tap takes nothing away.
+    // The next reader finds the newer half. From then on the tap releases nothing.
     let receiver = numbers(&ring);
     assert_eq!(tap.try_recv(), None);
     assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [26, 27, 28, 29]);
@@ -518,7 +520,7 @@ fn four_producers_a_reader_and_a_tap_reconcile() {
     const EACH: u64 = 100_000;
     let ring = ring(256, 16);
     let over = AtomicBool::new(false);
-    // Nobody sends before the tap is there, which then is late for nothing.
+    // Nobody sends before the tap is there, so the tap misses no record by coming late.
     let ready = Barrier::new(5);
     let check = |record: [u64; 2]| {
         assert_eq!(record[0], !record[1], "a torn record");
@@ -550,7 +552,8 @@ fn four_producers_a_reader_and_a_tap_reconcile() {
                 })
             })
             .collect();
-        // Before the tap: for a reader that comes later, it would have made room.
+        // The reader comes before the tap. Otherwise the tap would have released records in its
+        // place.
         let receiver = ring.primary().unwrap().typed::<[u64; 2]>().unwrap();
         let tap = scope.spawn(|| {
             let tap = ring.tap().typed::<[u64; 2]>().unwrap();
