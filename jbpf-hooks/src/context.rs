@@ -1,8 +1,8 @@
-//! Contexts: what a hook hands to its codelets, described for verifier, header and tools.
+//! Contexts: the data that a hook hands to its codelets, described for verifier, header and tools.
 //!
-//! Every context starts with three words, `data`, `data_end` and `meta_data` (offsets 0, 8, 16);
-//! fields of the application's own follow from offset 24. The words `data` and `data_end` bound the
-//! *data region*, the memory that the hook's one reference parameter points at.
+//! Every context starts with three words, `data`, `data_end` and `meta_data` (offsets 0, 8, 16).
+//! Fields of the application's own follow from offset 24. The words `data` and `data_end` bound
+//! the *data region*, the memory that the hook's one reference parameter points at.
 
 #![expect(
     unsafe_code,
@@ -20,8 +20,8 @@ pub const FIRST_FIELD_OFFSET: usize = jbpf_abi::context::FIELDS as usize;
 /// # Safety
 ///
 /// The type is `repr(C)` and laid out as [`CONTEXT`](Self::CONTEXT) says: the words `data`,
-/// `data_end` and `meta_data`, then the fields. Its first [`readable`](ContextLayout::readable) bytes
-/// are always initialised, and a field declared writable is valid whatever bits it holds.
+/// `data_end` and `meta_data`, then the fields. Its first [`readable`](ContextLayout::readable)
+/// bytes are always initialised, and a field declared writable is valid whatever bits it holds.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a number nor a hook's context",
     label = "codelets cannot be given this by value",
@@ -30,18 +30,20 @@ pub const FIRST_FIELD_OFFSET: usize = jbpf_abi::context::FIELDS as usize;
     note = "mark a parameter that only the function's body uses `#[jbpf(skip)]`"
 )]
 pub unsafe trait JbpfContext {
-    /// The fields, and what the region holds.
+    /// The fields, and the content of the region.
     const CONTEXT: ContextLayout;
 }
 
-/// A [`JbpfContext`] that is passed to a hook by value. Written by
-/// [`#[derive(JbpfContext)]`](derive@crate::JbpfContext); contexts that [`#[jbpf_hook]`](crate::jbpf_hook) generates
-/// are none, since their `data` and `data_end` are numbers that anybody in the module could set.
+/// A [`JbpfContext`] that is passed to a hook by value.
+/// [`#[derive(JbpfContext)]`](derive@crate::JbpfContext) writes it. Contexts that
+/// [`#[jbpf_hook]`](crate::jbpf_hook) generates are none, since their `data` and `data_end` are
+/// numbers that anybody in the module could set.
 ///
 /// # Safety
 ///
 /// As long as a value lives, `data..data_end` bounds memory as the layout's
-/// [`region`](ContextLayout::region) says: the first field is a [`ContextRegion`](crate::region::ContextRegion).
+/// [`region`](ContextLayout::region) says: the first field is a
+/// [`ContextRegion`](crate::region::ContextRegion).
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` cannot be passed to a hook",
     label = "not a struct with `#[derive(JbpfContext)]`",
@@ -59,7 +61,7 @@ pub struct ContextLayout {
     pub readable: usize,
     /// Bytes passed in r2: `readable` rounded up to a multiple of 8.
     pub size: usize,
-    /// What `data..data_end` holds.
+    /// The content of `data..data_end`.
     pub region: RegionLayout,
     /// The fields after `meta_data`, in the order of their offsets.
     pub fields: &'static [ContextField],
@@ -115,9 +117,9 @@ pub unsafe trait ContextNumber: Copy {
     const SCALAR: Scalar;
 }
 
-/// A [`ContextNumber`] that is valid whatever bits it holds: all but `bool`.
+/// A [`ContextNumber`] for which any bits are a value: all but `bool`.
 ///
-/// A promise like [`ContextNumber`], made for that trait's types alone, all of which are here.
+/// A promise like [`ContextNumber`], made only for that trait's types, all of which are here.
 #[diagnostic::on_unimplemented(
     message = "codelets must not write to a `{Self}`",
     label = "not every bit pattern is a valid value of this type",
@@ -146,14 +148,14 @@ macro_rules! writable_numbers {
 
 writable_numbers!(u8, u16, u32, u64, i8, i16, i32, i64);
 
-/// What a context's `data..data_end` holds.
+/// The content of a context's `data..data_end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegionLayout {
     /// Nothing: `data` and `data_end` are equal.
     None,
     /// One value of a type: its size needs no comparison with `data_end`.
     Value {
-        /// What the value holds.
+        /// The type of the value.
         ty: Type,
         /// Size in bytes.
         size: usize,
@@ -162,9 +164,9 @@ pub enum RegionLayout {
         /// Whether codelets may store to it (`&mut T`).
         writable: bool,
     },
-    /// A slice: the number of elements is known from `data_end` alone.
+    /// A slice. Only `data_end` tells the number of elements.
     Slice {
-        /// What one element holds.
+        /// The type of one element.
         element: Type,
         /// Size of one element, in bytes.
         stride: usize,
@@ -195,7 +197,7 @@ impl RegionLayout {
         }
     }
 
-    /// The layout of the struct that the region holds one or many of, if it is one.
+    /// The layout of the struct that the region holds one or many of, if it is a struct.
     #[must_use]
     pub const fn data_layout(&self) -> Option<&'static DataLayout> {
         match self {

@@ -2,21 +2,23 @@
 //!
 //! [`codelet_header`] describes what is linked into the process:
 //!
-//! * The context of hook `example` is `struct example_ctx`: every hook has its own, named after it, with `_` for
-//!   characters that C has not.
-//! * A Rust struct `Packet` is `Packet`, and `struct Packet`. Bytes marked `#[jbpf(text)]` are `char`.
+//! * The context of hook `example` is `struct example_ctx`: every hook has its own, named after
+//!   it, with `_` in place of characters that C names cannot have.
+//! * A Rust struct `Packet` is `Packet`, and `struct Packet`. Bytes marked `#[jbpf(text)]` are
+//!   `char`.
 //! * Padding of a context has a name (`_padding28`), and codelets must not read it.
 //! * A helper of the application is a function of its own name.
 //! * Sizes and offsets are asserted, so that a compiler that disagrees with Rust says so.
 //!
 //! Data that no hook and no helper shows, such as the records of channels, comes last.
 //!
-//! Names that C reserves get a `_` at their end; fields without names are `_0`, `_1`, ... Two different structs of
-//! one name make the header an `#error` that names both, or are left out with a comment that says so when hooks and
-//! helpers need neither.
+//! Names that C reserves get a `_` at their end. Fields without names are `_0`, `_1`, ... If two
+//! different structs have one name, the header becomes an `#error` that names both. If hooks and
+//! helpers need neither struct, both are left out, and a comment says so.
 //!
-//! The built-in hooks of the runtime are left out: `jbpf_defs.h` and `jbpf_perf_ext.h` describe them. So are replaced built-in
-//! helpers, which codelets call by the names in `jbpf_helper.h`.
+//! The header leaves out the built-in hooks of the runtime: `jbpf_defs.h` and `jbpf_perf_ext.h`
+//! describe them. It leaves out replaced built-in helpers, which codelets call by the names in
+//! `jbpf_helper.h`.
 
 use core::fmt::{self, Write as _};
 use std::collections::BTreeMap;
@@ -31,8 +33,8 @@ use crate::registry;
 
 mod c;
 
-/// The header of all hooks, helpers and data linked into the process. The same text from each build of the same
-/// declarations.
+/// The header of all hooks, helpers and data linked into the process. Each build of the same
+/// declarations gives the same text.
 #[must_use]
 pub fn codelet_header() -> String {
     CodeletHeader::linked().to_string()
@@ -45,7 +47,7 @@ pub struct CodeletHeader {
     declarations: Vec<Declaration>,
 }
 
-/// What a name stands for already.
+/// The meaning that a name has already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Named {
     Data(&'static DataLayout),
@@ -61,7 +63,7 @@ enum Declaration {
         hook: &'static HookInfo,
     },
     Helper(&'static HelperInfo),
-    /// Data of which a name would mean two things, and that nothing else here needs.
+    /// Data with a name that would mean two things. Nothing else here needs the data.
     LeftOut(String),
     /// Two declarations claim one name.
     Conflict(String),
@@ -96,7 +98,8 @@ impl CodeletHeader {
         header.declared(data.collect())
     }
 
-    /// Adds data that may show nowhere else, unless a name of it stands for something else as well.
+    /// Adds data that may show nowhere else, unless one of its names stands for something else as
+    /// well.
     fn declared(mut self, mut data: Vec<&'static DataInfo>) -> Self {
         data.sort_by_key(|data| (data.layout.name, data.module));
         let mut meanings: BTreeMap<String, Vec<&DataInfo>> = BTreeMap::new();
@@ -121,7 +124,7 @@ impl CodeletHeader {
         self
     }
 
-    /// Which name in a struct would stand for something else, too.
+    /// The name in a struct that would stand for something else, too.
     fn ambiguity(
         &self,
         layout: &'static DataLayout,
@@ -175,7 +178,8 @@ impl CodeletHeader {
         self
     }
 
-    /// Adds a helper of the application, and the structs that it takes. Replaced built-in helpers add nothing.
+    /// Adds a helper of the application, and the structs that it takes. Replaced built-in helpers
+    /// add nothing.
     #[must_use]
     pub fn helper(mut self, helper: &'static HelperInfo) -> Self {
         if !APPLICATION_IDS.contains(&helper.id) {
@@ -202,7 +206,7 @@ impl CodeletHeader {
         }
     }
 
-    /// What a struct is made of comes before it.
+    /// Adds a struct, after the structs that it is made of.
     fn add_struct(&mut self, layout: &'static DataLayout) {
         for field in layout.fields {
             self.add_type(&field.ty);
@@ -216,7 +220,8 @@ impl CodeletHeader {
 
     fn add(&mut self, name: String, named: Named, declaration: Declaration) {
         match self.names.get(&name) {
-            // Two hooks may show the same data; only contexts and helpers are one hook's or id's own.
+            // Two hooks may show the same data. Only contexts and helpers belong to one hook or
+            // one id.
             Some(earlier) if *earlier == named && matches!(named, Named::Data(_)) => {}
             Some(earlier) => {
                 let sentence = format!("{earlier} and {named} would both be named {name} in C");
@@ -239,7 +244,7 @@ fn struct_in(ty: &Type) -> Option<&'static DataLayout> {
     }
 }
 
-/// What the runtime itself declares.
+/// Whether the runtime itself declares it.
 fn is_built_in(module: &str) -> bool {
     module.split("::").next() == Some("jbpf_core")
 }
@@ -407,7 +412,7 @@ fn assert_offset(
     )
 }
 
-/// A comment of one line or many, unless there is nothing to say.
+/// Writes a comment of one line or many, unless it is empty.
 fn write_comment(f: &mut fmt::Formatter<'_>, title: &str, docs: &str) -> fmt::Result {
     let docs = docs.replace("*/", "* /").replace("/*", "/ *");
     let lines: Vec<&str> = title.lines().chain(docs.lines()).collect();

@@ -1,9 +1,9 @@
 //! Helper functions that an application declares for its codelets with `#[jbpf_helper(id = N)]`.
 //!
-//! The Rust signature is the verifier's prototype, described by [`HelperDeclaration::arguments`]. What machine code
-//! calls is a *shim*, written by the macro: it takes the registers apart (`registers`), calls
-//! the function, contains its panics and turns the result into a register. Maps are used
-//! through [`MapRef`] (`map`).
+//! The Rust signature is the verifier's prototype, described by [`HelperDeclaration::arguments`].
+//! Machine code calls a *shim*, which the macro writes. The shim takes the registers apart
+//! (`registers`), calls the function, contains its panics and turns the result into a register.
+//! Helpers use maps through [`MapRef`] (`map`).
 
 #![expect(
     unsafe_code,
@@ -29,28 +29,28 @@ pub use registers::{
 pub const APPLICATION_IDS: core::ops::RangeInclusive<u32> =
     ids::FIRST_OF_APPLICATION..=ids::END - 1;
 
-/// What one argument of a helper must be.
+/// The kind of one argument of a helper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HelperArgument {
-    /// A number; the shim truncates it to its type.
+    /// A number. The shim truncates it to its type.
     Number(Scalar),
     /// `&T`: readable memory of this many bytes, of this C type.
     Readable {
         /// Size in bytes.
         size: usize,
-        /// What it holds.
+        /// The type of the value.
         ty: Type,
     },
     /// `&mut T`: writable memory of this many bytes, of this C type.
     Writable {
         /// Size in bytes.
         size: usize,
-        /// What it holds.
+        /// The type of the value.
         ty: Type,
     },
     /// `CodeletBytes`: two registers, a readable pointer and its length.
     Bytes,
-    /// `&[u8]`: likewise, with a length of at most this many bytes, which are copied on the stack.
+    /// `&[u8]`: the same, with a length of at most this many bytes, which are copied on the stack.
     BytesUpTo(u32),
     /// `MapRef<'_>`: a map of any kind.
     Map,
@@ -81,7 +81,7 @@ impl HelperArgument {
         Self::BytesUpTo(BytesCopy::MAX)
     }
 
-    /// How many of the five argument registers it takes.
+    /// The number of the five argument registers that it takes.
     #[must_use]
     pub const fn registers(&self) -> usize {
         match self {
@@ -91,7 +91,7 @@ impl HelperArgument {
     }
 }
 
-/// What a helper returns.
+/// The result of a helper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HelperReturn {
     /// Nothing: r0 is 0.
@@ -105,7 +105,7 @@ pub enum HelperReturn {
 /// The shim's signature: the five argument registers in, r0 out.
 pub type HelperShim = unsafe extern "C" fn(u64, u64, u64, u64, u64) -> u64;
 
-/// What the verifier, the C header and tools are told of a helper.
+/// The description of a helper for the verifier, the C header and tools.
 #[derive(Debug, Clone, Copy)]
 pub struct HelperDeclaration {
     /// 32 to 63, or the id of a built-in helper that may be replaced.
@@ -116,7 +116,7 @@ pub struct HelperDeclaration {
     pub argument_names: &'static [&'static str],
     /// The arguments in order; [`HelperArgument::Bytes`] and `BytesUpTo` take two registers.
     pub arguments: &'static [HelperArgument],
-    /// What it returns.
+    /// The result's type.
     pub returns: HelperReturn,
     /// `file!()` of the declaration.
     pub file: &'static str,
@@ -126,11 +126,11 @@ pub struct HelperDeclaration {
     pub docs: &'static str,
 }
 
-/// A declared helper: a [`HelperDeclaration`], and the function that keeps what it says.
+/// A declared helper: a [`HelperDeclaration`], and the function that keeps its promises.
 ///
-/// The verifier lets codelets call the function with whatever the declaration allows, and computes with what it says
-/// of the result. So only [`new`](Self::new), which is unsafe, puts the two together, and nobody changes either
-/// afterwards.
+/// The verifier lets codelets call the function with all values that the declaration allows, and
+/// computes with the range that it gives for the result. So only [`new`](Self::new), which is
+/// unsafe, puts the two together, and nobody changes either afterwards.
 #[derive(Debug)]
 pub struct HelperInfo {
     declaration: HelperDeclaration,
@@ -143,12 +143,14 @@ impl HelperInfo {
     ///
     /// # Safety
     ///
-    /// * `shim` may be called on any thread with registers that hold what `declaration.arguments` says: a number's register
-    ///   may hold any number, a pointer's is readable (and writable) for its size until the call returns, a map's
-    ///   is the address of a map.
-    /// * It writes to no other memory of the codelet than [`HelperArgument::Writable`], and does not unwind.
+    /// * `shim` may be called on any thread with registers that hold what `declaration.arguments`
+    ///   says: a number's register may hold any number, a pointer's is readable (and writable) for
+    ///   its size until the call returns, a map's is the address of a map.
+    /// * It writes to no other memory of the codelet than [`HelperArgument::Writable`], and does
+    ///   not unwind.
     /// * Its result is in the range of `declaration.returns`.
-    /// * `declaration.id` is 32 to 63, or one of [`ids::REPLACEABLE`] and the arguments are numbers.
+    /// * `declaration.id` is 32 to 63, or one of [`ids::REPLACEABLE`] and the arguments are
+    ///   numbers.
     #[must_use]
     pub const unsafe fn new(declaration: HelperDeclaration, shim: HelperShim) -> Self {
         Self {
@@ -158,13 +160,13 @@ impl HelperInfo {
         }
     }
 
-    /// Called by codelets; never unwinds.
+    /// The function that codelets call. It never unwinds.
     #[must_use]
     pub const fn shim(&self) -> HelperShim {
         self.shim
     }
 
-    /// How many calls panicked, and so returned 0.
+    /// The number of calls that panicked, and so returned 0.
     #[must_use]
     pub fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)

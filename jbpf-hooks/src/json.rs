@@ -14,9 +14,9 @@
 //! );
 //! ```
 //!
-//! Numbers are strings, because JSON's own lose the low bits of 64-bit values in many readers; `bool` is `true`
-//! or `false`; fields marked `#[jbpf(text)]` are their bytes up to the first zero, as UTF-8 with replacement
-//! characters for what is none. Arrays and structs nest.
+//! Numbers are strings, because JSON's own numbers lose the low bits of 64-bit values in many
+//! readers. `bool` is `true` or `false`. Fields marked `#[jbpf(text)]` are their bytes up to the
+//! first zero, as UTF-8 with replacement characters for invalid bytes. Arrays and structs nest.
 
 use core::fmt::{self, Write as _};
 
@@ -25,9 +25,11 @@ use zerocopy::{Immutable, IntoBytes};
 use crate::layout::{DataLayout, Field, JbpfData, Scalar, Type};
 
 impl DataLayout {
-    /// The record as JSON: `{}` writes one line, `{:#}` one line a field, indented by four spaces.
+    /// The record as JSON. `{}` writes one line, and `{:#}` writes one line a field, indented by
+    /// four spaces.
     ///
-    /// Fields that `record` is too short for are `null`; bytes beyond the layout's size are not looked at.
+    /// If `record` is too short for a field, the field is `null`. Bytes beyond the layout's size
+    /// are not looked at.
     #[must_use]
     pub const fn json<'a>(&'a self, record: &'a [u8]) -> JsonRecord<'a> {
         JsonRecord {
@@ -37,7 +39,8 @@ impl DataLayout {
     }
 }
 
-/// A record that displays as JSON, made by [`DataLayout::json`] of bytes or by [`JsonRecord::of`] of a value.
+/// A record that displays as JSON, made by [`DataLayout::json`] of bytes or by [`JsonRecord::of`]
+/// of a value.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonRecord<'a> {
     layout: &'a DataLayout,
@@ -45,7 +48,7 @@ pub struct JsonRecord<'a> {
 }
 
 impl<'a> JsonRecord<'a> {
-    /// The record that a value is.
+    /// A value as a record.
     #[must_use]
     pub fn of<T: JbpfData + IntoBytes + Immutable>(value: &'a T) -> Self {
         const { &T::LAYOUT }.json(value.as_bytes())
@@ -145,8 +148,8 @@ impl Writer<'_, '_> {
         self.string(&String::from_utf8_lossy(text))
     }
 
-    /// A string with the escapes of RFC 8259, section 7. Control characters that a terminal would act on
-    /// are escaped, too, beyond what it demands.
+    /// A string with the escapes of RFC 8259, section 7. Beyond its demands, control characters
+    /// that a terminal would act on are escaped.
     fn string(&mut self, text: &str) -> fmt::Result {
         self.out.write_char('"')?;
         for character in text.chars() {

@@ -1,13 +1,13 @@
 //! The layout of data that codelets see, collected at compile time.
 //!
 //! One description serves the verifier's region types, the C header for codelet authors and the
-//! JSON view of a record. [`#[jbpf_data]`](crate::jbpf_data) and [`JbpfData`](derive@crate::JbpfData)
-//! write it; nobody writes it by hand.
+//! JSON view of a record. [`#[jbpf_data]`](crate::jbpf_data) and
+//! [`JbpfData`](derive@crate::JbpfData) write it; nobody writes it by hand.
 
 /// A type of the application whose memory codelets may see.
 ///
-/// Derived with [`#[jbpf_data]`](crate::jbpf_data) or `#[derive(JbpfData)]`, which assert the rules
-/// (`repr(C)`, no padding, fields of known layout) a field at a time.
+/// Derived with [`#[jbpf_data]`](crate::jbpf_data) or `#[derive(JbpfData)]`, which assert the
+/// rules (`repr(C)`, no padding, fields of known layout) a field at a time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not data that codelets can see",
     label = "its layout is not known",
@@ -26,7 +26,7 @@ pub trait JbpfData {
     note = "codelets see integers, floats, `bool`, arrays of them, and structs declared with `#[jbpf_data]`"
 )]
 pub trait FieldType {
-    /// What the field holds.
+    /// The type of the field.
     const TYPE: Type;
 }
 
@@ -48,7 +48,7 @@ pub struct DataLayout {
 /// A declared [`JbpfData`] type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataInfo {
-    /// What it is made of.
+    /// The parts of the type.
     pub layout: &'static DataLayout,
     /// The module that declares it.
     pub module: &'static str,
@@ -57,17 +57,17 @@ pub struct DataInfo {
 /// One field of a [`DataLayout`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
-    /// The field's name; the index of a tuple struct's field.
+    /// The field's name, or the index of a tuple struct's field.
     pub name: &'static str,
     /// Offset from the start of the type, in bytes.
     pub offset: usize,
-    /// What the field holds.
+    /// The type of the field.
     pub ty: Type,
-    /// Marked `#[jbpf(text)]`: bytes that print as text up to the first zero.
+    /// Whether it is marked `#[jbpf(text)]`: bytes that print as text up to the first zero.
     pub text: bool,
 }
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     /// A number.
@@ -83,7 +83,7 @@ pub enum Type {
     Struct(&'static DataLayout),
 }
 
-/// A number's representation; all are little-endian on the targets that codelets run on.
+/// A number's representation. All are little-endian on the targets that codelets run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each variant is the Rust type of its name")]
 pub enum Scalar {

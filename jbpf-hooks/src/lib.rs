@@ -1,4 +1,5 @@
-//! What instrumented code links: hooks, contexts, layouts and helper declarations of jbpf.
+//! The crate that instrumented code links: hooks, contexts, layouts and helper declarations of
+//! jbpf.
 //!
 //! A library can declare hooks with this crate alone and pay one load and one branch per call; the
 //! runtime that loads codelets (`jbpf`) is the application's choice.
@@ -17,21 +18,25 @@
 //! example(&packet, 7);
 //! ```
 //!
-//! # Where hooks may be called
+//! # Calling hooks
 //!
-//! Any thread may call any hook at any time, also from a destructor while it exits, and from a helper that a codelet
-//! called: such calls nest up to [`MAX_NESTING`](reclaim::MAX_NESTING) deep, what lies deeper is skipped and counted. Two
-//! places are not supported:
+//! Any thread may call any hook at any time, also from a destructor while it exits, and from a
+//! helper that a codelet called. Such calls nest up to [`MAX_NESTING`](reclaim::MAX_NESTING) deep;
+//! deeper ones are skipped and counted. Two places are not supported:
 //!
-//! * *Signal handlers.* A codelet's maps take short locks, and a thread's first call takes memory: a handler that
-//!   interrupts either would wait for itself. Have it set a flag, and call the hook where the flag is looked at.
-//! * *Shared objects that are loaded at run time* (`dlopen`). Hooks and helpers are collected when the program is linked;
-//!   those in there run their bodies, and nobody finds them by name.
+//! * *Signal handlers.* A codelet's maps take short locks, and a thread's first call takes memory.
+//!   A handler that interrupts either would wait for itself. Have it set a flag, and call the hook
+//!   in the code that reads the flag.
+//! * *Shared objects that are loaded at run time* (`dlopen`). Hooks and helpers are collected when
+//!   the program is linked. Hooks of such an object run their bodies, and nobody finds them by
+//!   name.
 //!
-//! # What is in here
+//! # Contents
 //!
-//! * [`hook`] and [`reclaim`]: the call itself, and how it outlives the unloading of what it runs.
-//! * [`context`], [`region`], [`layout`]: what codelets see of a call, described at compile time.
+//! * [`hook`] and [`reclaim`]: the call itself, and the reclamation that keeps its functions alive
+//!   during an unload.
+//! * [`context`], [`region`], [`layout`]: the data of a call that codelets see, described at
+//!   compile time.
 //! * [`helper`]: functions of the application that codelets call.
 //! * [`registry`]: all hooks, helpers and data of the process.
 //! * [`words`]: single accesses to memory that codelets and other threads share.
@@ -60,11 +65,11 @@ pub use jbpf_macros::{JbpfContext, JbpfData, jbpf_data, jbpf_helper, jbpf_hook};
 pub use layout::JbpfData;
 pub use region::{Region, RegionMut};
 
-/// Whether hooks do anything: false with the feature `disabled`, which compiles every hook to its
-/// body.
+/// Whether hooks do anything. It is false with the feature `disabled`, which compiles every hook
+/// to its body.
 pub const ENABLED: bool = !cfg!(feature = "disabled");
 
-/// What expansions of the macros name, and nobody else. Anything in here may change in any release.
+/// Items that only expansions of the macros name. Anything in here may change in any release.
 #[doc(hidden)]
 pub mod __private {
     pub use core;

@@ -1,7 +1,8 @@
 //! The data region of a context that an application writes as a struct of its own.
 //!
 //! [`Region`] and [`RegionMut`] are the first 24 bytes of such a context: `data`, `data_end`,
-//! `meta_data`. Holding the reference's lifetime, they keep what codelets see alive for the call.
+//! `meta_data`. They hold the reference's lifetime, and so keep the codelets' memory alive for the
+//! call.
 //!
 //! ```
 //! use jbpf_hooks::{JbpfContext, Region, jbpf_data, jbpf_hook};
@@ -23,7 +24,7 @@
 //! slot_done(SlotContext { slot: Region::new(&slot), carrier: 3 });
 //! ```
 //!
-//! Nothing but a reference makes a region, so that safe code cannot point codelets elsewhere.
+//! Only a reference makes a region, so that safe code cannot point codelets elsewhere.
 
 #![expect(
     unsafe_code,
@@ -39,8 +40,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::context::RegionLayout;
 use crate::layout::FieldType;
 
-/// Memory that codelets can be shown: a value whose layout is known and all of whose bytes are
-/// initialised, a slice of such values, or nothing (`()`).
+/// Memory that codelets can be shown: a value with a known layout and only initialised bytes, a
+/// slice of such values, or nothing (`()`).
 ///
 /// # Safety
 ///
@@ -52,7 +53,7 @@ use crate::layout::FieldType;
     note = "a region is a struct declared with `#[jbpf_data]`, a number, an array, or a slice of these"
 )]
 pub unsafe trait RegionTarget {
-    /// What codelets may do behind `&Self`.
+    /// The rights of codelets behind `&Self`.
     const SHARED: RegionLayout;
 
     /// The pointer to the value that starts at `data` and ends before `data_end`.
@@ -60,10 +61,10 @@ pub unsafe trait RegionTarget {
     fn at(data: *mut u8, data_end: *mut u8) -> *mut Self;
 }
 
-/// Memory that codelets can be given to write: a [`RegionTarget`] that is sound whatever bits it
-/// holds (`zerocopy::FromBytes`).
+/// Memory that codelets can be given to write: a [`RegionTarget`] for which any bits are a value
+/// (`zerocopy::FromBytes`).
 ///
-/// Every type that can be one is one: what the two traits say is all that it takes, so nobody else implements this.
+/// Every type that fulfils the two traits is one, so that nobody else implements this.
 ///
 /// # Safety
 ///
@@ -75,11 +76,12 @@ pub unsafe trait RegionTarget {
             or declare it with `#[jbpf_data]` without `read_only`"
 )]
 pub unsafe trait WritableTarget: RegionTarget {
-    /// What codelets may do behind `&mut Self`.
+    /// The rights of codelets behind `&mut Self`.
     const EXCLUSIVE: RegionLayout;
 }
 
-// SAFETY: `FromBytes` is the promise that any bits are a value, and the layout is that of `RegionTarget`.
+// SAFETY: `FromBytes` is the promise that any bits are a value, and the layout is that of
+// `RegionTarget`.
 #[diagnostic::do_not_recommend]
 unsafe impl<T: RegionTarget + FromBytes + ?Sized> WritableTarget for T {
     const EXCLUSIVE: RegionLayout = T::SHARED.made_writable();
@@ -135,15 +137,15 @@ const fn slice_region<T: FieldType>() -> RegionLayout {
     }
 }
 
-/// The words `data` and `data_end` of a context: any reference has them. Whether codelets may see what
-/// lies between is what [`RegionTarget`] and [`WritableTarget`] decide.
+/// The words `data` and `data_end` of a context. Any reference has them. [`RegionTarget`] and
+/// [`WritableTarget`] decide whether codelets may see the memory between them.
 ///
-/// A reference to no bytes may hold any address that is aligned, also the last ones, at which sums of it and an
-/// offset would wrap. Codelets see the alignment itself as the address of an empty region, where nothing lies. (Clause 2 of
-/// `jbpf-verifier/src/addresses.rs`.)
+/// A reference to no bytes may hold any aligned address, also one of the last, at which the sum of
+/// it and an offset would wrap. Codelets see the alignment itself as the address of an empty
+/// region, where nothing lies. (Clause 2 of `jbpf-verifier/src/addresses.rs`.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Address of the first byte; 0 where there is no region.
+    /// Address of the first byte, or 0 if there is no region.
     pub data: u64,
     /// Address after the last byte.
     pub data_end: u64,
@@ -173,7 +175,8 @@ impl Bounds {
         Self::new(data, size, align)
     }
 
-    // Exposed: codelets, and `Region::get`, make pointers of these numbers again.
+    // The provenance is exposed, because codelets, and `Region::get`, make pointers of these
+    // numbers again.
     #[inline(always)]
     fn new(data: *const u8, size: usize, align: usize) -> Self {
         let data = match size {
@@ -187,8 +190,8 @@ impl Bounds {
     }
 }
 
-/// A region that codelets may read, as the first field of a context of the application's own. 24
-/// bytes: `data`, `data_end`, `meta_data`.
+/// A region that codelets may read, as the first field of a context of the application's own. It
+/// has 24 bytes: `data`, `data_end`, `meta_data`.
 #[repr(C)]
 pub struct Region<'a, T: ?Sized> {
     data: u64,
@@ -197,8 +200,8 @@ pub struct Region<'a, T: ?Sized> {
     target: PhantomData<&'a T>,
 }
 
-/// A region that codelets may read and write, as the first field of a context of the
-/// application's own. 24 bytes: `data`, `data_end`, `meta_data`.
+/// A region that codelets may read and write, as the first field of a context of the application's
+/// own. It has 24 bytes: `data`, `data_end`, `meta_data`.
 #[repr(C)]
 pub struct RegionMut<'a, T: ?Sized> {
     data: u64,
@@ -221,14 +224,15 @@ impl<'a, T: RegionTarget + ?Sized> Region<'a, T> {
         }
     }
 
-    /// What codelets see.
+    /// The value that codelets see.
     #[must_use]
     pub fn get(&self) -> &'a T {
         let data = ptr::with_exposed_provenance_mut(self.data as usize);
         let end = ptr::with_exposed_provenance_mut(self.data_end as usize);
-        // SAFETY: `new`, the only constructor, took both addresses from a `&'a T`, exposing its provenance; a `T`
-        // of no bytes may lie at any address that is aligned, and `new` chose the alignment itself.
-        // Codelets cannot write a context's `data` and `data_end`, nor what they bound here.
+        // SAFETY: `new`, the only constructor, took both addresses from a `&'a T`, exposing its
+        // provenance. A `T` of no bytes may lie at any aligned address, and `new` chose the
+        // alignment itself. Codelets can write neither a context's `data` and `data_end`, nor the
+        // memory between them here.
         unsafe { &*T::at(data, end) }
     }
 }
@@ -255,18 +259,19 @@ impl<'a, T: WritableTarget + ?Sized> RegionMut<'a, T> {
         }
     }
 
-    /// What codelets saw and changed.
+    /// The value that codelets saw and changed.
     #[must_use]
     pub fn get_mut(&mut self) -> &mut T {
         let data = ptr::with_exposed_provenance_mut(self.data as usize);
         let end = ptr::with_exposed_provenance_mut(self.data_end as usize);
-        // SAFETY: `new`, the only constructor, took both addresses from a `&'a mut T`, exposing its
-        // provenance (a `T` of no bytes may lie at any address that is aligned, and `new` chose the alignment
-        // itself), and that borrow lasts as long as `self`. The result borrows `self`, so nobody has a second one,
-        // and no hook call is under way: one has the context, and so this region, by value or by `&mut`.
-        // Codelets cannot write a context's `data` and `data_end` (offsets below 16, which the verifier
-        // refuses). They may leave any bits behind, and `WritableTarget` says that they
-        // are a value; `RegionTarget` (`IntoBytes`) has no padding in which bits could be lost.
+        // SAFETY: `new`, the only constructor, took both addresses from a `&'a mut T`, exposing
+        // its provenance. A `T` of no bytes may lie at any aligned address, and `new` chose the
+        // alignment itself. The borrow lasts as long as `self`. The result borrows `self`, so that
+        // nobody has a second one. No hook call is under way, because a call has the context, and
+        // so this region, by value or by `&mut`. Codelets cannot write a context's `data` and
+        // `data_end`: the verifier refuses stores at offsets below 16. They may leave any bits
+        // behind, and `WritableTarget` says that these are a value. `RegionTarget` (`IntoBytes`)
+        // has no padding in which bits could be lost.
         unsafe { &mut *T::at(data, end) }
     }
 }
@@ -349,12 +354,12 @@ fn debug_region(
     note = "for a context without data, write `Region<'_, ()>` and make it with `Region::empty()`"
 )]
 pub unsafe trait ContextRegion {
-    /// What the region holds.
+    /// The content of the region.
     const LAYOUT: RegionLayout;
 }
 
-// SAFETY: three u64 and a `PhantomData`, in C layout; `new` takes the bounds from a reference that the
-// lifetime keeps borrowed.
+// SAFETY: three u64 and a `PhantomData`, in C layout; `new` takes the bounds from a reference that
+// the lifetime keeps borrowed.
 unsafe impl<T: RegionTarget + ?Sized> ContextRegion for Region<'_, T> {
     const LAYOUT: RegionLayout = T::SHARED;
 }

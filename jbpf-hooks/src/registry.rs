@@ -1,7 +1,7 @@
 //! All hooks, helpers and data linked into the process.
 //!
-//! Each `#[jbpf_hook]`, `#[jbpf_helper]` and `#[jbpf_data]` adds one entry to a slice that the linker puts together. Those
-//! in shared objects loaded at run time (`dlopen`) are not in it.
+//! Each `#[jbpf_hook]`, `#[jbpf_helper]` and `#[jbpf_data]` adds one entry to a slice that the
+//! linker puts together. Entries in shared objects loaded at run time (`dlopen`) are not in it.
 
 use core::fmt;
 
@@ -43,8 +43,8 @@ pub fn helper(id: u32) -> Option<&'static HelperInfo> {
     helpers().find(|helper| helper.id == id)
 }
 
-/// Every type that the application lets codelets see, in no particular order: what hooks show, and what only
-/// channels and maps hold.
+/// Every type that the application lets codelets see, in no particular order: types that hooks
+/// show, and types that only channels and maps hold.
 pub fn data() -> impl ExactSizeIterator<Item = &'static DataInfo> + Clone {
     JBPF_DATA_V1.static_slice().iter().copied()
 }
@@ -52,9 +52,9 @@ pub fn data() -> impl ExactSizeIterator<Item = &'static DataInfo> + Clone {
 /// Two declarations that claim the same name or id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duplicate {
-    /// What both claim.
+    /// The name or id that both claim.
     pub claim: Claim,
-    /// Where, as `file:line`.
+    /// The places of both, as `file:line`.
     pub locations: [String; 2],
 }
 
@@ -94,7 +94,7 @@ impl fmt::Display for Duplicate {
 
 impl std::error::Error for Duplicate {}
 
-/// The declarations of the process that claim what another one has, by name and id.
+/// The declarations of the process that claim the name or id of another one.
 #[must_use]
 pub fn duplicates() -> Vec<Duplicate> {
     duplicates_among(hooks(), helpers())
@@ -137,7 +137,8 @@ impl fmt::Display for Location {
     }
 }
 
-/// Sorted, so that the linker's order does not show.
+/// The declarations that claim something twice. They are sorted, so that the linker's order does
+/// not show.
 fn claimed_twice<T: Ord + Copy>(
     claims: impl Iterator<Item = (T, Location)>,
     claim: fn(T) -> Claim,

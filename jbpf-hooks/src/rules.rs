@@ -1,6 +1,6 @@
 //! The rules that expansions assert about the user's types while they compile.
 //!
-//! Each is called with the span of the user's own field, so that the error points there. The
+//! Each rule is called with the span of the user's own field, so that the error points there. The
 //! `#[track_caller]` makes a failed `const` evaluation point there too, and not in here.
 
 #![expect(
@@ -18,7 +18,7 @@ use crate::context::{
 use crate::helper::HelperArgument;
 use crate::layout::{FieldType, Scalar};
 
-/// A type all of whose bytes codelets may read.
+/// A type of which codelets may read all bytes.
 #[diagnostic::on_unimplemented(
     message = "codelets must not read a `{Self}`",
     label = "it may hold bytes that are not initialised, or change while it is read",
@@ -29,7 +29,7 @@ pub trait Readable {}
 #[diagnostic::do_not_recommend]
 impl<T: IntoBytes + Immutable + ?Sized> Readable for T {}
 
-/// A type that is valid whatever bits a codelet leaves in it.
+/// A type for which any bits that a codelet leaves are a value.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not valid for every bit pattern that a codelet may write",
     label = "some bit patterns are no `{Self}`",
@@ -64,7 +64,7 @@ pub struct Printable<T: Text>(PhantomData<T>);
 /// A number of a context that codelets write.
 pub struct WrittenNumber<T: WritableNumber>(PhantomData<T>);
 
-/// A context that a hook takes by value: it holds the borrow of what it bounds.
+/// A context that a hook takes by value. It holds the borrow of the memory that it bounds.
 pub struct Passed<T: PassedContext>(PhantomData<T>);
 
 /// Nothing lies between the end of the field before and this one.
@@ -101,7 +101,7 @@ pub const fn no_padding_after(field: &str, end: usize, size: usize) {
     panic!("{}", message.as_str());
 }
 
-/// The struct holds something.
+/// The struct is not empty.
 #[track_caller]
 pub const fn not_empty(size: usize) {
     assert!(
@@ -148,7 +148,7 @@ pub const fn padding_after(numbers: &[Scalar]) -> usize {
     end.next_multiple_of(8) - end
 }
 
-/// Where the numbers of a generated context end, when each is aligned to its size.
+/// The offset at which the numbers of a generated context end, if each is aligned to its size.
 const fn end_of(numbers: &[Scalar]) -> usize {
     let mut end = FIRST_FIELD_OFFSET;
     let mut rest = numbers;

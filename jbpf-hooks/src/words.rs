@@ -1,20 +1,22 @@
 //! Single accesses to memory that codelets and other threads access at the same time.
 //!
-//! Map values, records and regions are written by machine code and by Rust code, in words of whatever size each side finds
-//! aligned, and no lock orders them. Rust's own accesses do not fit that memory:
+//! Machine code and Rust code write map values, records and regions, in words of any size that
+//! each side finds aligned, and no lock orders them. Rust's own accesses do not fit that memory:
 //!
 //! * Plain and volatile ones race with the others.
-//! * Atomic ones of two sizes that race, eight bytes here and one byte there, are undefined in the language.
-//! * `AtomicU64::from_ptr` makes a reference, and asks for memory that may be written: a record may come from a `&[u8]`,
-//!   from a hook's `&T`, or from a read-only page of constants.
+//! * Atomic ones of two sizes that race, eight bytes here and one byte there, are undefined in the
+//!   language.
+//! * `AtomicU64::from_ptr` makes a reference, and asks for memory that may be written. A record
+//!   may come from a `&[u8]`, from a hook's `&T`, or from a read-only page of constants.
 //!
-//! So each function here is one instruction of the processor, as code of another language would have it. It stands for as many
-//! relaxed accesses of one byte, which all conflicting accesses can be taken as, so none of them is undefined: a relaxed load
-//! of a byte is allowed of memory that may only be read. The processors give more than that, and codelets may rely on it:
+//! So each function here is one instruction of the processor, as code of another language would
+//! have it. It stands for as many relaxed accesses of one byte. All conflicting accesses can be
+//! taken as such, so that none of them is undefined: a relaxed load of a byte is allowed for
+//! memory that may only be read. The processors give more than that, and codelets may rely on it:
 //! an aligned word is read and written whole.
 //!
-//! Under Miri, and on other processors, they are relaxed atomics: what is left of the argument there is that
-//! compilers treat bytes of atomics one by one.
+//! Under Miri, and on other processors, the functions are relaxed atomics. The argument then rests
+//! on compilers that treat bytes of atomics one by one.
 
 #![expect(
     unsafe_code,
@@ -158,7 +160,8 @@ pub const WORDS_AT_A_TIME: usize = 4;
 ///
 /// # Safety
 ///
-/// As for those, of that many words from `source` and `target`. If the two overlap, what arrives is unspecified.
+/// The contracts of [`load_u64`] and [`store_u64`], for that many words from `source` and
+/// `target`. If the two overlap, the copy is unspecified.
 #[inline(always)]
 pub unsafe fn copy_words(source: *const u64, target: *mut u64) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]

@@ -101,8 +101,9 @@ impl Context {
             .map(|(field, _)| assert_type(&private, "WrittenNumber", &field.ty));
         let padding = assert_no_padding(&private, &container, &self.fields);
         quote! {
-            // SAFETY: the struct is `repr(C)` and starts with a region; the layout takes each offset from the
-            // compiler; all fields are numbers, initialised and without padding between them.
+            // SAFETY: the struct is `repr(C)` and starts with a region. The layout takes each
+            // offset from the compiler. All fields are numbers, initialised and without padding
+            // between them.
             unsafe impl #impl_generics #private::JbpfContext for #ident #generics {
                 const CONTEXT: #private::ContextLayout = {
                     #(#writable)*
@@ -111,7 +112,8 @@ impl Context {
                 };
             }
 
-            // SAFETY: the first field is a region, which holds the borrow of what it bounds.
+            // SAFETY: the first field is a region, which holds the borrow of the memory that it
+            // bounds.
             unsafe impl #impl_generics #private::PassedContext for #ident #generics {}
 
             const _: #private::ContextLayout = <#any as #private::JbpfContext>::CONTEXT;
@@ -140,8 +142,8 @@ fn check_generics(generics: &Generics, errors: &mut Diagnostics) {
     }
 }
 
-/// The region comes first, and there is one. Types are known by their names only here; what
-/// is called otherwise is left to the trait's own error.
+/// Checks that the region comes first, and that there is one. It knows types only by their names;
+/// the trait's own error reports types of other names.
 fn check_order(fields: &Fields, ident: &Ident, errors: &mut Diagnostics) {
     let Some(first) = fields.iter().next() else {
         errors.error(

@@ -23,7 +23,7 @@ pub fn expand_derive(item: TokenStream) -> TokenStream {
     expansion.unwrap_or_else(syn::Error::into_compile_error)
 }
 
-/// What `#[jbpf_data]` was put on.
+/// The struct that `#[jbpf_data]` was put on.
 struct Attribute {
     item: DeriveInput,
     fields: Vec<Field>,
@@ -89,7 +89,8 @@ impl Attribute {
         }
     }
 
-    /// Before the struct, so that what is wrong with a field is said before what follows from it.
+    /// The assertions come before the struct, so that the error in a field comes before those that
+    /// follow from it.
     fn assertions(&self, private: &TokenStream) -> TokenStream {
         let item_cfgs = cfgs(&self.item.attrs);
         let rule = if self.read_only {
@@ -113,7 +114,8 @@ struct Struct {
     text: Vec<bool>,
     docs: String,
     krate: Option<Path>,
-    /// Written by `#[jbpf_data]`, so that zerocopy's derives are there and report on the struct.
+    /// Whether `#[jbpf_data]` wrote it, so that zerocopy's derives are there and report on the
+    /// struct.
     complete: bool,
 }
 
@@ -198,7 +200,7 @@ impl Struct {
         }
     }
 
-    /// In this order, so that the error that explains the others comes first.
+    /// The order matters: the error that explains the others comes first.
     fn assertions(&self, private: &TokenStream, container: &TokenStream) -> TokenStream {
         let types = self.fields.iter().zip(&self.text).map(|(field, text)| {
             let readable = (!self.complete).then(|| {
@@ -225,7 +227,7 @@ impl Struct {
     }
 }
 
-/// The fields, or an error where the item is not a struct without parameters.
+/// The fields, or an error if the item is not a struct without parameters.
 fn fields_of(item: &DeriveInput, errors: &mut Diagnostics) -> Vec<Field> {
     if !item.generics.params.is_empty() {
         errors.error(
@@ -257,7 +259,7 @@ fn fields_of(item: &DeriveInput, errors: &mut Diagnostics) -> Vec<Field> {
     }
 }
 
-/// Reports types that no rule admits, known by their names. What other names mean is left to the traits.
+/// Reports types that no rule admits, by their names. The traits decide about other names.
 fn check_type(ty: &Type, written: bool, errors: &mut Diagnostics) {
     let message = match ty {
         Type::Array(array) => return check_type(&array.elem, written, errors),

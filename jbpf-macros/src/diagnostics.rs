@@ -22,19 +22,19 @@ impl Diagnostics {
         }
     }
 
-    /// The value of a step, or `None` and its error is added.
+    /// The value of a step. If it failed, adds its error and returns `None`.
     pub fn take<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.add(error)).ok()
     }
 
-    /// Everything found, if anything.
+    /// All errors found, if there are any.
     pub fn finish(self) -> syn::Result<()> {
         self.0.map_or(Ok(()), Err)
     }
 }
 
-/// The expansion, or the errors followed by what the user wrote, so that the editor and rustc still
-/// know the item by its name.
+/// The expansion, or the errors followed by the user's own item, so that the editor and rustc
+/// still know the item by its name.
 pub fn or_original(
     result: syn::Result<TokenStream>,
     original: impl FnOnce() -> TokenStream,
@@ -42,7 +42,8 @@ pub fn or_original(
     result.unwrap_or_else(|error| {
         let error = error.into_compile_error();
         let original = original();
-        // What is unused for want of an expansion would be noise beside the error.
+        // Warnings about unused items, whose expansion is missing, would be noise beside the
+        // error.
         let quiet = (!original.is_empty()).then(|| quote!(#[allow(unused)]));
         quote!(#error #quiet #original)
     })

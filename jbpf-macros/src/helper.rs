@@ -33,7 +33,7 @@ struct Parameter {
     kind: Kind,
 }
 
-/// How a parameter is taken from the registers.
+/// The way in which a parameter is taken from the registers.
 enum Kind {
     /// A number, a map or bytes in place: the type says which.
     Value(Type),
@@ -143,19 +143,21 @@ impl Helper {
                     line: #line,
                     docs: #docs,
                 };
-                // SAFETY: the shim takes its registers by the kinds that `__JBPF_ARGUMENTS` was made of, writes to
-                // no other memory, contains panics, and returns what the type that `returns` is taken from becomes.
-                // The id was checked when the macro was expanded.
+                // SAFETY: the shim takes its registers by the kinds that `__JBPF_ARGUMENTS` was
+                // made of, writes to no other memory, contains panics, and returns the register of
+                // the type that gave `returns`. The expansion of the macro checked the id.
                 static __JBPF_INFO: #private::HelperInfo =
                     unsafe { #private::HelperInfo::new(__JBPF_DECLARATION, __jbpf_shim) };
                 const __JBPF_ARGUMENTS: &[#private::HelperArgument] = &[#(#arguments),*];
                 const _: () = { #check };
 
-                // SAFETY (of callers): the registers hold what `__JBPF_INFO.arguments` says.
+                // SAFETY (of callers): the registers hold the arguments of
+                // `__JBPF_INFO.arguments`.
                 unsafe extern "C" fn __jbpf_shim(r1: u64, r2: u64, r3: u64, r4: u64, r5: u64) -> u64 {
                     let #call = |#registers: &mut #private::Registers<'_>| { #body };
-                    // SAFETY: the registers are as the caller promises, and the closure takes them in the
-                    // order of the parameters, each by the kind that `__JBPF_ARGUMENTS` was made of.
+                    // SAFETY: the registers are as the caller promises. The closure takes them in
+                    // the order of the parameters, each by the kind that `__JBPF_ARGUMENTS` was
+                    // made of.
                     unsafe { #private::run(&__JBPF_INFO, [r1, r2, r3, r4, r5], #call) }
                 }
 
@@ -166,7 +168,8 @@ impl Helper {
         }
     }
 
-    /// Takes the parameters, calls the function, and copies back what it may have changed.
+    /// Takes the parameters, calls the function, and copies back the values that it may have
+    /// changed.
     fn call(&self, private: &TokenStream) -> TokenStream {
         let ident = &self.function.sig.ident;
         let (registers, result) = (local("registers"), local("result"));
@@ -215,7 +218,7 @@ impl Helper {
     }
 }
 
-/// A variable that no function of the user's can be confused with, whatever its name.
+/// A variable that differs from every function of the user's, whatever its name.
 fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
@@ -303,7 +306,7 @@ impl Kind {
         }
     }
 
-    /// How many registers it takes, as far as its name says.
+    /// The number of registers that it takes, as far as its name says.
     fn registers(&self) -> usize {
         match self {
             Self::Bytes => 2,
@@ -433,7 +436,7 @@ fn check_id(
     }
 }
 
-/// The name becomes an identifier of the C header.
+/// Checks that the name can become an identifier of the C header.
 fn check_c_name(name: &LitStr, errors: &mut Diagnostics) {
     check_name(&name.value(), name, errors);
     if syn::parse_str::<Ident>(&name.value()).is_err() || !name.value().is_ascii() {

@@ -1,4 +1,5 @@
-//! Descriptions of fields, and the assertions about them, each with the span of the user's own field.
+//! Descriptions of fields, and the assertions about them, each with the span of the user's own
+//! field.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -7,9 +8,9 @@ use syn::{Attribute, Ident, Member, Type};
 
 /// A field of the user's struct.
 pub struct Field {
-    /// By which it is accessed.
+    /// The member by which it is accessed.
     pub member: Member,
-    /// As codelets know it.
+    /// The name that codelets know it by.
     pub name: String,
     /// Its type.
     pub ty: Type,
@@ -43,7 +44,7 @@ impl Field {
         }
     }
 
-    /// Where errors about the field as a whole point.
+    /// The place of errors about the field as a whole.
     pub fn span(&self) -> Span {
         self.member.span()
     }
@@ -55,12 +56,13 @@ pub fn offset_of(private: &TokenStream, container: &TokenStream, field: &Field) 
     quote!(#private::core::mem::offset_of!(#container, #member))
 }
 
-/// An item that fails to compile unless `ty` obeys `rule`, a struct of the rules that is generic over such types.
+/// An item that fails to compile unless `ty` obeys `rule`, a struct of the rules that is generic
+/// over such types.
 ///
-/// A bound on the type of a constant is checked before the bodies of functions and the impls after it, so
-/// that this error, which names the rule, comes before those that follow from it.
+/// The compiler checks a bound on the type of a constant before the bodies of functions and the
+/// impls after it. So this error, which names the rule, comes before those that follow from it.
 pub fn assert_type(private: &TokenStream, rule: &str, ty: &Type) -> TokenStream {
-    // The whole of the constant's type: the error points there, or at a part of it.
+    // The span is the whole type: the error points there, or at a part of it.
     let span = ty.span();
     let rule = Ident::new(rule, span);
     let at = respanned(private.clone(), span);
@@ -68,7 +70,7 @@ pub fn assert_type(private: &TokenStream, rule: &str, ty: &Type) -> TokenStream 
     quote_spanned!(span=> const _: #obeyed = #at::core::marker::PhantomData;)
 }
 
-/// Statements of a constant that fail where padding lies before one of `fields`.
+/// Statements of a constant that fail if padding lies before one of `fields`.
 pub fn assert_no_padding(
     private: &TokenStream,
     container: &TokenStream,
@@ -88,7 +90,7 @@ pub fn assert_no_padding(
     statements
 }
 
-/// A statement of a constant that fails where padding lies after the last of `fields`.
+/// A statement of a constant that fails if padding lies after the last of `fields`.
 pub fn assert_no_padding_after(
     private: &TokenStream,
     container: &TokenStream,
@@ -109,7 +111,8 @@ pub fn assert_no_padding_after(
     respanned(assertion, last.span())
 }
 
-/// The tokens, all at `span`: where the evaluation of a constant fails is where its call begins.
+/// The tokens, all at `span`. An error in the evaluation of a constant points at the beginning of
+/// its call.
 pub fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
     tokens
         .into_iter()

@@ -1,9 +1,9 @@
 //! The attribute and derive macros of jbpf.
 //!
-//! Use them through `jbpf` or `jbpf-hooks`, whose documentation shows them at work. This file only dispatches:
-//! `hook`, `context`, `data` and `helper` are one model each, with its parsing and its expansion;
-//! `arguments` reads attributes, `diagnostics` gathers errors, `layout` describes fields, `paths` finds the
-//! crate that expansions name. No expansion names any other crate.
+//! Use them through `jbpf` or `jbpf-hooks`, whose documentation shows them at work. This file only
+//! dispatches: `hook`, `context`, `data` and `helper` are one model each, with its parsing and its
+//! expansion. `arguments` reads attributes, `diagnostics` gathers errors, `layout` describes
+//! fields, and `paths` finds the crate that expansions name. No expansion names any other crate.
 
 #![forbid(unsafe_code)]
 
@@ -39,40 +39,45 @@ use proc_macro::TokenStream;
 ///
 /// # Parameters
 ///
-/// * One reference at most, the *data region*: `&T` and `&[T]` may be read, `&mut T` and `&mut [T]` also
-///   written by codelets. `T` is declared with [`#[jbpf_data]`](macro@jbpf_data), or a number, or an array.
-/// * Numbers by value, `u8` to `u64`, `i8` to `i64` and `bool`: the context's fields, in their order. Codelets may write
-///   to one marked `#[jbpf(writable)]`, for codelets after them.
+/// * One reference at most, the *data region*. Codelets may read `&T` and `&[T]`, and also write
+///   `&mut T` and `&mut [T]`. `T` is declared with [`#[jbpf_data]`](macro@jbpf_data), or a number,
+///   or an array.
+/// * Numbers by value, `u8` to `u64`, `i8` to `i64` and `bool`: the context's fields, in their
+///   order. Codelets may write to a number marked `#[jbpf(writable)]`, for codelets after them.
 /// * One `u64` marked `#[meta_data]`: the first value of the context's word of scratch.
-/// * Anything, marked `#[jbpf(skip)]`: only the function's body sees it.
+/// * Any parameter marked `#[jbpf(skip)]`: only the function's body sees it.
 /// * Or one context of your own, by value: see [`JbpfContext`](derive@JbpfContext).
 ///
-/// Parameters are plain identifiers. The names `data`, `data_end` and `meta_data` belong to every context.
+/// Parameters are plain identifiers. The names `data`, `data_end` and `meta_data` belong to every
+/// context.
 ///
 /// # Arguments
 ///
-/// * `name = "..."`: the name that load requests use; the function's own by default. Unique in a process.
+/// * `name = "..."`: the name that load requests use. It is unique in a process, and by default
+///   the function's own.
 /// * `control`: the one attached codelet's return value is the answer. The function returns `u64`.
 /// * `program_type = "..."`: codelets whose section says another declared type are refused.
-/// * `max_instructions = N`: the longest path of a codelet that is accepted here, in place of the runtime's limit, which is a
-///   million by default. An instruction counts for every eight bytes that a helper may touch, too.
-/// * `crate = ::path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
+/// * `max_instructions = N`: the longest path of a codelet that is accepted here, in place of the
+///   runtime's limit, which is a million by default. An instruction counts for every eight bytes
+///   that a helper may touch, too.
+/// * `crate = ::path`: the path of `jbpf` or `jbpf_hooks`, if `Cargo.toml` does not say it.
 ///
-/// # What it makes
+/// # Expansion
 ///
-/// For `fn example`: the function itself, which fires and then runs the body; the context struct
-/// `ExampleContext`; and the static `EXAMPLE_HOOK`. All have the function's visibility. With nothing attached a
-/// call costs one load and one branch before the body.
+/// `fn example` becomes three items: the function itself, which fires and then runs the body; the
+/// context struct `ExampleContext`; and the static `EXAMPLE_HOOK`. All have the function's
+/// visibility. With nothing attached, a call costs one load and one branch before the body.
 #[proc_macro_attribute]
 pub fn jbpf_hook(arguments: TokenStream, item: TokenStream) -> TokenStream {
     hook::expand(arguments.into(), item.into()).into()
 }
 
-/// Makes a struct data that codelets can see: in a hook's region, in a helper's arguments, in a record of a channel.
+/// Makes a struct data that codelets can see: in a hook's region, in a helper's arguments, in a
+/// record of a channel.
 ///
-/// It writes `#[repr(C)]`, the derives of zerocopy (`IntoBytes`, `Immutable`, `KnownLayout` and `FromBytes`;
-/// no dependency of your own is needed) and [`JbpfData`](derive@JbpfData). Fields are numbers, arrays, and
-/// other structs of this kind, without padding between or after them.
+/// It writes `#[repr(C)]`, the derives of zerocopy (`IntoBytes`, `Immutable`, `KnownLayout` and
+/// `FromBytes`; you need no dependency of your own) and [`JbpfData`](derive@JbpfData). Fields are
+/// numbers, arrays, and other structs of this kind, without padding between or after them.
 ///
 /// ```
 /// # use renamed_hooks::jbpf_data;
@@ -95,7 +100,7 @@ pub fn jbpf_hook(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// # Arguments
 ///
 /// * `read_only`: leaves `FromBytes` out. The type can be behind `&`, and not behind `&mut`.
-/// * `crate = ::path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
+/// * `crate = ::path`: the path of `jbpf` or `jbpf_hooks`, if `Cargo.toml` does not say it.
 #[proc_macro_attribute]
 pub fn jbpf_data(arguments: TokenStream, item: TokenStream) -> TokenStream {
     data::expand_attribute(arguments.into(), item.into()).into()
@@ -103,8 +108,9 @@ pub fn jbpf_data(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Describes a `repr(C)` struct to codelets: names, offsets and types of its fields.
 ///
-/// For those who write the rest of [`#[jbpf_data]`](macro@jbpf_data) themselves: `#[repr(C)]` and zerocopy's `IntoBytes`
-/// and `Immutable` are demanded. On fields, `#[jbpf(text)]` marks bytes (`[u8; N]`) that print as text.
+/// It is for code that writes the rest of [`#[jbpf_data]`](macro@jbpf_data) itself: it demands
+/// `#[repr(C)]` and zerocopy's `IntoBytes` and `Immutable`. On fields, `#[jbpf(text)]` marks bytes
+/// (`[u8; N]`) that print as text.
 #[proc_macro_derive(JbpfData, attributes(jbpf))]
 pub fn derive_data(item: TokenStream) -> TokenStream {
     data::expand_derive(item.into()).into()
@@ -129,9 +135,10 @@ pub fn derive_data(item: TokenStream) -> TokenStream {
 /// fn slot_done(ctx: SlotContext<'_>) {}
 /// ```
 ///
-/// The first field is the data region, `Region<'_, T>` or `RegionMut<'_, T>` (24 bytes: `data`, `data_end`,
-/// `meta_data`). Numbers follow, `u8` to `u64`, `i8` to `i64` and `bool`, without padding between them; codelets
-/// may write to those marked `#[jbpf(writable)]`. The hook's body finds what they wrote.
+/// The first field is the data region, `Region<'_, T>` or `RegionMut<'_, T>` (24 bytes: `data`,
+/// `data_end`, `meta_data`). Numbers follow, `u8` to `u64`, `i8` to `i64` and `bool`, without
+/// padding between them. Codelets may write to numbers marked `#[jbpf(writable)]`, and the hook's
+/// body finds their values.
 #[proc_macro_derive(JbpfContext, attributes(jbpf))]
 pub fn derive_context(item: TokenStream) -> TokenStream {
     context::expand(item.into()).into()
@@ -151,21 +158,32 @@ pub fn derive_context(item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// The signature is what the verifier demands of calls. Parameters: `u8` to `u64`, `i8` to `i64` (a register is truncated to
-/// them), `bool` (not 0); `&T` and `&mut T` of data with a known layout (copies, since codelets share their memory between
-/// threads; `&mut T` is copied back); `&[u8]` (a pointer and a length; a copy on the stack: the verifier refuses codelets that may pass
-/// more than 4096 bytes) or `CodeletBytes<'_>` (without the copy, any number); `MapRef<'_>`. Together they take at most five registers, bytes two of them. The function returns
-/// `u64`, `i32` or nothing. It may panic: that is contained and counted, returns 0, and nothing is copied back.
+/// The verifier checks calls against the signature. Parameters are:
 ///
-/// It may fire hooks. A record that the calling codelet has reserved and not sent stays that codelet's own: codelets of these
-/// hooks get no buffer of its channel from `jbpf_get_output_buf` meanwhile, which counts as a dropped record.
+/// * `u8` to `u64`, `i8` to `i64` (a register is truncated to them), and `bool` (true for any
+///   number but 0).
+/// * `&T` and `&mut T` of data with a known layout. They are copies, since codelets share their
+///   memory between threads. The copy of a `&mut T` is copied back.
+/// * `&[u8]`: a pointer and a length. It is a copy on the stack; the verifier refuses codelets
+///   that may pass more than 4096 bytes.
+/// * `CodeletBytes<'_>`: the same without the copy, and with any number of bytes.
+/// * `MapRef<'_>`: a map.
+///
+/// Together they take at most five registers; bytes take two of them. The function returns `u64`,
+/// `i32` or nothing. It may panic: the panic is contained and counted, the helper returns 0, and
+/// nothing is copied back.
+///
+/// It may fire hooks. A record that the calling codelet has reserved and not sent stays that
+/// codelet's own. Meanwhile, codelets of these hooks get no buffer of its channel from
+/// `jbpf_get_output_buf`, which counts as a dropped record.
 ///
 /// # Arguments
 ///
-/// * `id = N`: the number that codelets call, 32 to 63. Or a built-in one that may be replaced and whose
-///   parameters are then given: 7 `()`, 8 `(start)`, 9 `(start, end)`, 14 `()`, 15 `()`, all numbers.
-/// * `name = "..."`: the name in the C header; the function's own by default.
-/// * `crate = ::path`: where `jbpf` or `jbpf_hooks` is, if `Cargo.toml` does not say.
+/// * `id = N`: the number that codelets call, 32 to 63. It may also be the number of a replaceable
+///   built-in helper, which fixes the parameters: 7 `()`, 8 `(start)`, 9 `(start, end)`, 14 `()`,
+///   15 `()`, all numbers.
+/// * `name = "..."`: the name in the C header. By default, it is the function's own.
+/// * `crate = ::path`: the path of `jbpf` or `jbpf_hooks`, if `Cargo.toml` does not say it.
 #[proc_macro_attribute]
 pub fn jbpf_helper(arguments: TokenStream, item: TokenStream) -> TokenStream {
     helper::expand(arguments.into(), item.into()).into()

@@ -5,18 +5,19 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Ident, LitStr, Path};
 
-/// The crate that the user depends on: `::jbpf_hooks`, `::jbpf`, or what `crate = path` says.
+/// The crate that the user depends on: `::jbpf_hooks`, `::jbpf`, or the path of `crate = path`.
 ///
 /// Both crates declare `extern crate self as ...`, so that the names hold inside them, too.
 pub struct Crate(TokenStream);
 
 impl Crate {
-    /// What the user's `Cargo.toml` names, unless `given` overrides it.
+    /// The crate that the user's `Cargo.toml` names, unless `given` overrides it.
     pub fn resolve(given: Option<&Path>) -> Self {
         if let Some(path) = given {
             return Self(path.to_token_stream());
         }
-        // jbpf-hooks first: a library that declares hooks may depend on jbpf for its tests alone.
+        // jbpf-hooks comes first, because a library that declares hooks may depend on jbpf only
+        // for its tests.
         let name = dependency("jbpf-hooks", "jbpf_hooks")
             .or_else(|| dependency("jbpf", "jbpf"))
             .unwrap_or_else(|| "jbpf".to_owned());
@@ -24,7 +25,7 @@ impl Crate {
         Self(quote!(::#name))
     }
 
-    /// The module of everything that expansions use.
+    /// The module of all items that expansions use.
     pub fn private(&self) -> TokenStream {
         let krate = &self.0;
         quote!(#krate::__private)

@@ -1,4 +1,4 @@
-//! How C writes types and names.
+//! Types and names in C.
 
 use core::fmt::Write as _;
 
@@ -17,7 +17,7 @@ pub fn parameter(name: &str, argument: &HelperArgument) -> String {
     }
 }
 
-/// A parameter that points at a value: an array says its length.
+/// A parameter that points at a value. An array shows its length.
 fn pointer(name: &str, ty: &Type) -> String {
     match ty {
         Type::Array { .. } => declaration(name, ty),
@@ -97,7 +97,7 @@ pub fn member(name: &str) -> String {
     identifier(name)
 }
 
-/// A name in C: what cannot stand in one becomes `_`.
+/// A name in C. Each character that C names cannot have becomes `_`.
 pub fn identifier(name: &str) -> String {
     let mut text: String = name
         .chars()
@@ -112,7 +112,8 @@ pub fn identifier(name: &str) -> String {
     text
 }
 
-/// Words that are names of fields in Rust and none in C (C11, 6.4.1, and what the included headers define).
+/// Words that are names of fields in Rust and none in C: those of C11, 6.4.1, and those that the
+/// included headers define.
 const KEYWORDS: [&str; 42] = [
     "_Alignas",
     "_Alignof",

@@ -1,4 +1,4 @@
-//! Maps as the application's helpers use them: by copying keys and values in and out.
+//! Maps for the application's helpers, which copy keys and values in and out.
 
 #![expect(
     unsafe_code,
@@ -10,7 +10,8 @@ use core::ptr;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-/// The first field of every map: how a helper that was passed the map's address finds its operations.
+/// The first field of every map. A helper that gets the map's address finds the map's operations
+/// here.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct MapHandle {
@@ -34,22 +35,22 @@ impl fmt::Debug for MapHandle {
     }
 }
 
-/// What helpers do with a map. Implemented by the runtime for the maps that it makes.
+/// The operations of a map for helpers. The runtime implements them for the maps that it makes.
 ///
 /// Keys and values come with the sizes that [`key_size`](Self::key_size) and
-/// [`value_size`](Self::value_size) give; [`MapRef`] checks them. On per-thread kinds the operations act on
-/// the calling thread's copy.
+/// [`value_size`](Self::value_size) give; [`MapRef`] checks them. On per-thread kinds the
+/// operations act on the calling thread's copy.
 ///
 /// # Safety
 ///
-/// The type is `repr(C)`, its first field is a [`MapHandle`] made by [`MapHandle::of`] for this very type, and
-/// the operations may be called on any thread while codelets use the map.
+/// The type is `repr(C)`, its first field is a [`MapHandle`] made by [`MapHandle::of`] for this
+/// very type, and the operations may be called on any thread while codelets use the map.
 pub unsafe trait MapOperations: Sync {
     /// The map's name.
     fn name(&self) -> &str;
     /// The kind by its number in the map's definition (ABI: map types).
     fn kind(&self) -> u32;
-    /// Size of a key in bytes; 0 for channels.
+    /// Size of a key in bytes, or 0 for channels.
     fn key_size(&self) -> usize;
     /// Size of a value or record in bytes.
     fn value_size(&self) -> usize;
@@ -65,8 +66,8 @@ pub unsafe trait MapOperations: Sync {
     ///
     /// # Errors
     ///
-    /// [`Full`](MapError::Full), [`Busy`](MapError::Busy), [`NotFound`](MapError::NotFound) for an index
-    /// out of range, or [`Unsupported`](MapError::Unsupported) on channels.
+    /// [`Full`](MapError::Full), [`Busy`](MapError::Busy), [`NotFound`](MapError::NotFound) for an
+    /// index out of range, or [`Unsupported`](MapError::Unsupported) on channels.
     fn update(&self, key: &[u8], value: &[u8]) -> Result<(), MapError>;
     /// Takes `key` and its value out.
     ///
@@ -83,7 +84,7 @@ pub unsafe trait MapOperations: Sync {
     fn clear(&self) -> Result<(), MapError>;
 }
 
-/// Why a map did not do what it was asked.
+/// The reason why a map refused an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MapError {
     /// The key is not in the map, or the index is out of range.
@@ -94,11 +95,11 @@ pub enum MapError {
     Full,
     /// Maps of this kind have no such operation.
     Unsupported,
-    /// The key or the value is not of the map's size.
+    /// The key or the value does not have the map's size.
     WrongSize {
-        /// What the map has, in bytes.
+        /// The size that the map has, in bytes.
         expected: usize,
-        /// What was given, in bytes.
+        /// The size that was given, in bytes.
         given: usize,
     },
 }
@@ -147,15 +148,16 @@ impl<'call> MapRef<'call> {
     ///
     /// # Safety
     ///
-    /// `handle` is the address of a whole map, whose first field it is, with the provenance of that map, and the
-    /// map outlives `'call`.
+    /// `handle` is the address of a whole map, whose first field it is, with the provenance of
+    /// that map, and the map outlives `'call`.
     #[must_use]
     pub unsafe fn from_handle(handle: *const MapHandle) -> Self {
         // SAFETY: a map starts with its handle (caller).
         let find = unsafe { (*handle).operations };
         // SAFETY: `find` is the function of this handle's own type of map.
         let operations = unsafe { find(handle) };
-        // SAFETY: the pointer is the map's address with the operations of its type, and the map outlives `'call`.
+        // SAFETY: the pointer is the map's address with the operations of its type, and the map
+        // outlives `'call`.
         let operations = unsafe { &*operations };
         Self { operations }
     }
@@ -178,13 +180,13 @@ impl<'call> MapRef<'call> {
         self.operations.kind()
     }
 
-    /// Whether it is a channel: it has records, and neither keys nor values.
+    /// Whether it is a channel. A channel has records, and neither keys nor values.
     #[must_use]
     pub fn is_channel(&self) -> bool {
         matches!(self.kind(), 3 | 4 | 7)
     }
 
-    /// Size of a key in bytes; 0 for channels.
+    /// Size of a key in bytes, or 0 for channels.
     #[must_use]
     pub fn key_size(&self) -> usize {
         self.operations.key_size()
@@ -206,7 +208,8 @@ impl<'call> MapRef<'call> {
     ///
     /// # Errors
     ///
-    /// [`MapError::WrongSize`], [`NotFound`](MapError::NotFound) or [`Unsupported`](MapError::Unsupported).
+    /// [`MapError::WrongSize`], [`NotFound`](MapError::NotFound) or
+    /// [`Unsupported`](MapError::Unsupported).
     pub fn lookup_bytes(&self, key: &[u8], value: &mut [u8]) -> Result<(), MapError> {
         self.check(key, Some(value))?;
         self.operations.lookup(key, value)
@@ -244,7 +247,7 @@ impl<'call> MapRef<'call> {
     ///
     /// # Errors
     ///
-    /// [`MapError::WrongSize`] when `K` or `V` are not of the map's sizes, or
+    /// [`MapError::WrongSize`] if `K` or `V` do not have the map's sizes, or
     /// [`Unsupported`](MapError::Unsupported).
     pub fn lookup<K, V>(&self, key: &K) -> Result<Option<V>, MapError>
     where

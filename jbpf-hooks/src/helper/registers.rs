@@ -1,9 +1,10 @@
 //! From the five argument registers of a call to the parameters of a Rust function, and back.
 //!
-//! The verifier has proven of each pointer that its memory may be read (written) for its size. It has not proven that
-//! the memory is aligned, that two arguments do not overlap, or that no other thread writes it: map values are
-//! shared. A Rust reference would claim all of that, so none is made: memory is copied into locals with
-//! the accesses of [`words`](crate::words), and copied back.
+//! The verifier has proven that the memory of each pointer may be read (written) for its size. It
+//! has not proven that the memory is aligned, that two arguments do not overlap, or that no other
+//! thread writes it: map values are shared. A Rust reference would claim all of that, so that none
+//! is made. The memory is copied into locals with the accesses of [`words`](crate::words), and
+//! copied back.
 
 #![expect(
     unsafe_code,
@@ -24,30 +25,30 @@ use super::{HelperArgument, HelperInfo, HelperReturn};
 use crate::layout::{FieldType, Scalar};
 use crate::words;
 
-/// Calls the helper `info` for a codelet: `body` takes its parameters from the registers and calls
+/// Calls the helper `info` for a codelet. `body` takes its parameters from the registers and calls
 /// the function. Panics of `body` are contained and counted, and return 0.
 ///
 /// # Safety
 ///
-/// `registers` hold what `info.arguments` says, as a verified codelet passes them, and `body` takes
-/// them in that order, each with the method of [`Registers`] for its kind and type.
+/// `registers` hold what `info.arguments` says, as a verified codelet passes them, and `body`
+/// takes them in that order, each with the method of [`Registers`] for its kind and type.
 #[inline]
 pub unsafe fn run<R: HelperResult>(
     info: &HelperInfo,
     registers: [u64; 5],
-    // For any lifetime: what the registers lend cannot be kept beyond the call.
+    // `body` works for any lifetime, so that it cannot keep the registers' memory beyond the call.
     body: impl for<'call> FnOnce(&mut Registers<'call>) -> R,
 ) -> u64 {
     let mut registers = Registers {
         left: registers.into_iter(),
         call: PhantomData,
     };
-    // Whatever the panic left half done belongs to the application; nothing of ours is in there.
+    // A panic may leave state of the application half done. None of our state is in `body`.
     match catch_unwind(AssertUnwindSafe(|| body(&mut registers))) {
         Ok(result) => result.into_register(),
         Err(payload) => {
             info.panics.fetch_add(1, Ordering::Relaxed);
-            // The payload is the application's: its destructor can panic as well.
+            // The payload is the application's. Its destructor can panic as well.
             if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
                 core::mem::forget(second);
             }
@@ -64,12 +65,12 @@ pub struct Registers<'call> {
     call: PhantomData<&'call ()>,
 }
 
-/// Each method takes the next register, or two of them, and believes what the helper's prototype says of it.
+/// Each method takes the next register, or two of them, and relies on the helper's prototype.
 ///
 /// # Safety
 ///
-/// The same for all: the prototype that the verifier checked the call against has, at this register, the
-/// [`HelperArgument`] that the method is for, of the type `T`.
+/// All methods have the same contract: the prototype that the verifier checked the call against
+/// has, at this register, the [`HelperArgument`] that the method is for, of the type `T`.
 impl<'call> Registers<'call> {
     /// A parameter by value: a number, a map, or [`CodeletBytes`].
     ///
@@ -91,8 +92,8 @@ impl<'call> Registers<'call> {
     pub unsafe fn readable<T: HelperMemory>(&mut self) -> T {
         let address = self.next();
         let mut value = T::new_zeroed();
-        // SAFETY: the verifier has proven that `size_of::<T>()` bytes may be read at the address of a
-        // `HelperArgument::Readable` of `T`, which the register holds by the caller's word.
+        // SAFETY: the verifier has proven that `size_of::<T>()` bytes may be read at the address
+        // of a `HelperArgument::Readable` of `T`, which the register holds by the caller's word.
         unsafe { copy_in(address, value.as_mut_bytes()) };
         value
     }
@@ -106,8 +107,8 @@ impl<'call> Registers<'call> {
     pub unsafe fn writable<T: HelperMemory>(&mut self) -> Writable<'call, T> {
         let address = self.next();
         let mut value = T::new_zeroed();
-        // SAFETY: as in `readable`: memory that may be written may be read, and all of it is initialised
-        // (`ArgKind::WritableFixed`).
+        // SAFETY: as in `readable`: memory that may be written may be read, and all of it is
+        // initialised (`ArgKind::WritableFixed`).
         unsafe { copy_in(address, value.as_mut_bytes()) };
         Writable {
             address,
@@ -123,7 +124,8 @@ impl<'call> Registers<'call> {
     /// The prototype has [`HelperArgument::copied_bytes`] here.
     #[inline]
     pub unsafe fn bytes<'room>(&mut self, room: &'room mut BytesCopy) -> &'room [u8] {
-        // SAFETY: what the prototype says of the two registers is what it says of those of `CodeletBytes`, and more.
+        // SAFETY: the prototype promises the same of the two registers as for `CodeletBytes`, and
+        // more.
         room.fill(unsafe { self.value() })
     }
 
@@ -142,7 +144,7 @@ impl fmt::Debug for Registers<'_> {
     }
 }
 
-/// The copy behind a parameter `&mut T`, and where it came from.
+/// The copy behind a parameter `&mut T`, and the address of the original.
 #[derive(Debug)]
 pub struct Writable<'call, T> {
     address: u64,
@@ -160,13 +162,15 @@ impl<T: HelperMemory> Writable<'_, T> {
     /// Copies the value back into the codelet's memory.
     #[inline]
     pub fn store(mut self) {
-        // SAFETY: `Registers::writable` alone makes a `Writable`, by whose caller's word the address is the register of a
-        // `&mut T`: `size_of::<T>()` bytes may be written until the call ends, which `'call` does not outlive.
+        // SAFETY: only `Registers::writable` makes a `Writable`. By its caller's word, the address
+        // is the register of a `&mut T`: `size_of::<T>()` bytes may be written until the call
+        // ends, which `'call` does not outlive.
         unsafe { copy_out(self.address, self.value.as_mut_bytes()) };
     }
 }
 
-/// A type that a helper takes by reference: its layout is known to codelets, and any bits are a value of it.
+/// A type that a helper takes by reference: its layout is known to codelets, and any bits are a
+/// value of it.
 #[diagnostic::on_unimplemented(
     message = "a codelet cannot pass a `{Self}` by reference",
     label = "not made of data that codelets can see and write",
@@ -178,7 +182,8 @@ pub trait HelperMemory: FieldType + FromBytes + IntoBytes {}
 #[diagnostic::do_not_recommend]
 impl<T: FieldType + FromBytes + IntoBytes> HelperMemory for T {}
 
-/// Types of this crate alone. The verifier believes what [`HelperValue`] and [`HelperResult`] say of a type.
+/// Only types of this crate. The verifier relies on the constants of [`HelperValue`] and
+/// [`HelperResult`].
 mod sealed {
     pub trait Value {}
     pub trait Result {}
@@ -262,8 +267,8 @@ impl<'call> HelperValue<'call> for MapRef<'call> {
     unsafe fn take(registers: &mut Registers<'call>) -> Self {
         let address = usize::try_from(registers.next()).unwrap_or(0);
         let handle = ptr::with_exposed_provenance::<MapHandle>(address);
-        // SAFETY: by the caller's word the verifier has proven that the register holds the address of a map,
-        // which starts with its handle, and the codelet's maps outlive the call.
+        // SAFETY: by the caller's word the verifier has proven that the register holds the address
+        // of a map, which starts with its handle, and the codelet's maps outlive the call.
         unsafe { MapRef::from_handle(handle) }
     }
 }
@@ -314,8 +319,8 @@ impl HelperResult for i32 {
     }
 }
 
-/// Bytes of a codelet, in place. Other threads may change them while they are looked at, so they
-/// are copied out, never borrowed.
+/// Bytes of a codelet, in place. Other threads may change them at any time, so that they are
+/// copied out, never borrowed.
 #[derive(Clone, Copy)]
 pub struct CodeletBytes<'call> {
     address: u64,
@@ -330,19 +335,19 @@ impl CodeletBytes<'_> {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether it has no bytes.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Copies as many bytes as both have, from the first, and returns how many that were.
+    /// Copies the first bytes, as many as both have, and returns their number.
     #[inline]
     pub fn copy_to(&self, destination: &mut [u8]) -> usize {
         let len = self.len.min(destination.len());
         if let Some(destination) = destination.get_mut(..len) {
-            // SAFETY: the codelet passed `self.len` readable bytes for the length of the call, which `'call`
-            // does not outlive, and `len` is no more.
+            // SAFETY: the codelet passed `self.len` readable bytes for the length of the call,
+            // which `'call` does not outlive, and `len` is no more.
             unsafe { copy_in(self.address, destination) };
         }
         len
@@ -363,22 +368,25 @@ impl fmt::Debug for CodeletBytes<'_> {
     }
 }
 
-/// Room for the copy behind a parameter `&[u8]`, on the stack of the call: a hook call allocates nothing.
+/// Room for the copy behind a parameter `&[u8]`, on the stack of the call: a hook call allocates
+/// nothing.
 pub struct BytesCopy([MaybeUninit<u8>; Self::MAX as usize]);
 
 impl BytesCopy {
-    /// The most bytes that a codelet can pass as `&[u8]`. The verifier refuses codelets that may pass more; a helper that takes
-    /// more takes [`CodeletBytes`], and copies them where it has room.
+    /// The most bytes that a codelet can pass as `&[u8]`. The verifier refuses codelets that may
+    /// pass more. A helper for more bytes takes [`CodeletBytes`], and copies them where it has
+    /// room.
     pub const MAX: u32 = 4096;
 
-    /// Nothing is written to it yet: what a call does not use of it costs nothing.
+    /// Room to which nothing is written yet. The part that a call does not use costs nothing.
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
         Self([const { MaybeUninit::uninit() }; Self::MAX as usize])
     }
 
-    /// Copies the bytes: of more than [`MAX`](Self::MAX), which no verified codelet passes, the first ones.
+    /// Copies the bytes. If there are more than [`MAX`](Self::MAX), it copies the first ones; no
+    /// verified codelet passes more.
     #[inline]
     fn fill(&mut self, bytes: CodeletBytes<'_>) -> &[u8] {
         let len = bytes.len().min(Self::MAX as usize);
@@ -404,12 +412,12 @@ impl fmt::Debug for BytesCopy {
     }
 }
 
-/// Copies memory of a codelet into a local, in words where the address allows.
+/// Copies memory of a codelet into a local, in words if the address allows it.
 ///
 /// # Safety
 ///
-/// `destination.len()` bytes from `address` may be read. They need not be aligned, and other threads may
-/// write them meanwhile, as the codelets of those threads do: each word is read once.
+/// `destination.len()` bytes from `address` may be read. They need not be aligned, and other
+/// threads may write them meanwhile, as the codelets of those threads do. Each word is read once.
 #[inline]
 unsafe fn copy_in(address: u64, destination: &mut [u8]) {
     let mut source = ptr::with_exposed_provenance::<u8>(address as usize);
@@ -431,7 +439,7 @@ unsafe fn copy_in(address: u64, destination: &mut [u8]) {
     }
 }
 
-/// Copies a local into memory of a codelet, in words where the address allows.
+/// Copies a local into memory of a codelet, in words if the address allows it.
 ///
 /// # Safety
 ///

@@ -7,11 +7,11 @@ pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, f
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 
-/// Between a reader's mark and what it reads next, where the writer pays for the order: keeps the
-/// compiler from swapping the two, and costs no instruction.
+/// The fence between a reader's mark and its next loads, if the writer pays for the order. It
+/// keeps the compiler from swapping the two, and costs no instruction.
 ///
-/// The writer's `membarrier` makes it as strong as a fence. The model knows no `membarrier`, so it
-/// has a fence on both sides.
+/// The writer's `membarrier` makes it as strong as a fence. The model knows no `membarrier`, so
+/// that it has a fence on both sides.
 #[inline(always)]
 pub(crate) fn light_fence() {
     #[cfg(not(loom))]

@@ -1,17 +1,20 @@
-//! Who pays for the order between a reader's mark and what it reads next.
+//! Decides which side pays for the order between a reader's mark and the reader's next loads.
 //!
-//! Decided once in a process, before the first reader can mark itself, and never changed.
+//! A process decides once, before its first reader can mark itself, and the decision never
+//! changes.
 
 use core::sync::atomic::{AtomicU8, Ordering};
 use std::io;
 
-/// Who executes the full fences that reclamation needs.
+/// The side that executes the full fences of reclamation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fences {
-    /// The writer, for all threads of the process at once, by `membarrier`: readers pay nothing,
-    /// and each load and unload interrupts the processors that run threads of this process.
+    /// The writer pays, for all threads of the process at once, by `membarrier`. Readers pay
+    /// nothing, and each load and unload interrupts the processors that run threads of this
+    /// process.
     Writer,
-    /// Every reader, on every call of an armed hook (some 20 to 100 cycles); nobody is interrupted.
+    /// Every reader pays, on every call of an armed hook (some 20 to 100 cycles). Nobody is
+    /// interrupted.
     Readers,
 }
 
@@ -21,8 +24,8 @@ const READERS: u8 = 2;
 
 static DECISION: AtomicU8 = AtomicU8::new(UNDECIDED);
 
-/// The decision, made now if it was not made before: the writer where the system has
-/// `membarrier`, else the readers.
+/// The decision, made now if it was not made before: the writer if the system has `membarrier`,
+/// else the readers.
 pub(crate) fn decided() -> Fences {
     match DECISION.load(Ordering::Acquire) {
         WRITER => Fences::Writer,
@@ -31,7 +34,8 @@ pub(crate) fn decided() -> Fences {
     }
 }
 
-/// Decides for `wanted` if nothing was decided before and the system allows it; returns what holds.
+/// Decides for `wanted` if nothing was decided before and the system allows it. Returns the
+/// decision that holds.
 pub(crate) fn prefer(wanted: Fences) -> Fences {
     match wanted {
         Fences::Writer => decided(),
@@ -51,8 +55,8 @@ fn decide(wanted: Fences) -> Fences {
     }
 }
 
-/// The writer's side: whatever it stored before is seen by every reader that marks itself after,
-/// and every mark made before is seen by what the writer loads after.
+/// The writer's side. Every reader that marks itself after it sees all stores that the writer made
+/// before it. The writer's loads after it see every mark made before it.
 ///
 /// # Errors
 ///

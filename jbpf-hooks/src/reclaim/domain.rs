@@ -7,16 +7,16 @@ use super::process::memory;
 use super::record::ThreadRecord;
 use super::wait::Wait;
 
-/// A list of records that only grows. It takes no lock: a forked child cannot inherit one that is
-/// held, and a hook may be called from anywhere.
+/// A list of records that only grows. It takes no lock, because a forked child could inherit a
+/// held one, and a hook may be called from anywhere.
 #[derive(Debug)]
 pub(super) struct Domain {
-    /// The record made last.
+    /// The newest record.
     head: AtomicPtr<ThreadRecord>,
-    /// Records made so far.
+    /// The number of records made so far.
     slots: AtomicU32,
-    /// Records that nobody owns; counted up before one is given back, so that it never runs below
-    /// the truth, and only a hint whether looking for one is worth it.
+    /// The number of records that nobody owns. It is only a hint whether looking for one is worth
+    /// it. It is counted up before a record is given back, so that it never runs below the truth.
     free: AtomicU32,
 }
 
@@ -46,12 +46,12 @@ impl Domain {
         }
     }
 
-    /// Records made so far.
+    /// The number of records made so far.
     pub(super) fn slots(&self) -> u32 {
         self.slots.load(Ordering::Acquire)
     }
 
-    /// Takes a record that nobody owns, or makes one. `None`: out of memory.
+    /// Takes a record that nobody owns, or makes one. `None` if memory is short.
     pub(super) fn claim(&self, fences: bool) -> Option<Claim> {
         if let Some(record) = self.reuse() {
             return Some(Claim { record, new: false });
@@ -60,11 +60,11 @@ impl Domain {
         Some(Claim { record, new: true })
     }
 
-    /// Gives a record back. Only its owner may, and uses it no more.
+    /// Gives a record back. Only its owner may do so, and does not use it afterwards.
     pub(super) fn release(&self, record: &ThreadRecord) {
         record.leave_for_good();
         self.free.fetch_add(1, Ordering::Relaxed);
-        // Release, to the Acquire of `reuse`: the next owner finds what the last one left.
+        // Release, paired with the Acquire of `reuse`: the next owner sees the last one's stores.
         record.taken.store(0, Ordering::Release);
     }
 
@@ -88,14 +88,16 @@ impl Domain {
     fn make(&self, fences: bool) -> Option<&'static ThreadRecord> {
         let memory = memory::for_record()?;
         let slot = self.slots.fetch_add(1, Ordering::AcqRel);
-        // SAFETY: `memory` is not null, is of the type's size and alignment, and nobody else has it.
+        // SAFETY: `memory` is not null, is of the type's size and alignment, and nobody else has
+        // it.
         unsafe { memory.write(ThreadRecord::new(slot, fences)) };
         // SAFETY: it was initialised above, is never freed and never referred to mutably.
         let record: &'static ThreadRecord = unsafe { memory.as_ref() };
         let mut next = self.head.load(Ordering::Relaxed);
         loop {
             record.next.store(next, Ordering::Relaxed);
-            // Release, to the Acquire of `records`: who finds the record finds it initialised.
+            // Release, paired with the Acquire of `records`: a thread that finds the record finds
+            // it initialised.
             match self.head.compare_exchange_weak(
                 next,
                 memory.as_ptr(),
@@ -108,7 +110,7 @@ impl Domain {
         }
     }
 
-    /// All, the newest first.
+    /// All records, the newest first.
     pub(super) fn records(&self) -> impl Iterator<Item = &'static ThreadRecord> {
         let mut at = self.head.load(Ordering::Acquire);
         core::iter::from_fn(move || {
@@ -123,8 +125,8 @@ impl Domain {
 
     /// Waits until every thread that is inside has left, or has left once and come again.
     ///
-    /// A thread that this does not see inside, a new one too, sees what the caller had stored
-    /// before its [`barrier`](super::barrier::writer).
+    /// If this does not see a thread inside, also a new one, that thread sees all stores that the
+    /// caller made before its [`barrier`](super::barrier::writer).
     pub(super) fn wait_for_readers(&self) {
         for record in self.records() {
             let before = record.whereabouts();

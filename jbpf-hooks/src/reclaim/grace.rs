@@ -1,4 +1,4 @@
-//! Waiting for those inside of some hooks, as long as one likes, and saying who they are.
+//! Waiting for the threads inside some hooks, with any time limit, and naming them.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,15 @@ use super::wait::Wait;
 use super::{DOMAIN, SynchronizeError, barrier, is_forked_child};
 use crate::hook::Hook;
 
-/// The threads that were inside of some hooks when it began, and have not left them since.
+/// The threads that were inside some hooks when it began, and have not left them since.
 ///
-/// What those hooks had been led to before is used by nobody once the grace period [is over](Self::is_over). A thread inside of
-/// other hooks is not waited for, however long it stays there.
+/// When the grace period [is over](Self::is_over), nobody uses a dispatch function of those hooks
+/// that was replaced before it began. It does not wait for a thread inside other hooks, however
+/// long that stays there.
 #[derive(Debug)]
 pub struct Grace {
     began: Instant,
-    /// Their addresses.
+    /// The addresses of the hooks.
     hooks: Vec<usize>,
     inside: Vec<Reader>,
 }
@@ -26,22 +27,23 @@ struct Reader {
     before: Whereabouts,
 }
 
-/// A thread inside of a hook.
+/// A thread inside a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inside {
     /// The system's number of the thread.
     pub thread: u32,
-    /// Where the hook is.
+    /// The address of the hook.
     pub hook: usize,
 }
 
 impl Grace {
-    /// Begins with the threads that are inside of these hooks now. Threads that come later find what is published by then.
+    /// Begins with the threads that are inside these hooks now. Later threads find the functions
+    /// that are published by then.
     ///
     /// # Errors
     ///
-    /// As [`synchronize`](super::synchronize), but for a thread inside of a codelet: it may begin, and must not
-    /// [wait](Self::wait) without a limit.
+    /// The errors of [`synchronize`](super::synchronize), except for a thread inside a codelet: it
+    /// may begin, and must not [wait](Self::wait) without a limit.
     pub fn begin<'a>(hooks: impl IntoIterator<Item = &'a Hook>) -> Result<Self, SynchronizeError> {
         if is_forked_child() {
             return Err(SynchronizeError::ForkedChild);
@@ -62,13 +64,13 @@ impl Grace {
         Ok(grace)
     }
 
-    /// Whether all have left. Once true, it stays so.
+    /// Whether all threads have left. It stays true once it is.
     pub fn is_over(&mut self) -> bool {
         self.look();
         self.inside.is_empty()
     }
 
-    /// Waits until all have left, or until `deadline`; whether they have.
+    /// Waits until all threads have left, or until `deadline`. Returns whether they have.
     pub fn wait(&mut self, deadline: Option<Instant>) -> bool {
         let mut wait = Wait::new();
         while !self.is_over() {
@@ -80,7 +82,7 @@ impl Grace {
         true
     }
 
-    /// Those that were inside when it was looked at last.
+    /// The threads that were inside at the last look.
     pub fn inside(&self) -> impl Iterator<Item = Inside> + '_ {
         self.inside.iter().filter_map(|reader| {
             let hook = reader.record.hook_among(&self.hooks)?;
@@ -91,7 +93,7 @@ impl Grace {
         })
     }
 
-    /// How long ago it began.
+    /// The time since it began.
     #[must_use]
     pub fn lasts(&self) -> Duration {
         self.began.elapsed()

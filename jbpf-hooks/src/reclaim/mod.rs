@@ -1,44 +1,50 @@
-//! Asymmetric reclamation: readers mark themselves with plain stores, a writer pays with
-//! `membarrier` and waits for the readers that were inside.
+//! Asymmetric reclamation. Readers mark themselves with plain stores. A writer pays with
+//! `membarrier`, and waits for the readers that were inside.
 //!
 //! # Readers
 //!
 //! Every thread that runs a codelet owns a [`ThreadRecord`], found through a thread-local pointer.
-//! A call stores a mark there, loads the hook's dispatch pointer (again: being armed brought it
-//! here), calls it, and takes the mark back with a Release store. The mark counts: the low byte is
-//! the nesting depth, the rest how often the thread has left.
+//! A call stores a mark there, loads the hook's dispatch pointer again (the first load, which
+//! found the hook armed, brought the call here), calls it, and takes the mark back with a Release
+//! store. The mark counts: the low bits are the nesting depth and two flags, and the rest is how
+//! often the thread has left.
 //!
 //! # Writers
 //!
-//! Who wants to free what readers may be using unpublishes it and calls [`synchronize`]. It puts
-//! all processors through a barrier, and then waits for every record that is inside until it has
-//! left or moved on. Of a reader and a writer at the same time one of two is true, whatever the
-//! processors reorder: the reader's mark came before the barrier, and the writer sees it and waits;
-//! or the reader's load came after it, and sees that nothing is published.
+//! A writer that wants to free memory which readers may be using unpublishes it and calls
+//! [`synchronize`]. That puts all processors through a barrier, and then waits for every record
+//! that is inside until it has left or moved on. If a reader and a writer meet, one of two holds,
+//! in whatever order the processors execute. Either the reader's mark came before the barrier, and
+//! the writer sees it and waits; or the reader's load came after the barrier, and sees that
+//! nothing is published.
 //!
-//! A [`Grace`] period is the same for some hooks: a call stores the hook beside its mark, so that who frees what one hook ran does
-//! not wait for a thread that stays inside another, and can say which threads it waits for.
+//! A [`Grace`] period does the same for some hooks. A call stores the hook beside its mark. So a
+//! writer that frees what one hook ran does not wait for a thread that stays inside another, and
+//! can name the threads that it waits for.
 //!
-//! Where there is no `membarrier`, readers execute a full fence between mark and load. This is decided
-//! before the first record is made ([`prefer_fences`]) and kept in the record.
+//! If there is no `membarrier`, readers execute a full fence between mark and load. That is
+//! decided before the first record is made ([`prefer_fences`]) and kept in the record.
 //!
 //! # Threads
 //!
-//! A thread gets its record on its first call of an armed hook, or from [`prepare_thread`]; the next
-//! new thread gets it after that thread's exit. So there are as many records, and *slots* of
-//! per-thread maps, as there were threads at the same time. When a thread's destructors call hooks
-//! after the record is gone, each such call borrows one: it is no other thread's meanwhile.
+//! A thread gets its record on its first call of an armed hook, or from [`prepare_thread`]. After
+//! the thread's exit, the next new thread gets the record. So there are as many records, and
+//! *slots* of per-thread maps, as there were threads at the same time. If a thread's destructors
+//! call hooks after the record is gone, each such call borrows a record, which no other thread has
+//! meanwhile.
 //!
 //! # Forks
 //!
-//! A forked child has the one thread that forked, and records of threads that are gone, some inside
-//! for ever. The process that decided on the fences is the one that may free: in its children
-//! [`synchronize`] returns [`SynchronizeError::ForkedChild`], and no thread enters. One that has no record gets none;
-//! that of the thread that forked lies in a page that the kernel wipes in children, whichever system call made them, and
-//! a wiped record lets nobody in: such calls are skipped and counted. Two children are not known: where the kernel does not
-//! wipe pages (Linux before 4.14), one that no `fork` of the C library made and whose process id is its parent's; and
-//! everywhere, one that a helper makes by a system call of its own, and that goes on in the codelet that called the helper.
-//! A process that forks before anything is attached (a daemon) decides for itself.
+//! A forked child has the one thread that forked, and records of threads that are gone, some of
+//! them inside for ever. The process that decided on the fences is the one that may free. In its
+//! children, [`synchronize`] returns [`SynchronizeError::ForkedChild`], and no thread enters. A
+//! thread without a record gets none. The record of the thread that forked lies in a page that the
+//! kernel wipes in children, whichever system call made them, and a wiped record lets nobody in.
+//! Such calls are skipped and counted. Two kinds of children are not recognised. If the kernel
+//! does not wipe pages (Linux before 4.14), a child goes unnoticed if no `fork` of the C library
+//! made it and its process id is its parent's. On every kernel, a child goes unnoticed if a helper
+//! makes it by a system call of its own, and it goes on in the codelet that called the helper. A
+//! process that forks before anything is attached (a daemon) decides for itself.
 #![allow(
     unsafe_code,
     reason = "records are shared between threads and outlive them; each block proves itself"
@@ -81,7 +87,7 @@ static HOME: AtomicU64 = AtomicU64::new(0);
 /// The runtime's observer of new slots, an `fn(u32)`.
 static OBSERVER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Why [`synchronize`] cannot promise anything.
+/// The reason why [`synchronize`] cannot promise anything.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SynchronizeError {
@@ -118,12 +124,12 @@ impl std::error::Error for SynchronizeError {
     }
 }
 
-/// Waits until every thread that was inside a hook call at this moment has left it. After that,
-/// nobody uses what had been unpublished before.
+/// Waits until every thread that is inside a hook call at this moment has left it. After that,
+/// nobody uses memory that was unpublished before.
 ///
 /// # Errors
 ///
-/// When it cannot know; what was unpublished must never be freed then.
+/// It fails if it cannot know that. The unpublished memory must never be freed then.
 pub fn synchronize() -> Result<(), SynchronizeError> {
     if inside_codelet() {
         return Err(SynchronizeError::InsideCodelet);
@@ -142,17 +148,19 @@ pub fn inside_codelet() -> bool {
     current().is_some_and(ThreadRecord::is_inside)
 }
 
-/// Gives the calling thread what its calls of armed hooks need, ahead of the first: its record, its copies of the per-thread
-/// maps that are loaded (a load makes those of the threads that have a record), and [some of its stack](STACK). After that, its calls
-/// ask the system for nothing. Returns its slot; `None` for a thread that is exiting, in a forked child, and when memory is short.
+/// Gives the calling thread all that its calls of armed hooks need, ahead of the first: its
+/// record, its copies of the per-thread maps that are loaded (a load makes those of the threads
+/// that have a record), and [some of its stack](STACK). After that, its calls ask the system for
+/// nothing. Returns its slot; `None` for a thread that is exiting, in a forked child, and if
+/// memory is short.
 ///
-/// Called again, it tries again what failed for lack of memory.
+/// Another call tries again the steps that failed for lack of memory.
 pub fn prepare_thread() -> Option<u32> {
     let slots = slots();
     let _until_read = occupy()?;
     let slot = slot()?;
     if slot < slots {
-        // It is not a new one, which the observer has just heard of.
+        // The slot is not new. The observer has heard of a new one already.
         announce(slot);
     }
     stack::populate();
@@ -166,49 +174,52 @@ pub fn slot() -> Option<u32> {
 }
 
 /// Runs `run` as a hook call would run codelets, inside a section of the calling thread, with the
-/// thread's record: for codelets that are run outside of any hook. `None`, without running it, where a
-/// hook call would be skipped.
+/// thread's record. It serves codelets that run outside of any hook. If a hook call would be
+/// skipped here, it returns `None` and does not run it.
 pub fn with_record<R>(run: impl FnOnce(&ThreadRecord) -> R) -> Option<R> {
     let _until_return = occupy()?;
     let section = current()?.enter(NO_HOOK)?;
     Some(run(section.record()))
 }
 
-/// The number of slots ever used: that of threads that had a record at the same time.
+/// The number of slots ever used, which is the most threads that had a record at the same time.
 #[must_use]
 pub fn slots() -> u32 {
     DOMAIN.slots()
 }
 
-/// Sets the one observer of new slots. It is called by the new thread with its slot number before
-/// the first codelet runs with it, and not when a slot passes on from an exited thread, unless the thread that gets it calls
-/// [`prepare_thread`]; and by every thread that calls that, each time. Slots below
-/// [`slots`] at the time of this call may not be announced to it any more.
+/// Sets the one observer of new slots. A new thread calls it with its slot number before the first
+/// codelet runs in the thread. A slot that passes on from an exited thread is not announced,
+/// unless the thread that gets it calls [`prepare_thread`]: every thread that calls that announces
+/// its slot, each time. Slots below [`slots`] at the time of this call may not be announced to it
+/// any more.
 ///
-/// Hooks that the observer itself calls in a new thread are skipped and counted. It must not wait for a lock that its
-/// caller can hold: who takes such a lock calls [`prepare_thread`] before.
+/// Hooks that the observer itself calls in a new thread are skipped and counted. The observer must
+/// not wait for a lock that its caller can hold: a thread that takes such a lock calls
+/// [`prepare_thread`] before.
 pub fn on_new_thread(observer: Option<fn(slot: u32)>) {
     let observer = observer.map_or(core::ptr::null_mut(), |observer| observer as *mut ());
     OBSERVER.store(observer, Ordering::Release);
 }
 
-/// Decides who fences, before anybody has: returns what holds, which is an earlier decision, and
-/// [`Fences::Readers`] where the system has no `membarrier`.
+/// Decides which side fences, unless that is decided already. Returns the decision that holds: an
+/// earlier one, or [`Fences::Readers`] if the system has no `membarrier`.
 ///
-/// [`Fences::Readers`] is for applications whose processors must not be interrupted by a load or unload.
+/// [`Fences::Readers`] is for applications whose processors must not be interrupted by a load or
+/// unload.
 pub fn prefer_fences(wanted: Fences) -> Fences {
     settle(process());
     barrier::prefer(wanted)
 }
 
-/// Called before anything is attached: makes all decisions that the first call would otherwise
+/// Called before anything is attached. Makes all decisions that the first call would otherwise
 /// make, and remembers the process as the one that may free.
 pub(crate) fn prepare_process() {
     settle(process());
     barrier::decided();
 }
 
-/// Makes this process the one that makes the decisions if there is none; returns which one is.
+/// Makes this process the one that decides, if there is none. Returns the one that decides.
 fn settle(process: u64) -> u64 {
     match HOME.compare_exchange(0, process, Ordering::Relaxed, Ordering::Relaxed) {
         Ok(_) => process,
@@ -216,13 +227,14 @@ fn settle(process: u64) -> u64 {
     }
 }
 
-/// Whether another process than this one made the decisions; makes it this one if none did.
+/// Whether another process than this one made the decisions. Makes it this one if none did.
 fn is_forked_child() -> bool {
     let process = process();
     settle(process) != process
 }
 
-/// Whether the process was forked from one in which codelets had been attached: none can be attached here.
+/// Whether the process was forked from one in which codelets had been attached. None can be
+/// attached here then.
 #[must_use]
 pub fn is_of_another_process() -> bool {
     let home = HOME.load(Ordering::Relaxed);

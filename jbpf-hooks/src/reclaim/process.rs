@@ -1,14 +1,15 @@
-//! Which process this is, told apart from those that it was forked from.
+//! The identity of this process, told apart from the processes that it was forked from.
 //!
-//! Process ids cannot tell: of a parent and a child in another PID namespace, both may be process 1. The
-//! kernel can: where it was asked to (`MADV_WIPEONFORK`, since Linux 4.14) it gives each forked child pages
-//! of zeros, whichever system call made it. If it cannot be asked, ids have to do: children whose id is their
-//! parent's are taken for it.
+//! Process ids cannot tell: a parent and a child in another PID namespace may both be process 1.
+//! The kernel can. If it is asked to (`MADV_WIPEONFORK`, since Linux 4.14), it gives each forked
+//! child pages of zeros, whichever system call made the child. If it cannot be asked, ids have to
+//! do: a child whose id is its parent's is taken for it.
 //!
-//! The records of threads lie in such pages, too ([`memory`]): so a thread of a child finds its own
-//! [without life](super::ThreadRecord), at the cost of no instruction.
+//! The records of threads lie in such pages, too ([`memory`]). So a thread of a child finds its
+//! own record [without life](super::ThreadRecord), at the cost of no instruction.
 
-/// A number that no process has which this one was forked from, directly or not.
+/// A number that differs from the numbers of all processes that this one was forked from, directly
+/// or not.
 #[must_use]
 pub fn process() -> u64 {
     #[cfg(all(target_os = "linux", not(miri), not(loom)))]
@@ -47,7 +48,7 @@ pub(super) mod memory {
     /// A page of zeros at first, and again in children.
     #[repr(C)]
     struct Chunk {
-        /// Records taken from it, and attempts after the last.
+        /// The number of records taken from it, and of attempts after the last.
         used: AtomicU32,
         records: [MaybeUninit<ThreadRecord>; RECORDS],
     }
@@ -56,8 +57,8 @@ pub(super) mod memory {
     /// The page that records are taken from.
     static CHUNK: AtomicPtr<Chunk> = AtomicPtr::new(ptr::null_mut());
 
-    /// Room for one record, which is never given back. Takes no lock: a child could inherit one that is held. `None`: out of
-    /// memory.
+    /// Room for one record, which is never given back. It takes no lock, because a child could
+    /// inherit a held one. `None` if memory is short.
     pub(in crate::reclaim) fn for_record() -> Option<NonNull<ThreadRecord>> {
         loop {
             let chunk = CHUNK.load(Ordering::Acquire);
@@ -77,8 +78,8 @@ pub(super) mod memory {
 
     fn take(chunk: *mut Chunk) -> Option<NonNull<ThreadRecord>> {
         let chunk = NonNull::new(chunk)?.as_ptr();
-        // SAFETY: a page that `for_record` mapped and published, which is never unmapped; the field is an atomic, and zeros
-        // at first.
+        // SAFETY: `for_record` mapped and published the page, and it is never unmapped. The field
+        // is an atomic, and zero at first.
         let used = unsafe { &(*chunk).used };
         let place = used.fetch_add(1, Ordering::Relaxed) as usize;
         if place >= RECORDS {
@@ -90,7 +91,8 @@ pub(super) mod memory {
         NonNull::new(records.cast::<ThreadRecord>().wrapping_add(place))
     }
 
-    /// From the system's allocator and not the application's, whose own hooks may be what brought us here.
+    /// Uses the system's allocator, because hooks of the application's own allocator may have
+    /// brought us here.
     fn unwiped() -> Option<NonNull<ThreadRecord>> {
         // SAFETY: the layout's size is not zero.
         let memory = unsafe { System.alloc(Layout::new::<ThreadRecord>()) };
@@ -98,7 +100,7 @@ pub(super) mod memory {
     }
 }
 
-/// Memory for records, where no page can be wiped.
+/// Memory for records, if no page can be wiped.
 #[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
 pub(super) mod memory {
     use core::alloc::Layout;
@@ -107,8 +109,8 @@ pub(super) mod memory {
 
     use crate::reclaim::ThreadRecord;
 
-    /// Room for one record, which is never given back. From the system's allocator and not the application's, whose
-    /// own hooks may be what brought us here.
+    /// Room for one record, which is never given back. It uses the system's allocator, because
+    /// hooks of the application's own allocator may have brought us here.
     pub(in crate::reclaim) fn for_record() -> Option<NonNull<ThreadRecord>> {
         // SAFETY: the layout's size is not zero.
         let memory = unsafe { System.alloc(Layout::new::<ThreadRecord>()) };
@@ -123,31 +125,34 @@ mod wiped {
 
     use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
-    /// In the page that children find wiped: the number of this process, 0 before it has one. Null at first.
+    /// The word in the page that children find wiped. It holds the number of this process, or 0
+    /// before it has one. Null at first.
     static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
-    /// The last number given in this process or, before it was forked, in those before it.
+    /// The last number given, in this process or in those that it was forked from.
     static LAST: AtomicU64 = AtomicU64::new(0);
 
-    /// Instead of an address in [`WORD`]: the system does not wipe. It did not for the parent either.
+    /// Stands in [`WORD`] in place of an address if the system does not wipe pages. It did not for
+    /// the parent either.
     const NONE: *mut AtomicU64 = ptr::without_provenance_mut(1);
 
     /// The kernel's smallest page.
     pub(super) const LEN: usize = 4096;
 
-    /// The number of this process; `None` where the system does not wipe pages.
+    /// The number of this process. `None` if the system does not wipe pages.
     pub(super) fn number() -> Option<u64> {
         let word = word()?;
         let known = word.load(Ordering::Relaxed);
         if known != 0 {
             return Some(known);
         }
-        // A child that is forked at any moment from here on inherits this, and so has a larger number.
+        // A child that is forked at any moment from here on inherits this, and so has a larger
+        // number.
         let new = LAST.fetch_add(1, Ordering::Relaxed) + 1;
         let given = word.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed);
         Some(given.map_or_else(|other| other, |_| new))
     }
 
-    /// Without a lock, which a child could inherit held.
+    /// Finds the word without a lock, because a child could inherit a held one.
     fn word() -> Option<&'static AtomicU64> {
         let mut word = WORD.load(Ordering::Acquire);
         if word.is_null() {
@@ -167,14 +172,16 @@ mod wiped {
         if word == NONE {
             return None;
         }
-        // SAFETY: `WORD` holds null, `NONE`, or the address of a mapped page of zeros at first, which is never
-        // unmapped again and used as this atomic alone.
+        // SAFETY: `WORD` holds null, `NONE`, or the address of a mapped page of zeros at first.
+        // The page is never unmapped, and serves only as this atomic.
         Some(unsafe { &*word })
     }
 
-    /// A page of zeros that forked children find wiped; `None` where the system does not wipe, or has no memory.
+    /// A page of zeros that forked children find wiped. `None` if the system does not wipe pages,
+    /// or has no memory.
     pub(super) fn map() -> Option<NonNull<u8>> {
-        // SAFETY: a new anonymous mapping at an address of the system's choice touches nothing else.
+        // SAFETY: a new anonymous mapping at an address of the system's choice touches nothing
+        // else.
         let page = unsafe {
             mmap_anonymous(
                 ptr::null_mut(),
@@ -192,9 +199,9 @@ mod wiped {
         NonNull::new(page.cast())
     }
 
-    /// Gives back what [`map`] returned and nobody else has seen.
+    /// Unmaps a page that [`map`] returned and nobody else has seen.
     pub(super) fn unmap(page: *mut u8) {
-        // SAFETY: mapped with this length, and not handed out. There is nothing to be done about an error.
+        // SAFETY: mapped with this length, and not handed out. Nothing can be done about an error.
         let _ = unsafe { munmap(page.cast(), LEN) };
     }
 }

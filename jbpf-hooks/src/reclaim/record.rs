@@ -5,9 +5,11 @@ use super::atomics::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence, light_fen
 
 /// The bits of [`ThreadRecord::state`] that hold the nesting depth.
 const DEPTH: u64 = 0x3f;
-/// Set in [`ThreadRecord::state`] for good. In a forked child it is not: the kernel has wiped the record.
+/// Set in [`ThreadRecord::state`] for good. A forked child finds it clear, because the kernel has
+/// wiped the record.
 const ALIVE: u64 = 0x40;
-/// Set in [`ThreadRecord::state`] for good when this reader must fence, where `membarrier` is missing.
+/// Set in [`ThreadRecord::state`] for good if this reader must fence, because there is no
+/// `membarrier`.
 const FENCES: u64 = 0x80;
 /// Added to [`ThreadRecord::state`] when the outermost section is left.
 const LEFT: u64 = 0x100;
@@ -16,23 +18,27 @@ const _: () = assert!(MAX_NESTING <= DEPTH && MAX_NESTING <= u32::BITS as u64);
 /// 64-bit words of [`ThreadRecord::scratch`]: one for each nesting depth, and two more.
 pub const SCRATCH_WORDS: usize = MAX_NESTING as usize + 2;
 
-/// One thread's mark. At a fixed address for the life of the process; after its thread exits it
-/// passes to the next new thread, with its [`slot`](ThreadRecord::slot) number.
+/// One thread's mark. It stays at its address for the life of the process. After the thread's
+/// exit, it passes to the next new thread, with its [`slot`](ThreadRecord::slot) number.
 ///
-/// Zeros are a record, too: that of a forked child, whose pages the kernel has wiped. It lets nobody enter.
+/// Zeros are a record, too: a forked child finds its records so, because the kernel has wiped
+/// their pages. Such a record lets nobody enter.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct ThreadRecord {
-    /// Low 8 bits: [`DEPTH`], [`ALIVE`] and [`FENCES`]; [`ALIVE`] alone in the one state that needs no second look.
-    /// The rest: how often the thread left the outermost section. Only the owner stores to it.
+    /// Low 8 bits: [`DEPTH`], [`ALIVE`] and [`FENCES`]. If only [`ALIVE`] is set, a call may enter
+    /// without a second look. The other bits count how often the thread left the outermost
+    /// section. Only the owner stores to it.
     state: AtomicU64,
     /// Index of the thread's copy in per-thread maps. Read by machine code, constant.
     slot: u32,
-    /// One bit for each nesting depth, the outermost call's first: whether the call answers as if nothing was
-    /// attached. Whoever made the call takes the bit back, so that all are 0 between calls.
+    /// One bit for each nesting depth, the outermost call's first: whether the call answers as if
+    /// nothing was attached. Whoever made the call takes the bit back, so that all are 0 between
+    /// calls.
     withheld: core::sync::atomic::AtomicU32,
-    /// The hook of the outermost section, stored before the mark. Stores of this word and of `inner` are Release: a writer that
-    /// finds another hook than it waits for has seen the end of the section in that one.
+    /// The hook of the outermost section, stored before the mark. Stores of this word and of
+    /// `inner` are Release: a writer that finds another hook than the one it waits for has seen
+    /// the end of the section in that one.
     outer: AtomicU64,
     scratch: [core::sync::atomic::AtomicU64; SCRATCH_WORDS],
     /// Whether a thread owns the record.
@@ -45,13 +51,13 @@ pub struct ThreadRecord {
     inner: [AtomicU64; MAX_NESTING as usize - 1],
 }
 
-/// Stands for no hook, where others have their address.
+/// Stands for no hook. Hooks have their address.
 pub(crate) const NO_HOOK: u64 = 0;
 
 impl ThreadRecord {
     /// Offset of the slot number (a `u32`) in a record, for machine code.
     pub const SLOT_OFFSET: usize = core::mem::offset_of!(ThreadRecord, slot);
-    /// Offset of the u64 in a record, for machine code, whose low half is the word of its
+    /// Offset of a u64 in a record, for machine code. The low half of that u64 is the word of its
     /// [`call`](Self::call).
     pub const CALL_OFFSET: usize = core::mem::offset_of!(ThreadRecord, state);
 
@@ -70,20 +76,20 @@ impl ThreadRecord {
         }
     }
 
-    /// The system's number of the thread that owns the record, or owned it last; 0 where it has none.
+    /// The system's number of the thread that owns the record, or owned it last; 0 if it has none.
     pub(super) fn thread(&self) -> u32 {
         self.thread.load(Ordering::Relaxed)
     }
 
-    /// Called by the owner when the record becomes its own.
+    /// The owner calls it when the record becomes its own.
     pub(super) fn set_thread(&self, thread: u32) {
         self.thread.store(thread, Ordering::Relaxed);
     }
 
-    /// One of these hooks, by address, that the owner is inside of.
+    /// One of these hooks, by address, that the owner is inside.
     ///
-    /// Of a section that began before the writer's barrier, the mark and the hook are seen here unless it has ended; then all
-    /// that it did has happened before.
+    /// If a section began before the writer's barrier, its mark and its hook are seen here, unless
+    /// it has ended. If it has ended, all that it did has happened before.
     pub(super) fn hook_among(&self, hooks: &[usize]) -> Option<usize> {
         let depth = (self.state.load(Ordering::Acquire) & DEPTH) as usize;
         let levels = core::iter::once(&self.outer).chain(&self.inner);
@@ -93,8 +99,8 @@ impl ThreadRecord {
         inside.find(|hook| hooks.contains(hook))
     }
 
-    /// Index of the owning thread's copy in per-thread maps: dense, below
-    /// [`slots`](super::slots). No two threads that run codelets have the same one at a time.
+    /// Index of the owning thread's copy in per-thread maps: dense, below [`slots`](super::slots).
+    /// No two threads that run codelets have the same one at a time.
     #[must_use]
     pub const fn slot(&self) -> u32 {
         self.slot
@@ -106,8 +112,8 @@ impl ThreadRecord {
         HookCall(self.state.load(Ordering::Relaxed) as u32)
     }
 
-    /// Has the hook call that the owning thread, the caller, is in answer as if nothing was attached: for
-    /// dispatch functions of control hooks, before they return.
+    /// Makes the hook call that the owning thread, the caller, is in answer as if nothing was
+    /// attached. Dispatch functions of control hooks call it before they return.
     pub fn withhold_answer(&self) {
         let withheld = self.withheld.load(Ordering::Relaxed);
         // A signal's handler that fires hooks in between leaves the word as it finds it.
@@ -115,7 +121,8 @@ impl ThreadRecord {
             .store(withheld | self.bit_of_call(), Ordering::Relaxed);
     }
 
-    /// Whether a dispatch function of this hook call withheld its answer: for the one who called it, once.
+    /// Whether a dispatch function of this hook call withheld its answer. The caller of that
+    /// function asks once.
     #[inline(always)]
     pub fn take_withheld_answer(&self) -> bool {
         self.withheld.load(Ordering::Relaxed) != 0 && self.take_withheld_bit()
@@ -134,17 +141,17 @@ impl ThreadRecord {
         1 << (depth.saturating_sub(1) % MAX_NESTING)
     }
 
-    /// Words for the runtime's own use, touched by the owning thread alone; zero at first, passed
-    /// on with the slot.
+    /// Words for the runtime's own use. Only the owning thread touches them. They are zero at
+    /// first, and pass on with the slot.
     #[must_use]
     pub const fn scratch(&self) -> &[core::sync::atomic::AtomicU64; SCRATCH_WORDS] {
         &self.scratch
     }
 
-    /// Marks the owning thread, the caller, as inside. What it loads from here on until the
-    /// section is dropped stays alive. `None`: it is inside already, has to fence, or was left behind by a fork, which
-    /// are matters of [`enter_anyhow`](Self::enter_anyhow). `hook` is the address of the hook that it is inside
-    /// of, 0 for none.
+    /// Marks the owning thread, the caller, as inside. All that it loads from here on stays alive
+    /// until the section is dropped. `None` if the thread is inside already, has to fence, or was
+    /// left behind by a fork: [`enter_anyhow`](Self::enter_anyhow) handles these. `hook` is the
+    /// address of the hook that the thread is inside, 0 for none.
     #[inline(always)]
     pub(crate) fn enter(&self, hook: u64) -> Option<Section<'_>> {
         let outside = self.state.load(Ordering::Relaxed);
@@ -160,8 +167,8 @@ impl ThreadRecord {
         })
     }
 
-    /// As [`enter`](Self::enter), but nested, and with a fence where it is needed. `None`: nested too
-    /// deep, or in a forked child.
+    /// Like [`enter`](Self::enter), but nested, and with a fence if one is needed. `None` if the
+    /// call is nested too deep, or in a forked child.
     pub(crate) fn enter_anyhow(&self, hook: u64) -> Option<Section<'_>> {
         let outside = self.state.load(Ordering::Relaxed);
         let depth = outside & DEPTH;
@@ -186,8 +193,8 @@ impl ThreadRecord {
         })
     }
 
-    /// Release, which x86-64 has for nothing: a writer that waits for an earlier section and sees
-    /// this store instead has seen that section's end.
+    /// Stores the mark with Release, which costs nothing on x86-64. A writer that waits for an
+    /// earlier section and sees this store instead has seen that section's end.
     #[inline(always)]
     fn mark(&self, state: u64) {
         self.state.store(state, Ordering::Release);
@@ -198,7 +205,7 @@ impl ThreadRecord {
         self.state.load(Ordering::Relaxed) & DEPTH != 0
     }
 
-    /// Called by the owner when it leaves for good: whatever depth it had is void.
+    /// The owner calls it when it leaves for good. Any depth that it had is void.
     pub(super) fn leave_for_good(&self) {
         let state = self.state.load(Ordering::Relaxed);
         if state & DEPTH != 0 {
@@ -208,22 +215,23 @@ impl ThreadRecord {
         }
     }
 
-    /// Where the owner is: what a writer waits for it to leave.
+    /// A snapshot of the owner's sections. A writer waits for the owner to leave it.
     pub(super) fn whereabouts(&self) -> Whereabouts {
         Whereabouts(self.state.load(Ordering::Acquire))
     }
 }
 
-/// Which hook call a thread is in, to tell it from those around it, and from earlier ones: what a codelet has in
-/// hand while a helper fires a hook is not the inner codelet's.
+/// The hook call that a thread is in, told apart from the calls around it and from earlier ones.
+/// An object that a codelet has in hand while a helper fires a hook does not belong to the inner
+/// codelet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HookCall(u32);
 
 impl HookCall {
-    /// Stands for whoever runs in no hook, and so is never inside of another call.
+    /// Stands for code that runs in no hook, and so is never inside another call.
     pub const NONE: Self = Self(1);
 
-    /// From its word.
+    /// The call of this word.
     #[must_use]
     pub const fn from_word(word: u32) -> Self {
         Self(word)
@@ -235,13 +243,13 @@ impl HookCall {
         self.0
     }
 
-    /// How many calls the thread is in, this one included: 1 to [`MAX_NESTING`].
+    /// The number of calls that the thread is in, this one included: 1 to [`MAX_NESTING`].
     #[must_use]
     pub const fn depth(self) -> u32 {
         self.0 & DEPTH as u32
     }
 
-    /// Whether it was made, perhaps indirectly, by a codelet of `other`, which goes on after it.
+    /// Whether a codelet of `other` made this call, perhaps indirectly, and goes on after it.
     #[must_use]
     pub const fn is_inside_of(self, other: Self) -> bool {
         let (depth, outer) = (self.depth(), other.depth());
@@ -265,7 +273,7 @@ impl Whereabouts {
     }
 }
 
-/// A thread's stay inside; it leaves on drop, on unwinding too.
+/// A thread's stay inside. It ends on drop, also during unwinding.
 pub(crate) struct Section<'r> {
     record: &'r ThreadRecord,
     afterwards: u64,
@@ -282,7 +290,8 @@ impl Section<'_> {
 impl Drop for Section<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        // Release: all that the section did happens before what a writer does that sees it ended.
+        // Release: all that the section did happens before the actions of a writer that sees it
+        // ended.
         self.record.state.store(self.afterwards, Ordering::Release);
     }
 }

@@ -1,13 +1,15 @@
-//! The stack that hook calls of a new thread will use: the kernel gives a thread its pages one by one, when they are touched.
+//! The stack that hook calls of a new thread will use. The kernel gives a thread its pages one by
+//! one, when the thread touches them.
 
-/// Bytes of the stack below the caller that [`prepare_thread`](super::prepare_thread) has made present: more than a hook call uses,
-/// helpers of the application and the codelets of hooks that they call left out.
+/// Bytes of the stack below the caller that [`prepare_thread`](super::prepare_thread) makes
+/// present. A hook call uses less, not counting helpers of the application and the codelets of
+/// hooks that they call.
 pub const STACK: usize = 32 << 10;
 
-/// Makes pages of the calling thread's stack present, as far as there are any: a smaller stack ends before.
+/// Makes pages of the calling thread's stack present. A smaller stack ends earlier.
 ///
-/// Nothing happens where the kernel cannot be asked to (Linux before 5.14), and the rest of a main thread's stack, which grows
-/// when it is touched, is left to that.
+/// If the kernel cannot be asked to (Linux before 5.14), nothing happens. A main thread's stack
+/// grows when it is touched, and its rest is left to that.
 pub(super) fn populate() {
     #[cfg(all(target_os = "linux", not(miri), not(loom)))]
     linux::populate();
@@ -21,7 +23,8 @@ mod linux {
 
     use super::STACK;
 
-    /// The kernel's smallest page: where pages are larger, addresses in the middle of one are refused, and nothing happens.
+    /// The kernel's smallest page. If pages are larger, the kernel refuses addresses inside one,
+    /// and nothing happens.
     const PAGE: usize = 4096;
 
     pub(super) fn populate() {
@@ -33,9 +36,10 @@ mod linux {
                 return;
             };
             let page = ptr::with_exposed_provenance_mut(page);
-            // SAFETY: populating pages changes no byte of them, whosever they are, and where none are mapped that is an error.
+            // SAFETY: populating pages changes no byte of them, whatever they hold. If none are
+            // mapped, that is an error.
             let populated = unsafe { madvise(page, PAGE, Advice::LinuxPopulateWrite) };
-            // Down to a guard page, or to where the stack has not grown to yet.
+            // The loop ends at a guard page, or where the stack has not grown to yet.
             if populated.is_err() {
                 return;
             }

@@ -1,4 +1,5 @@
-//! The calling thread's record: found in one load, taken on the first call, given back at exit.
+//! The calling thread's record. One load finds it, the first call takes it, and the thread's exit
+//! gives it back.
 
 use core::cell::Cell;
 use core::ptr;
@@ -8,17 +9,17 @@ use super::{DOMAIN, barrier};
 
 /// The thread has no record yet.
 const UNREGISTERED: *const ThreadRecord = ptr::null();
-/// The thread's destructors run and its record is gone; each call borrows one.
+/// The thread's destructors run and its record is gone. Each call borrows one.
 const RETIRED: *const ThreadRecord = ptr::without_provenance(1);
-/// The thread is about to get one; hooks that its own registration calls are skipped.
+/// The thread is about to get a record. Hooks that its own registration calls are skipped.
 const REGISTERING: *const ThreadRecord = ptr::without_provenance(2);
 
-/// Where no record can be.
+/// The last address at which no record can be.
 const LAST_SENTINEL: usize = 2;
 
 #[cfg(not(loom))]
 thread_local! {
-    /// Without a destructor, and so without a flag to test before each access, and accessible as
+    /// It has no destructor, and so no flag to test before each access, and it is accessible as
     /// long as the thread lives.
     static CURRENT: Cell<*const ThreadRecord> = const { Cell::new(UNREGISTERED) };
     /// Registers a destructor when it is first touched.
@@ -38,7 +39,7 @@ struct Retirement {
 
 impl Drop for Retirement {
     fn drop(&mut self) {
-        // Fails in the model alone, whose thread-locals all end.
+        // This fails only in the model, whose thread-locals all end.
         let _ = CURRENT.try_with(|current| current.set(RETIRED));
         if let Some(record) = self.record.take() {
             DOMAIN.release(record);
@@ -53,8 +54,8 @@ pub(crate) fn current() -> Option<&'static ThreadRecord> {
     if record.addr() <= LAST_SENTINEL {
         return None;
     }
-    // SAFETY: apart from the sentinels, `CURRENT` holds records that `Domain::claim` returned, which
-    // are never freed.
+    // SAFETY: apart from the sentinels, `CURRENT` holds records that `Domain::claim` returned,
+    // which are never freed.
     Some(unsafe { &*record })
 }
 
@@ -71,7 +72,7 @@ fn number() -> u32 {
 
 /// While it lives, the calling thread has a record.
 pub(crate) struct Tenancy {
-    /// Set when the record has to be given back at once, because the thread will not retire any
+    /// Set if the record has to be given back at once, because the thread will not retire any
     /// more.
     borrowed: Option<&'static ThreadRecord>,
 }
@@ -85,8 +86,8 @@ impl Drop for Tenancy {
     }
 }
 
-/// Puts the sentinel back that stood before a registration, unless that succeeds. It does not
-/// when the runtime's observer panics: the record stays taken then, as nothing is prepared for it.
+/// Puts back the sentinel of before a registration, unless the registration succeeds. It fails if
+/// the runtime's observer panics. The record then stays taken, because nothing is prepared for it.
 struct Registration {
     before: *const ThreadRecord,
 }
@@ -104,9 +105,9 @@ impl Drop for Registration {
     }
 }
 
-/// Gives the calling thread a record: until it exits, or, when it is exiting already, until the
-/// tenancy ends. `None` when none can be had: out of memory, in a forked child, or inside of the
-/// thread's own registration.
+/// Gives the calling thread a record until it exits. If it is exiting already, the record is given
+/// back when the tenancy ends. `None` if there can be no record: out of memory, in a forked child,
+/// or inside the thread's own registration.
 #[cold]
 #[inline(never)]
 pub(crate) fn occupy() -> Option<Tenancy> {

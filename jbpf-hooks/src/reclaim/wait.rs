@@ -1,10 +1,11 @@
-//! Waiting for a reader that may be on another processor for some nanoseconds more, or descheduled
-//! for long.
+//! Waiting for a reader that may run on another processor for some nanoseconds more, or be
+//! descheduled for long.
 
 #[cfg(not(loom))]
 use core::time::Duration;
 
-/// Spins, then yields, then sleeps: a reader that is not running does not cost a processor.
+/// Spins, then yields, then sleeps, so that a reader that is not running does not cost a
+/// processor.
 pub(super) struct Wait {
     rounds: u32,
 }
@@ -14,7 +15,7 @@ impl Wait {
     const SPINS: u32 = 64;
     const YIELDS: u32 = 32;
     const SHORTEST: Duration = Duration::from_micros(16);
-    /// `SHORTEST` is doubled at most this often: to about a millisecond.
+    /// `SHORTEST` is doubled at most this often, to about a millisecond.
     const DOUBLINGS: u32 = 6;
 
     pub(super) fn new() -> Self {

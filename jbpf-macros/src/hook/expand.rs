@@ -1,8 +1,9 @@
 //! From a [`HookFunction`] to its context, its static and its functions.
 //!
-//! The function becomes three. The one with the user's name is inlined at every call: it looks at one
-//! word and goes on to the *body*, which is the user's own block. Only if something is attached it calls *fire*, which
-//! is never inlined: there the context is built, so that an idle call does not compute it.
+//! The function becomes three. The one with the user's name is inlined at every call: it looks at
+//! one word and goes on to the *body*, which is the user's own block. Only if something is
+//! attached, it calls *fire*, which is never inlined. *Fire* builds the context, so that an idle
+//! call does not compute it.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -114,8 +115,8 @@ impl HookFunction {
                 #padding: #padding_size,
             }
 
-            // SAFETY: the struct is `repr(C)` and starts with the three words; the layout takes each
-            // offset from the compiler; `IntoBytes` proves that no byte is uninitialised.
+            // SAFETY: the struct is `repr(C)` and starts with the three words. The layout takes
+            // each offset from the compiler. `IntoBytes` proves that no byte is uninitialised.
             #(#cfgs)*
             unsafe impl #private::JbpfContext for #ident {
                 const CONTEXT: #private::ContextLayout = {
@@ -204,7 +205,7 @@ impl HookFunction {
         }
     }
 
-    /// Builds the context and runs what is attached.
+    /// Builds the context and runs the attached codelets.
     fn fire(&self, private: &TokenStream) -> TokenStream {
         let hook = self.static_name();
         let (method, answer_type) = if self.arguments.control {
@@ -244,8 +245,8 @@ impl HookFunction {
                             #(#fields)*
                             #padding: [0; _],
                         };
-                        // SAFETY: this is the hook that was declared with this context, and the bounds
-                        // are those of a reference that lives until the end of this call.
+                        // SAFETY: this is the hook that was declared with this context, and the
+                        // bounds are those of a reference that lives until the end of this call.
                         unsafe { #hook.#method(&mut #context) }
                     }
                 }
@@ -254,14 +255,15 @@ impl HookFunction {
                 #[inline(never)]
                 fn __jbpf_fire(context: &mut #ty) -> #answer_type {
                     // SAFETY: this is the hook that was declared with this context, whose region
-                    // holds the borrow of what it bounds (`PassedContext`, asserted beside the hook).
+                    // holds the borrow of the memory that it bounds (`PassedContext`, asserted
+                    // beside the hook).
                     unsafe { #hook.#method(context) }
                 }
             },
         }
     }
 
-    /// What an armed call does before the body.
+    /// The part of an armed call before the body.
     fn armed_call(&self, private: &TokenStream) -> TokenStream {
         let (answer, context) = (local("answer"), local("context"));
         match &self.input {
@@ -286,8 +288,8 @@ impl HookFunction {
                     quote!(__jbpf_fire(#(#given),*);)
                 }
             }
-            // Moved into a local of this branch: a context whose own address was taken would be written
-            // to memory in idle calls, too.
+            // The context moves into a local of this branch. If its own address was taken, idle
+            // calls would write it to memory, too.
             Input::Context { ident, .. } if self.arguments.control => quote! {
                 let mut #context = #ident;
                 if let #private::core::option::Option::Some(#answer) = __jbpf_fire(&mut #context) {
@@ -312,7 +314,8 @@ impl HookFunction {
         let inlined = attrs.iter().any(|attribute| {
             attribute.path().is_ident("inline") || attribute.path().is_ident("cold")
         });
-        // Nothing to call; elsewhere the compiler decides as it would for the function as it stood.
+        // A trivial body has nothing to call. For other bodies, the compiler decides as it would
+        // for the original function.
         let inline = (!inlined && is_trivial(&block.stmts)).then(|| quote!(#[inline]));
         let mut signature = sig.clone();
         signature.ident = Ident::new("__jbpf_body", Span::call_site());
@@ -325,7 +328,8 @@ impl HookFunction {
             #(#statements)*
         }};
         quote! {
-            // These are for the signature, which the user's own function shows to clippy as well.
+            // These lints concern the signature, which the user's own function shows to clippy as
+            // well.
             #[allow(
                 clippy::missing_const_for_fn,
                 clippy::needless_pass_by_ref_mut,
@@ -340,7 +344,8 @@ impl HookFunction {
     }
 }
 
-/// The representations of a generated context's numbers, as a constant that padding is computed from.
+/// The representations of a generated context's numbers, as a constant from which padding is
+/// computed.
 struct Scalars {
     ident: Ident,
     types: Vec<Type>,
@@ -398,7 +403,7 @@ fn parameter_name(input: &FnArg) -> Option<&Ident> {
     }
 }
 
-/// A variable that no parameter of the user's can be confused with, whatever its name.
+/// A variable that differs from every parameter of the user's, whatever its name.
 fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
@@ -452,8 +457,8 @@ fn meta_data(parameters: &[Parameter]) -> TokenStream {
         .map_or_else(|| quote!(0), |parameter| parameter.ident.to_token_stream())
 }
 
-/// A parameter of the function that fires. References without the lifetimes that the user wrote: a
-/// `&'static mut` could not be lent.
+/// A parameter of the function that fires. References lose the lifetimes that the user wrote,
+/// because a `&'static mut` could not be lent.
 fn fire_parameter(parameter: &Parameter) -> TokenStream {
     let (ident, ty) = (&parameter.ident, &parameter.ty);
     match &parameter.role {
@@ -477,7 +482,8 @@ fn is_trivial(statements: &[Stmt]) -> bool {
     }
 }
 
-/// What the function with the user's name keeps: everything that callers, docs and the linker see.
+/// Attributes that the function with the user's name keeps: all that callers, docs and the linker
+/// see.
 fn for_wrapper(attribute: &Attribute) -> Option<TokenStream> {
     let path = attribute.path();
     if path.is_ident("inline")
@@ -486,14 +492,14 @@ fn for_wrapper(attribute: &Attribute) -> Option<TokenStream> {
     {
         return None;
     }
-    // An expectation that the body meets, or the signature in both places.
+    // The body may meet the expectation, or the signature in both places.
     if path.is_ident("expect") {
         return allowing(attribute);
     }
     Some(attribute.to_token_stream())
 }
 
-/// What the body keeps: what the compiler does with the code and says about it.
+/// Attributes that the body keeps: all that concern the compiler's work on the code and its lints.
 fn for_body(attribute: &Attribute) -> Option<TokenStream> {
     let lints = ["allow", "expect", "warn", "deny", "forbid"];
     let code = ["inline", "cold", "track_caller", "cfg"];

@@ -1,7 +1,7 @@
 //! `#[jbpf_hook]`: functions where codelets run.
 //!
-//! `parse` makes a [`HookFunction`] of what the user wrote, or says all that is wrong with it; `expand`
-//! writes the context, the static and the functions.
+//! `parse` makes a [`HookFunction`] of the user's function, or reports all that is wrong with it.
+//! `expand` writes the context, the static and the functions.
 
 mod expand;
 mod parse;
@@ -24,7 +24,7 @@ struct HookFunction {
     input: Input,
 }
 
-/// What stands in the attribute's parentheses.
+/// The arguments in the attribute's parentheses.
 struct HookArguments {
     name: Option<LitStr>,
     control: bool,
@@ -33,7 +33,7 @@ struct HookArguments {
     krate: Option<Path>,
 }
 
-/// Where the context comes from.
+/// The source of the context.
 enum Input {
     /// It is generated from the parameters.
     Parameters(Vec<Parameter>),
@@ -48,7 +48,7 @@ struct Parameter {
     role: Role,
 }
 
-/// What a parameter is to codelets.
+/// The role of a parameter for codelets.
 enum Role {
     /// The data region: `&T` or `&[T]`, with `mut` or without.
     Region { target: Box<Type>, writable: bool },
@@ -56,11 +56,11 @@ enum Role {
     MetaData,
     /// A number of the context.
     Number { writable: bool },
-    /// Nothing: the body alone sees it.
+    /// None: only the body sees it.
     Skip,
 }
 
-/// The function as the user wrote it, without what only this macro understands.
+/// The function as the user wrote it, without the attributes that only this macro understands.
 fn without_parameter_attributes(item: TokenStream) -> TokenStream {
     let Ok(mut function) = syn::parse2::<ItemFn>(item.clone()) else {
         return item;

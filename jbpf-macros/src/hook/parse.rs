@@ -1,4 +1,4 @@
-//! From the user's function to a [`HookFunction`], or to everything that is wrong with it.
+//! From the user's function to a [`HookFunction`], or to all errors in it.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -92,7 +92,7 @@ impl HookArguments {
 }
 
 impl Input {
-    /// One parameter by value whose type is no number by its name is a context.
+    /// A single parameter by value is a context, unless its type is a number by its name.
     fn of(mut parameters: Vec<Parameter>, errors: &mut Diagnostics) -> Self {
         let mut regions = parameters
             .iter()
@@ -246,7 +246,7 @@ fn check_attributes(attributes: &[Attribute], errors: &mut Diagnostics) {
     }
 }
 
-/// What a parameter is to codelets; its own attributes are taken off.
+/// The parameter with its role for codelets. Its own attributes are taken off.
 fn parameter(typed: &mut PatType, errors: &mut Diagnostics) -> Option<Parameter> {
     let own: Vec<Attribute> = typed.attrs.iter().filter(|a| is_own(a)).cloned().collect();
     typed.attrs.retain(|attribute| !is_own(attribute));
@@ -377,7 +377,7 @@ fn region(reference: &TypeReference, errors: &mut Diagnostics) -> Option<Role> {
     })
 }
 
-/// What no context holds, known by its name. What other names mean is left to the traits.
+/// Reports types that no context holds, by their names. The traits decide about other names.
 fn check_number(ty: &Type, errors: &mut Diagnostics) -> Option<()> {
     let hint = "; mark the parameter `#[jbpf(skip)]` to pass it to the body alone";
     let message = match ty {
