@@ -1,7 +1,7 @@
-//! What an armed hook's codelets are given, and what their changes do to the caller.
+//! The context that an armed hook's codelets get, and the effect of their changes on the caller.
 //!
-//! A function of Rust stands in for machine code: it reads the context through its address alone, at the
-//! offsets that the hook's layout declares, as a codelet does.
+//! A function of Rust stands in for machine code. It reads the context only through its address,
+//! at the offsets that the hook's layout declares, as a codelet does.
 #![cfg(not(feature = "disabled"))]
 #![allow(
     clippy::unwrap_used,
@@ -80,7 +80,7 @@ fn named(bounds: u8, context: u16, answer: u32, seen: &[u8]) -> u64 {
     u64::from(answer)
 }
 
-/// What the attached function saw of one call.
+/// One call, as the attached function saw it.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Seen {
     region: Vec<u8>,
@@ -131,7 +131,8 @@ impl Context {
 
     fn write(&self, offset: usize, bytes: &[u8]) {
         let to = self.start.wrapping_add(offset);
-        // SAFETY: each test writes a field that its hook declares writable, or the word of meta data.
+        // SAFETY: each test writes a field that its hook declares writable, or the word of meta
+        // data.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
     }
 
@@ -146,8 +147,8 @@ impl Context {
 /// Attaches `codelet` to `hook` while `calls` runs, and returns what it saw.
 fn armed<R>(hook: &'static Hook, codelet: Dispatch, calls: impl FnOnce() -> R) -> (R, Vec<Seen>) {
     SEEN.take();
-    // SAFETY: the functions below read and write what the hook's own layout allows, live as long as the process, and
-    // each hook is attached to by one test alone.
+    // SAFETY: the functions below read and write only as the hook's own layout allows, and live as
+    // long as the process. Only one test attaches to each hook.
     unsafe { hook.attach(codelet, ptr::null_mut()) };
     let result = calls();
     hook.detach();

@@ -1,4 +1,4 @@
-//! What a hook call does, idle and armed, on any thread and in any state of it.
+//! Hook calls, idle and armed, on any thread and in any state of it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -75,8 +75,8 @@ fn nested_calls_run_down_to_the_limit_and_are_counted_below_it() {
 #[test]
 fn a_call_whose_answer_is_withheld_answers_nothing_and_others_do() {
     static HOOK: Hook = hook();
-    /// Fires itself for the number's other bits, withholds its answer if the lowest is set, and else answers 1 and what
-    /// the inner call answers (10 for nothing).
+    /// Fires itself for the number's other bits. It withholds its answer if the lowest bit is set,
+    /// and else answers 1 plus the inner call's answer (10 for nothing).
     extern "C" fn withholds(
         context: *mut c_void,
         thread: *const ThreadRecord,
@@ -117,7 +117,7 @@ fn a_call_whose_answer_is_withheld_answers_nothing_and_others_do() {
     ] {
         assert_eq!(fire(&HOOK, number), answer, "{number:#b}");
     }
-    // Nothing is left of it for the calls of others.
+    // No trace of it is left for the calls of other hooks.
     HOOK.detach();
     reclaim::synchronize().unwrap();
     attach(&HOOK, doubles);

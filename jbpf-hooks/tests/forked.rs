@@ -53,7 +53,7 @@ extern "C" fn answers(_: *mut c_void, _: *const ThreadRecord, _: *const Hook) ->
     42
 }
 
-/// What the child finds; the number of the first thing that is wrong.
+/// The child's checks. Returns the number of the first one that fails.
 fn child() -> i32 {
     if !matches!(reclaim::synchronize(), Err(SynchronizeError::ForkedChild)) {
         return 1;
@@ -102,7 +102,8 @@ fn a_forked_child_does_not_wait_for_threads_that_it_does_not_have() {
     }
     wait_for(process);
 
-    // As `fork`, without what the C library does in the child, which therefore calls nothing that takes a lock.
+    // Like `fork`, without the C library's work in the child, which therefore calls nothing that
+    // takes a lock.
     const CLONE: i64 = if cfg!(target_arch = "x86_64") {
         56
     } else {

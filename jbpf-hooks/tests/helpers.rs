@@ -1,4 +1,4 @@
-//! What a codelet's call of an application's helper does: registers in, a Rust call, a register out.
+//! A codelet's call of an application's helper: registers in, a Rust call, a register out.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

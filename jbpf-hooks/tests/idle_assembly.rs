@@ -1,5 +1,5 @@
-//! What an idle hook call compiles to: one load, one compare, one branch, arguments untouched; and with the feature
-//! `disabled`, nothing.
+//! The machine code of an idle hook call: one load, one compare, one branch, arguments untouched;
+//! and nothing with the feature `disabled`.
 //!
 //! The crates in `tests/asm` are compiled as a user's would be, optimised, and the code of their
 //! functions is compared with the listings beside them. `BLESS=1 cargo test --test idle_assembly`
@@ -129,7 +129,8 @@ fn without_hashes(line: &str) -> String {
     clean + rest
 }
 
-/// What runs on an idle call: up to the conditional branch, and from it the way that is not taken.
+/// The instructions of an idle call: up to the conditional branch, and from it the way that is not
+/// taken.
 fn idle_path(function: &str) -> Vec<&str> {
     let mut path = Vec::new();
     for line in function

@@ -30,7 +30,8 @@ static ALIVE: AtomicBool = AtomicBool::new(false);
 static CALLED_DEAD: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn lives(context: *mut c_void, _: *const ThreadRecord, _: *const Hook) -> u64 {
-    // Dwells in registers alone, so that what it looks at is loaded long after the dispatch pointer.
+    // It dwells only in registers, so that the value it looks at is loaded long after the dispatch
+    // pointer.
     let mut number = context.addr() as u64 | 1;
     for _ in 0..500 {
         number = number.wrapping_mul(6_364_136_223_846_793_005);

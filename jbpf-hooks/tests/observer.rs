@@ -1,5 +1,5 @@
-//! Hooks that a thread's own registration calls, through the runtime's observer. Alone in its process:
-//! there is one observer.
+//! Hooks that a thread's own registration calls, through the runtime's observer. Alone in its
+//! process, because there is one observer.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

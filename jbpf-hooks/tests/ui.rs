@@ -1,5 +1,5 @@
-//! What the macros say about misuses, word for word, and what they accept. `TRYBUILD=overwrite cargo test
-//! -p jbpf-hooks --test ui` writes the messages anew.
+//! The macros' messages about misuses, word for word, and the uses that they accept.
+//! `TRYBUILD=overwrite cargo test -p jbpf-hooks --test ui` writes the messages anew.
 #![allow(missing_docs)]
 
 #[test]

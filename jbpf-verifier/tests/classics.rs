@@ -1,5 +1,5 @@
-//! Programs that verifiers have been fooled with, and what is to be said of each. Every bug in
-//! `mutations.rs` lets at least one of them through.
+//! Programs that have fooled verifiers, and the right answer to each. Every bug in `mutations.rs`
+//! lets at least one of them through.
 
 #![allow(
     clippy::unwrap_used,
@@ -46,14 +46,14 @@ found:
     mov r6, r0
 ";
 
-/// The end of one: reads the byte of the value that r7 says.
+/// The end of a program: reads the byte of the value at offset r7.
 const READ_AT_R7: &str = "
     add r6, r7
     ldxb r0, [r6+0]
     exit
 ";
 
-/// The same, after leaving where r7 is said to be beyond the value.
+/// The same, after `bounding`, which leaves the program if r7 is beyond the value.
 fn value_at(bounding: &str) -> String {
     format!("{VALUE}{bounding}{READ_AT_R7}out:\n mov r0, 0\n exit\n")
 }
@@ -94,7 +94,7 @@ fn a_bound_includes_the_number_below_it() {
         Code::MapValueOutOfBounds,
         &value_at("mov r8, 65\n jle r8, r7, out\n"),
     );
-    // A lower bound: where r7 > 62, it may be 63, and 63 + 1 is one too many.
+    // A lower bound: if r7 > 62, it may be 63, and 63 + 1 is one too many.
     assert_rejected(
         Code::MapValueOutOfBounds,
         &value_at(
@@ -173,7 +173,8 @@ fn registers_of_arguments_do_not_survive_calls() {
 
 #[test]
 fn a_loop_does_not_prove_itself() {
-    // The first iteration is harmless. What proves the second must not be the first, still unfinished.
+    // The first iteration is harmless. It must not prove the second one while it is unfinished
+    // itself.
     assert_rejected(
         Code::StackDepth,
         "
@@ -220,8 +221,8 @@ other:
 
 #[test]
 fn a_proof_of_a_number_and_its_half_is_none_of_two_numbers() {
-    // r9 is r7's low half where ctx_id is not 1, and proven first; elsewhere it is some other number,
-    // and says nothing of the half that r2 becomes.
+    // If ctx_id is not 1, r9 is r7's low half, and that path is proven first. Otherwise r9 is
+    // another number, and says nothing of the half that r2 becomes.
     assert_rejected(
         Code::MapValueOutOfBounds,
         &format!(

@@ -1,5 +1,5 @@
-//! Programs with known results: each that the instruction set allows is accepted, and each unsafe one
-//! rejected. `tests/data/README.md` says where they come from.
+//! The test data beside the project. Programs that the instruction set allows are accepted, and
+//! unsafe programs are rejected. Without the data, the tests say that they skip.
 
 #![allow(
     clippy::unwrap_used,

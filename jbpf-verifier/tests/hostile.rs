@@ -1,5 +1,5 @@
-//! Programs that nobody writes: whatever they are, the answer comes within the budget, and without
-//! a panic.
+//! Programs that nobody writes. The answer to any of them comes within the budget, and without a
+//! panic.
 
 #![allow(
     clippy::unwrap_used,
@@ -44,13 +44,14 @@ fn verify(insns: Vec<RawInsn>) -> Result<VerifiedProgram, Box<Rejection>> {
     )
 }
 
-/// Whoever runs out of a budget has most likely forgotten to bound a loop.
+/// A program that exhausts a budget most likely lacks the bound of a loop.
 fn assert_bounding_is_advised(rejection: &Rejection) {
     let hint = rejection.hint.as_deref().unwrap_or_default();
     assert!(hint.contains("add `i < N`"), "{hint}");
 }
 
-/// `mov r0, 0`, what `body` gives for each of as many slots as a program can have, and `exit`.
+/// `mov r0, 0`, the instruction of `body` for each of as many slots as a program can have, and
+/// `exit`.
 fn filled(body: impl Fn(usize) -> RawInsn) -> Vec<RawInsn> {
     let start = [insn(0xb7, 0, 0, 0, 0), insn(0x61, 6, 1, 24, 0)];
     let count = MAX_INSTRUCTIONS - start.len() - 1;
@@ -67,7 +68,7 @@ fn straight_code_of_any_length_is_accepted() {
 
 #[test]
 fn a_ladder_of_branches_is_answered() {
-    // Each branch skips one addition, on a number of which nothing is known.
+    // Each branch skips one addition, on an unknown number.
     let ladder = |at: usize| match at % 2 {
         0 => insn(0x45, 6, 0, 1, 1 << (at / 2 % 31)),
         _ => insn(0x07, 0, 0, 0, at as i32),
@@ -103,7 +104,7 @@ fn spills_all_over_the_stack_are_answered() {
 
 #[test]
 fn what_waiting_states_know_of_the_region_takes_room() {
-    // Each branch leaves a state behind that knows all that was learnt of the region before it.
+    // Each branch leaves a state behind that knows every fact of the region learnt before it.
     let mut text =
         "ldxdw r2, [r1]\nldxdw r3, [r1+8]\nja begin\nout:\nmov r0, 0\nexit\nbegin:\n".to_owned();
     text.push_str(&"mov r4, r3\nsub r4, r2\n".repeat(100));
@@ -181,7 +182,7 @@ fn a_loop_whose_states_look_alike_is_too_complex() {
     assert_eq!(code, Code::TooComplex);
 }
 
-/// What the verifier says of a program in assembly.
+/// The verifier's answer to a program in assembly.
 fn answer(text: &str) -> Result<VerifiedProgram, Box<Rejection>> {
     let example = assemble(text);
     jbpf_verifier::verify(
@@ -193,8 +194,8 @@ fn answer(text: &str) -> Result<VerifiedProgram, Box<Rejection>> {
 
 #[test]
 fn states_of_many_cells_count_for_what_they_take() {
-    // The frames of seven functions are filled with copies of one number, byte by byte. What each comparison
-    // teaches of it is told to all of them.
+    // The frames of seven functions are filled with copies of one number, byte by byte. Each
+    // comparison teaches all copies.
     let mut text = "ldxw r1, [r1+24]\nand r1, 255\ncall f1\nmov r0, 0\nexit\n".to_owned();
     for function in 1..8 {
         text.push_str(&format!("f{function}:\nmov r6, r1\nmov r7, r6\n"));
@@ -248,7 +249,8 @@ fn formats_count_for_their_length() {
 
 #[test]
 fn iterations_of_a_short_body_are_merged_from_the_first_on() {
-    // Where the ways through the body meet comes farther behind a checkpoint than the loop's head does.
+    // The meeting point of the ways through the body is farther behind a checkpoint than the
+    // loop's head is.
     let scan = "
             ldxdw r2, [r1]
             ldxdw r3, [r1+8]

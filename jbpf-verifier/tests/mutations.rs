@@ -1,13 +1,14 @@
-//! Classic verifier bugs, put back one by one: the test suite has to catch each.
+//! Classic verifier bugs, put back one by one. The test suite has to catch each.
 //!
 //! ```sh
 //! cargo test -p jbpf-verifier --test mutations -- --ignored --nocapture
 //! ```
 //!
-//! copies the workspace to `target/mutations`, and for each bug in the table replaces the text in the copy,
-//! builds it, and runs the crate's tests, of which one must fail: `classics.rs` first, then the rules, then all
-//! others. It takes some minutes; with `JBPF_MUTATION=merged`, only bugs are put back whose names have that
-//! word. That the replaced texts are still there is checked in every ordinary run.
+//! copies the workspace to `target/mutations`. For each bug in the table, it replaces the text in
+//! the copy, builds it, and runs the crate's tests, of which one must fail: `classics.rs` first,
+//! then the rules, then all others. It takes some minutes. With `JBPF_MUTATION=merged`, it puts
+//! back only bugs whose names have that word. Every ordinary run checks that the replaced texts
+//! are still there.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +24,7 @@ use std::process::{Command, Output};
 
 /// A bug, as a change of one piece of text that occurs once under `src`.
 struct Mutation {
-    /// What the mutated verifier believes.
+    /// The wrong belief of the mutated verifier.
     name: &'static str,
     before: &'static str,
     after: &'static str,
@@ -420,7 +421,7 @@ const MUTATIONS: &[Mutation] = &[
     },
 ];
 
-/// What has to catch them, the quickest first.
+/// The test suites that have to catch them, the quickest first.
 const SUITES: [&[&str]; 3] = [
     &["--test", "classics"],
     &["--test", "rules"],
@@ -547,7 +548,7 @@ fn failed_tests(output: &Output, mutation: &Mutation) -> Vec<String> {
         .collect()
 }
 
-/// Copies sources: all but hidden folders and what was built.
+/// Copies sources: all but hidden folders and build results.
 fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder can be made");
     for entry in fs::read_dir(from).expect("a folder of the workspace") {
@@ -557,7 +558,7 @@ fn copy_folder(from: &Path, to: &Path) {
             continue;
         }
         let (from, to) = (entry.path(), to.join(&name));
-        // Folders that are linked to are copied, too.
+        // Linked folders are copied, too.
         if from.is_dir() {
             copy_folder(&from, &to);
         } else {

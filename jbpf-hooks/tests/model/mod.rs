@@ -5,16 +5,17 @@
 //! RUSTFLAGS="--cfg loom" cargo test -p jbpf-hooks --release --test loom --test loom_reader_fences --target-dir target/loom
 //! ```
 //!
-//! Covered: hook, marks, the list of records, registration on the first call, retirement at thread
-//! exit, reuse of records, the writer's wait. What a dispatch function reads is a cell that the
-//! writer overwrites when it believes that it may; loom fails the test when a reader may be reading it,
-//! and when the reader's last use does not happen before the overwriting.
+//! It covers the hook, marks, the list of records, registration on the first call, retirement at
+//! thread exit, reuse of records, and the writer's wait. A dispatch function reads a cell that the
+//! writer overwrites when it believes that it may. Loom fails the test if a reader may be reading
+//! the cell, and if the reader's last use does not happen before the overwriting.
 //!
-//! Each test runs twice, in processes of their own: where the writer fences, and where readers do.
+//! Each test runs twice, in processes of their own: once with the writer's fences, and once with
+//! the readers'.
 //!
-//! Not covered: that `membarrier` on one side and a compiler fence on the other order as two full
-//! fences do. The model has the two fences; the rest is the kernel's promise, and the stress tests
-//! and the litmus test run it.
+//! It does not cover that `membarrier` on one side and a compiler fence on the other order as two
+//! full fences do. The model has the two fences. The rest is the kernel's promise, and the stress
+//! tests and the litmus test run it.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -42,7 +43,7 @@ unsafe impl JbpfContext for Empty {
     };
 }
 
-/// What is attached: its answer, gone when freed.
+/// The attached state: its answer, gone when freed.
 struct Attached {
     answer: UnsafeCell<u64>,
 }
@@ -134,7 +135,7 @@ impl Scene {
         self.overwrite(which);
     }
 
-    /// Waits for those who are inside of this hook alone.
+    /// Waits for the threads that are inside this hook, and no others.
     fn free_apart(&self, which: usize) {
         Grace::begin([&self.hook]).unwrap().wait(None);
         self.overwrite(which);
@@ -292,7 +293,8 @@ fn a_record_passes_on_with_all_that_its_thread_did() {
     assert_ne!(PASSED_ON.load(Relaxed), 0);
 }
 
-/// A reader that is inside of another hook by then is not waited for: what it did in this one has happened before.
+/// The writer does not wait for a reader that is inside another hook by then: its work in this
+/// hook has happened before.
 #[test]
 fn what_one_hook_ran_is_freed_after_its_last_reader() {
     model(None, || {

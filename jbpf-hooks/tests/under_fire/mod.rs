@@ -15,9 +15,10 @@ use crate::number::fire;
 pub trait Version: Sized {
     /// Makes version `number`, which is not 0.
     fn new(number: u64) -> Self;
-    /// What to attach.
+    /// The function and the environment to attach.
     fn dispatch(&self) -> (Dispatch, *mut c_void);
-    /// How many calls it answered. Destroys it, so that whoever still uses it is found out.
+    /// The number of calls that it answered. Destroys it, so that a call that still uses it is
+    /// found out.
     fn destroy(self) -> u64;
 }
 

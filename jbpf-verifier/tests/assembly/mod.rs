@@ -1,7 +1,7 @@
 //! Programs written as text, for tests and for the examples of the codes' pages.
 //!
-//! Plain instructions are assembled by rbpf's assembler. On top of it: labels, maps and data sections by
-//! name, helpers by name, calls of functions, what rbpf does not know of the instruction set, and raw
+//! rbpf's assembler assembles plain instructions. This module adds labels, maps and data sections
+//! by name, helpers by name, calls of functions, instructions that rbpf does not know, and raw
 //! slots.
 //!
 //! ```text
@@ -28,14 +28,14 @@ use std::collections::BTreeMap;
 use jbpf_verifier::types::{ContextDef, DataSection, HelperTable, MapDef, MapKind};
 use jbpf_verifier::{Program, RawInsn};
 
-/// A program with what it is verified against.
+/// A program with the types that it is verified against.
 pub struct Assembled {
     pub program: Program,
     pub context: ContextDef,
     pub helpers: HelperTable,
 }
 
-/// Assembles a program; panics with the line that it does not understand.
+/// Assembles a program. Panics with the line that it does not understand.
 pub fn assemble(text: &str) -> Assembled {
     let mut source = Source::default();
     for line in text.lines() {
@@ -51,7 +51,7 @@ struct Source<'a> {
     context: Option<ContextDef>,
     limit: Option<u64>,
     labels: BTreeMap<&'a str, usize>,
-    /// Each instruction with the slot that it starts at and how often it is repeated.
+    /// Each instruction with its first slot and the number of its repetitions.
     code: Vec<(usize, &'a str, u64)>,
     slots: usize,
 }
@@ -133,7 +133,7 @@ impl<'a> Source<'a> {
             _ if operation.starts_with("atomic_") => vec![atomic(operation, &words)],
             _ if operation.starts_with("movsx") => vec![move_signed(operation, &words)],
             _ if operation.starts_with("ldxs") => {
-                // Mode 4 where the plain load has mode 3.
+                // The mode is 4 in place of the plain load's 3.
                 let mut load = plain(&line.replacen("ldxs", "ldx", 1));
                 load[0].opcode += 0x20;
                 load

@@ -1,6 +1,7 @@
-//! Random programs in which paths meet with other relations between the same registers: copies, halves, sums,
-//! quotients, pointers and what is known behind them. What the paths have in common is then relied on.
-//! `JBPF_FUZZ_SEED` and `JBPF_FUZZ_CASES` choose other programs, and more.
+//! Random programs in which paths meet with other relations between the same registers: copies,
+//! halves, sums, quotients, pointers and the ranges behind them. The code after the meeting point
+//! then relies on the relations that the paths have in common. `JBPF_FUZZ_SEED` and
+//! `JBPF_FUZZ_CASES` choose other programs, and more.
 
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ const EXIT: RawInsn = insn(0x95, 0, 0, 0, 0);
 
 /// The context.
 const CTX: u8 = 6;
-/// A map's value, of which `VALUE` bytes are there.
+/// A map's value, which has `VALUE` bytes.
 const BASE: u8 = 9;
 const VALUE: u32 = 64;
 /// A pointer into the region.
@@ -141,7 +142,7 @@ impl Writer {
                 self.emit(insn(0x07, POINTER, 0, 0, imm));
             }
             21 => {
-                // What is left of the region.
+                // The rest of the region.
                 self.emit(insn(0x79, dst, CTX, 8, 0));
                 self.emit(insn(0x1f, dst, POINTER, 0, 0));
             }
@@ -240,8 +241,9 @@ impl Writer {
         self.emit(insn(0xa5, 7, 0, back as i16, iterations));
     }
 
-    /// A loop whose iterations leave each of some registers as it was, or with one number. A comparison of their
-    /// sum then has one outcome for each path by itself, and another for the smallest state that covers all.
+    /// A loop whose iterations leave each of some registers as it was, or with one number. A
+    /// comparison of their sum then has one outcome for each path by itself, and another for the
+    /// smallest state that covers all.
     fn chosen(&mut self) {
         for reg in NUMBERS {
             self.emit(insn(0xb7, reg, 0, 0, 0));
@@ -315,7 +317,7 @@ impl Writer {
                 }
             }
             if way < ways {
-                // Enough ways to the place where they meet that a proof is kept there.
+                // There are enough ways to the meeting point that a proof is kept there.
                 to_merge.push(self.insns.len());
                 self.emit(insn(0x15, 7, 0, 0, 20 + way));
                 to_merge.push(self.insns.len());

@@ -1,6 +1,7 @@
-//! Every check, with every pair of values: on one way the value is there that the check is content with, on another
-//! one that it may refuse, and nobody uses what comes of it. The first way is proven before the second one arrives
-//! at the check, so that a check that notes nothing of what it looked at lets the second one pass.
+//! Every check, with every pair of values. On one way, the check accepts the value. On the other
+//! way, it may refuse the value, and nobody uses the result. The first way is proven before the
+//! second one arrives at the check. So a check that notes no need for a value that it looked at
+//! lets the second way pass.
 
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use jbpf_verifier::{Program, RawInsn};
 use crate::assembly::assemble;
 use crate::oracle::{Tally, hold, is_accepted};
 
-/// r6 is the context, r9 a value of `array`, r7 a pointer into the caller's frame, or into the own one where there
-/// is no caller. Nothing is written to r8, nor to fp-16.
+/// r6 is the context, and r9 a value of `array`. r7 is a pointer into the caller's frame, or into
+/// the own one if there is no caller. Nothing is written to r8, nor to fp-16.
 const MAPS: &str = "
     .map array array key 4 value 64 entries 4
     .map small array key 4 value 8 entries 4
@@ -19,7 +20,7 @@ const MAPS: &str = "
     .rodata table 25 64 00 01 02 03 04 05 06 07 08 09
 ";
 
-/// What makes a value in r8.
+/// The code that makes each value in r8.
 const KINDS: &[(&str, &str)] = &[
     ("nothing", ""),
     ("zero", "mov r8, 0"),
@@ -133,7 +134,7 @@ const CHECKS: &[&str] = &[
     "jle r10, r8, +0",
     "ldxdw r1, [r6+8]\njgt r8, r1, +0",
     "ldxdw r1, [r6]\njge r1, r8, +0",
-    // Through it.
+    // Accesses through it.
     "ldxb r1, [r8]",
     "ldxdw r1, [r8]",
     "ldxdw r1, [r8+8]",
@@ -145,7 +146,7 @@ const CHECKS: &[&str] = &[
     "mov r1, 0\nstxdw [r8-40], r1",
     "mov r1, 1\natomic_add_dw [r8], r1",
     "mov r1, 1\natomic_fetch_add_w [r8+4], r1",
-    // It is stored.
+    // Stores of it.
     "stxdw [r10-32], r8",
     "stxw [r10-32], r8",
     "stxb [r10-29], r8",
@@ -184,7 +185,7 @@ const CHECKS: &[&str] = &[
     "mov r1, 0\nmov r2, r8\n.slot 85 10 00 00 7f 7f 7f 7f",
 ];
 
-/// What is done to fp-16 besides storing a value there.
+/// Code that changes fp-16 otherwise than by storing a value there.
 const SLOTS: &[(&str, &str)] = &[
     ("half written", "mov r1, 7\nstxw [r10-16], r1"),
     ("torn", "stxdw [r10-16], r6\nmov r1, 7\nstxw [r10-12], r1"),
@@ -234,7 +235,8 @@ const CALLEE_CHECKS: &[&str] = &[
     "mov r1, r7\nadd r1, -16\nstxdw [r1], r8\nldxdw r1, [r7-16]",
 ];
 
-/// Each path through an iteration leaves other numbers, of which the sum is compared, so that the paths multiply.
+/// Each path through an iteration leaves other numbers, and their sum is compared, so that the
+/// paths multiply.
 const LOOP: &str = "
         mov r3, 0
         mov r4, 0
@@ -256,7 +258,7 @@ const LOOP: &str = "
         jeq r3, 1, +0
 ";
 
-/// What a caller does with r0 after its callee left something there.
+/// The caller's use of r0 after its callee left something there.
 const AFTER: &[&str] = &[
     "mov r0, 0\nexit",
     "exit",
@@ -384,8 +386,8 @@ fn checks(texts: &[&'static str]) -> Vec<(&'static str, Vec<RawInsn>)> {
     texts.iter().map(|text| (*text, fragment(text))).collect()
 }
 
-/// Holds every check on every pair of values of which it is content with the first. `build` lays a program out of the
-/// two ways and the check.
+/// Tries every check on every pair of values of which it accepts the first. `build` lays a program
+/// out of the two ways and the check.
 fn hold_each(
     values: &[(&str, Vec<RawInsn>)],
     checks: &[(&str, Vec<RawInsn>)],
@@ -403,7 +405,7 @@ fn hold_each(
     for ((i, (first, a)), (j, (second, b))) in pairs(values) {
         let ways = ways(a, b);
         for (at, (text, check)) in checks.iter().enumerate() {
-            // Of two values that the check is content with, either order is as good as the other.
+            // If the check accepts both values, one order is enough.
             if content[i][at] && (i < j || !content[j][at]) {
                 let name = format!("{first}, then {second}: {text}");
                 hold(&Arc::new(build(&ways, check)), &name, &mut tally);

@@ -1,5 +1,5 @@
-//! Proofs of other paths and merged paths are shortcuts: what is accepted with them has to be accepted when every
-//! path is followed to its end, and the same has to be found of it.
+//! Proofs of other paths, and merged paths, are shortcuts. A program that is accepted with them
+//! has to be accepted with every path followed to its end, and the findings have to be the same.
 
 #![allow(
     clippy::unwrap_used,

@@ -7,11 +7,11 @@ use jbpf_verifier::report::{Code, disassemble};
 use jbpf_verifier::types::{ContextDef, HelperTable};
 use jbpf_verifier::{Limits, Program, Rejection, VerifiedProgram, verify_with};
 
-/// What became of the programs.
+/// The results of the programs.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub accepted: u64,
-    /// Accepted both ways, and the same found of them.
+    /// Accepted both ways, with the same findings.
     pub alike: u64,
     /// Accepted both ways, with paths merged.
     pub merged: u64,
@@ -38,7 +38,8 @@ pub fn is_accepted(program: Program) -> bool {
     judge(&Arc::new(program), false, 50_000).is_ok()
 }
 
-/// Panics if the program is accepted and should not be, or if something else was found of it than its paths show.
+/// Panics if the program is accepted and should not be, or if a finding differs from all its
+/// paths.
 pub fn hold(program: &Arc<Program>, name: &str, tally: &mut Tally) {
     let Ok(usual) = judge(program, false, 50_000) else {
         return;
@@ -65,7 +66,8 @@ pub fn hold(program: &Arc<Program>, name: &str, tally: &mut Tally) {
     tally.merged += u64::from(merged);
 }
 
-/// What is found with paths merged may be more than all paths show, and is never less. Without, it is the same.
+/// With merged paths, the findings may be wider than all paths show, and are never narrower.
+/// Otherwise, they are the same.
 fn compare(usual: &VerifiedProgram, exact: &VerifiedProgram, merged: bool) -> Result<(), String> {
     for (at, (found, shown)) in usual.facts().iter().zip(exact.facts()).enumerate() {
         let fits = if merged {
@@ -104,7 +106,7 @@ fn compare(usual: &VerifiedProgram, exact: &VerifiedProgram, merged: bool) -> Re
     Ok(())
 }
 
-/// Whether a fact says of every run what the other says of some.
+/// Whether one fact allows every run that the other allows.
 fn allows(found: Fact, shown: Fact) -> bool {
     found == shown
         || shown == Fact::Unreachable

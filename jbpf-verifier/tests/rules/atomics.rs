@@ -81,7 +81,7 @@ fn results_are_numbers_of_their_size() {
             "
         )
     };
-    // Of 32 bits, nothing is left after the shift.
+    // A shift leaves nothing of 32 bits.
     accepted(&load("atomic_fetch_add_w"));
     rejected(Code::StackDepth, &load("atomic_fetch_add_dw"));
 }

@@ -1,4 +1,4 @@
-//! What the engine is told of each instruction holds on every path that reaches it.
+//! The facts that the engine gets of each instruction hold on every path that reaches it.
 
 use super::accepted;
 use jbpf_verifier::program::{BranchOutcome, Fact, MemorySpace, Objects};
@@ -19,7 +19,8 @@ fn branches(text: &str) -> Vec<BranchOutcome> {
     facts.into_iter().map(outcome).collect()
 }
 
-/// The kind of memory that one load touches, which a function makes through the pointers that `calls` pass it in turn.
+/// The kind of memory that one load touches. A function makes the load through the pointers that
+/// `calls` pass to it in turn.
 fn loaded(calls: &str) -> Vec<Fact> {
     let program = accepted(&looking(calls));
     let insns = &program.program().insns;
@@ -101,7 +102,7 @@ fn an_access_touches_the_kind_of_memory_that_it_touches_on_every_path() {
         ([REGION, FRAME], Mixed),
         ([CONTEXT, &shared], Mixed),
         ([&own, FRAME], Mixed),
-        // What one path shares, all do.
+        // If one path shares the memory, all do.
         ([&own, &shared], MapValue),
         ([&shared, CONSTANT], MapValue),
     ] {
@@ -178,7 +179,7 @@ fn a_frame_holds_all_that_is_accessed_in_it_by_whomever() {
     assert_eq!(sizes, [40, 8]);
 }
 
-/// What the load of `look` may touch.
+/// The objects that the load of `look` may touch.
 fn objects_of(calls: &str) -> Objects {
     let text = looking(calls);
     let program = accepted(&text);

@@ -59,7 +59,7 @@ fn callee_saved_registers_come_back_and_others_do_not() {
 #[test]
 fn a_function_that_returns_nothing_leaves_nothing() {
     accepted("call f\nmov r0, 0\nexit\nf:\nmov r1, 0\nexit");
-    // Whatever was in r0 before the call.
+    // This holds for any value of r0 before the call.
     rejected(
         Code::UninitialisedRegister,
         "mov r0, 1\ncall f\nexit\nf:\nmov r1, 0\nexit",

@@ -1,4 +1,4 @@
-//! Helpers: prototypes, map kinds, memory, formats, what calls leave.
+//! Helpers: prototypes, map kinds, memory, formats, and the state after calls.
 
 use std::sync::Arc;
 
@@ -133,14 +133,14 @@ fn a_buffer_that_a_helper_fills_need_not_be_written_before() {
             len: 16
         }]
     );
-    // What is beyond its size is not filled.
+    // The helper does not fill bytes beyond the size.
     rejected(
         Code::UninitialisedStack,
         &program(
             "mov r2, r10\nadd r2, -24\nlddw r1, map input\nmov r3, 16\ncall control_input_receive\nldxb r3, [r10-8]",
         ),
     );
-    // What was written already is not zeroed.
+    // The engine does not zero bytes that are written already.
     let verified = accepted(&program(&format!(
         "{}\nlddw r1, map input\nmov r3, 16\ncall control_input_receive\nldxdw r3, [r10-16]",
         buffer(16)
@@ -211,11 +211,11 @@ fn arguments_of_a_format_are_numbers() {
         )
     };
     accepted(&print("mov r3, 1"));
-    // What the format does not use is not looked at.
+    // The verifier does not look at arguments that the format does not use.
     accepted(&print("mov r3, 1\nmov r4, r10"));
     rejected(Code::PointerLeak, &print("mov r3, r10"));
     rejected(Code::UninitialisedRegister, &print(""));
-    // A format that is not known may use all.
+    // An unknown format may use all arguments.
     let unknown = "ldxdw r3, [r1+16]\nstxdw [r10-8], r3\nmov r1, r10\nadd r1, -8\nmov r2, 8\nmov r3, 1\nmov r4, 1\n";
     accepted(&format!("{unknown}mov r5, 1\ncall printf\nmov r0, 0\nexit"));
     rejected(
@@ -239,7 +239,7 @@ fn facts_name_the_map_when_it_is_one() {
     assert_eq!(verified.summary().helpers, [4]);
 }
 
-/// The worst case of a program on maps, of 8 and 24 bytes an element unless they say otherwise.
+/// The worst case of a program on maps, with 8 and 24 bytes an element unless they say otherwise.
 fn worst_case(maps: &str, body: &str) -> u64 {
     let text = format!("{maps}\n{body}\nmov r0, 0\nexit");
     accepted(&text).summary().worst_case_instructions
@@ -258,7 +258,8 @@ fn helpers_count_for_the_bytes_that_they_touch() {
         let call = format!("{}\nmov r1, r2\nmov r2, {size}\ncall hash", buffer(size));
         worst_case("", &call)
     };
-    // Eight bytes more: one store more in the buffer, and one for the helper's work.
+    // Eight bytes more cost one more store into the buffer, and one instruction for the helper's
+    // work.
     assert_eq!(hash(64), hash(8) + 7 + 7);
     let sized = |kind: &str, value: usize, call: &str| {
         let maps = format!(
@@ -277,19 +278,20 @@ fn helpers_count_for_the_bytes_that_they_touch() {
             assert_eq!(sized(kind, 8 + 4096, call), sized(kind, 8, call), "{kind}");
         }
     }
-    // Sixteen values; of a hash map, four buckets, two more, and eight bytes for each entry.
+    // An array has sixteen values. A hash map has four buckets, two more, and eight bytes for each
+    // entry.
     let clear = |kind: &str, value| sized(kind, value, "call map_clear") - 9;
     assert_eq!(clear("array", 20), 16 * 3);
     assert_eq!(clear("hash", 20), 6 * 8 + 16);
     assert_eq!(clear("per_thread_hash", 4000), 6 * 8 + 16);
-    // All buckets, and what has room.
+    // All buckets count, and the entries that have room.
     let dump = |size: u32| {
         let call = format!("mov r3, {size}\nmov r2, r10\nadd r2, -64\nmov r4, 0\ncall map_dump");
         sized("hash", 24, &call) - 13
     };
     assert_eq!(dump(0), 6 * 8);
     assert_eq!(dump(64), 6 * 8 + 8);
-    // Records are written whole, whatever is sent of them.
+    // Records are written whole, also if less is sent.
     let record = |kind: &str, value: u32, call: &str| {
         let maps = format!(".map m {kind} value {value} entries 4");
         worst_case(&maps, &with_key("m", call))
@@ -307,7 +309,7 @@ fn helpers_count_for_the_bytes_that_they_touch() {
         record("output", 4096, reserve),
         record("output", 8, reserve)
     );
-    // A format is read, and a message may become longer than it.
+    // A format is read, and a message may become longer than its format.
     let print = |size: u32| {
         let call = format!("{}\nmov r1, r2\nmov r2, {size}\ncall printf", buffer(64));
         worst_case(
@@ -345,7 +347,8 @@ fn a_call_takes_no_more_instructions_than_a_million_unless_the_application_allow
     );
     assert_eq!(origin.disassembly, "call map_update_elem");
     accepted(&format!(".limit 17000000\n{update}"));
-    // However loops are proven, and whoever calls: 255 iterations of three ways each, each with 4 KiB.
+    // 255 iterations of three ways each, each with 4 KiB. The count does not depend on the proof
+    // of the loop, or on the caller.
     let looped = |bytes: u32| {
         format!(
             "
@@ -382,7 +385,7 @@ fn a_call_takes_no_more_instructions_than_a_million_unless_the_application_allow
     assert_eq!(worst(8 + 4096), worst(8) + 255 * 512);
     let rejection = rejected(Code::InstructionLimit, &looped(1 << 16));
     assert!(rejection.origin.is_none(), "{:?}", rejection.origin);
-    // A bare loop as well.
+    // A bare loop counts as well.
     let bare = |times: u32| {
         format!("mov r1, 0\nmov r0, 0\nagain:\nadd r1, 1\njlt r1, {times}, again\nexit")
     };
@@ -396,22 +399,22 @@ fn a_call_takes_no_more_instructions_than_a_million_unless_the_application_allow
 
 #[test]
 fn abort_ends_its_path() {
-    // Nothing is in r0, r1 to r5 are what they were, and nobody goes on behind it.
+    // Nothing is in r0, r1 to r5 keep their values, and no path goes on behind it.
     for text in [
         "mov r1, 1\ncall abort",
         "jeq r2, 7, leave\nmov r0, 0\nexit\nleave:\nmov r1, 3\ncall abort",
-        // What follows would be refused if it was reached.
+        // The code that follows would be refused if a path reached it.
         "mov r1, 1\ncall abort\nldxdw r0, [r9]\nexit",
         "mov r6, r1\nmov r1, 2\ncall f\nmov r0, 0\nexit\nf:\nmov r1, 2\ncall abort",
     ] {
         accepted(text);
     }
-    // A pointer that may be null is one no more where null aborts.
+    // If null aborts, a pointer that may be null is not null afterwards.
     accepted(&program(
         "mov r0, 0\nstxw [r10-4], r0\nlddw r1, map values\nmov r2, r10\nadd r2, -4\ncall map_lookup_elem
         jne r0, 0, found\nmov r1, 4\ncall abort\nfound:\nldxdw r1, [r0]",
     ));
-    // It does not end the program in the gate's eyes alone: another helper's call does not end a path.
+    // The gate knows which helper ends a path: another helper's call does not end the program.
     rejected(Code::FallsOffTheEnd, "call rand");
     let falls_into_the_next = |helper| {
         format!(
@@ -469,7 +472,8 @@ fn abort_counts_to_its_call_and_leaves_what_follows_unreached() {
 
 #[test]
 fn an_abort_in_a_loop_is_no_way_back() {
-    // Leaves the loop by abort in any iteration; afterwards the counter is what the loop made it.
+    // The loop may abort in any iteration. Afterwards, the counter has the value that the loop
+    // gave it.
     let verified = accepted(
         "ldxdw r6, [r1+16]
         mov r7, 0

@@ -1,4 +1,4 @@
-//! Loops: bounded by any value, joined where they would explode, refused where they do not end.
+//! Loops: bounded by any value, joined if they would explode, refused if they may not end.
 
 use super::{accepted, rejected, verify};
 use jbpf_verifier::report::Code;
@@ -12,14 +12,14 @@ fn the_worst_case_is_the_longest_path() {
     assert_eq!(branch.summary().worst_case_instructions, 6);
     let counted = accepted("mov r0, 0\nagain:\nadd r0, 1\njlt r0, 100, again\nexit");
     assert_eq!(counted.summary().worst_case_instructions, 202);
-    // A wide load is one.
+    // A wide load counts once.
     let wide = accepted("lddw r0, 0x100000000\nexit");
     assert_eq!(wide.summary().worst_case_instructions, 2);
 }
 
 #[test]
 fn the_worst_case_counts_what_pruned_paths_would_have_run() {
-    // The longer way comes to the loop second, where it is recognised.
+    // The longer way comes to the loop second, and is recognised there.
     let verified = accepted(
         "
             ldxw r2, [r1+24]
@@ -109,7 +109,8 @@ fn a_retry_loop_is_fast() {
     assert!(verified.summary().processed < 3_000);
 }
 
-/// Three counters, each taken further by some steps: some 2.8 million states if each were told apart.
+/// Three counters, each advanced by some steps. There would be some 2.8 million states if each
+/// were told apart.
 fn histogram(after: &str) -> jbpf_verifier::VerifiedProgram {
     accepted(&format!(
         "
@@ -186,7 +187,7 @@ fn iterations_are_merged_where_their_paths_multiply() {
         let verified = histogram(after);
         let summary = verified.summary();
         assert!(summary.processed < 30_000, "{summary:?}");
-        // 255 times the longest way through the body, and what is around.
+        // The count is 255 times the longest way through the body, and the code around it.
         let worst = summary.worst_case_instructions;
         assert!((255 * 8..255 * 8 + 30).contains(&worst), "{worst}");
     }
@@ -227,7 +228,7 @@ fn nested_loops_are_merged_inside_each_other() {
 
 #[test]
 fn what_decides_the_exit_is_not_lost_in_a_join() {
-    // The count is what indexes: joined to anything, the access would be refused.
+    // The count is the index. If it was joined to any number, the access would be refused.
     accepted(
         "
             mov r0, 0

@@ -1,4 +1,4 @@
-//! Each rule of the verifier by a program that keeps it and one that breaks it.
+//! Each rule of the verifier, by a program that keeps it and one that breaks it.
 
 #![allow(
     clippy::unwrap_used,
@@ -83,7 +83,7 @@ pub fn with_value(size: u32, body: &str) -> String {
     )
 }
 
-/// A region of which nothing is known: r2 = data, r3 = data_end, r4 = ctx_id.
+/// An unknown region: r2 = data, r3 = data_end, r4 = ctx_id.
 pub fn with_region(body: &str) -> String {
     format!(
         "

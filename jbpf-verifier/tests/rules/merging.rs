@@ -1,15 +1,17 @@
-//! Loops whose iterations are merged: what goes on must cover every path that came together.
+//! Loops whose iterations are merged. The merged state must cover every path that came together.
 //!
-//! Each program runs through a loop with eight ways; on some of them `way` leaves something else behind
-//! than `before` did. What may fail afterwards is looked at for one count only, which neither the
-//! shortest nor the longest path has: states that are explored one by one do not meet it first.
+//! Each program runs through a loop with eight ways. On some ways, `way` leaves something else
+//! behind than `before` did. The code that may fail afterwards runs for one count only, which
+//! neither the shortest nor the longest path has. So states that are explored one by one do not
+//! meet it first.
 
 use super::{accepted, rejected, verify};
 use jbpf_verifier::VerifiedProgram;
 use jbpf_verifier::program::Fact;
 use jbpf_verifier::report::Code;
 
-/// r9 is the context, r6 counts; r0 to r5 are free, and kept through the loop but for r2 and r5.
+/// r9 is the context, and r6 counts. r0 to r5 are free, and all but r2 and r5 are kept through the
+/// loop.
 fn program(before: &str, way: &str, after: &str) -> String {
     format!(
         "
@@ -51,8 +53,8 @@ fn merged(before: &str, way: &str, after: &str) {
     assert!(summary.processed < 50_000, "{summary:?}");
 }
 
-/// A way that is open in one iteration, of those that are merged: what it left behind, beside what others did,
-/// is known behind the loop only from what was merged.
+/// A way that is open in only one of the merged iterations. Behind the loop, only the merged state
+/// knows the values that this way left.
 fn once(way: &str) -> String {
     format!("jne r2, 5, third\n{way}")
 }
@@ -62,7 +64,7 @@ fn once_last(way: &str) -> String {
     format!("jne r2, 5, third\njset r5, 8, on\nja third\non:\n{way}")
 }
 
-/// Two ways to leave either of two things behind are rejected alike, whichever path comes first.
+/// Two ways to leave one of two values behind are rejected alike, whichever path comes first.
 #[track_caller]
 fn rejected_both_ways(code: Code, one: &str, other: &str, after: &str) {
     for (before, way) in [(one, other), (other, one)] {
@@ -95,7 +97,7 @@ fn numbers_are_those_of_all_paths() {
     rejected_both_ways(Code::StackOutOfBounds, small, large, index);
     let (large, small) = ("mov r0, 0\nlddw r4, 0x100000003", "mov r0, 0\nmov r4, 3");
     rejected_both_ways(Code::StackOutOfBounds, small, large, index);
-    // The low half is as much a part of it as the whole.
+    // The low half is a part of it as much as the whole is.
     let (low, high) = ("mov r4, -1", "mov32 r4, 8");
     let narrow = format!("mov r0, 0\nmov32 r4, r4\njgt32 r4, 9, out\n{index}");
     rejected_both_ways(Code::StackOutOfBounds, low, high, &narrow);
@@ -117,7 +119,7 @@ fn copies_are_copies_on_all_paths_or_none() {
         stb [r0], 1
     ";
     let copy = "mov r4, r3";
-    // Merged, it is not known to be a copy, and the paths are followed one by one.
+    // After merging, it is not known to be a copy, and the paths are followed one by one.
     let copied = format!("ldxw r3, [r9+24]\n{copy}");
     let exact = accepted(&program(&copied, "mov r4, 7", bound_by_copy));
     assert_eq!(exact.summary().merged, 0);
@@ -153,7 +155,7 @@ fn bytes_are_written_when_every_path_wrote_them() {
     let load = "ldxdw r0, [r10-16]";
     merged("stdw [r10-16], 1", "stdw [r10-16], 300", load);
     merged("stdw [r10-16], 1", "stb [r10-13], 3", load);
-    // Of what is stored, much may be known or nothing.
+    // The verifier may know much of the stored value, or nothing. Each case is tried.
     let unknown = "ldxdw r0, [r9+16]\nstxw [r10-16], r0\nstxw [r10-12], r0";
     for stored in ["stdw [r10-16], 1", unknown] {
         for way in [stored.to_owned(), once(stored), once_last(stored)] {
@@ -178,7 +180,7 @@ fn what_one_path_left_of_a_pointer_is_no_number() {
         exit
     ";
     merged("", "stdw [r10-16], 1", received);
-    // The record may not come, and the pointer stay.
+    // The record may be missing, and the pointer stay.
     for (before, way) in [
         ("", "stxdw [r10-16], r9"),
         ("stxdw [r10-16], r9", "stdw [r10-16], 1"),
@@ -270,7 +272,8 @@ fn of_the_region_is_known_what_every_path_compared() {
     );
 }
 
-/// What a check behind the loop rests on is compared when another path comes to the loop.
+/// The values that a check behind the loop rests on are compared when another path comes to the
+/// loop.
 #[test]
 fn a_proof_through_merged_iterations_rests_on_what_they_were_made_of() {
     let with = |one: u32, other: u32, kept: &str| {
@@ -315,8 +318,8 @@ fn the_longest_of_merged_paths_counts() {
     assert_eq!(longest("mov r0, 0"), 4 + 20 * 17 + 3);
 }
 
-/// A path that waits for the next iteration has proven nothing of the loops inside of this one: others that
-/// come to their heads must be followed as well.
+/// A path that waits for the next iteration has proven nothing of the loops inside this one. Other
+/// paths that come to their heads must be followed as well.
 #[test]
 fn a_loop_inside_is_not_proven_by_paths_that_wait() {
     let nested = |after: &str| {
@@ -355,8 +358,8 @@ fn a_loop_inside_is_not_proven_by_paths_that_wait() {
     rejected(Code::NotAPointer, &nested("ldxdw r0, [r6]"));
 }
 
-/// The number that the check behind the loop rests on goes through another register in each iteration, past
-/// the checkpoints of a loop inside.
+/// The number that the check behind the loop rests on goes through another register in each
+/// iteration, past the checkpoints of a loop inside.
 #[test]
 fn a_proof_rests_on_what_came_through_loops_inside() {
     let with = |one: u32, other: u32| {
@@ -408,8 +411,8 @@ fn a_proof_rests_on_what_came_through_loops_inside() {
     rejected(Code::StackOutOfBounds, &with(8, 3));
 }
 
-/// Each of three registers is 0 or 3 behind the loop, so that their sum is never 1, and `nowhere` is not reached.
-/// That is known of each path by itself; merged, the sum is anything up to 9.
+/// Each of three registers is 0 or 3 behind the loop, so that their sum is never 1, and `nowhere`
+/// is not reached. Each path by itself knows that. After merging, the sum is anything up to 9.
 fn never_one(nowhere: &str) -> VerifiedProgram {
     let verified = accepted(&format!(
         "
@@ -447,7 +450,7 @@ fn never_one(nowhere: &str) -> VerifiedProgram {
         "
     ));
     let summary = verified.summary();
-    // No path is left that was merged.
+    // No merged path is left.
     assert_eq!(summary.merged, 0, "{summary:?}");
     assert_eq!(
         summary.worst_case_instructions,
@@ -460,7 +463,7 @@ fn never_one(nowhere: &str) -> VerifiedProgram {
 #[test]
 fn findings_of_merged_paths_that_failed_are_taken_back() {
     let wrong = "ldxdw r1, [r10-512]";
-    // Calls, branches, and where jumps lead that only such paths take.
+    // Calls, branches, and targets of jumps that only such paths take.
     for further in [
         "call f",
         "jgt r1, 5, out\nmov r7, 1",
@@ -505,8 +508,8 @@ fn findings_of_merged_paths_that_failed_are_taken_back() {
     }
 }
 
-/// One of the paths that are merged stored a number, and another one nothing: nothing is known to be there then, and no
-/// pointer. That holds as long as it is a number that is stored.
+/// One of the merged paths stored a number, and another one stored nothing. Nothing is known to be
+/// there then, and no pointer is there. That holds as long as the stored value is a number.
 #[test]
 fn what_one_of_merged_paths_stored_is_no_pointer_if_it_was_none() {
     let stored = |last: &str| {

@@ -1,4 +1,4 @@
-//! What is known of numbers, through copies and the detours of compilers.
+//! The known facts of numbers, through copies and the detours of compilers.
 
 use super::{accepted, rejected};
 use jbpf_verifier::report::Code;
@@ -69,7 +69,7 @@ fn a_bound_learnt_of_a_copy_is_learnt_of_the_original() {
     accepted(&index(
         "mov r3, r2\nmov r5, r2\nadd r5, 10\njlt r5, 10, out\njgt r5, 17, out",
     ));
-    // A copy that was changed is no copy.
+    // A changed copy is no copy.
     rejected(
         Code::Unbounded,
         &index("mov r3, r2\nmov r5, r2\nmul r5, 2\njgt r5, 7, out"),
@@ -87,7 +87,7 @@ fn a_number_is_the_same_after_shifts_there_and_back() {
         Code::Unbounded,
         &index(&format!("{shifted}\njgt r5, 7, out\nmov r3, r2")),
     );
-    // Of a number of 32 bits, the low half is all.
+    // A number of 32 bits is its own low half.
     accepted(&index(&format!(
         "mov32 r2, r2\n{shifted}\njgt r5, 7, out\nmov r3, r2"
     )));
@@ -155,7 +155,7 @@ fn the_whole_of_version_four_is_known() {
 
 #[test]
 fn a_multiple_cut_to_32_bits_leaves_no_rest() {
-    // The whole number, less the low half of what was divided out of it, is no remainder.
+    // The whole number, less a multiple that was computed from its low half, is no remainder.
     rejected(
         Code::Unbounded,
         &index("mov r3, r2\nmov r4, r2\ndiv r4, 8\nmul32 r4, 8\nsub r3, r4"),
@@ -164,7 +164,7 @@ fn a_multiple_cut_to_32_bits_leaves_no_rest() {
         Code::Unbounded,
         &index("mov r3, r2\nmov r4, r2\ndiv r4, 8\nmul32 r4, -8\nadd r3, r4"),
     );
-    // Cut throughout, or nowhere, it is.
+    // If both are cut, or neither is, it is a remainder.
     accepted(&index(
         "mov r3, r2\nmov r4, r2\ndiv r4, 8\nmul r4, 8\nsub r3, r4",
     ));
@@ -173,8 +173,8 @@ fn a_multiple_cut_to_32_bits_leaves_no_rest() {
     ));
 }
 
-/// Setting a bit that is zero adds it, so that what is learnt of the result is learnt of the number; setting
-/// one that may be set already does not.
+/// Setting a bit that is zero adds it, so that the facts learnt of the result hold for the number.
+/// Setting a bit that may be set already does not add it.
 #[test]
 fn an_or_of_zero_bits_is_a_copy_at_a_distance() {
     let learn = |shift: u32| {

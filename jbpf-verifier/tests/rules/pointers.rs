@@ -1,4 +1,4 @@
-//! Arithmetic on pointers, comparisons, and where pointers must not go.
+//! Arithmetic on pointers, comparisons, and places that pointers must not reach.
 
 use super::{accepted, rejected, verify, with_region, with_value};
 use jbpf_verifier::report::Code;
@@ -26,8 +26,8 @@ fn arithmetic_is_limited_to_moving() {
     }
 }
 
-/// Bits of an address that are zero can be set instead of added: compilers do that when they know how
-/// something is aligned.
+/// Zero bits of an address can be set in place of an addition. Compilers do that if they know the
+/// alignment of the object.
 #[test]
 fn an_or_of_zero_bits_moves_a_pointer() {
     let on_stack = |body: &str| format!("mov r2, r10\n{body}\nstb [r2], 1\nmov r0, 0\nexit");
@@ -45,7 +45,7 @@ fn an_or_of_zero_bits_moves_a_pointer() {
     for body in [
         // Above the frame.
         "or r2, 4",
-        // Beyond what is known of the frame pointer.
+        // Beyond the known alignment of the frame pointer.
         "add r2, -32\nor r2, 16",
         "add r2, -32\nor r2, -1",
         // A bit that is set, or may be.
@@ -80,7 +80,8 @@ fn a_pointer_moved_by_or_is_where_a_sum_would_be() {
     accepted("mov r2, r10\nadd r2, -8\nor r2, 4\nstw [r2], 1\nldxw r0, [r10-4]\nexit");
 }
 
-/// The bits were zero on the first path; a path that brings another number must not rest on its proof.
+/// The bits were zero on the first path. A path that brings another number must not rest on its
+/// proof.
 #[test]
 fn a_proof_of_zero_bits_is_one_of_the_number() {
     let with = |other: u32| {
@@ -300,7 +301,8 @@ fn numbers_never_become_pointers() {
 
 #[test]
 fn comparisons_do_not_tell_where_memory_lies() {
-    // Whether an address wraps when 2^63 or so is added tells a bit of it, and with other numbers all.
+    // Whether an address wraps when 2^63 or so is added tells one bit of it. Other numbers would
+    // tell all bits.
     let moved = |base: &str, comparison: &str| {
         format!(
             "

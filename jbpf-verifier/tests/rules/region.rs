@@ -1,9 +1,10 @@
-//! The data region: what comparisons prove, and for which pointers.
+//! The data region: the facts that comparisons prove, and the pointers that they hold for.
 
 use super::{accepted, rejected, with_region};
 use jbpf_verifier::report::Code;
 
-/// Eight bytes are needed behind r2; `comparison` leaves for `out` when r5 = r2 + 8 is beyond the end r3.
+/// Eight bytes are needed behind r2. `comparison` leaves for `out` if r5 = r2 + 8 is beyond the
+/// end r3.
 fn compared(comparison: &str) -> String {
     with_region(&format!(
         "mov r5, r2\nadd r5, 8\n{comparison}\nldxdw r0, [r2]\nja out"
@@ -96,7 +97,7 @@ fn a_variable_offset_is_proven_by_its_own_comparison() {
             ldxw r0, [r2]
         ",
     ));
-    // Of another number nothing is known.
+    // Nothing is known of another number.
     rejected(
         Code::RegionOutOfBounds,
         &with_region(
@@ -172,7 +173,7 @@ fn the_length_as_a_number_proves_as_well() {
     accepted(&with_region(
         "mov r5, r3\nsub r5, r2\nmov32 r5, r5\njlt r5, 8, out\nldxdw r0, [r2]",
     ));
-    // Compilers subtract in 32 bits where the length is one of those, and sign-extend by shifts.
+    // If the length has 32 bits, compilers subtract in 32 bits, and sign-extend by shifts.
     accepted(&with_region(
         "mov r5, r3\nsub32 r5, r2\njlt32 r5, 8, out\nldxdw r0, [r2]",
     ));
@@ -182,7 +183,7 @@ fn the_length_as_a_number_proves_as_well() {
     accepted(&with_region(
         "mov r5, r3\nsub r5, r2\nmovsx32 r5, r5\njslt r5, 8, out\nldxdw r0, [r2]",
     ));
-    // Of a pointer that may be behind the end, a half proves nothing.
+    // If a pointer may be behind the end, the half of the distance proves nothing.
     rejected(
         Code::RegionOutOfBounds,
         &with_region(
@@ -229,7 +230,7 @@ fn comparisons_with_the_end_of_a_known_region_are_decided() {
 
 #[test]
 fn an_index_with_bits_set_is_one_that_was_added_to() {
-    // What is there behind 8 * r4 is there behind 8 * r4 + 4.
+    // Bytes behind 8 * r4 are behind 8 * r4 + 4 as well.
     let read = |width: &str, bits: u32| {
         with_region(&format!(
             "
@@ -273,7 +274,8 @@ fn nothing_is_read_at_the_end_pointer() {
 
 #[test]
 fn what_is_left_behind_a_pointer_far_away_is_not_known() {
-    // Distances wrap there: one of the size plus 2^63 is negative, though its pointer is in front.
+    // Distances wrap there: a distance of the size plus 2^63 is negative, though its pointer is in
+    // front.
     let negative = "
         ldxdw r4, [r1+16]
         jsgt r4, 0, out
@@ -289,7 +291,7 @@ fn what_is_left_behind_a_pointer_far_away_is_not_known() {
         stxdw [r5], r0
     ";
     rejected(Code::StackOutOfBounds, &with_region(negative));
-    // Less than nothing is left of the region behind r5 + 2^63 - 1, which wraps to much.
+    // The rest of the region behind r5 + 2^63 - 1 is negative, and wraps to a large number.
     let wrapped = "
         lddw r0, 0x7fffffffffffffff
         and r4, 0xffff

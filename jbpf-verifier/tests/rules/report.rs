@@ -1,4 +1,4 @@
-//! Reports: what a rejection says.
+//! Reports: the content of a rejection.
 
 use std::sync::Arc;
 

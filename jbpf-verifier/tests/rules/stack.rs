@@ -93,7 +93,7 @@ fn an_overwritten_pointer_is_gone_as_a_whole() {
         Code::PointerPartial,
         &program("stxdw [r10-8], r1\nstxb [r10-8], r0\nldxb r2, [r10-7]"),
     );
-    // What was written over it is a number like any other.
+    // The value written over it is a number like any other.
     accepted(&program(
         "stxdw [r10-8], r1\nstxb [r10-8], r0\nldxb r2, [r10-8]",
     ));
@@ -119,7 +119,7 @@ fn a_store_somewhere_is_not_a_store_everywhere() {
     );
     let both = format!("stxdw [r10-16], r0\nstxdw [r10-8], r0\n{SOMEWHERE}\nstxb [r4], r2");
     accepted(&program(&format!("{both}\nldxb r3, [r10-9]")));
-    // It may have hit the pointer that is kept there.
+    // The store may have hit the pointer that is kept there.
     let pointer = format!("stxdw [r10-16], r0\nstxdw [r10-8], r1\n{SOMEWHERE}\nstxb [r4], r2");
     rejected(
         Code::PointerPartial,
@@ -146,7 +146,7 @@ fn a_load_somewhere_needs_everything_written() {
 
 #[test]
 fn constants_survive_in_parts() {
-    // Reached only if the bytes are not what was stored.
+    // This is reached only if the bytes differ from the stored ones.
     accepted(&program(
         "
             lddw r2, 0x1122334455667788

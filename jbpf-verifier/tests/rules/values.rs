@@ -51,7 +51,7 @@ fn either_way_of_the_check_counts() {
     accepted(&format!(
         "{TWO}\njne r7, 0, there\nexit\nthere:\nldxdw r1, [r7]\nexit"
     ));
-    // Where it is null it is the number 0.
+    // If it is null, it is the number 0.
     accepted(&format!(
         "{TWO}\njne r7, 0, there\nmov r0, r7\nthere:\nexit"
     ));
@@ -88,7 +88,7 @@ fn variable_offsets_stay_inside() {
 
 #[test]
 fn read_only_data_are_constants() {
-    // Reached only if the bytes are not those of the section.
+    // This is reached only if the bytes differ from those of the section.
     accepted(
         "
             .rodata table 01 02 03 04 ff
