@@ -231,10 +231,18 @@ fn the_addresses_given_to_machine_code_lead_to_the_reserved_buffer() {
             let line = code.slots_at.wrapping_add(slot as usize * code.slot_stride);
             let head = unsafe { &*code.head }.load(Ordering::Relaxed);
             assert!(head < unsafe { &*code.limit }.load(Ordering::Relaxed) || head % 4 == 0);
-            let spare = unsafe { line.wrapping_add(code.slot_spare).cast::<u32>().read() };
+            let spare = unsafe {
+                line.wrapping_add(code.slot_spare.into())
+                    .cast::<u32>()
+                    .read()
+            };
             let number = (spare ^ (code.capacity + slot)) as usize;
             let buffer = code.buffers_at.wrapping_add(number * code.buffer_stride);
-            unsafe { line.wrapping_add(code.slot_reserved).cast::<u32>().write(1) };
+            unsafe {
+                line.wrapping_add(code.slot_reserved.into())
+                    .cast::<u32>()
+                    .write(1)
+            };
             assert_eq!(ring.reserve(slot), buffer);
             ring.commit(slot).unwrap();
             receiver.try_recv_bytes().unwrap();

@@ -95,15 +95,15 @@ pub struct OutputAddresses {
     /// Bytes from one line to the next.
     pub slot_stride: usize,
     /// Offset, in a line, of the spare buffer's index.
-    pub slot_spare: usize,
+    pub slot_spare: u16,
     /// Offset, in a line, of the word of the hook call that has a reservation. It is
     /// [`UNREADY`](Self::UNREADY) if the thread has no buffer because nobody has
     /// [prepared](OutputRing::prepare_slot) its slot.
-    pub slot_reserved: usize,
+    pub slot_reserved: u16,
     /// Offset, in a line, of the count of dropped records.
-    pub slot_dropped: usize,
+    pub slot_dropped: u16,
     /// Offset, in a line, of the number that the thread's next record is expected to have.
-    pub slot_expected: usize,
+    pub slot_expected: u16,
     /// Buffer 0.
     pub buffers_at: *mut u8,
     /// Bytes from one buffer to the next.
@@ -134,14 +134,20 @@ impl OutputRing {
             slots_at: view.slots_address().as_ptr().cast(),
             slots: view.geometry.slots,
             slot_stride: SLOT_STRIDE,
-            slot_spare: SLOT_SPARE,
-            slot_reserved: SLOT_RESERVED,
-            slot_dropped: SLOT_DROPPED,
-            slot_expected: SLOT_EXPECTED,
+            slot_spare: const { small(SLOT_SPARE) },
+            slot_reserved: const { small(SLOT_RESERVED) },
+            slot_dropped: const { small(SLOT_DROPPED) },
+            slot_expected: const { small(SLOT_EXPECTED) },
             buffers_at: view.buffers_address().as_ptr(),
             buffer_stride: view.geometry.stride(),
             record_size: view.geometry.record_size,
             capacity: view.geometry.capacity,
         }
     }
+}
+
+/// An offset in a line; checked when this crate is compiled.
+const fn small(offset: usize) -> u16 {
+    assert!(offset < SLOT_STRIDE && SLOT_STRIDE <= u16::MAX as usize);
+    offset as u16
 }

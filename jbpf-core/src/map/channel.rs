@@ -98,12 +98,12 @@ fn reserved_buffer(ring: &OutputAddresses, slot: u32) -> Option<usize> {
     if slot >= ring.slots {
         return None;
     }
-    let word = |offset: usize| {
+    let word = |offset: u16| {
         // SAFETY: the slot has a line, and these are the offsets of words in it, as
         // `OutputAddresses` says; the ring outlives the borrow of the map that it came from.
         unsafe {
             let line = ring.slots_at.add(slot as usize * ring.slot_stride);
-            AtomicU32::from_ptr(line.add(offset).cast()).load(Ordering::Relaxed)
+            AtomicU32::from_ptr(line.add(usize::from(offset)).cast()).load(Ordering::Relaxed)
         }
     };
     let number = word(ring.slot_spare) ^ (ring.capacity + slot);

@@ -54,12 +54,18 @@ pub struct ThreadRecord {
 /// Stands for no hook. Hooks have their address.
 pub(crate) const NO_HOOK: u64 = 0;
 
+/// An offset in a record; checked when this crate is compiled.
+const fn small(offset: usize) -> u16 {
+    assert!(offset < size_of::<ThreadRecord>() && size_of::<ThreadRecord>() <= u16::MAX as usize);
+    offset as u16
+}
+
 impl ThreadRecord {
     /// Offset of the slot number (a `u32`) in a record, for machine code.
-    pub const SLOT_OFFSET: usize = core::mem::offset_of!(ThreadRecord, slot);
+    pub const SLOT_OFFSET: u16 = small(core::mem::offset_of!(ThreadRecord, slot));
     /// Offset of a u64 in a record, for machine code. The low half of that u64 is the word of its
     /// [`call`](Self::call).
-    pub const CALL_OFFSET: usize = core::mem::offset_of!(ThreadRecord, state);
+    pub const CALL_OFFSET: u16 = small(core::mem::offset_of!(ThreadRecord, state));
 
     /// A record that a thread owns already. From here on it is [`ALIVE`].
     pub(super) fn new(slot: u32, fences: bool) -> Self {

@@ -156,14 +156,14 @@ impl Body<'_, '_> {
 
     /// The thread's slot, a 32-bit number. Nothing that codelets store to.
     pub(super) fn thread_slot(&mut self) -> Value {
-        let offset = i32::try_from(ThreadRecord::SLOT_OFFSET).unwrap_or_default();
+        let offset = i32::from(ThreadRecord::SLOT_OFFSET);
         let flags = MemFlagsData::trusted();
         self.fb.ins().load(types::I32, flags, self.thread, offset)
     }
 
     /// The word of the hook call that this is, a 32-bit number; not 0.
     pub(super) fn hook_call(&mut self) -> Value {
-        let offset = i32::try_from(ThreadRecord::CALL_OFFSET).unwrap_or_default();
+        let offset = i32::from(ThreadRecord::CALL_OFFSET);
         let flags = MemFlagsData::trusted();
         let state = self.fb.ins().load(types::I64, flags, self.thread, offset);
         self.fb.ins().ireduce(types::I32, state)

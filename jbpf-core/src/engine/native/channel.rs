@@ -73,10 +73,9 @@ impl Body<'_, '_> {
         // These are words of this thread's own, and two that other threads write. An old value of
         // those two does no harm: the record's place is claimed when it is sent.
         let flags = MemFlagsData::trusted();
-        let offset = |offset: usize| i32::try_from(offset).unwrap_or_default();
 
         let (line, slot) = self.line(&addresses, slow);
-        let reserved_at = offset(addresses.slot_reserved);
+        let reserved_at = i32::from(addresses.slot_reserved);
         let reserved = self.fb.ins().load(types::I32, flags, line, reserved_at);
         let call = self.hook_call();
         self.fb.ins().brif(reserved, held, &[], look, &[]);
@@ -103,7 +102,7 @@ impl Body<'_, '_> {
 
         self.fb.seal_block(ready);
         self.fb.switch_to_block(ready);
-        let spare_at = offset(addresses.slot_spare);
+        let spare_at = i32::from(addresses.slot_spare);
         let spare = self.fb.ins().load(types::I32, flags, line, spare_at);
         let first = self.first_spare(&addresses, slot);
         let number = self.fb.ins().bxor(spare, first);

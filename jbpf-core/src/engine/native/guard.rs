@@ -567,15 +567,14 @@ impl Body<'_, '_> {
     /// Not 0 if the bytes are in the record that this thread has reserved.
     fn inside_record(&mut self, output: &OutputMap, address: Value, size: Size) -> Option<Value> {
         let ring = output.ring().addresses();
-        let offset = |offset: usize| i32::try_from(offset).unwrap_or_default();
         let slot = self.thread_slot();
         let (known, slot) = self.known_slot(slot, ring.slots);
         let lines = self.address(address_of(ring.slots_at.cast_const()));
         let line = self.element(lines, slot, ring.slot_stride);
         let flags = MemFlagsData::trusted();
-        let reserved_at = offset(ring.slot_reserved);
+        let reserved_at = i32::from(ring.slot_reserved);
         let reserved = self.fb.ins().load(types::I32, flags, line, reserved_at);
-        let spare_at = offset(ring.slot_spare);
+        let spare_at = i32::from(ring.slot_spare);
         let spare = self.fb.ins().load(types::I32, flags, line, spare_at);
         let first = self.first_spare(&ring, slot);
         let number = self.fb.ins().bxor(spare, first);

@@ -114,7 +114,7 @@ impl Body<'_, '_> {
         let holder = self
             .fb
             .ins()
-            .load(types::I32, flags, line, offset(ring.slot_reserved));
+            .load(types::I32, flags, line, i32::from(ring.slot_reserved));
         let call = self.hook_call();
         let own = self.fb.ins().icmp(IntCC::Equal, holder, call);
         self.fb.ins().brif(own, reserved, &[], slow, &[]);
@@ -124,8 +124,8 @@ impl Body<'_, '_> {
         let none = self.fb.ins().iconst(types::I32, 0);
         self.fb
             .ins()
-            .store(flags, none, line, offset(ring.slot_reserved));
-        let spare_at = offset(ring.slot_spare);
+            .store(flags, none, line, i32::from(ring.slot_reserved));
+        let spare_at = i32::from(ring.slot_spare);
         let spare = self.fb.ins().load(types::I32, flags, line, spare_at);
         let first = self.first_spare(&ring, slot);
         let claimed = self.fb.ins().ireduce(types::I32, claim.buffer);
@@ -171,7 +171,7 @@ impl Body<'_, '_> {
         let flags = MemFlagsData::trusted();
         let [room, free, claimed] = [(); 3].map(|()| self.fb.create_block());
 
-        let expected_at = offset(ring.slot_expected);
+        let expected_at = i32::from(ring.slot_expected);
         let number = self.fb.ins().load(types::I64, flags, line, expected_at);
         let limit_at = self.address(address_of(ring.limit));
         let limit = self.fb.ins().atomic_load(types::I64, flags, limit_at);
@@ -285,7 +285,7 @@ impl Body<'_, '_> {
 
         self.fb.seal_block(full);
         self.fb.switch_to_block(full);
-        let dropped_at = offset(ring.slot_dropped);
+        let dropped_at = i32::from(ring.slot_dropped);
         let before = self.fb.ins().load(types::I64, flags, line, dropped_at);
         self.fb.ins().brif(before, counted, &[], slow, &[]);
 
@@ -388,8 +388,4 @@ fn integer(bytes: u32) -> Type {
         2 => types::I16,
         _ => types::I8,
     }
-}
-
-fn offset(offset: usize) -> i32 {
-    i32::try_from(offset).unwrap_or_default()
 }
