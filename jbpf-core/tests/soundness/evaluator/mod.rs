@@ -530,10 +530,11 @@ impl Machine<'_> {
         let Some(frame) = self.frames.pop() else {
             return Err(fault("returns from nowhere"));
         };
+        // A function that returns nothing leaves anything in r0, and no caller may read it.
         if let Value::Pointer(pointer) = r0
             && pointer.object == frame.object
         {
-            return Err(fault("returns a pointer to its own frame"));
+            self.registers[0] = Value::Nothing;
         }
         self.objects.end(frame.object);
         let [r6, r7, r8, r9, r10] = frame.kept;
