@@ -38,7 +38,8 @@ impl MapTypes<'_> {
         matches!(self.kind, MapKind::PerThreadArray | MapKind::PerThreadHash)
     }
 
-    /// Entries of arrays are always there; those that hold nothing but zeros are as good as absent.
+    /// Entries of arrays are always there; those that hold nothing but zeros are as good as
+    /// absent.
     pub(crate) fn is_absent(&self, value: &[u8]) -> bool {
         self.is_array() && value.iter().all(|byte| *byte == 0)
     }
@@ -133,8 +134,8 @@ impl<'a> From<&'a MapPage> for MapTypes<'a> {
     }
 }
 
-/// The maps of a codeletset that hold values, each with its codelet: all of them, or those that are called `map` or
-/// `codelet/map`.
+/// The maps of a codeletset that hold values, each with its codelet: all of them, or those that
+/// are called `map` or `codelet/map`.
 pub(crate) fn maps<'a>(
     set: &'a CodeletsetReport,
     name: Option<&str>,

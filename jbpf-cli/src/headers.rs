@@ -1,6 +1,7 @@
 //! The headers that codelets include, as they were when this command was built.
 //!
-//! `embedded` leads to them and to what else of `codelets` is in the command: a package has what lies in its own folder.
+//! `embedded` leads to them and to what else of `codelets` is in the command: a package has what
+//! lies in its own folder.
 
 use std::io;
 use std::path::Path;

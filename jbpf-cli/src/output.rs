@@ -67,7 +67,8 @@ fn say(text: &str) {
     };
 }
 
-/// Standard output. Programs get every byte; on a terminal, nothing is obeyed that a record or a name holds.
+/// Standard output. Programs get every byte; on a terminal, nothing is obeyed that a record or a
+/// name holds.
 pub(crate) struct Output {
     to: BufWriter<Stdout>,
     terminal: bool,

@@ -22,7 +22,8 @@ pub(crate) struct Form {
     pub(crate) asm: bool,
 }
 
-/// What a rejection may be due to: a stand-in has other fields and data than a hook, and none of the application's helpers.
+/// What a rejection may be due to: a stand-in has other fields and data than a hook, and none of
+/// the application's helpers.
 const WITHOUT_APPLICATION: &str = "note: verified without an application; for the real hook and helpers add `--hook NAME` (and `--app NAME`)";
 
 /// Reads an object; what is wrong with it and does no harm is said.

@@ -7,14 +7,15 @@ use jbpf_object::visible::is_shapeless;
 /// What stands for a character that a terminal would obey.
 const INSTEAD: &str = "\u{fffd}";
 
-/// These bytes as text without anything that a terminal would obey: no control characters but tabs and ends of lines, and
-/// escapes in the place of characters that turn the order of others, or are not seen.
+/// These bytes as text without anything that a terminal would obey: no control characters but tabs
+/// and ends of lines, and escapes in the place of characters that turn the order of others, or are
+/// not seen.
 pub(crate) fn shown(bytes: &[u8]) -> Cow<'_, str> {
     without_controls(bytes, |_| 0)
 }
 
-/// The same, but for the colors and weights of this command's own lines. Whoever imitates them changes how text looks, and
-/// neither hides nor moves it.
+/// The same, but for the colors and weights of this command's own lines. Whoever imitates them
+/// changes how text looks, and neither hides nor moves it.
 pub(crate) fn shown_with_styles(text: &str) -> Cow<'_, str> {
     without_controls(text.as_bytes(), style)
 }
@@ -45,7 +46,8 @@ fn is_obeyed(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\t')
 }
 
-/// The bytes of the style that the text begins with: bold, faint, a color of letters, or the end of them.
+/// The bytes of the style that the text begins with: bold, faint, a color of letters, or the end
+/// of them.
 fn style(text: &str) -> usize {
     let codes = text
         .strip_prefix("\u{1b}[")

@@ -1,4 +1,5 @@
-//! Records and map entries in the formats that other programs read and write, with `protoc` as one of those.
+//! Records and map entries in the formats that other programs read and write, with `protoc` as one
+//! of those.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

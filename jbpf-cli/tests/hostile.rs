@@ -26,9 +26,9 @@ use jbpf_operator::stream::Direction;
 use terminal::Terminal;
 use terminal::pty::Pty;
 
-/// Sets the title, clears the screen, hides what follows, goes back to the start of the line, and is answered by terminals
-/// as if keys had been pressed; with one character, too. What follows is read from right to left, in a part of its own, behind a
-/// blank without width.
+/// Sets the title, clears the screen, hides what follows, goes back to the start of the line, and
+/// is answered by terminals as if keys had been pressed; with one character, too. What follows is
+/// read from right to left, in a part of its own, behind a blank without width.
 const OBEYED: &str =
     "\u{1b}]0;title\u{7}\u{1b}[2J\u{1b}[8m\r\u{1b}[6n\u{7f}\u{9b}6n\u{202e}\u{2066}\u{200b}";
 

@@ -1,4 +1,5 @@
-//! `jbpf top` on a terminal: what it shows, what keys do, and how it leaves the terminal, however it ends.
+//! `jbpf top` on a terminal: what it shows, what keys do, and how it leaves the terminal, however
+//! it ends.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

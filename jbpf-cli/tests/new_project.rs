@@ -1,4 +1,5 @@
-//! What `jbpf new` makes: it builds against this workspace, runs, and is operated as its README says.
+//! What `jbpf new` makes: it builds against this workspace, runs, and is operated as its README
+//! says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -77,7 +78,8 @@ fn a_new_project_builds_runs_and_is_operated() {
     terminal.complains(1, "show slow_requests");
 }
 
-/// Offline, with the versions and the settings of this workspace: what is built already is taken from its target folder.
+/// Offline, with the versions and the settings of this workspace: what is built already is taken
+/// from its target folder.
 fn build(project: &Path, target: &Path) {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     std::fs::copy(workspace.join("Cargo.lock"), project.join("Cargo.lock")).unwrap();

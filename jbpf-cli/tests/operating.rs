@@ -1,8 +1,10 @@
-//! `docs/operating.md`, read and run: each of its commands, against the application that it starts.
+//! `docs/operating.md`, read and run: each of its commands, against the application that it
+//! starts.
 //!
-//! Blocks of `console application` are the application's terminal: their command is started, and the lines below it must come
-//! out of it some time. Blocks of `console` are the operator's: each line after `$ ` is run by a shell, and what it prints must be what
-//! the document says. Numbers and the width of columns may differ; a line of `...` stands for any number of lines.
+//! Blocks of `console application` are the application's terminal: their command is started, and
+//! the lines below it must come out of it some time. Blocks of `console` are the operator's: each
+//! line after `$ ` is run by a shell, and what it prints must be what the document says. Numbers
+//! and the width of columns may differ; a line of `...` stands for any number of lines.
 //!
 //! `JBPF_BLESS=1` writes what was printed into the document, where it differs.
 #![allow(

@@ -1,7 +1,8 @@
-//! Records as JSON, and JSON as records, by the layout that the application gives with its channels.
+//! Records as JSON, and JSON as records, by the layout that the application gives with its
+//! channels.
 //!
-//! Numbers are strings, as where the application itself prints records: JSON's own lose the low bits of
-//! 64-bit values in many readers. Read are both.
+//! Numbers are strings, as where the application itself prints records: JSON's own lose the low
+//! bits of 64-bit values in many readers. Read are both.
 
 use std::borrow::Cow;
 

@@ -79,7 +79,8 @@ fn a_source_becomes_an_object_that_is_verified() {
     let object = std::fs::read(folder.path().join("codelet.o")).unwrap();
     let temporary = std::env::temp_dir();
     let temporary = temporary.to_str().unwrap().as_bytes();
-    // The source itself was named by its whole path; the folder of the headers is nobody's business.
+    // The source itself was named by its whole path; the folder of the headers is nobody's
+    // business.
     let mentions = object
         .windows(temporary.len())
         .filter(|part| *part == temporary)

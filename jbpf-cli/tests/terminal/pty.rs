@@ -113,7 +113,8 @@ impl Pty {
         }
     }
 
-    /// The program ends, with this status, and leaves the terminal as it found it. What it showed last.
+    /// The program ends, with this status, and leaves the terminal as it found it. What it showed
+    /// last.
     pub fn ends_and_restores(mut self, status: Option<i32>) -> String {
         let ended = self.wait_for_end();
         let shown = String::from_utf8_lossy(&self.shown).into_owned();

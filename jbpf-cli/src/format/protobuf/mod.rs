@@ -1,8 +1,8 @@
 //! Protobuf: a schema made from a layout, and records as its messages.
 //!
-//! A stream of records is one message of type `Records`, whose fields `record` follow each other. So any number of
-//! them, written one by one, is a message that stock tools read, and readers of streams need no other framing:
-//! each record comes with its tag and its length.
+//! A stream of records is one message of type `Records`, whose fields `record` follow each other.
+//! So any number of them, written one by one, is a message that stock tools read, and readers of
+//! streams need no other framing: each record comes with its tag and its length.
 
 mod schema;
 
@@ -180,7 +180,8 @@ fn json_of_message(value: &Value, layout: &RecordType) -> serde_json::Value {
     serde_json::Value::Object(values.collect::<Map<_, _>>())
 }
 
-/// The JSON of a record that is no struct, when its message leaves it out; of one that is too large for any, none.
+/// The JSON of a record that is no struct, when its message leaves it out; of one that is too
+/// large for any, none.
 fn zero_of(layout: &RecordType) -> serde_json::Value {
     if layout.size > record::LARGEST {
         return serde_json::Value::Null;

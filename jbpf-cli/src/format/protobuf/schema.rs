@@ -48,7 +48,8 @@ const KEYWORDS: [&str; 27] = [
     "uint64",
 ];
 
-/// Messages, each after those that it refers to; the last ones are the record and the stream of records.
+/// Messages, each after those that it refers to; the last ones are the record and the stream of
+/// records.
 pub(crate) struct Schema {
     messages: Vec<Message>,
 }
