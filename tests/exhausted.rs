@@ -15,10 +15,11 @@ use std::collections::BTreeSet;
 use std::ptr;
 
 use jbpf::operator::OperatorError;
-use jbpf::{Receiver, RuntimeBuilder, Sender};
+use jbpf::request::CodeletBuilder;
+use jbpf::{LoadRequest, Receiver, RuntimeBuilder, Sender, StreamId};
 use jbpf_channel::Collector;
-use rustix::process::{Resource, getrlimit, setrlimit};
-use served::{Application, INPUT, OUTPUT, Packet, fire, first_example};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use served::{Application, INPUT, OUTPUT, Packet, codelets, fire, first_example};
 
 const PAGE: usize = 4096;
 
@@ -93,6 +94,64 @@ fn without_mappings_an_operator_is_refused_and_the_application_goes_on() {
     operator.replace(&request).unwrap();
     fire(7..=9);
     operator.unload("example_codeletset").unwrap();
+}
+
+/// Runs `attempt` while the process has this limit, in the place of what it had.
+fn with_limit<T>(resource: Resource, limit: u64, attempt: impl FnOnce() -> T) -> T {
+    let before = getrlimit(resource);
+    let maximum = before.maximum;
+    let current = Some(limit);
+    setrlimit(resource, Rlimit { current, maximum }).unwrap();
+    let result = attempt();
+    setrlimit(resource, before).unwrap();
+    result
+}
+
+/// Beyond this limit the kernel does not only refuse: it ends the process (`SIGXFSZ`).
+#[test]
+fn channels_that_files_may_not_hold_are_refused() {
+    let application = Application::with(RuntimeBuilder::shared_channels);
+    let mut operator = application.operator();
+    let request = first_example();
+    for limit in [0, 4096] {
+        let loaded = with_limit(Resource::Fsize, limit, || operator.load(&request));
+        assert!(loaded.is_err(), "{limit}: {loaded:?}");
+    }
+    operator.load(&request).unwrap();
+    let collector = Collector::connect(application.socket()).unwrap();
+    with_limit(Resource::Fsize, 0, || {
+        collector.output::<Packet>(OUTPUT).unwrap_err();
+        collector.input::<i32>(INPUT).unwrap_err();
+    });
+    fire([1]);
+    let packets: Receiver<Packet> = collector.output(OUTPUT).unwrap();
+    assert_eq!(packets.try_iter().count(), 1);
+    operator.unload("example_codeletset").unwrap();
+}
+
+/// The application has descriptors left for its own files and connections, however many channels operators want.
+#[test]
+fn channels_take_half_of_the_descriptors_at_most() {
+    const LIMIT: u8 = 120;
+    let application = Application::with(RuntimeBuilder::shared_channels);
+    let mut operator = application.operator();
+    let object = codelets("first_example/example_codelet.o");
+    let (loaded, refused, own) = with_limit(Resource::Nofile, LIMIT.into(), || {
+        let mut load = |number: u8| {
+            let codelet = CodeletBuilder::from_path("only", &object, "example")
+                .output("outmap", StreamId([number; 16]))
+                .input("inmap", StreamId([number; 16]));
+            let request = LoadRequest::builder(format!("set{number}")).codelet(codelet);
+            operator.load(&request.build().unwrap())
+        };
+        let refused = (1..=LIMIT).find_map(|number| Some((number, load(number).err()?)));
+        let (number, refused) = refused.unwrap();
+        let own = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok());
+        (number - 1, refused, own.collect::<Vec<_>>().len())
+    });
+    assert_eq!(loaded, LIMIT / 2);
+    assert!(refused.to_string().contains("open files"), "{refused}");
+    assert!(own >= 20, "{own}");
 }
 
 /// The result of `attempt` when the process may open so many descriptors more.

@@ -22,6 +22,8 @@ mod collector;
 pub mod credentials;
 mod error;
 #[cfg(not(loom))]
+pub mod limits;
+#[cfg(not(loom))]
 pub mod protocol;
 #[cfg(not(loom))]
 mod receiver;

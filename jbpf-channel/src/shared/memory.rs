@@ -9,6 +9,7 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, Result};
 
+use crate::limits::{DescriptorShare, check_file_size};
 use crate::ring::region::whole_pages;
 
 /// The seals that fix a file's size, and the set of its seals.
@@ -22,6 +23,7 @@ pub(crate) struct MemoryFile {
     file: OwnedFd,
     /// The [`process`] that made it.
     maker: u64,
+    _share: DescriptorShare,
 }
 
 impl MemoryFile {
@@ -35,11 +37,17 @@ impl MemoryFile {
 
     /// Makes a file of `len` zeros, rounded up to pages, that take no memory yet.
     pub(crate) fn unallocated(len: usize) -> Result<Self> {
-        let file = memfd_create("jbpf", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         let len = whole_pages(len) as u64;
+        check_file_size(len)?;
+        let share = DescriptorShare::take()?;
+        let file = memfd_create("jbpf", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         ftruncate(&file, len)?;
         let maker = process();
-        Ok(Self { file, maker })
+        Ok(Self {
+            file,
+            maker,
+            _share: share,
+        })
     }
 
     /// Takes memory for `len` bytes from `offset` on, rounded up to pages.

@@ -14,6 +14,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use jbpf_channel::credentials::open_private_folder;
+use jbpf_channel::limits::check_file_size;
 use rustix::fs::{
     AtFlags, FileType, FlockOperation, Mode, OFlags, Stat, fchmod, flock, fstat, open, openat,
     statat, unlinkat,
@@ -273,6 +274,7 @@ fn lock_what_is_there(folder: &OwnedFd, name: &OsStr) -> Result<Locked, Error> {
         .read_to_end(&mut content)?;
     // An empty one was made by a process that died before it wrote.
     if content.is_empty() {
+        check_file_size(LOCK_MARK.len() as u64)?;
         file.write_all(LOCK_MARK)?;
     } else if content != LOCK_MARK {
         return Ok(Locked::NoLock);
