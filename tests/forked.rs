@@ -15,6 +15,9 @@ extern "C" fn getpid() -> i32 {
     1
 }
 
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -131,6 +134,60 @@ fn wait(process: i32) -> i32 {
     }
 }
 
+/// An application is killed that has served a client, and forked a child that lives on and has not executed anything else: nobody
+/// is kept waiting by what the child inherited, and the next application serves.
+fn a_killed_applications_child_keeps_nobody_waiting(socket: &Path) {
+    let (go, going) = rustix::pipe::pipe().unwrap();
+    let (leave, leaving) = rustix::pipe::pipe().unwrap();
+    // SAFETY: the child does nothing but what the C library and the runtime allow, and is killed.
+    let application = unsafe { libc::fork() };
+    if application == 0 {
+        drop(leaving);
+        let builder = Runtime::builder().name("killed").socket(socket);
+        let _runtime = builder.build().unwrap();
+        rustix::io::read(&go, &mut [0; 1]).unwrap();
+        // SAFETY: as above; this one waits until the test lets it go.
+        if unsafe { libc::fork() } == 0 {
+            let _ = rustix::io::read(&leave, &mut [0; 1]);
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(0) };
+        }
+        // SAFETY: a signal that nobody handles, to this thread.
+        unsafe { libc::raise(libc::SIGKILL) };
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(1) };
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut client = loop {
+        match UnixStream::connect(socket) {
+            Ok(client) => break client,
+            Err(_) => assert!(Instant::now() < deadline, "nobody serves"),
+        }
+        std::thread::yield_now();
+    };
+    let limit = Some(Duration::from_secs(30));
+    client.set_read_timeout(limit).unwrap();
+    client
+        .write_all(b"{\"version\":1,\"id\":1,\"hello\":{}}\n")
+        .unwrap();
+    client.read_exact(&mut [0; 10]).unwrap();
+    rustix::io::write(&going, &[0]).unwrap();
+    let mut status = 0;
+    // SAFETY: `status` may be written.
+    let ended = unsafe { libc::waitpid(application, &raw mut status, 0) };
+    assert!(
+        ended == application && libc::WIFSIGNALED(status),
+        "{status}"
+    );
+    assert_eq!(libc::WTERMSIG(status), libc::SIGKILL);
+    client.read_to_end(&mut Vec::new()).unwrap();
+    let late = UnixStream::connect(socket).map_err(|error| error.kind());
+    assert_eq!(late.err(), Some(ErrorKind::ConnectionRefused));
+    let next = Runtime::builder().name("next").socket(socket).build();
+    drop(next.unwrap());
+    drop(leaving);
+}
+
 #[test]
 fn a_forked_child_runs_no_codelets_and_leaves_its_parents_alone() {
     assert_eq!(
@@ -140,6 +197,7 @@ fn a_forked_child_runs_no_codelets_and_leaves_its_parents_alone() {
     );
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("app.sock");
+    a_killed_applications_child_keeps_nobody_waiting(&socket);
     let builder = Runtime::builder().name("forks").socket(&socket);
     let runtime = builder
         .call_period(Duration::from_millis(1))

@@ -55,6 +55,7 @@ use publish::Retired;
 
 pub use builder::RuntimeBuilder;
 pub use codeletset::Codeletset;
+pub(crate) use fork::ParentsAlone;
 pub(crate) use leaving::Progress;
 pub use measuring::{MeasureError, Measuring};
 pub(crate) use measuring::{MeasuredHook, Wanted};

@@ -22,6 +22,7 @@ use rustix::net::{RecvFlags, SendFlags};
 
 use super::change::Observation;
 use super::peer::Peer;
+use crate::runtime::ParentsAlone;
 
 /// How long a client may say nothing, or take nothing.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,6 +45,7 @@ const RECORDS_A_TURN: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Client {
+    _parents_alone: Option<ParentsAlone>,
     stream: UnixStream,
     /// The user of its process.
     pub(super) peer: Peer,
@@ -68,6 +70,8 @@ pub(super) struct Client {
     /// A load, replace or unload of it is under way; its next line waits.
     pub(super) busy: bool,
     state: State,
+    /// How long its lines have taken to be answered.
+    pub(super) spent: Duration,
     /// When it last asked something whole.
     heard: Instant,
     /// When it last took something, or there was nothing to take.
@@ -103,6 +107,7 @@ struct Tail {
 impl Client {
     pub(super) fn new(stream: UnixStream, peer: Peer, now: Instant) -> Self {
         Self {
+            _parents_alone: ParentsAlone::new(&stream),
             stream,
             peer,
             input: Vec::new(),
@@ -118,6 +123,7 @@ impl Client {
             observation: None,
             busy: false,
             state: State::Open,
+            spent: Duration::ZERO,
             heard: now,
             drained: now,
         }

@@ -25,6 +25,8 @@ use rustix::net::{
 };
 use rustix::process::geteuid;
 
+use crate::runtime::ParentsAlone;
+
 /// Clients that may wait for the server to notice them.
 const BACKLOG: i32 = 128;
 
@@ -49,6 +51,8 @@ pub fn default_folder() -> PathBuf {
 /// A socket that this process serves. Dropping it removes the files.
 #[derive(Debug)]
 pub(super) struct Endpoint {
+    /// The listener and the lock.
+    _parents_alone: [Option<ParentsAlone>; 2],
     pub(super) listener: UnixListener,
     folder: OwnedFd,
     name: OsString,
@@ -137,6 +141,7 @@ impl Endpoint {
             }
         };
         let endpoint = Self {
+            _parents_alone: [ParentsAlone::new(&listener), ParentsAlone::new(&lock)],
             listener,
             folder,
             name,

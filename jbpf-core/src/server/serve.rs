@@ -32,6 +32,11 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// Lines answered to one client before others have their turn.
 const LINES_A_TURN: usize = 16;
 
+/// How long lines of one client are answered before others have their turn, and those of all before other things are looked at:
+/// whether to stop, and who has come. The last answer takes as long as it takes.
+const TURN_OF_A_CLIENT: Duration = Duration::from_millis(5);
+const TURN: Duration = Duration::from_millis(50);
+
 /// Bytes that the server holds for all clients at a time, and for those of one user: of lines that are not whole, and of answers
 /// that are not taken.
 const MAX_HELD: usize = 48 << 20;
@@ -67,6 +72,8 @@ pub(super) struct Service {
     look_for_aborts: Instant,
     /// Whether the thread wakes up for that: whether a loaded codelet calls `abort`.
     has_aborts: bool,
+    /// [`TURN`].
+    turn: Duration,
     /// Given up for a moment to tell somebody that there is no descriptor for them.
     reserve: Option<OwnedFd>,
 }
@@ -99,6 +106,7 @@ impl Service {
             closed_until: None,
             look_for_aborts: Instant::now(),
             has_aborts: false,
+            turn: TURN,
         }
     }
 
@@ -385,12 +393,21 @@ impl Service {
         self.let_go();
     }
 
-    /// Answers lines, a few of each client.
+    /// Answers lines, a few of each client. A short line may ask for much work (a large map's last page): those come first
+    /// whose lines have taken least time so far, so that who asks little waits for one answer of each of the others at most.
     fn answer(&mut self, shared: &Arc<Shared>) {
-        let now = Instant::now();
+        let begin = Instant::now();
+        let mut now = begin;
+        let asking = self.clients.iter().filter(|(_, it)| it.has_work());
+        let mut asking: Vec<_> = asking.map(|(number, it)| (it.spent, *number)).collect();
+        asking.sort_unstable();
         let (changes, since) = (&mut self.changes, self.since);
         let mut staying = self.clients.values().filter(|it| it.stays()).count();
-        for (number, client) in &mut self.clients {
+        for (_, number) in asking {
+            let Some(client) = self.clients.get_mut(&number) else {
+                continue;
+            };
+            let start = now;
             for _ in 0..LINES_A_TURN {
                 let Some(line) = client.next_line(now) else {
                     break;
@@ -409,7 +426,7 @@ impl Service {
                     }
                     Ok((id, Question::Operator(request))) => {
                         let asker = Asker {
-                            client: *number,
+                            client: number,
                             user: client.peer.user,
                             request: id,
                         };
@@ -419,6 +436,18 @@ impl Service {
                 if client.stays() && !stayed {
                     staying += 1;
                 }
+                now = Instant::now();
+                if now.saturating_duration_since(start) >= TURN_OF_A_CLIENT.min(self.turn) {
+                    break;
+                }
+            }
+            if now == start {
+                // It had no whole line.
+                continue;
+            }
+            client.spent += now.saturating_duration_since(start);
+            if now.saturating_duration_since(begin) >= self.turn {
+                break;
             }
         }
     }
@@ -626,6 +655,37 @@ mod tests {
             drop(clients);
         }
         service.changes.stop();
+    }
+
+    #[test]
+    fn who_has_asked_least_work_comes_first_and_a_turn_ends() {
+        let (runtime, _turn) = testing::runtime();
+        let shared = testing::shared(&runtime);
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = service(folder.path());
+        // After one answer, whatever it took.
+        service.turn = Duration::ZERO;
+        let clients = seat(&mut service, 3, Standing::Own, Instant::now());
+        for far in &clients {
+            let line = b"{\"version\":1,\"id\":1,\"header\":{}}\n";
+            (&*far).write_all(&line.repeat(2)).unwrap();
+            far.set_nonblocking(true).unwrap();
+        }
+        for (client, minutes) in service.clients.values_mut().zip([2, 0, 1]) {
+            client.spent = Duration::from_secs(60 * minutes);
+            client.receive();
+        }
+        let answers = |far: &UnixStream| {
+            let mut answers = Vec::new();
+            let _ = std::io::Read::read_to_end(&mut &*far, &mut answers);
+            answers.iter().filter(|byte| **byte == b'\n').count()
+        };
+        for expected in [[0, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1], [1, 0, 0]] {
+            service.turn(&Ready::default(), &shared);
+            let answered: Vec<usize> = clients.iter().map(answers).collect();
+            assert_eq!(answered, expected);
+        }
+        drop(clients);
     }
 
     #[test]
