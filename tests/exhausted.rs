@@ -129,7 +129,8 @@ fn channels_that_files_may_not_hold_are_refused() {
     operator.unload("example_codeletset").unwrap();
 }
 
-/// The application has descriptors left for its own files and connections, however many channels operators want.
+/// The application has descriptors left for its own files and connections, however many channels
+/// operators want.
 #[test]
 fn channels_take_half_of_the_descriptors_at_most() {
     const LIMIT: u8 = 120;
@@ -176,22 +177,33 @@ fn what_a_collector_has_no_descriptors_for_is_there_for_its_next_attempt() {
     let application = Application::with(RuntimeBuilder::shared_channels);
     application.runtime().load(&first_example()).unwrap();
     let collector = Collector::connect(application.socket()).unwrap();
+    // The application is the other process, too: it lets go of what it lent a moment later. It
+    // does so before it reads the collector's next request, and refuses this one without a
+    // descriptor.
+    let settle = || {
+        let nobody = StreamId([0xee; 16]);
+        collector.input::<i32>(nobody).unwrap_err();
+    };
     let output = || -> Result<Receiver<Packet>, _> { collector.output(OUTPUT) };
     let input = || -> Result<Sender<i32>, _> { collector.input(INPUT) };
     // By then it has its place.
     drop(output().unwrap());
     let mut failed = (0, 0);
     for (descriptors, number) in (0..8).zip(1..) {
+        settle();
         failed.0 += u32::from(with_room_for(descriptors, output).is_err());
         fire([number]);
         let packets = output().unwrap();
         let numbers: Vec<_> = packets.try_iter().map(|packet| packet.seq_no).collect();
         assert_eq!(numbers, [number]);
+        settle();
         failed.1 += u32::from(with_room_for(descriptors, input).is_err());
         drop(input().unwrap());
     }
     assert!(failed.0 > 0 && failed.1 > 0, "{failed:?}");
     // The attempt that failed last has left nothing open.
+    settle();
     with_room_for(8, output).unwrap();
+    settle();
     with_room_for(8, input).unwrap();
 }

@@ -134,8 +134,9 @@ fn wait(process: i32) -> i32 {
     }
 }
 
-/// An application is killed that has served a client, and forked a child that lives on and has not executed anything else: nobody
-/// is kept waiting by what the child inherited, and the next application serves.
+/// An application is killed that has served a client, and forked a child that lives on and has not
+/// executed anything else: nobody is kept waiting by what the child inherited, and the next
+/// application serves.
 fn a_killed_applications_child_keeps_nobody_waiting(socket: &Path) {
     let (go, going) = rustix::pipe::pipe().unwrap();
     let (leave, leaving) = rustix::pipe::pipe().unwrap();

@@ -7,8 +7,8 @@ use rustix::process::{Resource, getrlimit};
 
 /// Whether a file may have `len` bytes.
 ///
-/// Beyond the limit (`RLIMIT_FSIZE`), a call that makes a file larger does not just fail: the kernel sends `SIGXFSZ`, which
-/// ends the process. The limit holds for files without a name, too.
+/// Beyond the limit (`RLIMIT_FSIZE`), a call that makes a file larger does not just fail: the
+/// kernel sends `SIGXFSZ`, which ends the process. The limit holds for files without a name, too.
 ///
 /// # Errors
 ///
@@ -23,8 +23,9 @@ pub fn check_file_size(len: u64) -> Result<()> {
 /// Files of channels that are open.
 static OPEN: AtomicU64 = AtomicU64::new(0);
 
-/// A descriptor among those that channels may have: half of what the process may open (`RLIMIT_NOFILE`). Operators decide how many
-/// channels there are, and the other half is the application's.
+/// A descriptor among those that channels may have: half of what the process may open
+/// (`RLIMIT_NOFILE`). Operators decide how many channels there are, and the other half is the
+/// application's.
 #[derive(Debug)]
 pub(crate) struct DescriptorShare(());
 

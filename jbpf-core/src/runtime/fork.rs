@@ -1,8 +1,10 @@
-//! A forked child owns no runtime, and runs no codelets: its maps and code are copies that nobody looks after.
+//! A forked child owns no runtime, and runs no codelets: its maps and code are copies that nobody
+//! looks after.
 //!
-//! The C library calls [`disarm`] in each child, before `fork` returns there. A child of a process with
-//! threads may do what a signal handler may: no locks, no memory. What is done is a store to each hook's
-//! pointer, in memory that was there from the start, and a system call for each descriptor that is the [`ParentsAlone`]. Children that `posix_spawn` and `vfork` make share
+//! The C library calls [`disarm`] in each child, before `fork` returns there. A child of a process
+//! with threads may do what a signal handler may: no locks, no memory. What is done is a store to
+//! each hook's pointer, in memory that was there from the start, and a system call for each
+//! descriptor that is the [`ParentsAlone`]. Children that `posix_spawn` and `vfork` make share
 //! their parent's memory until they execute something else; for them it is not called.
 #![expect(
     unsafe_code,
@@ -17,7 +19,8 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use jbpf_hooks::registry;
 
-/// Descriptors there may be that children do not keep: more than clients of a server, with its own.
+/// Descriptors there may be that children do not keep: more than clients of a server, with its
+/// own.
 const PLACES: usize = 96;
 
 /// In the place of a descriptor: there is none.
@@ -30,16 +33,19 @@ static PLACES_TAKEN: [Place; PLACES] = [const { Place::new() }; PLACES];
 #[derive(Debug)]
 struct Place {
     descriptor: AtomicI32,
-    /// What it stands for: in a child, its number may stand for something else that was closed meanwhile.
+    /// What it stands for: in a child, its number may stand for something else that was closed
+    /// meanwhile.
     device: AtomicU64,
     inode: AtomicU64,
 }
 
-/// A descriptor that forked children do not keep, until this is dropped, which comes before the descriptor is closed.
+/// A descriptor that forked children do not keep, until this is dropped, which comes before the
+/// descriptor is closed.
 ///
-/// A child that keeps the socket of its parent keeps clients waiting that nobody serves once the parent has died, and with the lock
-/// keeps the next process from serving. In the child, the end of a pipe without another end takes the descriptor's place: its
-/// owner, if the child has one, may use and close it.
+/// A child that keeps the socket of its parent keeps clients waiting that nobody serves once the
+/// parent has died, and with the lock keeps the next process from serving. In the child, the end
+/// of a pipe without another end takes the descriptor's place: its owner, if the child has one,
+/// may use and close it.
 #[derive(Debug)]
 pub(crate) struct ParentsAlone(&'static Place);
 
@@ -62,7 +68,8 @@ impl Place {
 }
 
 impl ParentsAlone {
-    /// `None`, and children keep it, where there are too many, or the system does not say what it is.
+    /// `None`, and children keep it, where there are too many, or the system does not say what it
+    /// is.
     pub(crate) fn new(descriptor: impl AsFd) -> Option<Self> {
         let descriptor = descriptor.as_fd().as_raw_fd();
         let (device, inode) = identity(descriptor)?;
@@ -110,8 +117,8 @@ fn leave_to_parent() {
             return;
         }
         let [reading, _] = ends;
-        // SAFETY: the number is that of a descriptor of the server's, whose thread the child does not have: nobody here relies on
-        // what it stands for.
+        // SAFETY: the number is that of a descriptor of the server's, whose thread the child does
+        // not have: nobody here relies on what it stands for.
         let _ = unsafe { libc::dup3(reading, descriptor, libc::O_CLOEXEC) };
     }
     for end in ends.into_iter().filter(|end| *end >= 0) {
@@ -127,8 +134,8 @@ fn leave_to_parent() {
 pub(super) fn disarm_children() -> io::Result<()> {
     static REGISTERED: OnceLock<i32> = OnceLock::new();
     let refused = *REGISTERED.get_or_init(|| {
-        // SAFETY: the function does what may be done in a forked child, and does not unwind. The C library
-        // forgets it together with the shared object that it is in.
+        // SAFETY: the function does what may be done in a forked child, and does not unwind. The C
+        // library forgets it together with the shared object that it is in.
         unsafe { libc::pthread_atfork(None, None, Some(disarm)) }
     });
     match refused {

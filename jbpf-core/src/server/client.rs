@@ -31,7 +31,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// nothing for it.
 const MAX_QUEUED: usize = 256 << 10;
 
-/// Descriptors that wait for a client from which on nothing more is read of it. The application needs its own.
+/// Descriptors that wait for a client from which on nothing more is read of it. The application
+/// needs its own.
 const MAX_WAITING_DESCRIPTORS: usize = 16;
 
 /// Channels that one client may watch.

@@ -102,8 +102,8 @@ pub enum SocketError {
 }
 
 impl Endpoint {
-    /// Serves `path`, in place of a socket that a process left behind. The default folder is made, and
-    /// must be this user's alone.
+    /// Serves `path`, in place of a socket that a process left behind. The default folder is made,
+    /// and must be this user's alone.
     ///
     /// With `open_to_all`, the socket lets every user connect; credentials decide which clients
     /// may stay.
@@ -198,7 +198,8 @@ fn lock_name(name: &OsStr) -> OsString {
     }
 }
 
-/// Makes the folder, or opens it. The one in `/tmp` has a name that anybody can guess and make first.
+/// Makes the folder, or opens it. The one in `/tmp` has a name that anybody can guess and make
+/// first.
 fn private_folder(folder: &Path) -> Result<OwnedFd, SocketError> {
     let system = |source: Error| SocketError::System {
         path: folder.to_owned(),
@@ -353,8 +354,8 @@ fn connect_at_once(path: &Path) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// A listening socket that has mode 0600 from its first moment: the mode is set before it has a name. Binding follows no link in the
-/// place of the name.
+/// A listening socket that has mode 0600 from its first moment: the mode is set before it has a
+/// name. Binding follows no link in the place of the name.
 fn listener(path: &Path) -> Result<UnixListener, Error> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;

@@ -1,5 +1,5 @@
-//! The thread that serves: waits for clients, lines, room to answer, records and finished loads, all
-//! in one `poll`.
+//! The thread that serves: waits for clients, lines, room to answer, records and finished loads,
+//! all in one `poll`.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -23,7 +23,8 @@ use super::peer::{Admission, Peer, Standing};
 use super::{Signals, answer};
 use crate::runtime::Shared;
 
-/// Clients at a time that watch or have opened something: they may stay for ever, and others want to be let in.
+/// Clients at a time that watch or have opened something: they may stay for ever, and others want
+/// to be let in.
 const MAX_STAYING: usize = 48;
 
 /// How long a client keeps its place in silence while others want it.
@@ -32,13 +33,14 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// Lines answered to one client before others have their turn.
 const LINES_A_TURN: usize = 16;
 
-/// How long lines of one client are answered before others have their turn, and those of all before other things are looked at:
-/// whether to stop, and who has come. The last answer takes as long as it takes.
+/// How long lines of one client are answered before others have their turn, and those of all
+/// before other things are looked at: whether to stop, and who has come. The last answer takes as
+/// long as it takes.
 const TURN_OF_A_CLIENT: Duration = Duration::from_millis(5);
 const TURN: Duration = Duration::from_millis(50);
 
-/// Bytes that the server holds for all clients at a time, and for those of one user: of lines that are not whole, and of answers
-/// that are not taken.
+/// Bytes that the server holds for all clients at a time, and for those of one user: of lines that
+/// are not whole, and of answers that are not taken.
 const MAX_HELD: usize = 48 << 20;
 const MAX_HELD_OF_A_USER: usize = 24 << 20;
 
@@ -393,8 +395,9 @@ impl Service {
         self.let_go();
     }
 
-    /// Answers lines, a few of each client. A short line may ask for much work (a large map's last page): those come first
-    /// whose lines have taken least time so far, so that who asks little waits for one answer of each of the others at most.
+    /// Answers lines, a few of each client. A short line may ask for much work (a large map's last
+    /// page): those come first whose lines have taken least time so far, so that who asks little
+    /// waits for one answer of each of the others at most.
     fn answer(&mut self, shared: &Arc<Shared>) {
         let begin = Instant::now();
         let mut now = begin;
@@ -539,7 +542,8 @@ fn answer_to(
     }
 }
 
-/// The client that makes the server hold most, if it holds too much for all, or for one user's: the first of those.
+/// The client that makes the server hold most, if it holds too much for all, or for one user's:
+/// the first of those.
 fn heaviest(clients: &BTreeMap<u64, Client>) -> Option<u64> {
     let all: usize = clients.values().map(Client::held_bytes).sum();
     if all <= MAX_HELD_OF_A_USER {
