@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use jbpf_channel::StreamId;
+use jbpf_object::visible::escaped;
 use jbpf_operator::stream::Direction;
 use jbpf_verifier::Program;
 
@@ -93,7 +94,8 @@ impl fmt::Display for AbortPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at ", self.kind)?;
         match (&self.file, self.line) {
-            (Some(file), Some(line)) => write!(f, "{file}:{line}"),
+            // The object says what the file is called.
+            (Some(file), Some(line)) => write!(f, "{}:{line}", escaped(file)),
             _ => write!(f, "instruction {}", self.insn),
         }
     }
@@ -319,6 +321,20 @@ fn bounds(bin: usize) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_objects_names_are_shown_as_what_they_are() {
+        let place = AbortPlace {
+            kind: AbortKind::Index,
+            insn: 7,
+            function: None,
+            file: Some("a\u{1b}[2J\n\u{202e}.c".to_owned()),
+            line: Some(3),
+            at: SystemTime::UNIX_EPOCH,
+        };
+        let shown = place.to_string();
+        assert!(shown.ends_with(r" at a\u{1b}[2J\n\u{202e}.c:3"), "{shown}");
+    }
 
     fn times(of: &[(usize, u64)], min_ns: u64, max_ns: u64) -> Times {
         let mut times = Times {
