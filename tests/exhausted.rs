@@ -12,6 +12,7 @@
 mod served;
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::ptr;
 
 use jbpf::operator::OperatorError;
@@ -110,6 +111,17 @@ fn with_limit<T>(resource: Resource, limit: u64, attempt: impl FnOnce() -> T) ->
 /// Beyond this limit the kernel does not only refuse: it ends the process (`SIGXFSZ`).
 #[test]
 fn channels_that_files_may_not_hold_are_refused() {
+    // The limit also holds for the file that this process may be writing its results to.
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "child_that_may_write_no_file"])
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{child:?}");
+}
+
+#[test]
+#[ignore = "a part of another test, in a process of its own"]
+fn child_that_may_write_no_file() {
     let application = Application::with(RuntimeBuilder::shared_channels);
     let mut operator = application.operator();
     let request = first_example();
