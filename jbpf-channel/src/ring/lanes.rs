@@ -19,7 +19,7 @@ use rustix::io::{Errno, Result};
 use super::input::InputView;
 use super::layout::InputGeometry;
 use super::region::{Access, Region, whole_pages};
-use crate::shared::memory::MemoryFile;
+use crate::shared::memory::{Lendable, MemoryFile};
 use crate::{MemoryBudget, MemoryCharge, OverBudget};
 
 /// The lanes of one ring.
@@ -46,6 +46,8 @@ struct Books {
     /// The memory of each lane: its consumers' half once that is made, and its senders' half while
     /// the lane is taken.
     charges: Vec<LaneCharge>,
+    /// The senders' halves that were lent and are not in use, for the next senders of their users.
+    kept: Vec<(Lendable, MemoryCharge)>,
 }
 
 #[derive(Debug, Default)]
@@ -137,22 +139,39 @@ impl Lanes {
     }
 
     /// Charges the memory that a sender needs in `lane`, which the caller has taken.
-    pub(crate) fn charge(&self, lane: usize) -> core::result::Result<(), OverBudget> {
+    /// Gives the file, too, that a sender of `user` had before, if there is one to spare.
+    pub(crate) fn charge(
+        &self,
+        lane: usize,
+        user: u32,
+    ) -> core::result::Result<Option<Lendable>, OverBudget> {
         let mut books = self.books();
+        let books = &mut *books;
         if books.charges.len() <= lane {
             books.charges.resize_with(lane + 1, LaneCharge::default);
         }
         let Some(charges) = books.charges.get_mut(lane) else {
-            return Ok(());
+            return Ok(None);
         };
         let budget = self.budget.as_ref();
-        let sender = MemoryCharge::new(whole_pages(self.geometry.sender_size()), budget)?;
+        let kept = books.kept.iter().position(|(file, _)| file.is_for(user));
+        let fresh = match kept {
+            Some(_) => None,
+            None => {
+                let size = whole_pages(self.geometry.sender_size());
+                Some(MemoryCharge::new(size, budget)?)
+            }
+        };
         if charges.consumer.is_none() {
             let size = whole_pages(self.geometry.consumer_size());
             charges.consumer = Some(MemoryCharge::new(size, budget)?);
         }
-        charges.sender = Some(sender);
-        Ok(())
+        let (file, charge) = match kept.map(|at| books.kept.swap_remove(at)) {
+            Some((file, charge)) => (Some(file), Some(charge)),
+            None => (None, fresh),
+        };
+        charges.sender = charge;
+        Ok(file)
     }
 
     /// Bytes of memory that lanes take now.
@@ -162,16 +181,19 @@ impl Lanes {
         charges
             .flat_map(|lane| [&lane.consumer, &lane.sender])
             .flatten()
+            .chain(books.kept.iter().map(|(_, charge)| charge))
             .map(MemoryCharge::bytes)
             .sum()
     }
 
-    /// Gives `lane` back. The memory of its sender is gone.
-    pub(crate) fn give_back(&self, lane: usize) {
+    /// Gives `lane` back, and keeps the file that its sender had.
+    pub(crate) fn give_back(&self, lane: usize, file: Option<Lendable>) {
         let mut books = self.books();
         books.taken &= !(1 << lane);
-        if let Some(charges) = books.charges.get_mut(lane) {
-            charges.sender = None;
+        let charges = books.charges.get_mut(lane);
+        let charge = charges.and_then(|charges| charges.sender.take());
+        if let (Some(file), Some(charge)) = (file, charge) {
+            books.kept.push((file, charge));
         }
     }
 

@@ -12,14 +12,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use jbpf_hooks::reclaim::HookCall;
+use rustix::io::Errno;
 
 use super::copy::{shared_to_shared, zero_shared};
-use super::layout::{MAX_CAPACITY, MAX_RECORD_SIZE, OutputGeometry, ThreadSlot};
+use super::layout::{Control, MAX_CAPACITY, MAX_RECORD_SIZE, OutputGeometry, ThreadSlot};
 use super::protocol::output::{Claim, OutputWords};
 use super::reader::OutputView;
 use super::region::{Access, PageOptions, Region, page_size, whole_pages};
 use crate::record::{Disagreement, RecordType};
-use crate::shared::memory::MemoryFile;
+use crate::shared::memory::{Lendable, MemoryFile};
 use crate::wake::{self, Doorbell, Producers, attention};
 use crate::{ChannelError, MemoryBudget, MemoryCharge, RawReceiver, SendError};
 
@@ -103,6 +104,8 @@ pub struct OutputRing {
     /// The thread slots that may reserve, and their memory. A thread holds the lock for moments,
     /// to make more.
     ready: Mutex<Ready>,
+    /// The cursors' files that were lent, one for each user.
+    cursors: Mutex<Vec<Lendable>>,
     pages: PageOptions,
     /// The memory that a shared ring lends to other processes.
     data_file: Option<MemoryFile>,
@@ -241,6 +244,7 @@ impl OutputRing {
                 slots: options.prepared_slots,
                 charge,
             }),
+            cursors: Mutex::default(),
             pages: options.pages,
             data_file,
             region,
@@ -393,7 +397,11 @@ impl OutputRing {
             return Ok(());
         }
         if let Some(file) = &self.data_file {
-            file.allocate(offset - page_size(), len)?;
+            // Through the mapping: a peer may have the file.
+            match self.region.populate(offset, len) {
+                Err(Errno::INVAL) => file.allocate(offset - page_size(), len)?,
+                populated => populated?,
+            }
         }
         self.region.prepare(offset, len, self.pages)
     }
@@ -676,6 +684,34 @@ impl OutputRing {
             self.view.words().release(target);
             self.count_passed_over(target.wrapping_sub(delivered));
         }
+    }
+
+    /// A file for the cursor of a reader of `user`: the one that it had, or a new one, whose page
+    /// is charged for as long as the ring lives.
+    pub(crate) fn take_cursor_file(&self, user: u32) -> Result<Lendable, ChannelError> {
+        let mut kept = self.cursors();
+        if let Some(at) = kept.iter().position(|file| file.is_for(user)) {
+            return Ok(kept.swap_remove(at));
+        }
+        let mut ready = self.ready();
+        let charge = &mut ready.charge;
+        charge
+            .grow(page_size())
+            .map_err(ChannelError::over_budget(&self.name))?;
+        Lendable::new(user, size_of::<Control>()).map_err(|errno| {
+            charge.shrink(page_size());
+            ChannelError::system(&self.name, "making the cursor's file")(errno)
+        })
+    }
+
+    /// Keeps what [`take_cursor_file`](Self::take_cursor_file) gave, for the user's next reader.
+    pub(crate) fn keep_cursor_file(&self, file: Lendable) {
+        self.cursors().push(file);
+    }
+
+    /// Locks `cursors`. A panic leaves it whole.
+    fn cursors(&self) -> MutexGuard<'_, Vec<Lendable>> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Settles the cursor after the caller has taken it away from a peer.

@@ -6,7 +6,7 @@
 )]
 
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::os::fd::BorrowedFd;
 
 use rustix::io::{Errno, Result};
@@ -284,6 +284,33 @@ impl Region {
             // A kernel without huge pages refuses, and gives none.
             // SAFETY: advice changes no bytes of this mapping.
             let _ = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxNoHugepage) };
+        }
+    }
+
+    /// Takes memory for `len` bytes from `offset`, where a page begins. The pages must be
+    /// writable. Unlike [`touch`](Self::touch), it tells when there is none.
+    ///
+    /// # Errors
+    ///
+    /// `INVAL` from a kernel that cannot be asked to (Linux before 5.14).
+    pub(crate) fn populate(&self, offset: usize, len: usize) -> Result<()> {
+        let len = whole_pages(len);
+        let start = self.whole_pages_at(offset, len)?.as_ptr().cast();
+        // SAFETY: within the mapping. Populating pages changes no bytes of them.
+        match unsafe { madvise(start, len, Advice::LinuxPopulateWrite) } {
+            // The kernel's word for an access that would have ended the process.
+            Err(Errno::FAULT) => Err(Errno::NOMEM),
+            populated => populated,
+        }
+    }
+
+    /// Stores `word` at the start, and zeros behind it. Other processes may be writing meanwhile.
+    pub(crate) fn begin_with(&self, word: u64) {
+        for at in (0..self.len).step_by(size_of::<u64>()) {
+            let place = self.base.as_ptr().wrapping_add(at).cast::<AtomicU64>();
+            // SAFETY: within the mapping, aligned as pages are, and reached through atomics.
+            let place = unsafe { &*place };
+            place.store(if at == 0 { word } else { 0 }, Ordering::Relaxed);
         }
     }
 

@@ -3,7 +3,9 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use super::memory::MemoryFile;
+use super::memory::Lendable;
+use rustix::process::geteuid;
+
 use crate::protocol::InputGrant;
 use crate::{ChannelError, InputRing};
 
@@ -13,7 +15,7 @@ pub struct SharedInput {
     ring: Arc<InputRing>,
     lane: usize,
     /// The file that the sender writes.
-    file: Option<MemoryFile>,
+    file: Option<Lendable>,
 }
 
 impl InputRing {
@@ -28,6 +30,14 @@ impl InputRing {
     /// without descriptors or memory.
     pub fn share(
         self: &Arc<Self>,
+    ) -> Result<(SharedInput, InputGrant, Vec<OwnedFd>), ChannelError> {
+        self.share_with(geteuid().as_raw())
+    }
+
+    /// [`share`](Self::share), with a process of `user`.
+    pub(crate) fn share_with(
+        self: &Arc<Self>,
+        user: u32,
     ) -> Result<(SharedInput, InputGrant, Vec<OwnedFd>), ChannelError> {
         let limit = self.lanes().count();
         let lane = self.lanes().take().ok_or_else(|| {
@@ -44,11 +54,14 @@ impl InputRing {
             lane,
             file: None,
         };
-        self.lanes()
-            .charge(lane)
+        shared.file = self
+            .lanes()
+            .charge(lane, user)
             .map_err(ChannelError::over_budget(self.name()))?;
         let system = ChannelError::system(self.name(), "making a sender's file");
-        let descriptors = self.lend_lane(lane, &mut shared.file).map_err(system)?;
+        let descriptors = self
+            .lend_lane(lane, user, &mut shared.file)
+            .map_err(system)?;
         let grant = InputGrant {
             name: self.name().to_owned(),
             record_type: self.record_type().cloned(),
@@ -61,41 +74,31 @@ impl InputRing {
     fn lend_lane(
         &self,
         lane: usize,
-        kept: &mut Option<MemoryFile>,
+        user: u32,
+        kept: &mut Option<Lendable>,
     ) -> rustix::io::Result<Vec<OwnedFd>> {
         let consumer = self.lanes().consumer_file(lane)?;
-        let sender = kept.insert(MemoryFile::new(self.view().geometry.sender_size())?);
+        let size = self.view().geometry.sender_size();
+        let sender = match kept {
+            Some(kept) => kept,
+            None => kept.insert(Lendable::new(user, size)?),
+        };
+        let sender = &sender.file;
         // The first word is the sender's `head`. Records of an earlier sender are gone. The new
         // sender continues at the consumers' number.
-        let head = self.lanes().tail(lane).to_ne_bytes();
-        rustix::io::pwrite(&*sender, &head, 0)?;
-        sender.seal()?;
+        sender.begin_with(size, self.lanes().tail(lane))?;
         self.lanes().attach(lane, sender)?;
         self.announce_lane(lane, true);
-        Ok(vec![
-            consumer,
-            rustix::io::fcntl_dupfd_cloexec(&*sender, 0)?,
-        ])
+        Ok(vec![consumer, rustix::io::fcntl_dupfd_cloexec(sender, 0)?])
     }
 }
 
 impl Drop for SharedInput {
     fn drop(&mut self) {
         self.ring.announce_lane(self.lane, false);
-        // If there is no memory for the exchange, the lane stays taken and consumers do not look
-        // at it. The sender may keep its descriptor, and with it the file. The file's pages are
-        // given back here, so that no peer can gather memory of this process by opening and
-        // closing.
-        if self.ring.lanes().detach(self.lane).is_err() {
-            return;
+        // Without memory for the exchange, the lane stays taken and is not looked at.
+        if self.ring.lanes().detach(self.lane).is_ok() {
+            self.ring.lanes().give_back(self.lane, self.file.take());
         }
-        if let Some(file) = &self.file
-            && file
-                .discard(self.ring.view().geometry.sender_size())
-                .is_err()
-        {
-            return;
-        }
-        self.ring.lanes().give_back(self.lane);
     }
 }

@@ -4,9 +4,11 @@ use core::sync::atomic::Ordering;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
-use super::memory::MemoryFile;
+use super::memory::Lendable;
 use crate::protocol::OutputGrant;
 use crate::ring::layout::Control;
+use rustix::process::geteuid;
+
 use crate::ring::region::{Access, Region, page_size};
 use crate::wake::{accept_fences_from_elsewhere, attention};
 use crate::{ChannelError, OutputRing};
@@ -16,7 +18,7 @@ use crate::{ChannelError, OutputRing};
 pub struct SharedOutput {
     ring: Arc<OutputRing>,
     /// The file that the reader writes. It replaces a page that the ring has anyway.
-    cursor: Option<MemoryFile>,
+    cursor: Option<Lendable>,
 }
 
 /// The grant and descriptors with which another process watches an output ring. The tap asks the
@@ -42,6 +44,14 @@ impl OutputRing {
     pub fn share(
         self: &Arc<Self>,
     ) -> Result<(SharedOutput, OutputGrant, Vec<OwnedFd>), ChannelError> {
+        self.share_with(geteuid().as_raw())
+    }
+
+    /// [`share`](Self::share), with a process of `user`.
+    pub(crate) fn share_with(
+        self: &Arc<Self>,
+        user: u32,
+    ) -> Result<(SharedOutput, OutputGrant, Vec<OwnedFd>), ChannelError> {
         let data = self.duplicate_data()?;
         self.begin_primary()?;
         // From here on, dropping it undoes each step.
@@ -49,8 +59,9 @@ impl OutputRing {
             ring: self.clone(),
             cursor: None,
         };
-        let system = ChannelError::system(self.name(), "making the cursor's file");
-        let control = self.lend_cursor(&mut shared.cursor).map_err(system)?;
+        let system = ChannelError::system(self.name(), "lending the cursor's file");
+        let file = &*shared.cursor.insert(self.take_cursor_file(user)?);
+        let control = self.lend_cursor(file).map_err(system)?;
         let grant = self.grant(false);
         Ok((shared, grant, vec![data, control]))
     }
@@ -92,12 +103,10 @@ impl OutputRing {
         })
     }
 
-    /// Puts the cursor into a new file, which the reader controls.
-    fn lend_cursor(&self, kept: &mut Option<MemoryFile>) -> rustix::io::Result<OwnedFd> {
-        let file = &*kept.insert(MemoryFile::new(size_of::<Control>())?);
-        let cursor = self.delivered().to_ne_bytes();
-        rustix::io::pwrite(file, &cursor, 0)?;
-        file.seal()?;
+    /// Puts the cursor into the file, which the reader controls.
+    fn lend_cursor(&self, lent: &Lendable) -> rustix::io::Result<OwnedFd> {
+        let file = &lent.file;
+        file.begin_with(size_of::<Control>(), self.delivered())?;
         self.place_control(|region, offset| {
             region.place_file_in_use(offset, page_size(), file.as_fd(), Access::Write)
         })?;
@@ -107,7 +116,7 @@ impl OutputRing {
     }
 
     /// Takes the cursor back, whatever the reader does with the file that it may still hold.
-    fn take_cursor_back(&self, lent: Option<&MemoryFile>) {
+    fn take_cursor_back(&self, lent: Option<Lendable>) {
         let wanted = &self.view().header().traffic.attention;
         wanted.fetch_and(!attention::REMOTE, Ordering::SeqCst);
         let cursor = self.delivered();
@@ -120,10 +129,8 @@ impl OutputRing {
         // Without memory for one page the old page stays, and a stranger may write it. Then the
         // ring stays taken, and drops records when it is full.
         if placed.is_ok() {
-            // The reader may keep its descriptor, so the page is given back. If that fails, the
-            // reader keeps one page of this process's memory.
             if let Some(file) = lent {
-                let _ = file.discard(size_of::<Control>());
+                self.keep_cursor_file(file);
             }
             self.settle();
             self.end_primary();
@@ -133,6 +140,6 @@ impl OutputRing {
 
 impl Drop for SharedOutput {
     fn drop(&mut self) {
-        self.ring.take_cursor_back(self.cursor.as_ref());
+        self.ring.take_cursor_back(self.cursor.take());
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 
+use rustix::process::geteuid;
+
 use super::{SharedInput, SharedOutput};
 use crate::protocol::{CollectorReply, CollectorRequest};
 use crate::{ChannelError, InputRing, OutputRing, StreamId};
@@ -23,10 +25,18 @@ pub trait Channels {
 /// The channels that one collector has opened. Dropping it takes everything back.
 ///
 /// The server of a host keeps one for each connection and drops it with the connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Session {
+    /// The collector's.
+    user: u32,
     open: BTreeMap<u64, Attachment>,
     last: u64,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// A channel that is open until it is closed.
@@ -52,10 +62,21 @@ pub struct Answer {
 }
 
 impl Session {
-    /// A session that has opened nothing.
+    /// A session of a collector of this process's user, that has opened nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::of_user(geteuid().as_raw())
+    }
+
+    /// A session of a collector of another user, that has opened nothing. What collectors may
+    /// write is lent to those of one user again, and to no others.
+    #[must_use]
+    pub fn of_user(user: u32) -> Self {
+        Self {
+            user,
+            open: BTreeMap::new(),
+            last: 0,
+        }
     }
 
     /// Whether nothing is open.
@@ -97,7 +118,7 @@ impl Session {
                         descriptors: shared.descriptors,
                     });
                 }
-                let (lent, grant, descriptors) = ring.share()?;
+                let (lent, grant, descriptors) = ring.share_with(self.user)?;
                 let attachment = self.keep(Attachment::Output { _lent: lent });
                 Ok(Answer {
                     reply: CollectorReply::Output { attachment, grant },
@@ -109,7 +130,7 @@ impl Session {
                 let ring = channels
                     .input(stream_id)
                     .ok_or_else(|| unknown(stream_id))?;
-                let (lent, grant, descriptors) = ring.share()?;
+                let (lent, grant, descriptors) = ring.share_with(self.user)?;
                 let attachment = self.keep(Attachment::Input { _lent: lent });
                 Ok(Answer {
                     reply: CollectorReply::Input { attachment, grant },

@@ -119,7 +119,7 @@ impl Client {
             output: VecDeque::new(),
             queued: 0,
             lent: 0,
-            session: Session::new(),
+            session: Session::of_user(peer.user),
             tails: Vec::new(),
             observation: None,
             busy: false,
