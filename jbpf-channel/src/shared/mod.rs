@@ -7,9 +7,9 @@
 //! | file | writer | protection from the other side |
 //! | --- | --- | --- |
 //! | records out: entries, buffers, counters | host | sealed against writing before it leaves |
-//! | records out: cursor, sleeping flag | the reading collector | a new file for each reader |
+//! | records out: cursor, sleeping flag | the reading collector | a file for each user |
 //! | control in: `tail`, `consumed` | host | sealed against writing before it leaves |
-//! | control in: `published`, records | the sending collector | a new file for each sender |
+//! | control in: `published`, records | the sending collector | a file for each sender of a user |
 //!
 //! All files are sealed against shrinking, so that no access of either side can fault (`SIGBUS`),
 //! against growing, and against further seals. At each use, the host checks the words that a
