@@ -1,4 +1,4 @@
-//! What the process may have of the system's, asked before it is taken.
+//! Limits that the system sets the process, asked for before something is taken.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

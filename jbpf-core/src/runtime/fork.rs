@@ -2,10 +2,10 @@
 //! looks after.
 //!
 //! The C library calls [`disarm`] in each child, before `fork` returns there. A child of a process
-//! with threads may do what a signal handler may: no locks, no memory. What is done is a store to
-//! each hook's pointer, in memory that was there from the start, and a system call for each
-//! descriptor that is the [`ParentsAlone`]. Children that `posix_spawn` and `vfork` make share
-//! their parent's memory until they execute something else; for them it is not called.
+//! with threads may do what a signal handler may: no locks, no memory. `disarm` stores to each
+//! hook's pointer, in memory that was there from the start, and makes a system call or two for each
+//! descriptor that is the [`ParentsAlone`]. Children that `posix_spawn` and `vfork` make share their
+//! parent's memory until they execute something else; for them it is not called.
 #![expect(
     unsafe_code,
     reason = "registers a function with the C library, which replaces descriptors in children"
@@ -33,8 +33,7 @@ static PLACES_TAKEN: [Place; PLACES] = [const { Place::new() }; PLACES];
 #[derive(Debug)]
 struct Place {
     descriptor: AtomicI32,
-    /// What it stands for: in a child, its number may stand for something else that was closed
-    /// meanwhile.
+    /// They identify what is open: in a child, the number may belong to something else by now.
     device: AtomicU64,
     inode: AtomicU64,
 }
