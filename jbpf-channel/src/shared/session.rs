@@ -68,8 +68,8 @@ impl Session {
         Self::of_user(geteuid().as_raw())
     }
 
-    /// A session of a collector of another user, that has opened nothing. What collectors may
-    /// write is lent to those of one user again, and to no others.
+    /// A session of a collector of `user`, that has opened nothing. The host lends what
+    /// collectors may write to those of one user again, and to no others.
     #[must_use]
     pub fn of_user(user: u32) -> Self {
         Self {
