@@ -526,3 +526,52 @@ fn large_codelets_are_called() {
     let codelet = bind("large", assemble(&text), ContextDef::generic(), &[]);
     hold("large_codelet", HookKind::Monitoring, &[codelet], None);
 }
+
+/// The most jumps to one block of a codelet's code, as lowered.
+fn most_jumps(codelet: &Arc<BoundCodelet>, options: CompileOptions) -> usize {
+    let codelets = std::slice::from_ref(codelet);
+    let listing = list_dispatch_with(HookKind::Control, codelets, None, options).unwrap();
+    let of_function = |ir: &str| {
+        let mut jumps = std::collections::BTreeMap::new();
+        let lines = ir.lines().map(str::trim);
+        for line in lines.filter(|line| line.starts_with("jump ") || line.starts_with("brif ")) {
+            for target in line.split("block").skip(1) {
+                let digits = target.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+                *jumps.entry(digits.to_owned()).or_insert(0) += 1;
+            }
+        }
+        jumps.into_values().max().unwrap_or(0)
+    };
+    let functions = listing.functions.iter();
+    functions
+        .map(|listed| of_function(&listed.ir))
+        .max()
+        .unwrap()
+}
+
+/// The compiler's time grows with the square of the aborts that one block counts.
+#[test]
+fn a_block_counts_few_aborts_however_many_there_are() {
+    // Each guarded load may abort. The program is small enough to be listed with the dispatch.
+    let loads = "ldxb r0, [r1+3]\n".repeat(120) + "exit";
+    let loads = bind("loads", assemble(&loads), ContextDef::memory(8), &[]);
+    let guarded = CompileOptions {
+        guard_accesses: true,
+    };
+    assert_eq!(most_jumps(&loads, guarded), 64);
+
+    // Each of 200 aborts leaves, and none leaves a call that it is not reached by.
+    let mut leaving = String::from("mov r6, r1\n");
+    for byte in 0..200 {
+        leaving.push_str(&format!(
+            "ldxb r7, [r6]\njne r7, {byte}, +2\nmov r1, 2\ncall 31\n"
+        ));
+    }
+    leaving.push_str("mov r0, 7\nexit");
+    let leaving = bind("leaving", assemble(&leaving), ContextDef::memory(8), &[]);
+    for byte in [0, 63, 64, 199, 200] {
+        let region = [byte, 0, 0, 0, 0, 0, 0, 0];
+        let (r0, ..) = run_native(&leaving, &region, &[]);
+        assert_eq!(r0, if byte < 200 { 0 } else { 7 }, "{byte}");
+    }
+}

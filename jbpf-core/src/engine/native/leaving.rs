@@ -1,8 +1,8 @@
 //! Leaving a codelet before its end: which functions can, and the blocks that do it.
 //!
 //! A function that can leave gives a second number beside r0, which its caller tests after the
-//! call. All aborts of a function share one block that counts them, out of the way of the code
-//! that runs.
+//! call. Aborts of a function share blocks that count them, out of the way of the code that runs.
+//! A block takes so many of them and no more ([`MAX_ABORTS`]).
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
@@ -16,11 +16,17 @@ use super::subject::Subject;
 use crate::engine::EngineError;
 use crate::engine::abort::{self, AbortKind};
 
+/// The most aborts that one block counts. The compiler tries to keep what its jumps hand to a
+/// block in one place, and the time for that grows with the square of their number.
+const MAX_ABORTS: usize = 64;
+
 /// The blocks that aborts of a function jump to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct AbortBlocks {
-    /// Takes instruction and kind, counts the abort, and leaves.
-    count: Block,
+    /// Each takes instruction and kind, counts the abort, and leaves.
+    counts: Vec<Block>,
+    /// The number of aborts that the last one of these still takes.
+    room: usize,
     /// Leaves without counting: a callee has counted.
     leave: Block,
 }
@@ -55,19 +61,19 @@ impl Body<'_, '_> {
     }
 
     fn abort_as(&mut self, at: usize, kind: Value) -> Result<(), EngineError> {
-        let blocks = self.abort_blocks(at)?;
+        let count = self.count_block(at)?;
         let insn = self.address(at as u64);
         let arguments = [insn, kind].map(BlockArg::Value);
-        self.fb.ins().jump(blocks.count, &arguments);
+        self.fb.ins().jump(count, &arguments);
         Ok(())
     }
 
     /// After a call at instruction `at` of a function that can leave: goes on with leaving if
     /// `left` is not 0.
     pub(super) fn leave_if(&mut self, at: usize, left: Value) -> Result<(), EngineError> {
-        let blocks = self.abort_blocks(at)?;
+        let leave = self.abort_blocks(at)?.leave;
         let next = self.fb.create_block();
-        self.fb.ins().brif(left, blocks.leave, &[], next, &[]);
+        self.fb.ins().brif(left, leave, &[], next, &[]);
         self.fb.seal_block(next);
         self.fb.switch_to_block(next);
         Ok(())
@@ -76,54 +82,72 @@ impl Body<'_, '_> {
     /// Leaves the codelet at instruction `at`, by a guard, if `inside` is 0; goes on in the
     /// current block.
     pub(super) fn abort_unless(&mut self, at: usize, inside: Value) -> Result<(), EngineError> {
-        let blocks = self.abort_blocks(at)?;
+        let count = self.count_block(at)?;
         let next = self.fb.create_block();
         let insn = self.address(at as u64);
         let kind = self.address(AbortKind::Guard.number());
         let arguments = [insn, kind].map(BlockArg::Value);
-        self.fb
-            .ins()
-            .brif(inside, next, &[], blocks.count, &arguments);
+        self.fb.ins().brif(inside, next, &[], count, &arguments);
         self.fb.seal_block(next);
         self.fb.switch_to_block(next);
         Ok(())
     }
 
-    fn abort_blocks(&mut self, at: usize) -> Result<AbortBlocks, EngineError> {
-        if let Some(blocks) = self.aborts {
-            return Ok(blocks);
+    /// The block that counts the next abort.
+    fn count_block(&mut self, at: usize) -> Result<Block, EngineError> {
+        let known = self.abort_blocks(at)?;
+        if let Some(room) = known.room.checked_sub(1)
+            && let Some(count) = known.counts.last()
+        {
+            known.room = room;
+            return Ok(*count);
         }
+        let count = self.fb.create_block();
+        self.fb.set_cold_block(count);
+        for _ in 0..2 {
+            self.fb.append_block_param(count, types::I64);
+        }
+        let known = self.abort_blocks(at)?;
+        known.counts.push(count);
+        known.room = MAX_ABORTS - 1;
+        Ok(count)
+    }
+
+    fn abort_blocks(&mut self, at: usize) -> Result<&mut AbortBlocks, EngineError> {
         if !self.exit.leaves {
             return Err(EngineError::Leaving {
                 codelet: self.codelet.name().to_owned(),
                 insn: at,
             });
         }
-        let [count, leave] = [(); 2].map(|()| self.fb.create_block());
-        self.fb.set_cold_block(count);
-        self.fb.set_cold_block(leave);
-        for _ in 0..2 {
-            self.fb.append_block_param(count, types::I64);
-        }
-        let blocks = AbortBlocks { count, leave };
-        self.aborts = Some(blocks);
-        Ok(blocks)
+        let fb = &mut *self.fb;
+        Ok(self.aborts.get_or_insert_with(|| {
+            let leave = fb.create_block();
+            fb.set_cold_block(leave);
+            AbortBlocks {
+                counts: Vec::new(),
+                room: 0,
+                leave,
+            }
+        }))
     }
 
     /// Fills the blocks that aborts go to, when no more come.
     pub(super) fn fill_abort_blocks(&mut self) {
-        let Some(AbortBlocks { count, leave }) = self.aborts else {
+        let Some(AbortBlocks { counts, leave, .. }) = self.aborts.take() else {
             return;
         };
-        self.fb.seal_block(count);
-        self.fb.switch_to_block(count);
-        let aborts = self.address(address_of(&raw const **self.codelet.aborts()));
-        let mut arguments = vec![aborts];
-        arguments.extend_from_slice(self.fb.block_params(count));
-        let signature = self.imports.signature(self.fb, arguments.len());
-        let callee = self.address(abort::count as *const () as usize as u64);
-        self.fb.ins().call_indirect(signature, callee, &arguments);
-        self.fb.ins().jump(leave, &[]);
+        for count in counts {
+            self.fb.seal_block(count);
+            self.fb.switch_to_block(count);
+            let aborts = self.address(address_of(&raw const **self.codelet.aborts()));
+            let mut arguments = vec![aborts];
+            arguments.extend_from_slice(self.fb.block_params(count));
+            let signature = self.imports.signature(self.fb, arguments.len());
+            let callee = self.address(abort::count as *const () as usize as u64);
+            self.fb.ins().call_indirect(signature, callee, &arguments);
+            self.fb.ins().jump(leave, &[]);
+        }
         self.fb.seal_block(leave);
         self.fb.switch_to_block(leave);
         let result = self.fb.ins().iconst(types::I64, 0);
