@@ -16,13 +16,13 @@ use super::{
 /// Builds a [`LoadRequest`]; [`build`](Self::build) validates it.
 ///
 /// ```
-/// use jbpf_core::request::{CodeletBuilder, LoadRequest};
+/// use jbpf_operator::request::{CodeletBuilder, LoadRequest};
 ///
 /// let request = LoadRequest::builder("my_set")
 ///     .codelet(CodeletBuilder::from_path("counter", "counter.o", "example").priority(2))
 ///     .build()?;
 /// assert_eq!(request.codelets().len(), 1);
-/// # Ok::<(), jbpf_core::request::RequestError>(())
+/// # Ok::<(), jbpf_operator::request::RequestError>(())
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
