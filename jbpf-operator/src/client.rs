@@ -30,21 +30,21 @@ use crate::request::LoadRequest;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OperatorError {
-    /// Nobody listens there, or not for us.
+    /// No process listens there, or this user may not connect.
     #[error("no connection to `{}`: {source}; is the application running, and does it serve a control socket?", path.display())]
     Connect {
         /// The socket.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The connection broke.
     #[error("the application did not answer: {0}")]
     Connection(#[from] io::Error),
-    /// Nobody came to the door, or the answer did not come, in time.
+    /// The application did not accept the connection, or did not answer, in time.
     #[error("the application did not answer within {} s; it may be stopped, or hang", within.as_secs_f32())]
     Silent {
-        /// How long it was waited for.
+        /// The time that the client waited.
         within: Duration,
     },
     /// The application speaks another version.
@@ -52,10 +52,10 @@ pub enum OperatorError {
         "the application speaks version {theirs} of the protocol, and this program version {VERSION}"
     )]
     Version {
-        /// The application's.
+        /// The application's version.
         theirs: u32,
     },
-    /// The answer is none to the question.
+    /// The answer does not fit the question.
     #[error("the application's answer makes no sense: {0}")]
     Answer(String),
     /// An object of a load request cannot be read.
@@ -85,10 +85,11 @@ fn refusal(report: &ErrorReport) -> String {
     report.message.clone()
 }
 
-/// The most pages of an answer, each as long as a line may be: an application that always has one more is not heard for ever.
+/// The most pages of an answer. The limit ends a list of an application that always has one more
+/// page.
 const MAX_PAGES: usize = 256;
 
-/// A socket in the default folder; whether somebody serves it, connecting tells.
+/// A socket in the default folder. Only a connection tells whether an application serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
     /// The runtime's name.
@@ -133,18 +134,19 @@ pub struct Operator {
     stream: UnixStream,
     /// The socket.
     path: PathBuf,
-    /// Received and not read yet.
+    /// Bytes that are received and not read yet.
     bytes: Vec<u8>,
     last_id: u64,
-    /// How long it waits for an answer, from its question on.
+    /// The time that it waits for an answer, from the question on.
     patience: Duration,
     waiting: Option<Waiting>,
 }
 
-/// What is called while an answer is waited for: with the socket's path, and how long that has been.
+/// A function that the client calls while it waits for an answer. Its arguments are the socket's
+/// path and the time since the question.
 pub type Waiting = fn(&Path, Duration);
 
-/// How often it is called.
+/// The time between two of these calls.
 const WAITING_EVERY: Duration = Duration::from_secs(1);
 
 /// The time of one question.
@@ -154,7 +156,7 @@ struct Clock {
 }
 
 impl Clock {
-    /// How long it may be waited for at a time; `None` once the time is over.
+    /// The time that the next wait may take; `None` once the time is over.
     fn slice(&self, waiting: bool) -> Option<Option<Duration>> {
         let left = match self.patience {
             Some(patience) => {
@@ -172,7 +174,7 @@ impl Clock {
     }
 }
 
-/// A channel that is watched.
+/// A watched channel.
 #[derive(Debug)]
 pub struct Tail {
     operator: Operator,
@@ -180,7 +182,7 @@ pub struct Tail {
     stream: StreamReport,
 }
 
-/// What watching a channel brings.
+/// An event of a watched channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TailEvent {
     /// A record.
@@ -208,8 +210,8 @@ macro_rules! questions {
     )*};
 }
 
-/// A method for a question whose answer is a list, however long it is. What is loaded or unloaded between two pages of it may be
-/// missing, or be there twice.
+/// A method for a question whose answer is a list of any length. If a load or an unload comes
+/// between two pages, an entry may be missing, or be there twice.
 macro_rules! lists {
     ($($(#[$docs:meta])* $name:ident() -> $item:ty { Request::$request:ident => Reply::$reply:ident })*) => {$(
         $(#[$docs])*
@@ -226,19 +228,21 @@ macro_rules! lists {
 }
 
 impl Operator {
-    /// How long an application may take for an answer, unless told otherwise; loads wait for each other.
+    /// The default time that an application may take for an answer. It is long because loads wait
+    /// for each other.
     pub const PATIENCE: Duration = Duration::from_secs(60);
 
     /// Connects to the socket at `path`.
     ///
     /// # Errors
-    /// Nobody listens there, or not for this user.
+    /// No process listens there, or this user may not connect.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, OperatorError> {
         Self::connect_within(path, Self::PATIENCE)
     }
 
-    /// Connects to the socket at `path`, and lets the application take so long for that, and for each answer. One that hangs
-    /// accepts nobody: those who come wait, until too many do.
+    /// Connects to the socket at `path`. The application may take `patience` to accept the
+    /// connection, and for each answer. An application that hangs accepts no connection: clients
+    /// wait in the socket's queue, until the queue is full.
     ///
     /// # Errors
     /// As [`connect`](Self::connect); `patience` is zero.
@@ -266,23 +270,25 @@ impl Operator {
         })
     }
 
-    /// Lets the application take so long for an answer, all of it; at first, [`PATIENCE`](Self::PATIENCE).
+    /// Sets the time that the application may take for a whole answer; at first,
+    /// [`PATIENCE`](Self::PATIENCE).
     pub fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;
     }
 
-    /// Has `waiting` called each second while an answer is waited for. It may ask what the application waits for itself, with
-    /// a connection of its own: see [`Request::Waiting`].
+    /// Calls `waiting` each second while the client waits for an answer. With a connection of its
+    /// own, `waiting` may ask for the changes that the application waits for: see
+    /// [`Request::Waiting`].
     pub fn while_waiting(&mut self, waiting: Option<Waiting>) {
         self.waiting = waiting;
     }
 
     questions! {
-        /// Who the application is.
+        /// The application's name, process and versions.
         hello() -> Hello { Request::Hello {} => Reply::Hello(hello) => hello }
         /// The helpers that codelets may call.
         helpers() -> HelperTable { Request::Helpers {} => Reply::Helpers(helpers) => helpers }
-        /// One of what is loaded.
+        /// A loaded codeletset.
         show(id: &str) -> CodeletsetReport { Request::Show { codeletset: id.to_owned() } => Reply::Show(set) => set }
         /// A page of a map.
         map(part: &MapBody) -> MapPage { Request::Map(part.clone()) => Reply::Map(page) => page }
@@ -294,11 +300,12 @@ impl Operator {
         replace(request: &LoadRequest) -> CodeletsetReport {
             Request::Replace(LoadBody::from_request(request)?) => Reply::Loaded(set) => set
         }
-        /// What changes wait for.
+        /// The changes that have not ended, and the threads that they wait for.
         waiting() -> WaitingReport { Request::Waiting {} => Reply::Waiting(report) => report }
         /// Takes a codeletset out.
         unload(id: &str) -> () { Request::Unload { codeletset: id.to_owned() } => Reply::Unloaded { .. } => () }
-        /// Has hooks measured, all or these, until this connection is dropped or asks for others.
+        /// Measures these hooks, or all of them, until this connection is dropped or asks for
+        /// others.
         measure(hooks: Option<&[&str]>) -> () {
             Request::Measure(MeasureBody { hooks: owned(hooks) }) => Reply::Measuring(_) => ()
         }
@@ -309,15 +316,15 @@ impl Operator {
     }
 
     lists! {
-        /// Its hooks, ordered by name.
+        /// The application's hooks, ordered by name.
         hooks() -> HookReport { Request::Hooks => Reply::Hooks }
-        /// What is loaded, ordered by id.
+        /// The loaded codeletsets, ordered by id.
         list() -> CodeletsetReport { Request::List => Reply::List }
-        /// The channels of what is loaded.
+        /// The channels of the loaded codeletsets.
         streams() -> StreamReport { Request::Streams => Reply::Streams }
     }
 
-    /// What is known of all hooks or of these, ordered by name.
+    /// The statistics of these hooks, or of all, ordered by name.
     ///
     /// # Errors
     /// The application refuses, or does not answer.
@@ -368,8 +375,8 @@ impl Operator {
         Ok(all)
     }
 
-    /// Asks for all, and, when that is too long for a line, page by page, up to the empty one. `take` says how much a page
-    /// has.
+    /// Asks for the whole answer. If that is too long for a line, asks page by page, up to the
+    /// empty page. `take` returns the length of a page.
     fn ask_in_pages(
         &mut self,
         request: impl Fn(Option<u64>) -> Request,
@@ -424,7 +431,8 @@ impl Operator {
             patience: Some(self.patience),
         };
         let written = self.write(&line, &clock);
-        // Whoever is turned away is told why, and then cannot be written to.
+        // An application that turns a client away sends the reason and closes the connection. The
+        // write may fail then; the reason is read all the same.
         let answer = self.hear(self.last_id, &clock);
         match (written, answer) {
             (_, Ok(Reply::Error(report))) => Err(OperatorError::Refused(Box::new(report))),
@@ -466,7 +474,8 @@ impl Operator {
         Ok(())
     }
 
-    /// The next message with this id, or with none: that is how those are told who cannot stay.
+    /// The next message with this id, or the next error with id 0: an application that turns a
+    /// client away sends the latter.
     fn hear(&mut self, id: u64, clock: &Clock) -> Result<Reply, OperatorError> {
         loop {
             let line = self.next_line(clock)?;
@@ -496,7 +505,8 @@ impl Operator {
                 return Err(ErrorKind::InvalidData.into());
             }
             let mut chunk = [0; 4096];
-            // One that says a byte each second, or answers what nobody asked, is not heard for ever.
+            // The clock ends the wait even if the application sends a byte each second, or answers
+            // to other questions.
             let slice = clock.slice(self.waiting.is_some());
             let slice = slice.ok_or(ErrorKind::TimedOut)?;
             self.stream.set_read_timeout(slice)?;
@@ -525,7 +535,7 @@ impl Tail {
         &self.stream
     }
 
-    /// Waits for the next event, for ever unless there is a limit; `None` once that is over.
+    /// Waits for the next event, without end if there is no limit; `None` once the limit is over.
     ///
     /// # Errors
     /// The application is gone.
@@ -537,7 +547,7 @@ impl Tail {
             asked: Instant::now(),
             patience: limit,
         };
-        // Silence is what watching is made of.
+        // A watched channel may be silent: that is no wait to report.
         self.operator.waiting = None;
         match self.operator.hear(self.id, &clock) {
             Ok(Reply::Record(event)) => Ok(Some(TailEvent::Record(event))),
@@ -550,7 +560,7 @@ impl Tail {
     }
 }
 
-/// Whether it is the time that is over.
+/// Whether the error says that the time is over.
 fn is_over(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

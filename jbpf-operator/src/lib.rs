@@ -1,10 +1,10 @@
-//! The operator's side of jbpf: what is asked of a running application, and how.
+//! The operator's side of jbpf: the questions to a running application, and the way they travel.
 //!
-//! Whoever loads codelets from another process, shows what is loaded, or passes records on builds on this crate. It knows
-//! no engine: nothing is verified, compiled or run here.
+//! A program that loads codelets from another process, shows the loaded ones, or passes records on
+//! builds on this crate. The crate knows no engine: it verifies, compiles and runs nothing.
 //!
 //! The rooms, each naming only those before it:
-//! * [`nearest`]: the name that somebody may have meant;
+//! * [`nearest`]: the name that a user may have meant;
 //! * [`stream`]: directions, and the stream ids that requests leave out;
 //! * [`request`]: load requests, from YAML or built in Rust, one validation for both;
 //! * [`protocol`]: the messages of the control socket; `docs/protocol.md` describes each;

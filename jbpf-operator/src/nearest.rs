@@ -1,12 +1,13 @@
-//! The name that somebody may have meant.
+//! The name that a user may have meant.
 
 use jbpf_abi::request::MAX_NAME;
 
-/// Products of lengths that names are compared with at most: some milliseconds.
+/// The most work of one search, as the sum of the products of both lengths. It takes some
+/// milliseconds.
 const COMPARED: usize = 1 << 20;
 
-/// The first names that `wanted` can be compared with. That takes memory and time by the product of both lengths, and either may come
-/// from anybody.
+/// The first names that `wanted` can be compared with. A comparison takes memory and time by the
+/// product of both lengths, and both texts may come from an untrusted source.
 fn comparable<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let is_name = |name: &str| name.len() <= MAX_NAME;
     let mut left = COMPARED;

@@ -1,8 +1,8 @@
 //! The load request: which codelets to load, on which hooks, with which channels.
 //!
-//! Written in YAML, or built in Rust with [`LoadRequest::builder`]. Both go through the same
-//! validation, so a [`LoadRequest`] that exists obeys every rule that can be checked without
-//! opening an object.
+//! A request is written in YAML, or built in Rust with [`LoadRequest::builder`]. Both go through
+//! the same validation, so a [`LoadRequest`] that exists obeys every rule that can be checked
+//! without opening an object.
 
 mod builder;
 mod error;
@@ -44,13 +44,13 @@ pub struct LoadRequest {
 pub struct CodeletRequest {
     /// Its name, unique in the codeletset.
     pub name: String,
-    /// Where its object is.
+    /// The source of its object.
     pub object: ObjectSource,
     /// The hook that it attaches to.
     pub hook: String,
     /// The higher runs first.
     pub priority: u32,
-    /// What `runtime_limit_exceeded` compares with, in ns; 0: no limit.
+    /// The limit that `runtime_limit_exceeded` compares with, in ns; 0: no limit.
     pub runtime_threshold_ns: u64,
     /// Its CONTROL_INPUT maps.
     pub inputs: Vec<ChannelRequest>,
@@ -60,7 +60,7 @@ pub struct CodeletRequest {
     pub linked_maps: Vec<LinkedMap>,
 }
 
-/// Where a codelet's object comes from.
+/// The source of a codelet's object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObjectSource {
     /// A file, read at load.
@@ -127,7 +127,7 @@ impl LoadRequest {
         &self.codelets
     }
 
-    /// What was accepted and has no effect, one sentence each.
+    /// The settings that were accepted and have no effect, one sentence each.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

@@ -1,4 +1,4 @@
-//! Stream ids that a request leaves out, derived from names.
+//! The derivation of stream ids that a request leaves out.
 
 use jbpf_channel::StreamId;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The seed that the derivation of stream ids uses (ABI: load request).
 const SEED: u64 = jbpf_abi::request::STREAM_ID_SEED;
 
-/// Which way the records of a channel go, as the derivation spells it.
+/// The way of a channel's records, as the derivation spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -30,7 +30,7 @@ impl Direction {
 /// Names that a derived stream id stands for.
 #[derive(Debug, Clone, Copy)]
 pub struct ChannelPath<'a> {
-    /// Path of the control socket; its default where there is none.
+    /// Path of the control socket; the default path if there is none.
     pub socket: &'a str,
     /// Id of the codeletset.
     pub codeletset: &'a str,
@@ -38,14 +38,15 @@ pub struct ChannelPath<'a> {
     pub codelet: &'a str,
     /// Name of the hook.
     pub hook: &'a str,
-    /// Which way records go.
+    /// The way of the records.
     pub direction: Direction,
     /// Name of the map.
     pub map: &'a str,
 }
 
 impl ChannelPath<'_> {
-    /// The stream id: hashes of the names at even places in bytes 0 to 7, at odd places in 8 to 15.
+    /// The stream id: hashes of the names at even places in bytes 0 to 7, at odd places in 8 to
+    /// 15.
     #[must_use]
     pub fn stream_id(&self) -> StreamId {
         let names = [

@@ -36,7 +36,7 @@ pub struct CodeletBody {
     /// The higher runs first; 1 when absent.
     #[serde(default = "default_priority")]
     pub priority: u32,
-    /// What `runtime_limit_exceeded` compares with, in ns; 0: no limit.
+    /// The limit that `runtime_limit_exceeded` compares with, in ns; 0: no limit.
     #[serde(default)]
     pub runtime_threshold_ns: u64,
     /// Its input channels.
@@ -50,7 +50,7 @@ pub struct CodeletBody {
     pub linked_maps: Vec<LinkedMapBody>,
 }
 
-/// Where an object comes from.
+/// The source of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectBody {
@@ -92,7 +92,7 @@ impl LoadBody {
     /// operator's files.
     ///
     /// # Errors
-    /// The path of an object that cannot be read, and why.
+    /// An object cannot be read; the error has its path and the reason.
     pub fn from_request(request: &LoadRequest) -> Result<Self, UnreadableObject> {
         let codelets = request
             .codelets()
@@ -105,7 +105,7 @@ impl LoadBody {
         })
     }
 
-    /// Memory that it holds.
+    /// The bytes of memory that it holds.
     pub fn held_bytes(&self) -> usize {
         let channels = |channels: &Vec<ChannelBody>| {
             let names = channels.iter().map(|channel| channel.map.capacity());
@@ -175,12 +175,13 @@ pub struct UnreadableObject {
     pub codelet: String,
     /// The object's path.
     pub path: std::path::PathBuf,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
 }
 
-/// What a line may hold of a file, and a byte more: of a larger one, or a device that never ends, no more is needed to find the
-/// request too long. An object travels without its name: the application could not say which file is none.
+/// Reads at most `MAX_LINE + 1` bytes. That is enough to see that a request is too long, and
+/// bounded even for endless devices. A file that is no object is refused here: objects travel
+/// without their paths, so the application could not name the file.
 fn read_start(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?

@@ -1,18 +1,18 @@
-//! What operators and an application say to each other over the control socket.
+//! The messages of operators and an application over the control socket.
 //!
-//! One JSON object a line. Each has the protocol's `version`, an `id` that answers repeat, and one
-//! field more, named after what is asked or answered:
+//! Each line is one JSON object. It has the protocol's `version`, an `id` that answers repeat, and
+//! one field more, named after the question or the answer:
 //!
 //! ```text
 //! > {"version":1,"id":1,"unload":{"codeletset":"example_codeletset"}}
 //! < {"version":1,"id":1,"unloaded":{"codeletset":"example_codeletset"}}
 //! ```
 //!
-//! `open_output`, `open_input`, `stand_in` and `close` are the collectors', see [`jbpf_channel::protocol`].
-//! `docs/protocol.md` describes every message.
+//! `open_output`, `open_input`, `stand_in` and `close` are requests of collectors, see
+//! [`jbpf_channel::protocol`]. `docs/protocol.md` describes every message.
 //!
-//! `request` is what is asked, with `load` for the largest of it; `reply` is what is answered, with `statistics`;
-//! `bytes` go either way.
+//! `request` has the questions, and `load` the largest of them. `reply` has the answers, and
+//! `statistics` a part of them. Both use `bytes`.
 
 mod bytes;
 mod load;

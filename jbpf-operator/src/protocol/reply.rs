@@ -1,4 +1,4 @@
-//! What the application answers.
+//! The application's answers.
 
 use jbpf_channel::StreamId;
 use jbpf_channel::record::RecordType;
@@ -10,7 +10,7 @@ use super::{AbortsReport, Bytes, HookStatisticsReport, MeasureBody};
 use crate::request::RequestError;
 use crate::stream::Direction;
 
-/// What the application answers.
+/// An answer of the application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
@@ -40,13 +40,13 @@ pub enum Reply {
     },
     /// To `map`.
     Map(MapPage),
-    /// To `measure`: this is measured from now on.
+    /// To `measure`: the hooks that are measured from now on.
     Measuring(MeasureBody),
     /// To `statistics`, ordered by name.
     Statistics(Vec<HookStatisticsReport>),
     /// To `waiting`.
     Waiting(WaitingReport),
-    /// To `tail`: what its records will look like.
+    /// To `tail`: the channel, with the type of its records.
     Tail(StreamReport),
     /// After `tail`, for each record.
     Record(RecordEvent),
@@ -72,7 +72,8 @@ pub struct Hello {
     pub jbpf: String,
     /// Path of the executable, as far as the system tells.
     pub executable: Option<String>,
-    /// Whether it is built with `panic = "abort"`: a panic of one of its helpers ends it then, and is not contained.
+    /// Whether the application is built with `panic = "abort"`. If so, a panic of one of its
+    /// helpers is not contained, but ends the process.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aborts_on_panic: bool,
     /// Seconds since the runtime was built.
@@ -83,12 +84,13 @@ pub struct Hello {
     pub codelets: usize,
 }
 
-/// What changes wait for.
+/// The changes that have not ended, and the threads that they wait for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WaitingReport {
-    /// Those that somebody waits for, in the order in which they began and will begin.
+    /// The changes that a caller waits for, in the order in which they began and will begin.
     pub changes: Vec<ChangeReport>,
-    /// Threads inside of what changes took off hooks that nobody waits for any more.
+    /// Threads inside codelets that earlier changes took off hooks; no caller waits for those
+    /// changes any more.
     #[serde(default)]
     pub inside: Vec<ThreadReport>,
 }
@@ -126,7 +128,7 @@ pub struct HookReport {
     pub name: String,
     /// Whether codelets watch, or answer.
     pub kind: HookRole,
-    /// Its type, where it has one of its own.
+    /// Its program type, if it has one of its own.
     pub program_type: Option<String>,
     /// Source file.
     pub file: String,
@@ -134,9 +136,10 @@ pub struct HookReport {
     pub line: u32,
     /// Its doc comment.
     pub docs: String,
-    /// What codelets get, as the verifier takes it.
+    /// The context that codelets get, in the verifier's terms.
     pub context: ContextDef,
-    /// What the data region holds, of a slice one element; absent when there is none.
+    /// The type of the data region, or of one element if that is a slice; absent if the context
+    /// has no region.
     pub data: Option<RecordType>,
     /// Codelets attached, the highest priority first.
     pub codelets: Vec<AttachedReport>,
@@ -150,7 +153,7 @@ pub struct HookReport {
     pub kept: u64,
 }
 
-/// What codelets of a hook do.
+/// The role of a hook's codelets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HookRole {
@@ -181,7 +184,7 @@ pub struct CodeletsetReport {
     pub id: String,
     /// Its codelets, in loading order.
     pub codelets: Vec<CodeletReport>,
-    /// What its request asked for without effect, one sentence each.
+    /// The settings of its request that have no effect, one sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -232,7 +235,8 @@ pub struct MapReport {
     pub value_size: u32,
     /// The most entries it holds.
     pub max_entries: u32,
-    /// Bytes of memory that it takes now, whole pages, copies of threads and rings of collectors included.
+    /// Bytes of memory that it takes now, in whole pages. Copies of threads and rings of
+    /// collectors are included.
     #[serde(default)]
     pub memory: u64,
 }
@@ -242,7 +246,7 @@ pub struct MapReport {
 pub struct ChannelReport {
     /// Its id.
     pub stream_id: StreamId,
-    /// Which way.
+    /// The way of its records.
     pub direction: Direction,
     /// The map's name in the codelet's object.
     pub map: String,
@@ -250,12 +254,12 @@ pub struct ChannelReport {
     pub record_size: u32,
 }
 
-/// A channel, and what went through it.
+/// A channel, and the counts of its records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamReport {
     /// Its id.
     pub stream_id: StreamId,
-    /// Which way.
+    /// The way of its records.
     pub direction: Direction,
     /// The codeletset.
     pub codeletset: String,
@@ -267,32 +271,34 @@ pub struct StreamReport {
     pub record_size: u32,
     /// Records that it holds.
     pub capacity: u32,
-    /// Records sent so far; of an input channel, by application and operators.
+    /// Records sent so far. On an input channel, these are the records of the application and of
+    /// operators.
     pub sent: u64,
     /// Records that found no place so far.
     pub dropped: u64,
-    /// Records that the reader has taken so far; of an input channel, those that collectors sent left out.
+    /// Records that the reader has taken so far. On an input channel, records that collectors sent
+    /// are left out.
     pub received: u64,
-    /// Records of an output channel that made room for others without having been read, while it was watched and nobody
-    /// read it.
+    /// Records of an output channel that made room for newer ones unread, while the channel was
+    /// watched and had no reader.
     #[serde(default)]
     pub passed_over: u64,
-    /// Whether somebody takes the records out: an output channel that nobody reads fills, and drops. Codelets read their
-    /// input channels themselves.
+    /// Whether a reader takes the records out. An output channel without a reader fills, and then
+    /// drops records. Codelets read their input channels themselves.
     #[serde(default)]
     pub read: bool,
-    /// What the records are, where that is known.
+    /// The type of the records, if it is known.
     pub record_type: Option<RecordType>,
 }
 
-/// A part of a map. Between two pages of a hash map elements may move.
+/// A part of a map. The elements of a hash map may move between two pages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapPage {
     /// The map.
     pub map: MapReport,
-    /// What its keys are, where that is known.
+    /// The type of its keys, if it is known.
     pub key_type: Option<RecordType>,
-    /// What its values are, where that is known.
+    /// The type of its values, if it is known.
     pub value_type: Option<RecordType>,
     /// The elements.
     pub elements: Vec<Element>,
@@ -303,15 +309,16 @@ pub struct MapPage {
 /// A key and its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Element {
-    /// Whose copy it is, of the kinds of which each thread has one; 0 on others.
+    /// The thread that the copy belongs to, if the map's kind has a copy for each thread; 0 on
+    /// other kinds.
     pub thread: u32,
-    /// The key; of an array, the index.
+    /// The key; an array's is the index.
     pub key: Bytes,
     /// The value.
     pub value: Bytes,
 }
 
-/// A record of a channel that is watched.
+/// A record of a watched channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordEvent {
     /// Its number in the channel, from 0.
@@ -322,14 +329,14 @@ pub struct RecordEvent {
     pub bytes: Bytes,
 }
 
-/// Why something was refused.
+/// The reason of a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReport {
     /// A stable name of the reason; the verifier's are `E0001` and so on.
     pub code: String,
-    /// A sentence that names the culprit.
+    /// A sentence that names the cause.
     pub message: String,
-    /// What the verifier found, whole, when it is the verifier who refused.
+    /// The verifier's whole report, if the verifier refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejection: Option<Box<Rejection>>,
 }
@@ -353,7 +360,7 @@ impl From<&RequestError> for ErrorReport {
 }
 
 impl MapReport {
-    /// The map `name` of this definition, which takes so many bytes of memory.
+    /// The report on the map `name` of this definition; `memory` is in bytes.
     #[must_use]
     pub fn new(name: String, def: &MapDef, memory: usize) -> Self {
         Self {

@@ -1,20 +1,21 @@
-//! What operators ask.
+//! The operators' requests.
 
 use jbpf_channel::StreamId;
 use serde::{Deserialize, Serialize};
 
 use super::{Bytes, LoadBody};
 
-/// What an operator asks.
+/// A request of an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// Who is there?
+    /// The application's name, process and versions.
     Hello {},
     /// The hooks, their contexts, and what is attached to them.
     Hooks {
-        /// Hooks to leave out, from the first on: then the answer is a page, as many as fit into a line, and empty after the
-        /// last. All are in one line when absent.
+        /// Hooks to leave out, from the first on. If present, the answer is a page: as many hooks
+        /// as fit into a line, and none after the last. If absent, the answer is one line with all
+        /// hooks.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         skip: Option<u64>,
     },
@@ -22,50 +23,51 @@ pub enum Request {
     Helpers {},
     /// The C header that codelets for this application include.
     Header {
-        /// Bytes of it to leave out: then the answer is a page, likewise.
+        /// Bytes of it to leave out; with this, the answer is a page, as for `Hooks`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         skip: Option<u64>,
     },
-    /// What is loaded.
+    /// The loaded codeletsets.
     List {
-        /// Codeletsets to leave out: then the answer is a page, likewise.
+        /// Codeletsets to leave out; with this, the answer is a page, as for `Hooks`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         skip: Option<u64>,
     },
-    /// One of what is loaded.
+    /// A loaded codeletset.
     Show {
         /// The id.
         codeletset: String,
     },
-    /// The channels of what is loaded.
+    /// The channels of the loaded codeletsets.
     Streams {
-        /// Channels to leave out: then the answer is a page, likewise.
+        /// Channels to leave out; with this, the answer is a page, as for `Hooks`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         skip: Option<u64>,
     },
-    /// To verify, compile and attach a codeletset.
+    /// Verifies, compiles and attaches a codeletset.
     Load(LoadBody),
-    /// To swap a loaded codeletset for another version.
+    /// Swaps a loaded codeletset for another version.
     Replace(LoadBody),
-    /// To take a codeletset out.
+    /// Takes a codeletset out.
     Unload {
         /// The id.
         codeletset: String,
     },
-    /// What a map holds, a page at a time.
+    /// The elements of a map, a page at a time.
     Map(MapBody),
-    /// To have hooks measured until the connection ends, instead of those it had measured before.
+    /// Measures these hooks until the connection ends, instead of those that the connection asked
+    /// for before.
     Measure(MeasureBody),
-    /// What is known of hooks, codelets and channels.
+    /// The statistics of hooks, codelets and channels.
     Statistics(StatisticsBody),
-    /// What changes wait for.
+    /// The changes that have not ended, and the threads that they wait for.
     Waiting {},
-    /// To watch an output channel: records follow until the connection ends.
+    /// Watches an output channel: records follow until the connection ends.
     Tail {
         /// The channel.
         stream_id: StreamId,
     },
-    /// To put a record into an input channel.
+    /// Puts a record into an input channel.
     Send {
         /// The channel.
         stream_id: StreamId,
@@ -100,28 +102,29 @@ impl Request {
     ];
 }
 
-/// Which hooks are measured.
+/// The hooks to measure.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MeasureBody {
-    /// These; all, also those that get codelets later, when absent.
+    /// Their names. If absent, all hooks are measured, also those that get codelets later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hooks: Option<Vec<String>>,
 }
 
-/// Of which hooks something is told.
+/// The hooks that a statistics request is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatisticsBody {
-    /// These; all when absent.
+    /// Their names; all hooks if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hooks: Option<Vec<String>>,
-    /// Hooks to leave out, from the first on: then the answer is a page, as that to [`Request::Hooks`].
+    /// Hooks to leave out, from the first on; with this, the answer is a page, as for
+    /// [`Request::Hooks`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip: Option<u64>,
 }
 
-/// Which part of a map.
+/// The part of a map that a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MapBody {

@@ -1,38 +1,40 @@
-//! What was counted and measured, as it travels.
+//! Counts and measured times, as they travel.
 
 use jbpf_channel::StreamId;
 use serde::{Deserialize, Serialize};
 
 use crate::stream::Direction;
 
-/// What is known of a hook.
+/// The statistics of a hook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookStatisticsReport {
     /// Its name.
     pub hook: String,
-    /// What was measured; absent while it is not measured, and before it has a codelet.
+    /// Its calls and times; absent while it is not measured, and before it has a codelet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<MeasuredReport>,
     /// Calls that ran no codelet, because they were nested too deep.
     pub skipped: u64,
-    /// Compiled versions of its codelets that are gone and could not be freed: see the error `kept`.
+    /// Compiled versions of its codelets that are gone and could not be freed: see the error
+    /// `kept`.
     #[serde(default)]
     pub kept: u64,
     /// Its codelets in the order in which they run.
     pub codelets: Vec<CodeletStatisticsReport>,
 }
 
-/// What is known of a codelet.
+/// The statistics of a codelet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeletStatisticsReport {
     /// The codeletset.
     pub codeletset: String,
     /// The codelet.
     pub codelet: String,
-    /// What was measured; absent while its hook is not measured.
+    /// Its calls and times; absent while its hook is not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<MeasuredReport>,
-    /// Operations on its maps that were refused with -2, or found nothing, since another thread was in the way.
+    /// Operations on its maps that were refused with -2, or found nothing, because another thread
+    /// was in the way.
     #[serde(default)]
     pub busy: u64,
     /// The calls that it left before their end; absent if there were none.
@@ -55,10 +57,11 @@ pub struct AbortsReport {
     pub last: Option<AbortPlaceReport>,
 }
 
-/// Where a codelet left a call, why, and when.
+/// The place, the reason and the time of an abort.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AbortPlaceReport {
-    /// Why: `assertion`, `index`, `overflow`, `unwrap`, `other`, `guard` or `unreachable`. There may be more some day.
+    /// The reason: `assertion`, `index`, `overflow`, `unwrap`, `other`, `guard` or `unreachable`.
+    /// Later versions may add others.
     pub kind: String,
     /// Index of the instruction in the codelet's program.
     pub insn: usize,
@@ -71,7 +74,7 @@ pub struct AbortPlaceReport {
     /// The line in that file, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
-    /// When, in ms since 1970-01-01 UTC.
+    /// The time, in ms since 1970-01-01 UTC.
     pub at_ms: u64,
 }
 
@@ -83,12 +86,12 @@ impl AbortsReport {
     }
 }
 
-/// What went through a channel.
+/// The counts of a channel's records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelStatisticsReport {
     /// Its id.
     pub stream_id: StreamId,
-    /// Which way.
+    /// The way of its records.
     pub direction: Direction,
     /// The map's name in the codelet's object.
     pub map: String,
@@ -106,11 +109,11 @@ pub struct ChannelStatisticsReport {
 /// Calls and times since measuring began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MeasuredReport {
-    /// For how long it has been measured, in ns.
+    /// The time since measuring began, in ns.
     pub elapsed_ns: u64,
     /// Calls; each is counted.
     pub calls: u64,
-    /// Calls that were timed: what follows is estimated from them.
+    /// Calls that were timed; the figures below are estimated from them.
     pub samples: u64,
     /// Time of all calls together, in ns.
     pub total_ns: u64,

@@ -138,7 +138,7 @@ impl CodeletBuilder {
         self
     }
 
-    /// What `runtime_limit_exceeded` compares with, in ns; 0 (the default): no limit.
+    /// The limit that `runtime_limit_exceeded` compares with, in ns; 0 (the default): no limit.
     pub fn runtime_threshold_ns(mut self, threshold: u64) -> Self {
         self.0.runtime_threshold_ns = threshold;
         self

@@ -1,4 +1,4 @@
-//! What can be wrong with a request.
+//! The reasons to refuse a request.
 
 use core::fmt;
 use std::path::{Path, PathBuf};
@@ -14,26 +14,28 @@ pub enum RequestError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The text is not the YAML of a request: wrong syntax, a missing or unknown field, a wrong type.
+    /// The text is not the YAML of a request: wrong syntax, a missing or unknown field, a wrong
+    /// type.
     #[error("the request{} is not valid: {}", quoted(.path), shown(source))]
     Yaml {
         /// The file, when the text comes from one.
         path: Option<PathBuf>,
-        /// What is wrong with it, and where.
+        /// The parser's error, with its place.
         source: serde_yaml::Error,
     },
-    /// The text is too long, or nests too deep, to be read as YAML in a time that grows as its length does.
+    /// The text is too long, or nests too deep, to be read as YAML in a time that grows as its
+    /// length does.
     #[error("the request{} is not read: {what}", quoted(.path))]
     Excess {
         /// The file, when the text comes from one.
         path: Option<PathBuf>,
-        /// What there is too much of, and how much there may be.
+        /// The excess, and the limit that it breaks.
         what: String,
     },
-    /// The file is what a request names, or what that is made from.
+    /// The file is no request, but the object that a request names, or the object's C source.
     #[error(
         "`{}` is {what}; a request is YAML, and names the object as `codelet_path`",
         shown(path.display())
@@ -41,13 +43,13 @@ pub enum RequestError {
     NotYaml {
         /// The file.
         path: PathBuf,
-        /// What it is instead.
+        /// The kind of the file.
         what: &'static str,
     },
     /// A name, id or path is empty.
     #[error("{subject}: `{field}` is empty")]
     Empty {
-        /// Whose field.
+        /// The part of the request that has the field.
         subject: Subject,
         /// The field's name in YAML.
         field: &'static str,
@@ -55,7 +57,7 @@ pub enum RequestError {
     /// A name, id or path is too long.
     #[error("{subject}: `{field}` has {len} bytes; at most {max} are allowed")]
     TooLong {
-        /// Whose field.
+        /// The part of the request that has the field.
         subject: Subject,
         /// The field's name in YAML.
         field: &'static str,
@@ -64,10 +66,11 @@ pub enum RequestError {
         /// The limit.
         max: usize,
     },
-    /// A name contains a control character, or one that is not seen or turns others around.
+    /// A name contains a control character, or one that is invisible or reverses the order of
+    /// others.
     #[error("{subject}: `{field}` contains the control character {character:?}")]
     ControlCharacter {
-        /// Whose field.
+        /// The part of the request that has the field.
         subject: Subject,
         /// The field's name in YAML.
         field: &'static str,
@@ -77,7 +80,7 @@ pub enum RequestError {
     /// A list has no entries where one is needed.
     #[error("{subject}: `{field}` has no entries; at least 1 is needed")]
     NoEntries {
-        /// Whose list.
+        /// The part of the request that has the list.
         subject: Subject,
         /// The field's name in YAML.
         field: &'static str,
@@ -85,7 +88,7 @@ pub enum RequestError {
     /// A list has too many entries.
     #[error("{subject}: `{field}` has {count} entries; at most {max} are allowed")]
     TooMany {
-        /// Whose list.
+        /// The part of the request that has the list.
         subject: Subject,
         /// The field's name in YAML.
         field: &'static str,
@@ -97,7 +100,7 @@ pub enum RequestError {
     /// A name stands twice where it must be unique.
     #[error("{subject}: `{}` stands twice in `{field}`", shown(name))]
     Duplicate {
-        /// Where.
+        /// The part of the request that has the list.
         subject: Subject,
         /// The field's name in YAML.
         field: &'static str,
@@ -111,11 +114,11 @@ pub enum RequestError {
         shown(channel)
     )]
     StreamId {
-        /// Whose channel.
+        /// The part of the request that has the channel.
         subject: Subject,
         /// The channel's map name.
         channel: String,
-        /// What was written.
+        /// The text in place of the id.
         text: String,
     },
     /// `${NAME}` names a variable that is not set.
@@ -124,7 +127,7 @@ pub enum RequestError {
         shown(variable)
     )]
     UnsetVariable {
-        /// Whose field.
+        /// The part of the request that has the field.
         subject: Subject,
         /// The field's name in YAML.
         field: &'static str,
@@ -134,7 +137,7 @@ pub enum RequestError {
     /// `${` without `}`.
     #[error("{subject}: `{field}` has a `${{` without a closing `}}`")]
     UnclosedVariable {
-        /// Whose field.
+        /// The part of the request that has the field.
         subject: Subject,
         /// The field's name in YAML.
         field: &'static str,
@@ -146,7 +149,7 @@ pub enum RequestError {
         shown(linked_codelet)
     )]
     UnknownLinkedCodelet {
-        /// Whose map.
+        /// The part of the request that has the map.
         subject: Subject,
         /// The map.
         map: String,
@@ -156,7 +159,7 @@ pub enum RequestError {
     /// A map is linked to itself.
     #[error("{subject}: `linked_maps` links `{}` to itself", shown(map))]
     LinkedToItself {
-        /// Whose map.
+        /// The part of the request that has the map.
         subject: Subject,
         /// The map.
         map: String,
@@ -191,7 +194,7 @@ impl From<serde_yaml::Error> for RequestError {
 }
 
 impl RequestError {
-    /// The same of text that comes from this file.
+    /// The same error for text that comes from this file.
     pub(super) fn in_file(self, file: &Path) -> Self {
         let path = file.to_owned();
         match self {
@@ -218,10 +221,11 @@ fn quoted(path: &Option<PathBuf>) -> String {
         .map_or_else(String::new, |path| format!(" `{}`", shown(path.display())))
 }
 
-/// The most characters of a request's own text in a sentence; of longer text the middle is left out.
+/// The most characters of a request's own text in a sentence. Longer text loses its middle.
 const MAX_SHOWN: usize = 400;
 
-/// Text that whoever wrote the request has chosen, in a sentence: it is what it looks like, and no more than a person reads.
+/// Text of the request's author, for use in a sentence. Invisible characters are escaped, and the
+/// length is bounded.
 fn shown(text: impl fmt::Display) -> String {
     let text = text.to_string();
     let count = text.chars().count();
@@ -233,7 +237,7 @@ fn shown(text: impl fmt::Display) -> String {
     format!("{} ... {}", escaped(&first), escaped(&last))
 }
 
-/// What part of a request an error is about.
+/// The part of a request that an error is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     /// The codeletset as a whole.

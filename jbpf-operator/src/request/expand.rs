@@ -2,7 +2,7 @@
 
 use super::error::{RequestError, Subject};
 
-/// Replaces each `${NAME}` once; what a variable holds is not expanded again.
+/// Replaces each `${NAME}` once; a variable's value is not expanded again.
 pub(super) fn expand(
     text: &str,
     variable: &dyn Fn(&str) -> Option<String>,

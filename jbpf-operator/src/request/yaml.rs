@@ -1,7 +1,9 @@
 //! The YAML form of a request, field for field.
 //!
-//! Reading takes time and memory by the length of the text, whatever it says. The parser takes more for each bracket that is open,
-//! and an alias stands for as much as its author likes: so brackets are counted before, and lists end where no request goes on.
+//! Reading takes time and memory in proportion to the length of the text, for any text. Two rules
+//! see to that. The parser's time grows with each open bracket, so brackets are counted before it
+//! runs. An alias may stand for a list of any length, so a list is kept only up to the most
+//! entries that a request may have.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,7 +21,7 @@ use super::{
     ObjectSource,
 };
 
-/// How deep a request may nest.
+/// The deepest nesting of a request.
 const MAX_DEPTH: usize = 64;
 
 /// The most brackets that open in a request, more than three in each entry of each list.
@@ -65,7 +67,8 @@ struct ChannelDocument {
     serde: Option<SerdeDocument>,
 }
 
-/// What the original needs to serialise records; records describe themselves here.
+/// The serialisation settings of the original jbpf. They have no effect here, as records describe
+/// themselves.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 #[expect(dead_code, reason = "accepted, and warned about as unused")]
@@ -146,7 +149,8 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for AtMost<T, 
                     read.entries.push(entry);
                     read.count += 1;
                 }
-                // What an alias stands for is not looked at any more.
+                // The further entries are counted and not built, so aliases among them cost
+                // nothing.
                 while list.next_element::<IgnoredAny>()?.is_some() {
                     read.count += 1;
                 }
@@ -158,7 +162,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for AtMost<T, 
     }
 }
 
-/// Reads what is neither too long nor nests too deep.
+/// Parses the text, unless it is too long or nests too deep.
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, RequestError> {
     let excess = |what| RequestError::Excess { path: None, what };
     if text.len() > MAX_YAML_LEN {
@@ -174,7 +178,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, RequestError> {
     let (mut depth, mut brackets) = (0_usize, 0);
     for (line, number) in text.lines().zip(1..) {
         for byte in line.bytes() {
-            // Brackets in strings and comments are counted like others: telling them apart is the parser's work.
+            // Brackets in strings and comments count too, as only the parser can tell them apart.
             match byte {
                 b'[' | b'{' => (depth, brackets) = (depth + 1, brackets + 1),
                 b']' | b'}' => depth = depth.saturating_sub(1),
@@ -271,7 +275,8 @@ fn codelet_builder(
     Ok(builder)
 }
 
-/// The limit on `codelet_path` holds for what the author wrote: the folder in front of it is not theirs.
+/// The limit on `codelet_path` holds for the author's text alone, without the folder in front of
+/// it.
 fn codelet_path(
     written: &str,
     folder: &Path,
@@ -333,7 +338,7 @@ mod tests {
         }
         let text = format!("codeletset_id: a\n{}x", "- ".repeat(65));
         assert!(refusal(&text).contains(deep), "{}", refusal(&text));
-        // Closed again where no bracket is.
+        // The closing brackets stand in strings, so they close nothing.
         let hidden = format!("codeletset_id: a\nb: {}", "[ \"]\" , ".repeat(2000));
         assert!(
             refusal(&hidden).contains("more than 1024 brackets"),
