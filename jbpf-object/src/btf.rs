@@ -1,7 +1,8 @@
 //! BTF: source lines and types that the compiler left in the object.
 //!
-//! Sections `.BTF` (types and strings) and `.BTF.ext` (lines), in the kernel's format, version 1. What is
-//! damaged is left out and warned about: a codelet runs without it, its reports are poorer.
+//! The sections are `.BTF` (types and strings) and `.BTF.ext` (lines), in the kernel's format,
+//! version 1. A damaged section is left out with a warning: the codelet runs without it, and its
+//! reports say less.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,14 +15,14 @@ use crate::link::{Linked, SLOT};
 const MAGIC: u16 = 0xeb9f;
 /// Bytes of a line's text that are kept.
 const MAX_TEXT: usize = 512;
-/// Bytes of text that are kept of one object; lines beyond it have none.
+/// Bytes of text that are kept for one object; lines beyond the limit have no text.
 const MAX_ALL_TEXT: usize = 4 << 20;
 /// Types of one object.
 const MAX_TYPES: usize = 1 << 16;
 /// Line records of one object.
 const MAX_LINES: usize = 1 << 18;
 
-/// An object's debug information; empty where there is none.
+/// An object's debug information; empty if the object has none.
 #[derive(Debug, Default)]
 pub struct Btf<'data> {
     strings: &'data [u8],
@@ -33,12 +34,12 @@ pub struct Btf<'data> {
     texts: HashMap<u32, Arc<str>>,
 }
 
-/// One type: the part that all have, and the words that follow.
+/// One type: the part that all types have, and the words that follow.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BtfType<'data> {
     pub(crate) name: u32,
     pub(crate) kind: u8,
-    /// Of structs: members carry the width of bit fields. Of enums: values are signed.
+    /// If set, a struct's members carry the width of bit fields, and an enum's values are signed.
     pub(crate) flag: bool,
     /// Size in bytes, or the id of the type referred to.
     pub(crate) size_or_type: u32,
@@ -89,7 +90,7 @@ impl Words<'_> {
 }
 
 impl<'data> Btf<'data> {
-    /// Reads both sections; the second part is what was wrong with them.
+    /// Reads both sections; the second part of the result has the warnings about damage.
     pub(crate) fn read(elf: &Elf<'data>) -> (Self, Vec<String>) {
         let mut btf = Self::default();
         let mut warnings = Vec::new();
@@ -146,7 +147,7 @@ impl<'data> Btf<'data> {
         self.types.get((id as usize).checked_sub(1)?)
     }
 
-    /// A name; empty when there is none.
+    /// A name; empty if there is none.
     pub(crate) fn name(&self, offset: u32) -> &'data str {
         super::elf::string_at(self.strings, offset).unwrap_or_default()
     }
@@ -213,7 +214,7 @@ impl<'data> Btf<'data> {
                     line: position >> 10,
                     column: position & 0x3ff,
                 };
-                // Code of no line of the source has line 0; it goes with the line before.
+                // Instructions without a source line have line 0; they count to the line before.
                 if line.line != 0 && u64::from(offset).is_multiple_of(SLOT) {
                     by_offset.insert(u64::from(offset), line);
                 }
@@ -275,8 +276,8 @@ fn take_u32(bytes: &mut &[u8]) -> Result<u32, String> {
     Ok(word)
 }
 
-/// One type from the front, and what comes after it; `None` when it is cut short or of a kind that
-/// nobody defined, whose length cannot be known.
+/// One type from the front, and the bytes after it. `None` if the type is cut short, or its kind
+/// is not defined: the length of such a type cannot be known.
 fn split_type(bytes: &[u8]) -> Option<(BtfType<'_>, &[u8])> {
     let mut words = Words(bytes);
     let (name, info, size_or_type) = (words.u32()?, words.u32()?, words.u32()?);

@@ -1,4 +1,4 @@
-//! Map definitions: the `maps` section, and the data sections that stand as maps of one value.
+//! Map definitions: the `maps` section, and the data sections, each of them a map of one value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,14 +15,15 @@ const DEFINITION_SIZE: u64 = object::MAP_DEFINITION_SIZE as u64;
 pub(crate) const MAX_MAPS: usize = object::MAX_MAPS;
 /// Data sections of one object.
 const MAX_DATA_SECTIONS: usize = 64;
-/// Bytes of all data sections together: `.bss` takes none in the file, so nothing else bounds them.
+/// Bytes of all data sections together. `.bss` takes no bytes in the file, so the file's size does
+/// not bound them.
 const MAX_DATA: u64 = 4 << 20;
 /// Bytes of a key.
 const MAX_KEY_SIZE: u32 = 4096;
 /// Bytes of a map's name, as in load requests. Answers name all maps of a codeletset.
 const MAX_NAME_LEN: usize = jbpf_abi::request::MAX_NAME;
 
-/// Every map that instructions can refer to, and where its definition or contents are.
+/// Every map that instructions can refer to, and the place of its definition or contents.
 #[derive(Debug)]
 pub(crate) struct Definitions {
     /// The maps of the `maps` sections in the order of their definitions; then the data sections
@@ -151,7 +152,7 @@ impl Definitions {
         Ok(())
     }
 
-    /// Takes the data sections that code refers to; an object may carry others, of no concern here.
+    /// Takes the data sections that code refers to, and ignores the others.
     fn read_data(&mut self, elf: &Elf<'_>) -> Result<(), ObjectError> {
         let mut used = BTreeSet::new();
         for section in &elf.sections {
@@ -183,7 +184,7 @@ impl Definitions {
     }
 }
 
-/// `maps`, and `maps/anything` for authors who sort them.
+/// Whether the name is `maps`, or `maps/anything` for authors who sort their maps.
 pub(crate) fn is_map_section(section: &Section<'_>) -> bool {
     section.class == SectionClass::Loaded
         && (section.name == "maps" || section.name.starts_with("maps/"))
@@ -213,7 +214,8 @@ fn read_definition(name: &str, bytes: &[u8]) -> Result<MapDef, ObjectError> {
     })?;
     let mut parameters = MapParameters::default();
     if let MapKind::Application(_) = kind {
-        // What an application's own kind makes of its numbers is its own affair.
+        // The application gives the numbers of its own kinds their meaning, so they are not
+        // checked here.
         parameters = MapParameters {
             flags: word(),
             inner_map: word(),
@@ -263,7 +265,8 @@ fn check_sizes(
     Ok(())
 }
 
-/// The map that stands for a data section of at most `left` bytes; `None` when the section holds something else.
+/// The map that stands for a data section of at most `left` bytes; `None` if the section is no
+/// data section, or empty.
 fn data_definition(section: &Section<'_>, left: u64) -> Result<Option<MapDef>, ObjectError> {
     let named = |prefix: &str| {
         section

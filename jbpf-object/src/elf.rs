@@ -1,5 +1,5 @@
-//! The ELF file, as far as codelets need it: sections, symbols and relocations, checked once so that
-//! whoever reads them afterwards finds every index and range in order.
+//! The ELF file, as far as codelets need it: sections, symbols and relocations. They are checked
+//! once, so that every index and range is valid for later readers.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::visible::is_invisible;
 type Header = FileHeader64<LittleEndian>;
 const LE: LittleEndian = LittleEndian;
 
-/// Sections in one object. Compilers make some thirty; one a function at the very most.
+/// Sections in one object. Compilers make some thirty, and at most one for each function.
 const MAX_SECTIONS: usize = 4096;
 /// Symbols in one object.
 const MAX_SYMBOLS: usize = 1 << 16;
 /// Relocations of all loaded sections together.
 const MAX_RELOCATIONS: usize = 1 << 18;
-/// Bytes in a name. Nothing in a codelet has a longer one, and a table without terminators would cost
-/// the square of its size.
+/// Bytes in a name. No name in a codelet is longer. Without the limit, the names of a table
+/// without terminators would cost time by the square of its size.
 const MAX_NAME: usize = 1024;
 
 /// A codelet object's sections and symbols, by index.
@@ -38,11 +38,11 @@ pub(crate) struct Section<'data> {
     /// Its size in memory, which for [`SectionClass::Zeroed`] has no bytes in the file.
     pub(crate) size: u64,
     pub(crate) bytes: &'data [u8],
-    /// By offset; only of sections that are loaded.
+    /// The relocations by offset; empty unless the section is loaded.
     pub(crate) relocations: BTreeMap<u64, Relocation>,
 }
 
-/// What a section holds.
+/// The contents of a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SectionClass {
     /// Instructions.
@@ -66,7 +66,7 @@ pub(crate) struct Symbol<'data> {
     pub(crate) size: u64,
 }
 
-/// What a symbol stands for.
+/// The type of a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SymbolClass {
     Function,
@@ -76,7 +76,7 @@ pub(crate) enum SymbolClass {
     Other,
 }
 
-/// Where a symbol lies.
+/// The place of a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SymbolHome {
     /// In a section that exists.
@@ -86,7 +86,7 @@ pub(crate) enum SymbolHome {
     Nowhere,
 }
 
-/// One relocation. Its addend is in the place that it changes.
+/// One relocation. Its addend is in the bytes that it changes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Relocation {
     pub(crate) kind: u32,
@@ -135,7 +135,8 @@ pub fn is_elf(data: &[u8]) -> bool {
     check_identity(data) != Err(ObjectError::NotElf)
 }
 
-/// The sixteen bytes that tell what kind of file it is, so that a foreign one is called by its name.
+/// Checks the first bytes, which tell the kind of the file, so that the error can name the kind of
+/// a foreign file.
 fn check_identity(data: &[u8]) -> Result<(), ObjectError> {
     let &[0x7f, b'E', b'L', b'F', class, encoding, ..] = data else {
         return Err(ObjectError::NotElf);
@@ -177,8 +178,9 @@ fn string_table<'data>(
     table.data(LE, data).map_err(malformed)
 }
 
-/// The string at an offset of a string table, without its terminator. Errors and answers quote names, and terminals and logs
-/// obey control characters, and others turn around what stands beside them: no name has one.
+/// The string at an offset of a string table, without its terminator. A name with control or
+/// format characters is refused: errors and answers quote names, terminals and logs obey control
+/// characters, and some format characters reverse the text beside them.
 pub(crate) fn string_at(table: &[u8], offset: u32) -> Option<&str> {
     let tail = table.get(offset as usize..)?;
     let len = tail.iter().take(MAX_NAME).position(|&byte| byte == 0)?;
@@ -322,7 +324,8 @@ fn read_relocations<'data>(
             )));
         };
         if section.class == SectionClass::Other {
-            // Debug information refers to itself; what we read of it needs no relocation.
+            // Debug information refers to itself; this crate reads no part that needs a
+            // relocation.
             continue;
         }
         let broken = |section: &Section<'_>, offset, problem: &str| ObjectError::BadRelocation {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// What is wrong with a codelet object.
+/// The reason why a file is not a codelet object.
 ///
 /// Each variant names the section, symbol, map or offset at fault, as the file calls it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -37,25 +37,25 @@ pub enum ObjectError {
     /// The ELF structure contradicts itself or ends early.
     #[error("the ELF file is damaged: {0}")]
     Malformed(String),
-    /// A section's bytes are not all there.
+    /// A section's bytes are not all in the file.
     #[error("section `{section}` reaches beyond the end of the file; is the file cut short?")]
     SectionBeyondFile {
         /// The section's name.
         section: String,
     },
-    /// There is no symbol table, so that neither maps nor functions have names.
+    /// The object has no symbol table, so neither maps nor functions have names.
     #[error(
         "the object has no symbol table; was it stripped? `llvm-strip -g` keeps what is needed"
     )]
     NoSymbols,
-    /// There are more things than any codelet has.
+    /// The object has more parts of one kind than any codelet needs.
     #[error("the object has {count} {what}; the limit is {limit}")]
     TooMany {
-        /// What there is too much of, in the plural.
+        /// The kind of the parts, in the plural.
         what: &'static str,
-        /// How many there are.
+        /// The number of parts.
         count: u64,
-        /// How many there may be.
+        /// The most parts.
         limit: u64,
     },
     /// No section holds a program.
@@ -92,15 +92,15 @@ pub enum ObjectError {
         start: u64,
         /// One past its last byte.
         end: u64,
-        /// What is wrong with that.
+        /// The rule that the range breaks.
         problem: &'static str,
     },
     /// Two functions or maps share bytes.
     #[error("symbols `{first}` and `{second}` overlap in section `{section}`")]
     OverlappingSymbols {
-        /// The one that begins first.
+        /// The symbol that begins first.
         first: String,
-        /// The one that begins inside it.
+        /// The symbol that begins inside it.
         second: String,
         /// Their section.
         section: String,
@@ -166,17 +166,17 @@ pub enum ObjectError {
     PointerInData {
         /// The section's name.
         section: String,
-        /// Where the pointer is.
+        /// The pointer's offset in the section, in bytes.
         offset: u64,
     },
-    /// A relocation where there is no instruction that takes one.
+    /// A relocation that no instruction takes, or that its instruction does not fit.
     #[error("the relocation at byte {offset} of section `{section}` is {problem}")]
     BadRelocation {
         /// The section's name.
         section: String,
         /// The relocation's offset in bytes.
         offset: u64,
-        /// What is wrong with it.
+        /// The rule that the relocation breaks.
         problem: String,
     },
     /// A name that the object uses and does not define.
@@ -197,9 +197,9 @@ pub enum ObjectError {
         function: String,
         /// Offset of the instruction in its section, in bytes.
         offset: u64,
-        /// What it refers to.
+        /// The symbol that it refers to.
         symbol: String,
-        /// Why that is not possible.
+        /// The reason why it cannot refer to that.
         problem: String,
     },
     /// A wide load with a source register that only a linker may set.
@@ -288,7 +288,8 @@ const fn machine_name(machine: u16) -> &'static str {
     }
 }
 
-/// Compilers turn large copies and 128-bit arithmetic into calls of functions that exist nowhere.
+/// Advice on a symbol that the object does not define. Compilers turn large copies and 128-bit
+/// arithmetic into calls of functions that no codelet has.
 fn undefined_advice(symbol: &str) -> &'static str {
     match symbol {
         "memcpy" | "memset" | "memmove" | "memcmp" => {

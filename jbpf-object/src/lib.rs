@@ -1,9 +1,10 @@
 //! Codelet objects: ELF in, linked programs and map definitions out.
 //!
-//! [`Object::parse`] takes any bytes and gives an [`Object`] or an [`ObjectError`] that names what is wrong
-//! with them; it never panics, and its time and memory are bounded by the size of the file. `elf` checks the file's structure,
-//! `definitions` reads maps, `link` joins functions, [`btf`] and [`record`] recover what the compiler knew of
-//! the source. What the instructions do is not judged here; that is the verifier's part.
+//! [`Object::parse`] takes any bytes and gives an [`Object`], or an [`ObjectError`] that names the
+//! fault. It never panics, and the size of the file bounds its time and memory. `elf` checks the
+//! file's structure, `definitions` reads maps, and `link` joins functions. [`btf`] and [`record`]
+//! recover source lines and types from the debug information. This crate does not judge the
+//! instructions; that is the verifier's part.
 
 pub mod btf;
 mod definitions;
@@ -37,26 +38,26 @@ const MAX_PROGRAMS: usize = 64;
 /// A codelet object, read and linked. Nothing in it is verified yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
-    /// The maps that the object defines, in the order of their definitions, then the data sections that its
-    /// code refers to (kind array, one entry, [`MapDef::section`] set). Every program's
+    /// The maps that the object defines, in the order of their definitions, then the data sections
+    /// that its code refers to (kind array, one entry, [`MapDef::section`] set). Every program's
     /// [`Program::maps`] is this list.
     pub maps: Vec<MapDef>,
     /// The programs, in the order of their sections; at least one.
     pub programs: Vec<ObjectProgram>,
-    /// By map: the record of a channel, or the value of any other map, as far as the source said so
-    /// (`jbpf_ringbuf_map` and its kin do).
+    /// By map: the type of a channel's records, or of any other map's values. Only maps that the
+    /// source annotates have one; `jbpf_ringbuf_map` and the other map macros annotate theirs.
     pub record_types: BTreeMap<String, RecordType>,
-    /// By map: the type of its keys, as far as the source said so.
+    /// By map: the type of its keys, if the source annotates it.
     pub key_types: BTreeMap<String, RecordType>,
-    /// What was found wrong and does not keep the programs from running, such as damaged debug
-    /// information; a sentence each.
+    /// Faults that do not keep the programs from running, such as damaged debug information; one
+    /// sentence each.
     pub warnings: Vec<String>,
 }
 
 /// One program of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectProgram {
-    /// The section that holds the entry; its name says what the program is for.
+    /// The section that holds the entry; its name says the program's type.
     pub section: String,
     /// The entry function's symbol.
     pub entry: String,
@@ -64,10 +65,10 @@ pub struct ObjectProgram {
     pub program: Program,
 }
 
-/// What a program is for, by the prefix of its section's name (ABI: object).
+/// The type of a program, by the prefix of its section's name (ABI: object).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProgramType<'a> {
-    /// `jbpf_generic`, `.text`, or a name that nobody declared: attaches to any hook.
+    /// `jbpf_generic`, `.text`, or a name that is not declared: attaches to any hook.
     Any,
     /// `jbpf_stats`: attaches to the hooks that report statistics.
     Stats,
@@ -78,9 +79,10 @@ pub enum ProgramType<'a> {
 impl Object {
     /// Reads and links an object.
     ///
-    /// A section of code is a program unless it is `.text` (or `.text.*`) beside others. Its entry is
-    /// `jbpf_main`; failing that, its only function, or only global one. Sections whose functions are all local
-    /// and more than one are there to be called, and make no program.
+    /// A section of code is a program, unless it is `.text` (or `.text.*`) beside others. Its
+    /// entry is `jbpf_main`. Without a `jbpf_main`, the entry is the only function, or the only
+    /// global one. A section with several functions, all of them local, makes no program: other
+    /// sections call its functions.
     ///
     /// # Errors
     ///
@@ -186,7 +188,7 @@ fn entries<'data>(
     Ok(entries)
 }
 
-/// The one function that can be meant as entry of a section without `jbpf_main`.
+/// The only possible entry of a section without `jbpf_main`.
 fn sole_entry<'a, 'data: 'a>(
     section: &str,
     functions: impl Iterator<Item = &'a Function<'data>> + Clone,

@@ -1,7 +1,7 @@
 //! Linking: from functions scattered over sections to one array of instructions.
 //!
-//! The entry comes first; each function that is called is appended once, when its first call is
-//! met. Nothing here judges what the instructions do: that is the verifier's part.
+//! The entry comes first. Each called function is appended once, at its first call. This module
+//! does not judge the instructions; that is the verifier's part.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,8 +13,8 @@ use crate::definitions::{Definitions, is_map_section};
 use crate::elf::{Elf, Relocation, Section, SectionClass, Symbol, SymbolClass, SymbolHome};
 use crate::error::ObjectError;
 
-/// Instructions of all programs of one object. Programs may share functions, each linked into each: without a limit, a
-/// small file would make large programs.
+/// Instructions of all programs of one object. A function that several programs share is linked
+/// into each of them: without a limit, a small file would make large programs.
 pub(crate) const MAX_ALL_INSTRUCTIONS: usize = 1 << 18;
 /// Bytes of one instruction slot.
 pub(crate) const SLOT: u64 = 8;
@@ -47,8 +47,9 @@ pub(crate) struct Functions<'data> {
 }
 
 impl<'data> Functions<'data> {
-    /// Finds the functions: the function symbols of a section; where an assembler was given no
-    /// symbol types, its global labels; where there are none either, the section as a whole.
+    /// Finds the functions: the function symbols of a section. If the assembler source gives no
+    /// symbol types, its global labels count; if there are no labels either, the section as a
+    /// whole is one function.
     pub(crate) fn read(elf: &Elf<'data>) -> Result<Self, ObjectError> {
         let mut typed: BTreeMap<usize, Vec<&Symbol<'data>>> = BTreeMap::new();
         let mut labels: BTreeMap<usize, Vec<&Symbol<'data>>> = BTreeMap::new();
@@ -106,7 +107,7 @@ impl<'data> Functions<'data> {
         section: &Section<'data>,
         mut symbols: Vec<&Symbol<'data>>,
     ) -> Result<(), ObjectError> {
-        // Of two names for one function, the global one is its name.
+        // If a function has two names, the global one counts.
         symbols.sort_by_key(|symbol| (symbol.value, !symbol.global));
         symbols.dedup_by(|later, first| later.value == first.value && later.size == first.size);
         let ends = symbols
@@ -157,7 +158,7 @@ impl<'data> Functions<'data> {
     }
 }
 
-/// A linked program's code, and where each part came from.
+/// A linked program's code, and the origin of each part.
 #[derive(Debug)]
 pub(crate) struct Linked<'data> {
     pub(crate) insns: Vec<RawInsn>,
@@ -177,7 +178,7 @@ impl Linked<'_> {
     }
 }
 
-/// Links an entry function with all that it calls.
+/// Links an entry function with all functions that it calls.
 pub(crate) fn link<'data>(
     elf: &Elf<'data>,
     functions: &Functions<'data>,
@@ -225,7 +226,8 @@ impl<'data> Linker<'data, '_> {
             .ok_or_else(|| ObjectError::Malformed(format!("section {index} does not exist")))
     }
 
-    /// Where a function is in the program; appends it if it is not there yet.
+    /// The index of a function's first instruction in the program; appends the function if it is
+    /// not there yet.
     fn place(&mut self, function: Function<'data>) -> Result<usize, ObjectError> {
         if let Some(&start) = self.starts.get(&(function.section, function.start)) {
             return Ok(start);
@@ -252,7 +254,7 @@ impl<'data> Linker<'data, '_> {
         Ok(start)
     }
 
-    /// Resolves what one placed function refers to.
+    /// Resolves the references of one placed function.
     fn resolve(&mut self, function: Function<'data>, start: usize) -> Result<(), ObjectError> {
         let len = ((function.end - function.start) / SLOT) as usize;
         let mut resolved = 0;
@@ -361,8 +363,8 @@ impl<'data> Linker<'data, '_> {
     ) -> Result<(), ObjectError> {
         let (symbol, home) = self.target(at, relocation, R_BPF_64_64)?;
         let section = self.section(home)?;
-        // The addend is the 64-bit immediate that the two slots hold; compilers fill the lower half
-        // alone, sign and all.
+        // The addend is the 64-bit immediate that the two slots hold; compilers fill the lower
+        // half alone, sign and all.
         let high = self.insns.get(index + 1).map_or(0, |second| second.imm);
         if high != 0 && high != insn.imm >> 31 {
             return Err(at.bad(symbol.name, "is addressed beyond 2 GiB".to_owned()));
@@ -426,7 +428,8 @@ impl<'data> Linker<'data, '_> {
         relocation: Relocation,
     ) -> Result<(), ObjectError> {
         let (symbol, home) = self.target(at, relocation, R_BPF_64_32)?;
-        // The addend counts from the instruction after the call, in instructions: -1 is the symbol.
+        // The addend counts from the instruction after the call, in instructions: -1 is the
+        // symbol.
         let target = i64::try_from(symbol.value)
             .unwrap_or(i64::MAX)
             .saturating_add((i64::from(insn.imm) + 1) * SLOT as i64);
@@ -444,7 +447,7 @@ impl<'data> Linker<'data, '_> {
     ) -> Result<(), ObjectError> {
         let start = match self.functions.at(home, target) {
             Some(function) => self.place(function)? as i64,
-            // Assembly may call a label inside of what looks like one function.
+            // Assembly may call a label in the middle of a function symbol.
             None if home == at.function.section && at.function.holds(target) => {
                 let own = self.place(at.function)? as i64;
                 own + (target - at.function.start as i64) / SLOT as i64
@@ -471,7 +474,7 @@ impl<'data> Linker<'data, '_> {
     }
 }
 
-/// The instruction that refers to something, for errors.
+/// An instruction with a reference, for errors.
 #[derive(Debug, Clone, Copy)]
 struct Reference<'data> {
     function: Function<'data>,
@@ -497,7 +500,7 @@ impl Function<'_> {
     }
 }
 
-/// Where a call without relocation leads, in bytes of its section.
+/// The target of a call without relocation, in bytes of its section.
 fn byte_target(offset: u64, imm: i32) -> i64 {
     // Sections are parts of a file in memory: the offset fits.
     (offset as i64).saturating_add((i64::from(imm) + 1) * SLOT as i64)

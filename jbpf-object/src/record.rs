@@ -1,7 +1,9 @@
-//! The types of records, values and keys, from the annotations that the map macros leave in the object.
+//! The types of records, values and keys, from the annotations that the map macros leave in the
+//! object.
 //!
-//! `jbpf_ringbuf_map(outmap, Packet, 16)` also defines `outmap__record`, an array of no `Packet`s in
-//! section `.jbpf.types`: it takes no room, and its type is in the BTF. `__key` does the same for keys.
+//! `jbpf_ringbuf_map(outmap, Packet, 16)` also defines `outmap__record`, an empty array of
+//! `Packet` in section `.jbpf.types`. The array takes no bytes, and its type is in the BTF.
+//! `__key` does the same for keys.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +14,23 @@ use crate::btf::{Btf, BtfType, Words, kind};
 
 /// The section of the annotations.
 const SECTION: &str = ".jbpf.types";
-/// Structs inside structs, and arrays of arrays.
+/// The deepest nesting of structs and arrays.
 const MAX_DEPTH: u32 = 16;
 /// Fields of all types of one object together.
 const MAX_FIELDS: u32 = 1 << 14;
-/// Bytes that a type may take as JSON: answers of a line's length tell of it beside other things. Names are what is long in it.
+/// Bytes that a type may take as JSON. An answer has to fit into a line, and the type is only one
+/// part of it. Long names make a type large.
 const MAX_JSON: usize = 256 << 10;
 
-/// What the annotations of an object say.
+/// The types that the annotations of an object give, by map.
 #[derive(Debug, Default)]
 pub(crate) struct Annotations {
     pub(crate) records: BTreeMap<String, RecordType>,
     pub(crate) keys: BTreeMap<String, RecordType>,
 }
 
-/// Collects the annotations that belong to one of these maps, have its size, can be a record's layout, and can be told of.
+/// Collects the annotations that belong to one of these maps, have its size, are a possible layout
+/// of a record, and are no longer than [`MAX_JSON`].
 pub(crate) fn annotations(btf: &Btf<'_>, maps: &[MapDef]) -> Annotations {
     let mut annotations = Annotations::default();
     let mut types = Types {
@@ -43,7 +47,7 @@ pub(crate) fn annotations(btf: &Btf<'_>, maps: &[MapDef]) -> Annotations {
             (variable.kind == kind::VAR).then_some(variable)
         })
     });
-    // Each map has at most two; a hostile file does not get to ask for more work.
+    // Each map has at most two annotations. The limit bounds the work on a hostile file.
     for variable in variables.take(2 * maps.len()) {
         let name = btf.name(variable.name);
         let (map, is_key) = match (name.strip_suffix("__record"), name.strip_suffix("__key")) {
@@ -77,7 +81,7 @@ struct Types<'a, 'data> {
 }
 
 impl<'data> Types<'_, 'data> {
-    /// The element type of the empty array that an annotation is.
+    /// The element type of an annotation, which is an empty array.
     fn annotated(&mut self, variable: &BtfType<'data>) -> Option<RecordType> {
         let (_, array) = self.unqualified(variable.size_or_type)?;
         if array.kind != kind::ARRAY {
@@ -201,8 +205,8 @@ impl<'data> Types<'_, 'data> {
     }
 }
 
-/// An integer type: its second word says how the bits are meant. Compilers mark `char` by its name
-/// alone.
+/// An integer type. Its last word gives the encoding of the bits. Compilers mark `char` by its
+/// name alone.
 fn integer(name: &str, ty: &BtfType<'_>) -> Option<FieldType> {
     let encoding = Words(ty.rest).u32()?;
     let size = number_size(ty)?;

@@ -1,8 +1,10 @@
-//! Text that others wrote, shown to people: in terminals and logs it is what it looks like.
+//! Untrusted text, made safe to show in terminals and logs: readers see every character that it
+//! has.
 //!
-//! Control characters are obeyed by terminals. Format characters (category `Cf` of Unicode) have no shape of their own: some turn the
-//! order of what stands around them, so that a name reads as another one; others are not seen at all. Separators of lines and
-//! paragraphs, and letters without a shape, go with them.
+//! Terminals obey control characters. Format characters (category `Cf` of Unicode) have no shape
+//! of their own. Some reverse the order of the text around them, so that a name reads as another
+//! one; others are invisible. Separators of lines and paragraphs, and letters without a shape, are
+//! treated like format characters.
 
 use std::borrow::Cow;
 
@@ -40,7 +42,8 @@ const SHAPELESS: [(char, char); 30] = [
     ('\u{e0080}', '\u{e0fff}'),
 ];
 
-/// Whether a character is not seen, or changes how others are seen.
+/// Whether a character is invisible, or changes the look of others. Control characters are left
+/// out.
 #[must_use]
 pub fn is_shapeless(c: char) -> bool {
     // Most text has none beyond the first of these.
@@ -56,13 +59,13 @@ pub fn is_shapeless(c: char) -> bool {
     !c.is_ascii() && found.is_ok()
 }
 
-/// Whether a character is no part of a name: control characters, and those without a shape.
+/// Whether a character may not be part of a name: it is a control character, or has no shape.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     c.is_control() || is_shapeless(c)
 }
 
-/// The text with escapes (`\\u{202e}`) in the place of what is not seen. Tabs stay.
+/// The text with escapes (`\\u{202e}`) in place of invisible characters. Tabs stay.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
     let is_escaped = |c: char| c != '\t' && is_invisible(c);
@@ -72,7 +75,8 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if is_escaped(c) {
-            // Also controls, but for the few that have letters: an end of line is `\n`.
+            // Control characters are escaped alike, apart from those with a letter: an end of line
+            // is `\n`.
             shown.extend(c.escape_debug());
         } else {
             shown.push(c);
@@ -92,8 +96,7 @@ mod tests {
         assert!(SHAPELESS.windows(2).all(|pair| pair[0].1 < pair[1].0));
     }
 
-    /// The standard library knows which characters cannot be printed; those that neither extend a letter, nor are blank, private
-    /// or unassigned, are the ones without a shape.
+    /// The characters that reverse the order of text, and some invisible ones, are in the table.
     #[test]
     fn nothing_that_turns_text_around_is_left() {
         for c in "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".chars() {
