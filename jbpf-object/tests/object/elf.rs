@@ -1,4 +1,4 @@
-//! A writer of small ELF objects, so that tests can say exactly what is wrong with one.
+//! A writer of small ELF objects, so that a test can give an object one exact fault.
 
 /// `SHT_PROGBITS`, `SHT_REL`, `SHT_NOBITS`.
 pub const PROGBITS: u32 = 1;
@@ -108,7 +108,7 @@ impl Elf {
         self.section("maps", PROGBITS, ALLOC | WRITE, &bytes)
     }
 
-    /// Says that a section is larger or smaller than its bytes.
+    /// Gives a section a size other than that of its bytes.
     pub fn claim_size(&mut self, section: u16, size: u64) {
         self.sections[usize::from(section) - 1].size = size;
     }

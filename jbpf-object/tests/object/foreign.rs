@@ -1,4 +1,4 @@
-//! Files that are no codelets: each is refused with what is wrong with it.
+//! Files that are no codelets: the refusal of each names the fault.
 
 use jbpf_object::{Object, ObjectError};
 
@@ -125,7 +125,7 @@ fn long_names_do_not_cost_the_square_of_the_file() {
     assert!(matches!(error(&elf), ObjectError::Malformed(_)));
 }
 
-/// Errors quote names, and are shown on terminals.
+/// Errors quote names, and terminals show errors.
 #[test]
 fn names_with_control_characters_are_refused() {
     for control in ["\u{1b}[2J", "\r", "\n", "\u{7f}", "\u{9b}2J"] {

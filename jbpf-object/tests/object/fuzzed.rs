@@ -1,4 +1,4 @@
-//! What the fuzzer of the object reader began with, and what it found.
+//! The seeds of the object reader's fuzz target, and the inputs that it found.
 
 #[path = "../../../fuzz/checks/object.rs"]
 pub mod check;

@@ -128,8 +128,9 @@ fn misplaced_relocations_are_refused() {
         let map = elf.symbol("map", OBJECT, true, maps, 0, 32);
         (elf, map)
     };
-    // In the middle of an instruction, on its second half, on one that refers to nothing, beyond the section, of a
-    // type for calls, twice.
+    // In order: in the middle of a slot, on a wide load's second slot, on an instruction without a
+    // reference, beyond the section, a type for calls, an unknown type, and two relocations of one
+    // instruction.
     for entries in [
         vec![(4, 1)],
         vec![(8, 1)],
@@ -234,13 +235,13 @@ fn assembly_without_symbol_types_is_one_function() {
 
 #[test]
 fn entries_are_found_where_there_is_one() {
-    // Whatever its name, the only function is the entry.
+    // The only function is the entry under any name.
     let mut elf = Elf::new();
     let code = elf.code("jbpf_stats", &[R0_ZERO, EXIT]);
     elf.symbol("report", FUNC, true, code, 0, 16);
     assert_eq!(parse(&elf).programs[0].entry, "report");
 
-    // Of two, one must be called jbpf_main.
+    // If there are two functions, one must be called jbpf_main.
     let mut elf = Elf::new();
     let code = elf.code("jbpf_stats", &[R0_ZERO, EXIT, R0_ZERO, EXIT]);
     elf.symbol("one", FUNC, true, code, 0, 16);
@@ -318,10 +319,10 @@ fn shared_functions_do_not_multiply_without_limit() {
     ));
 }
 
-/// What a generated function is: its section, and the functions that it calls.
+/// The generated functions: the section of each, and the functions that it calls.
 type Plan = Vec<(prop::sample::Index, Vec<(prop::sample::Index, Reach)>)>;
 
-/// How a call says where it leads.
+/// The way in which a call names its target.
 #[derive(Debug, Clone, Copy)]
 enum Reach {
     /// By the function's symbol.
@@ -343,8 +344,9 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 proptest! {
-    /// Function `n` begins with `r0 = n`, and calls others. Wherever they lie and however calls refer
-    /// to them, each linked call leads to a function that begins with the callee's number.
+    /// Function `n` begins with `r0 = n`, and calls others. Each linked call leads to a function
+    /// that begins with the callee's number, for any section of the callee and any kind of
+    /// reference.
     #[test]
     fn every_call_reaches_its_function(plan in plan()) {
         const SECTIONS: [&str; 3] = ["jbpf_generic", ".text", "more"];

@@ -250,7 +250,8 @@ fn a_name_that_no_request_could_have_is_refused() {
     );
 }
 
-/// Section `.BTF` that says of `outmap` that its records are a struct of this many bytes, all of one name.
+/// A section `.BTF` in which the records of `outmap` are a struct of `fields` bytes, all called
+/// `name`.
 fn types_of_bytes(fields: u32, name: &str) -> Vec<u8> {
     let mut strings = vec![0];
     let mut intern = |name: &str| {
@@ -277,7 +278,7 @@ fn types_of_bytes(fields: u32, name: &str) -> Vec<u8> {
     bytes
 }
 
-/// One codelet could keep an application from telling of any.
+/// Otherwise one codelet's layout would make the answer about all codelets too long.
 #[test]
 fn a_layout_that_no_answer_could_hold_is_left_out() {
     let layout = |fields: u32, name: &str| {

@@ -1,4 +1,4 @@
-//! Damaged real objects: whatever the damage, parsing answers, and soon.
+//! Damaged real objects: parsing ends soon for any damage, with an object or an error.
 
 use std::sync::LazyLock;
 

@@ -192,7 +192,7 @@ fn records_are_described_to_the_last_bit() {
     assert_eq!(record.fields, expected);
 }
 
-/// The object with a section called otherwise.
+/// The object with one section renamed.
 fn renamed(object: &[u8], section: &str, name: &str) -> Vec<u8> {
     assert_eq!(section.len(), name.len());
     let pattern = format!("\0{section}\0").into_bytes();
