@@ -1,6 +1,6 @@
-//! What a fuzzer's bytes decide.
+//! Decisions from a fuzzer's bytes.
 
-/// Bytes, taken one decision after the other. When there are none left, every decision is 0.
+/// Bytes, taken one decision after the other. Without bytes left, every decision is 0.
 pub struct Decisions<'b>(&'b [u8]);
 
 impl<'b> Decisions<'b> {

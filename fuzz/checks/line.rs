@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use crate::served::{Application, codelets, fire, first_example};
 
-/// The id of the line after the client's own. Bytes that have it in them are not tried.
+/// The id of the line after the client's own. Inputs that contain it are left out.
 const LAST: u64 = 7_405_926_180_351_974;
 
-/// How long an application may take for an answer.
+/// The time that an application may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An application with a codeletset, a store, and channels for collectors. It interprets codelets: compiling them would
-/// take most of the time.
+/// An application with a codeletset, a store, and channels for collectors. It interprets codelets:
+/// compiling them would take most of the time.
 pub fn application() -> Application {
     let application = Application::with(|builder| {
         builder
@@ -31,8 +31,8 @@ pub fn application() -> Application {
     application
 }
 
-/// Sends the application `bytes`. Each line is answered, in order and under its id, and the application serves
-/// on.
+/// Sends the application `bytes`. Checks that the application answers each line, in order and
+/// under its id, and goes on serving.
 pub fn check(application: &Application, bytes: &[u8]) {
     let last = LAST.to_string();
     if bytes
@@ -44,7 +44,7 @@ pub fn check(application: &Application, bytes: &[u8]) {
     let mut socket = UnixStream::connect(application.socket()).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.set_write_timeout(Some(PATIENCE)).unwrap();
-    // Who is refused may be cut off before it has said everything.
+    // The application may cut off a client that it refuses, before the client has sent everything.
     let _ = socket.write_all(bytes);
     fire(0..3);
     let end = format!("\n{{\"version\":{VERSION},\"id\":{LAST},\"hello\":{{}}}}\n");
@@ -72,7 +72,8 @@ pub fn check(application: &Application, bytes: &[u8]) {
     restore(application);
 }
 
-/// The next answer that is no record of a channel that is watched. What collectors are told comes as `Sent`.
+/// The next answer that is no record and no end of a watched channel. Answers to collectors come
+/// as `Sent`.
 fn next_answer(
     answers: &mut impl Iterator<Item = std::io::Result<String>>,
 ) -> Option<Envelope<Reply>> {
@@ -85,7 +86,7 @@ fn next_answer(
     }
 }
 
-/// An answer is a line of JSON that reads back as itself.
+/// Reads an answer, and checks that its JSON survives a round trip.
 fn read(line: &str) -> Envelope<Reply> {
     assert!(line.len() <= MAX_LINE);
     let value: Value = serde_json::from_str(line).unwrap();
@@ -113,7 +114,7 @@ fn id_of(line: &[u8]) -> u64 {
     id.unwrap_or(0)
 }
 
-/// Whatever a client had loaded and unloaded: the application has its one codeletset again.
+/// Gives the application its one codeletset again, after any loads and unloads of a client.
 fn restore(application: &Application) {
     let (runtime, request) = (application.runtime(), first_example());
     let mut found = false;

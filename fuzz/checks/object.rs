@@ -8,7 +8,7 @@ use jbpf_object::{FieldType, Object, RecordType};
 /// Instructions of all programs of an object.
 const MAX_INSTRUCTIONS: usize = 65_536;
 
-/// Reads an object, and holds what comes out against what the rest of the project relies on.
+/// Reads an object, and checks the properties of the result that other crates rely on.
 pub fn check(bytes: &[u8]) {
     let object = match Object::parse(bytes) {
         Ok(object) => object,
@@ -39,7 +39,7 @@ pub fn check(bytes: &[u8]) {
             check_record(record, 0);
         }
     }
-    // Nothing is read from anywhere else.
+    // The result depends on the bytes alone.
     assert_eq!(Object::parse(bytes).as_ref(), Ok(&object));
 }
 
@@ -73,7 +73,8 @@ fn check_maps(object: &Object) {
     }
 }
 
-/// A record whose parts lie inside of it: whoever shows it walks no further than its bytes.
+/// Checks that the parts of a record lie inside it, so that a program that shows it stays within
+/// its bytes.
 pub fn check_record(record: &RecordType, depth: u32) {
     assert!(depth < 64, "types nest too deep");
     for field in &record.fields {
@@ -104,7 +105,8 @@ fn check_sentence(text: &str) {
     check_name(text);
 }
 
-/// Names, errors and warnings are shown on terminals, which obey control characters, and are what they look like.
+/// Checks that a name, error or warning has no control characters, which terminals obey, and no
+/// invisible ones.
 fn check_name(name: &str) {
     assert!(!name.contains(is_invisible), "{name:?}");
 }

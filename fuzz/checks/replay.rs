@@ -5,9 +5,9 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// Runs `check` on each seed of `target`, and on each input that once showed a fault; with `JBPF_FUZZ_CORPUS` set, on the
-/// fuzzer's own corpus, too. The name of an input that fails comes first in what the test prints last. Answers how many
-/// inputs there were.
+/// Runs `check` on each seed of `target`, and on each input that once showed a fault. If
+/// `JBPF_FUZZ_CORPUS` is set, runs it on the fuzzer's own corpus, too. If an input fails, the last
+/// panic message begins with its name. Returns the number of inputs.
 pub fn replay(target: &str, mut check: impl FnMut(&[u8])) -> usize {
     let mut folders = vec!["seeds", "regressions"];
     if std::env::var_os("JBPF_FUZZ_CORPUS").is_some() {
@@ -27,14 +27,14 @@ pub fn replay(target: &str, mut check: impl FnMut(&[u8])) -> usize {
     replayed
 }
 
-/// The folder `fuzz`, from whichever package the tests are.
+/// The folder `fuzz`, for tests of any package.
 fn fuzz() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders = package.ancestors().map(|folder| folder.join("fuzz"));
     folders.find(|folder| folder.is_dir()).unwrap()
 }
 
-/// The files of a folder by name; none of one that is not there.
+/// The files of a folder, ordered by name; none if there is no such folder.
 fn inputs(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! An operator whose application lies: any bytes for an answer, and what the command prints of it.
+//! An operator with a lying application: any bytes as an answer, and the command that prints it.
 
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -17,14 +17,14 @@ use jbpf_verifier::{Program, RawInsn, verify};
 use super::{csv, protobuf};
 use crate::record::{Record, encode, opaque};
 
-/// How long an operator waits. Answers are there before it asks.
+/// The time that an operator waits. Answers are there before it asks.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Records that are shown.
 const MAX_RECORDS: usize = 16;
 /// The largest record whose zeros are shown.
 const LARGEST: u32 = 1 << 12;
 
-/// Where applications listen.
+/// The socket that applications listen on.
 struct Door {
     listener: UnixListener,
     path: PathBuf,
@@ -38,7 +38,8 @@ static DOOR: LazyLock<Mutex<Door>> = LazyLock::new(|| {
     Mutex::new(Door { listener, path })
 });
 
-/// The first byte chooses the question, the rest is what the application says, whatever it is asked.
+/// The first byte chooses the question; the application sends the rest as its answer to any
+/// question.
 pub fn check(bytes: &[u8]) {
     let Some((question, says)) = bytes.split_first() else {
         return;
@@ -60,7 +61,7 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-/// As much as goes into the socket's buffer, and then no more.
+/// Writes as many bytes as fit into the socket's buffer.
 fn say(socket: &UnixStream, mut rest: &[u8]) {
     socket.set_nonblocking(true).unwrap();
     while !rest.is_empty() {
@@ -138,7 +139,7 @@ fn insn(opcode: u8, dst: u8, src: u8, imm: i32) -> RawInsn {
     }
 }
 
-/// `jbpf verify`, against what the application says of itself.
+/// `jbpf verify`, against the context and helpers that the application declares.
 fn verify_for(context: &ContextDef, helpers: &HelperTable, insns: Vec<RawInsn>) {
     let program = Program {
         name: "program".to_owned(),
@@ -184,7 +185,7 @@ fn watch(operator: Operator, id: StreamId) -> Result<(), OperatorError> {
     Ok(())
 }
 
-/// A record in each format that the command has, and read back from some.
+/// Shows a record in each format of the command, and reads it back from some.
 fn show(layout: Option<&RecordType>, bytes: &[u8]) {
     let json = Record::new(layout, bytes).to_string();
     drop(Record::in_a_row(layout, bytes).to_string());

@@ -1,4 +1,4 @@
-//! Load and unload requests in YAML: any bytes of a file.
+//! Any bytes of a file as load and unload requests in YAML.
 
 use std::fs;
 use std::path::Path;
@@ -11,8 +11,8 @@ use jbpf_operator::request::{
 };
 use serde_json::{Value, json};
 
-/// Reads a request from a file of `folder` and from text. A request that is accepted obeys the limits, and reads as
-/// itself when it is written anew.
+/// Reads a request from a file of `folder` and from text. Checks that an accepted request obeys
+/// the limits, and survives being written and read again.
 pub fn check(folder: &Path, bytes: &[u8]) {
     let path = folder.join("request.yaml");
     fs::write(&path, bytes).unwrap();
@@ -63,7 +63,8 @@ fn check_request(request: &LoadRequest, folder: &Path) {
             matches!(&codelet.object, ObjectSource::Path(path) if path.starts_with(folder) || path.is_absolute())
         );
     }
-    // JSON is YAML. Variables are replaced already, and what they left may look like one.
+    // JSON is YAML. Variables are replaced already, and a replaced text may look like a variable
+    // again.
     let text = written(request, folder).to_string();
     // YAML 1.1 folds three line breaks that JSON leaves as they are.
     if !text.contains("${") && !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
@@ -73,7 +74,7 @@ fn check_request(request: &LoadRequest, folder: &Path) {
     }
 }
 
-/// The request as a document, with paths as its author wrote them.
+/// The request as a document, with paths relative to `folder` as its author wrote them.
 fn written(request: &LoadRequest, folder: &Path) -> Value {
     let codelets = request.codelets().iter();
     let codelets: Vec<Value> = codelets.map(|one| codelet(one, folder)).collect();
@@ -119,7 +120,7 @@ fn check_name(name: &str) {
     assert!(!name.contains(is_invisible), "{name:?}");
 }
 
-/// An error is a sentence for a terminal, of a length that a person reads.
+/// Checks that an error is a sentence fit for a terminal, and short enough to read.
 fn check_error(error: &RequestError) {
     let text = error.to_string();
     assert!(!text.is_empty() && text.len() < 2_000, "{text:?}");

@@ -1,5 +1,6 @@
-//! The verifier on instructions that nobody wrote: any bytes, against contexts, maps and helpers that the first bytes choose,
-//! among them some that no application declares but one that lies. Whatever it accepts compiles, and runs natively as in the checked interpreter.
+//! The verifier on any bytes as instructions. The first bytes choose the context, the maps and the
+//! helpers; some choices are such as only a lying application declares. An accepted program
+//! compiles, and runs natively as in the checked interpreter.
 
 mod decisions;
 
@@ -30,21 +31,24 @@ const LIMITS: Limits = Limits {
 };
 /// Slots of a program; more are left out.
 const MAX_SLOTS: usize = 512;
-/// The most that a program may execute for it to be run.
+/// The most instructions that a program may execute; longer ones are not run.
 const MAX_EXECUTED: u64 = 50_000;
-/// Built-in helpers whose answers differ from call to call: clocks, random numbers, the time that a call has taken.
+/// Built-in helpers that return different numbers from call to call: clocks, random numbers, the
+/// time that a call has taken.
 const UNSTEADY: [u32; 5] = [7, 8, 9, 14, 15];
 /// Runs of an accepted program on either engine.
 const RUNS: u8 = 2;
 
-/// Chooses what no application declares, of numbers that follow.
+/// The choice of a context, maps or helpers that no application declares, made from the bytes that
+/// follow.
 const LIE: u8 = 0xff;
 
-/// What became of an input.
+/// The outcome of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Rejected,
-    /// Accepted, and not run: helpers without functions, or answers that no two runs agree on.
+    /// Accepted and not run, because a helper has no function, or returns a different number in
+    /// each run, or the program is too long.
     Accepted,
     Run,
 }
@@ -78,7 +82,7 @@ pub fn check(bytes: &[u8]) -> Outcome {
     }
     let (program, helpers) = (Arc::new(program), Arc::new(helpers));
     match verify_with(&program, &Arc::new(context), &helpers, LIMITS) {
-        // What no application has cannot be made to run.
+        // The engines have no memory and no functions for declarations that no application makes.
         Ok(_) if choices.contains(&LIE) => Outcome::Accepted,
         Ok(verified) => accepted(verified),
         Err(rejection) => {
@@ -143,7 +147,7 @@ fn context_of(choice: u8, decisions: &mut Decisions<'_>) -> ContextDef {
     context
 }
 
-/// Lines of a source as a compiler, or somebody else, may have left them.
+/// Source lines, well-formed or hostile.
 fn lines(slots: usize) -> Vec<LineInfo> {
     let texts =
         ["x = y;", "", "\tif (größe → ∞) {\t", "\u{202e}\u{1b}[2J \0"].map(Arc::<str>::from);
@@ -157,7 +161,7 @@ fn lines(slots: usize) -> Vec<LineInfo> {
     (0..slots).step_by(2).map(line).collect()
 }
 
-/// The functions that are called, by name; every other one has none.
+/// Names of the called functions that begin at an even index; the others have none.
 fn names(insns: &[RawInsn]) -> Vec<FunctionName> {
     let calls = insns.iter().enumerate();
     let starts = calls.filter(|(_, insn)| insn.opcode == 0x85 && insn.src == 1);
@@ -170,7 +174,7 @@ fn names(insns: &[RawInsn]) -> Vec<FunctionName> {
     starts.into_iter().map(name).collect()
 }
 
-/// A map for each bit, in the order of the bits.
+/// A map for each bit, in the order of the bits; the highest bit adds two data sections.
 fn maps_of(choice: u8, decisions: &mut Decisions<'_>) -> Vec<MapDef> {
     let map = |name: &str, kind, key_size, value_size, max_entries| MapDef {
         name: name.to_owned(),
@@ -327,7 +331,8 @@ fn returned(decisions: &mut Decisions<'_>) -> ReturnKind {
     }
 }
 
-/// A rejection is shown to people: it names a place of the program, and no part of it is missing.
+/// Checks that a rejection names an instruction of the program, has a message and a code, and
+/// survives JSON.
 fn check_rejection(rejection: &Rejection, slots: usize) {
     assert!(rejection.insn < slots.max(1), "{rejection:?}");
     assert!(!rejection.message.is_empty());
@@ -413,10 +418,10 @@ fn accepted(verified: VerifiedProgram) -> Outcome {
     Outcome::Run
 }
 
-/// What a run leaves: r0, the region, the fields, and all that its maps hold.
+/// The result of a run: r0, the region, the fields, and the contents of the maps.
 type Left = (u64, Vec<u8>, Vec<u8>, Vec<Vec<u8>>);
 
-/// Runs a codelet on memory that depends on nothing but `run`.
+/// Runs a codelet on memory that depends on `run` alone.
 fn on_fresh_memory(
     codelet: &BoundCodelet,
     run: u8,

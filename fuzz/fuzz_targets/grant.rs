@@ -1,4 +1,4 @@
-//! A collector whose host lies; see `docs/fuzzing.md`.
+//! A collector with a lying host; see `docs/fuzzing.md`.
 
 #![no_main]
 #![allow(missing_docs, dead_code, reason = "the module is for two targets")]

@@ -1,4 +1,4 @@
-//! A host whose collector lies; see `docs/fuzzing.md`.
+//! A host with a lying collector; see `docs/fuzzing.md`.
 
 #![no_main]
 #![allow(missing_docs, dead_code, reason = "the module is for two targets")]

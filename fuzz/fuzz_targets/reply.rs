@@ -1,9 +1,10 @@
-//! An operator whose application answers with any bytes, and what the command prints of that; see `docs/fuzzing.md`.
+//! An application that answers an operator with any bytes, and the command that prints the
+//! answers; see `docs/fuzzing.md`.
 
 #![no_main]
 #![allow(missing_docs, dead_code, reason = "parts of the command, which uses all of them")]
 
-/// What the command does with records.
+/// The command's module for records.
 #[path = "../../jbpf-cli/src/record/mod.rs"]
 mod record;
 
@@ -18,7 +19,7 @@ mod format {
     pub mod reply;
 }
 
-/// As much of the command's own module as these need.
+/// The part of the command's own module that these modules need.
 mod output {
     use crate::record::NotARecord;
 

@@ -1,4 +1,4 @@
-//! Requests in YAML, of any bytes; see `docs/fuzzing.md`.
+//! Any bytes as a request in YAML; see `docs/fuzzing.md`.
 
 #![no_main]
 #![allow(missing_docs)]
@@ -10,7 +10,8 @@ use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
-/// In memory, where there is such a place: a request is written to a file for each input.
+/// The folder of the requests' files, in memory if the system has such a place: each input writes
+/// one file.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())

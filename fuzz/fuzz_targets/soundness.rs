@@ -1,14 +1,14 @@
-//! Programs whose every decision libFuzzer makes: those that the verifier accepts must run as it says. The
-//! programs, and what they are held against, are those of `jbpf-core/tests/soundness`.
+//! Programs that libFuzzer decides in every detail. If the verifier accepts one, it must run as
+//! the verifier says. The generator and the checks are those of `jbpf-core/tests/soundness`.
 //!
 //! ```sh
 //! cargo install cargo-fuzz
 //! RUSTC_BOOTSTRAP=1 cargo fuzz run soundness -- -max_len=1024 -max_total_time=600
 //! ```
 //!
-//! (`RUSTC_BOOTSTRAP=1` lets a stable compiler take the flags of libFuzzer and of the sanitizer.) A finding panics with the
-//! program in the message; its bytes are kept in `fuzz/artifacts/soundness`, and named as the last argument
-//! they are run once more.
+//! (`RUSTC_BOOTSTRAP=1` lets a stable compiler take the flags of libFuzzer and of the sanitizer.)
+//! A finding panics with the program in the message. libFuzzer keeps its bytes in
+//! `fuzz/artifacts/soundness`, and runs them again if that file is the last argument.
 
 #![no_main]
 #![allow(
@@ -47,7 +47,7 @@ use oracle::Oracle;
 use program::Case;
 use tally::Tally;
 
-/// After how many programs it is said what they exercised.
+/// The programs between two reports on what they exercised.
 const REPORT: u64 = 50_000;
 
 thread_local! {

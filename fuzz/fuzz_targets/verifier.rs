@@ -1,4 +1,5 @@
-//! The verifier on any bytes for instructions, and what it accepts on both engines; see `docs/fuzzing.md`.
+//! The verifier on any bytes as instructions, and both engines on accepted programs; see
+//! `docs/fuzzing.md`.
 
 #![no_main]
 #![allow(missing_docs)]
@@ -10,7 +11,7 @@ use std::cell::Cell;
 
 use verifier::Outcome;
 
-/// After how many programs it is said what became of them.
+/// The programs between two reports on their outcomes.
 const REPORT: u64 = 500_000;
 
 thread_local! {

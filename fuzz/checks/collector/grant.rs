@@ -1,5 +1,5 @@
-//! A collector whose host lies: in its answers, in the numbers of its grants, in the files that it sends, and in their
-//! contents, then and later.
+//! A collector with a lying host. The host lies in its answers, in the numbers of its grants, in
+//! the files that it sends, and in their contents, at first and later.
 
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
@@ -19,12 +19,12 @@ use rustix::io::pwrite;
 
 use super::decisions::Decisions;
 
-/// Things that a collector does with one channel.
+/// Steps of a collector with one channel.
 const MAX_STEPS: usize = 64;
 /// The largest file that a host sends.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Where hosts listen.
+/// The socket that hosts listen on.
 struct Door {
     listener: UnixListener,
     path: PathBuf,
@@ -38,7 +38,7 @@ static DOOR: LazyLock<Mutex<Door>> = LazyLock::new(|| {
     Mutex::new(Door { listener, path })
 });
 
-/// What a collector asks such a host for.
+/// The kind of channel that a collector asks the host for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
     Output,
@@ -62,10 +62,11 @@ pub fn check(bytes: &[u8]) {
     let (socket, _) = door.listener.accept().unwrap();
     drop(door);
     let sent = send_with_descriptors(&socket, &says, &files).unwrap();
-    // What does not fit into the socket's buffer would wait for a collector that waits for this.
+    // A blocking write that exceeds the socket's buffer would wait for the collector, which has
+    // not begun to read.
     socket.set_nonblocking(true).unwrap();
     let _ = (&socket).write_all(says.get(sent..).unwrap_or_default());
-    // Nobody waits for answers that never come.
+    // The shutdown ends the collector's wait for answers that never come.
     socket.shutdown(std::net::Shutdown::Write).unwrap();
     let mut host = Host {
         socket: Some(socket),
@@ -90,7 +91,7 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-/// Up to three files, good or bad for a ring, and what is in them at first.
+/// Up to three files, fit or unfit for a ring, with their first contents.
 fn files(decisions: &mut Decisions<'_>) -> Vec<OwnedFd> {
     let count = decisions.below(4);
     let mut files: Vec<OwnedFd> = (0..count).map(|_| file(decisions)).collect();
@@ -123,7 +124,8 @@ fn file(decisions: &mut Decisions<'_>) -> OwnedFd {
     file
 }
 
-/// A word of one of the files becomes a number. The first of them mean most.
+/// Writes a number to a word of one of the files. The first words matter most, so half of the
+/// choices are among them.
 fn write_word(files: &[OwnedFd], decisions: &mut Decisions<'_>) {
     let (which, place) = (decisions.byte(), decisions.byte());
     let Some(file) = files.get(usize::from(which >> 6)) else {
@@ -140,15 +142,15 @@ fn write_word(files: &[OwnedFd], decisions: &mut Decisions<'_>) {
         // An entry: the lower half of a number, and a buffer.
         decisions.number(1) << 32 | u64::from(decisions.byte())
     };
-    // Files that are short, sealed, or none stay as they are.
+    // The write may fail: the file may be short, sealed, or an eventfd.
     let _ = pwrite(file, &word.to_ne_bytes(), offset);
 }
 
-/// What the host says, before it is asked: the answer, and those to come after it.
+/// The lines that the host sends before the collector asks: the first answer, and later ones.
 fn answers(decisions: &mut Decisions<'_>, wish: Wish) -> Vec<u8> {
     let manner = decisions.byte();
     if manner >= 200 {
-        // Anything.
+        // Any bytes.
         let count = usize::from(decisions.byte());
         return decisions.bytes(count).to_vec();
     }
@@ -166,7 +168,7 @@ fn answers(decisions: &mut Decisions<'_>, wish: Wish) -> Vec<u8> {
     };
     let mut says = line(1, body);
     if manner & 1 != 0 {
-        // A line of no question before it, or after it.
+        // An error under any id comes before the answer.
         let other = CollectorReply::Error {
             code: "no".to_owned(),
             message: "no\u{1b}[2J".to_owned(),
@@ -229,7 +231,7 @@ fn record_type(decisions: &mut Decisions<'_>) -> Option<RecordType> {
     }
 }
 
-/// Reads as a collector does, while the host goes on lying.
+/// Reads like a collector, while the host goes on lying.
 fn receive(receiver: RawReceiver, host: &mut Host, decisions: &mut Decisions<'_>) {
     let size = receiver.record_size() as usize;
     assert!(size <= 1 << 20);
@@ -278,10 +280,11 @@ fn receive(receiver: RawReceiver, host: &mut Host, decisions: &mut Decisions<'_>
     }
 }
 
-/// A ring that is ready gives something when it is read: otherwise whoever waits for it would wait awake.
+/// Checks that a ring that is ready has something to read: otherwise a waiting reader would spin.
 fn check_readiness(receiver: &RawReceiver) {
     let bell = Doorbell::new().unwrap();
-    // A tap is ready every now and then to ask the host for room, which this host refuses.
+    // A tap is ready now and then because it wants to ask the host for room, which this host
+    // refuses.
     let gives_or_sleeps = (0..50).any(|_| {
         let given = receiver.try_recv_bytes().is_some() || receiver.is_closed();
         given || !bell.arm([receiver])
@@ -289,7 +292,7 @@ fn check_readiness(receiver: &RawReceiver) {
     assert!(gives_or_sleeps, "ready, and nothing to read");
 }
 
-/// Sends as a collector does, while the host goes on lying.
+/// Sends like a collector, while the host goes on lying.
 fn send(sender: RawSender, host: &mut Host, decisions: &mut Decisions<'_>) {
     let size = sender.record_size() as usize;
     assert!(size <= 1 << 20);

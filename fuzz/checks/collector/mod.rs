@@ -1,5 +1,5 @@
-//! Both sides of shared memory, each with a hostile other side: `grant` is a collector whose host lies, `page` a host whose
-//! collector does.
+//! Both sides of shared memory, each with a hostile other side: `grant` is a collector with a
+//! lying host, `page` a host with a lying collector.
 
 #[path = "../decisions.rs"]
 mod decisions;

@@ -1,4 +1,5 @@
-//! A host whose collector lies: in its requests, and in all that it may write, the cursor's page and its sender's file.
+//! A host with a lying collector. The collector lies in its requests, and in all memory that it
+//! may write: the cursor's page and its sender's file.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -16,32 +17,32 @@ use super::decisions::Decisions;
 
 const OUT: StreamId = StreamId([1; 16]);
 const IN: StreamId = StreamId([2; 16]);
-/// Things that happen to one pair of rings.
+/// Steps with one pair of rings.
 const MAX_STEPS: usize = 400;
-/// Producer threads; all of them are this one.
+/// Producer threads; this thread plays all of them.
 const SLOTS: u32 = 2;
 /// Words of a record.
 const WORDS: usize = 3;
-/// Makes numbers that look like any others.
+/// The factor that spreads small numbers over all bits.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Hosts so far.
 static HOSTS: AtomicU64 = AtomicU64::new(1);
 
 type Record = [u64; WORDS];
 
-/// The rings, what is known of them, and who has them open.
+/// The rings, and the test's own account of their records.
 struct Host {
     output: Arc<OutputRing>,
     input: Arc<InputRing>,
     /// The records sent, by number.
     sent: Vec<Record>,
     refused: u64,
-    /// Marks records that the host itself sends in. It is another one for each host: a fuzzer learns numbers that it has seen
-    /// compared.
+    /// The mark of records that the host itself sends in. Each host has its own mark, because a
+    /// fuzzer learns numbers from comparisons.
     mark: u64,
-    /// What a producer has reserved and not committed.
+    /// The buffer that a producer has reserved and not committed.
     reserved: [Option<*mut u8>; SLOTS as usize],
-    /// Records that the host sent in, and how many codelets took.
+    /// Records that the host sent in; `taken` counts those that codelets took.
     given: u64,
     taken: u64,
 }
@@ -56,10 +57,11 @@ impl Channels for Host {
     }
 }
 
-/// What a collector holds.
+/// A collector's session, and the files that the host gave it.
 struct Collector {
     session: Session,
-    /// By attachment; kept and written to after it is closed, too.
+    /// The files by attachment. The collector keeps them and writes to them after the attachment
+    /// is closed, too.
     files: HashMap<u64, Vec<OwnedFd>>,
 }
 
@@ -144,7 +146,7 @@ impl Host {
         }
     }
 
-    /// A producer sends a copy: a thread with a slot, or one without.
+    /// A producer sends a copy; it is a thread with a slot, or one without.
     fn send(&mut self, slot: u32) {
         let record = self.next_record();
         let slot = if slot < SLOTS {
@@ -152,7 +154,7 @@ impl Host {
         } else {
             OutputRing::NO_SLOT
         };
-        // SAFETY: the record is readable, and nobody writes to it; the slot is this thread's.
+        // SAFETY: the record is readable, and no thread writes to it; the slot is this thread's.
         let outcome = unsafe { self.output.send(slot, record.as_ptr().cast(), WORDS * 8) };
         self.count(record, outcome);
     }
@@ -181,7 +183,8 @@ impl Host {
             return;
         };
         let record = self.next_record();
-        // SAFETY: a reserved buffer has the record's size, is aligned, and is this producer's alone.
+        // SAFETY: a reserved buffer has the record's size, is aligned, and is this producer's
+        // alone.
         unsafe { buffer.cast::<Record>().write_volatile(record) };
         let outcome = self.output.commit(slot);
         self.count(record, outcome);
@@ -202,10 +205,10 @@ impl Host {
         }
     }
 
-    /// A codelet takes control, if there is any. Answers whether there was.
+    /// A codelet takes a control record. Returns whether there was one.
     fn take(&mut self) -> bool {
         let mut record: Record = [0; WORDS];
-        // SAFETY: the record is writable, and nobody else's.
+        // SAFETY: the record is writable, and this thread's alone.
         if !unsafe { self.input.receive(record.as_mut_ptr().cast()) } {
             return false;
         }
@@ -226,18 +229,20 @@ impl Host {
         let _ = (self.output.is_read(), self.output.refused_cursors());
     }
 
-    /// Whatever a collector wrote: what was accepted is sent, and what was refused is counted.
+    /// Checks that accepted records are sent and refused ones are counted, for anything that a
+    /// collector wrote.
     fn settle(&self) {
         assert_eq!(self.output.sent(), self.sent.len() as u64);
         assert_eq!(self.output.dropped(), self.refused);
         assert_eq!(self.input.received(), self.taken);
     }
 
-    /// The collectors go. Then control that the host sent in is all there, and the next reader finds whole records.
+    /// The collectors go. Checks that the host's own control records are all there, and that the
+    /// next reader finds whole records.
     fn leave(mut self, collectors: [Collector; 2]) {
         drop(collectors);
         let places = u64::from(self.input.capacity());
-        // Nothing more comes from lanes that are taken back.
+        // Lanes that are taken back give no further records.
         for _ in 0..=places {
             self.take();
         }
@@ -267,7 +272,7 @@ fn record_bytes(record: Record) -> Vec<u8> {
 /// A reader in the host itself.
 struct Reader {
     records: RawReceiver,
-    /// A primary reader misses nothing.
+    /// Whether the reader may miss records; a primary reader may not.
     misses: bool,
 }
 
@@ -287,7 +292,7 @@ impl Reader {
         }
     }
 
-    /// Reads records, each of which is the one that was sent under its number.
+    /// Reads records, and checks that each is the one that was sent under its number.
     fn read(&mut self, host: &Host, count: u8) {
         for _ in 0..count {
             let before = self.records.record_number();
@@ -346,7 +351,7 @@ impl Collector {
         self.files.insert(attachment, answer.descriptors);
     }
 
-    /// Writes a word to any file that it was ever given, where it can.
+    /// Writes a word to the files of an attachment. The write may fail.
     fn write(&self, host: &Host, decisions: &mut Decisions<'_>) {
         let attachment = u64::from(decisions.below(4)) + 1;
         let place = decisions.byte();
