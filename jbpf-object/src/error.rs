@@ -146,7 +146,7 @@ pub enum ObjectError {
     BadMap {
         /// The map's name.
         map: String,
-        /// The field at fault, its value, and what it may be.
+        /// The field at fault, its value, and the rule for it.
         problem: String,
     },
     /// Data sections that are too large.

@@ -26,7 +26,7 @@ use crate::protocol::{
 };
 use crate::request::LoadRequest;
 
-/// Why an application did not do what it was asked to.
+/// The reason why a request to an application failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OperatorError {

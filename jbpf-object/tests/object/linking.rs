@@ -70,7 +70,7 @@ fn calls_within_a_section_need_no_relocation() {
     elf.symbol("seven", FUNC, false, code, 0, 16);
     elf.symbol("jbpf_main", FUNC, true, code, 16, 16);
     let program = parse(&elf).programs.remove(0).program;
-    // The entry comes first, whatever the order in the section.
+    // The entry comes first, for any order in the section.
     assert_eq!(program.insns[0].imm, 1);
     assert_eq!(program.functions[1].name, "seven");
 }

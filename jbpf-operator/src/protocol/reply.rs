@@ -218,7 +218,7 @@ pub struct CalledHelperReport {
     pub id: u32,
     /// Its name.
     pub name: String,
-    /// How many of its calls panicked, by whatever codelet, since the process began.
+    /// The number of its calls that panicked since the process began, over all codelets.
     pub panics: u64,
 }
 

@@ -11,7 +11,7 @@ use super::{Bytes, LoadBody};
 pub enum Request {
     /// The application's name, process and versions.
     Hello {},
-    /// The hooks, their contexts, and what is attached to them.
+    /// The hooks, their contexts, and their codelets.
     Hooks {
         /// Hooks to leave out, from the first on. If present, the answer is a page: as many hooks
         /// as fit into a line, and none after the last. If absent, the answer is one line with all
