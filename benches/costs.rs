@@ -1,9 +1,10 @@
-//! How long an instruction takes that the verifier counts, at the extremes of what helpers do.
+//! The time of one counted instruction, for the extremes of the helpers' work.
 //!
-//! `cargo bench --bench costs`. The worst case of a codelet counts instructions, and for a helper one more for each eight
-//! bytes that it may touch. Each row is a codelet that does little but call one helper, natively: what is counted for one
-//! call of it, how long the fastest call took, and the one by the other. The aim is that no row takes more than 100 ns, so
-//! that a worst case is a bound of time as well.
+//! `cargo bench --bench costs`. The worst case of a codelet counts instructions. A helper's call
+//! counts one, and one more for each eight bytes that the helper may touch. Each row is a codelet
+//! that does little but call one helper, natively. A row shows the counted instructions of one
+//! call of the codelet, the time of the fastest call, and the time per instruction. The aim is at
+//! most 100 ns per instruction, so that a worst case bounds the time as well.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +26,7 @@ use jbpf_core::map::{Map, MapOptions, Storage};
 use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::verify;
 
-/// What nobody should wait for.
+/// The time in ns that no counted instruction should exceed.
 const AIM: f64 = 100.0;
 const SAMPLES: usize = 9;
 
@@ -78,7 +79,7 @@ impl Codelet {
         self.hook.call(input).unwrap()
     }
 
-    /// The fastest of some calls, each after `before`.
+    /// The fastest of [`SAMPLES`] calls, each after `before`.
     fn fastest(&self, before: impl Fn(&Self)) -> Duration {
         let sample = |_| {
             before(self);
@@ -107,7 +108,8 @@ impl Codelet {
     }
 }
 
-/// Looks a key of zeros up in map `m`: its first value is in r9 then, and the map in r8.
+/// Looks a key of zeros up in map `m`. `body` finds the value in r9, the map in r8 and the key in
+/// r7.
 fn with_value(maps: &str, key: u32, body: &str) -> String {
     let zeros: String = (1..=key.div_ceil(8))
         .map(|word| format!("stxdw [r10-{}], r0\n", word * 8))
@@ -122,7 +124,7 @@ fn times(count: usize, text: &str) -> String {
     vec![text; count].join("\n")
 }
 
-/// Sixteen calls on each map: what is counted beside them is little.
+/// Makes sixteen calls on a map, so that the instructions around them hardly count.
 fn on(maps: &str, call: &str) -> String {
     let call = format!("mov r1, r8\nmov r2, r7\n{call}");
     with_value(maps, 8, &times(16, &call))
@@ -136,7 +138,7 @@ fn fill(map: &Map, entries: u64) {
 }
 
 fn main() {
-    // What `cargo test --benches` calls.
+    // `cargo test --benches` passes this argument.
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
@@ -168,7 +170,7 @@ fn main() {
     let hash =
         |value: u32, entries: u32| format!(".map m hash key 8 value {value} entries {entries}");
     for entries in [16, 1 << 20] {
-        // Keys that differ, so that none is where the last one was.
+        // Random keys, so that each lookup goes to another place than the last one.
         let text = format!(
             "{}\nmov r0, 0\nstxdw [r10-8], r0\nlddw r8, map m\nmov r7, 0\nagain:\ncall rand\nand r0, {}\nstxdw [r10-8], r0\nmov r1, r8\nmov r2, r10\nadd r2, -8\ncall map_lookup_elem\nadd r7, 1\njlt r7, 1000, again\nmov r0, 0\nexit",
             hash(8, entries),
@@ -272,7 +274,7 @@ fn main() {
         Codelet::new(&receive).row(&format!("records of {record} bytes received"), fill);
     }
 
-    // From here on, somebody listens.
+    // A subscriber takes the prints from here on.
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
         .with_writer(std::io::sink)

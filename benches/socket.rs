@@ -1,7 +1,8 @@
-//! What operating costs: `cargo bench --bench socket`.
+//! The cost of operating an application: `cargo bench --bench socket`.
 //!
-//! Prints how long requests over the control socket take, from the operator's side, and how many records of a codelet a collector
-//! in another process receives. `cargo run --release -p jbpf-channel --example throughput` measures the rings alone.
+//! Prints the time of requests over the control socket, from the operator's side, and the rate at
+//! which a collector in another process receives the records of a codelet.
+//! `cargo run --release -p jbpf-channel --example throughput` measures the rings alone.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,10 +24,10 @@ use jbpf::{LoadRequest, Receiver, RuntimeBuilder, StreamId, jbpf_data, jbpf_hook
 use jbpf_channel::Collector;
 use served::{Application, first_example};
 
-/// Times that a request is measured.
+/// The number of times that each request is measured.
 const ROUNDS: usize = 1000;
 
-/// Records that are sent.
+/// The number of records that the codelet sends.
 const RECORDS: u64 = 20_000_000;
 
 /// Records between two looks at the channel.
@@ -34,13 +35,13 @@ const BATCH: u64 = 4096;
 
 const STREAM: StreamId = StreamId([9; 16]);
 
-/// What `codelets/bench/send.c` counts in.
+/// The region of `codelets/bench/send.c`, which counts its calls there.
 #[jbpf_data]
 struct Count {
     value: u64,
 }
 
-/// What it sends.
+/// A record of `codelets/bench/send.c`.
 #[jbpf_data]
 struct Record {
     number: u64,
@@ -71,7 +72,7 @@ fn requests() {
     let (mut loads, mut unloads, mut hellos) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         hellos.push(time(|| drop(operator.hello().unwrap())));
-        // The object is read from its file, and travels in the request.
+        // The operator reads the object from its file, and the request carries it.
         let mut id = String::new();
         loads.push(time(|| id = operator.load(&request).unwrap().id));
         unloads.push(time(|| operator.unload(&id).unwrap()));

@@ -1,4 +1,5 @@
-//! `load/*`, `unload/*`, `attach/*`, `detach/*` and `runtime/*`: what changes cost, away from the hot path.
+//! `load/*`, `unload/*`, `attach/*`, `detach/*` and `runtime/*`: the cost of changes, away from
+//! the hot path.
 
 use std::time::{Duration, Instant};
 
@@ -20,10 +21,11 @@ fn example(packet: &Packet, ctx_id: u32) {}
 #[jbpf_hook]
 fn crowded(count: &mut Count) {}
 
-/// The codelets of a hook that has many, with the one that comes and goes.
+/// The codelets of the crowded hook, the one that comes and goes included.
 const CODELETS: usize = 16;
 
-/// Loading and unloading the first example: read, verified, compiled, attached; and out again.
+/// A load of the first example reads, verifies, compiles and attaches it; an unload takes it out
+/// again.
 pub fn benches(criterion: &mut Criterion) {
     attaching(criterion);
     let runtime = Runtime::builder().name("hot_path").build().unwrap();

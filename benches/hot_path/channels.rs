@@ -10,7 +10,7 @@ use crate::hooks::Count;
 use crate::load_with;
 use crate::maps::Group;
 
-/// What `codelets/bench/send.c` sends.
+/// A record of `codelets/bench/send.c`.
 #[jbpf_data]
 pub struct Record {
     number: u64,
@@ -25,7 +25,8 @@ pub const CAPACITY: u64 = 65_536;
 
 pub const STREAM: StreamId = StreamId([7; 16]);
 
-/// Numbers of received records must rise, and what is missing must have been counted as dropped.
+/// Receives records, checks that their numbers rise, and counts them. At the end, received and
+/// dropped records must add up to the calls.
 struct Reconciled {
     records: Receiver<Record>,
     received: u64,
@@ -52,10 +53,10 @@ impl Reconciled {
     }
 }
 
-/// One record that finds room.
+/// Sends one record a call. The ring always has room for it.
 fn send(group: &mut Group<'_>, id: &str, count: &mut Count, reader: &mut Reconciled) {
     group.bench_function(id, |bencher| {
-        // Sends in runs that fit, with the draining between them untimed.
+        // Each run fits into the ring. The drains between runs are not timed.
         bencher.iter_custom(|calls| {
             let mut timed = Duration::ZERO;
             let mut left = calls;
@@ -74,7 +75,7 @@ fn send(group: &mut Group<'_>, id: &str, count: &mut Count, reader: &mut Reconci
     });
 }
 
-/// The same, alone.
+/// Benchmarks the sends, without the rest of the group.
 pub fn send_alone(group: &mut Group<'_>, id: &str, runtime: &Runtime) {
     let set = load_with(runtime, "send", "channel", |codelet| {
         codelet.output("records", STREAM)

@@ -1,13 +1,14 @@
-//! What an idle process holds: another process of this program loads the first example and says so.
+//! The memory of an idle process. Another process of this program loads the first example and
+//! prints its status.
 
 use std::process::Command;
 
 use jbpf::{LoadRequest, Runtime};
 
-/// Set for the process that is looked at: its socket.
+/// The variable that holds the measured process's socket. Only that process has it.
 const SOCKET: &str = "JBPF_BENCH_IDLE_SOCKET";
 
-/// What `/proc/self/status` says, in kB.
+/// Sizes from `/proc/self/status`, in kB.
 #[derive(Debug, Clone, Copy)]
 pub struct Footprint {
     /// `VmRSS`.
@@ -16,7 +17,7 @@ pub struct Footprint {
     pub reserved: u64,
 }
 
-/// In the process that is looked at: becomes idle, and prints its status. False in others.
+/// In the measured process, becomes idle and prints the status. Returns false in others.
 pub fn answer() -> bool {
     let Some(socket) = std::env::var_os(SOCKET) else {
         return false;
@@ -38,7 +39,7 @@ pub fn answer() -> bool {
     true
 }
 
-/// Of an idle process that serves its control socket and has loaded the first example.
+/// Measures an idle process that serves its control socket and has loaded the first example.
 pub fn measure() -> Footprint {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(std::env::current_exe().unwrap())

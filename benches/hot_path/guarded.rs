@@ -1,4 +1,4 @@
-//! `guarded/*`: what accesses cost that are checked when they are made.
+//! `guarded/*`: the cost of accesses that machine code checks.
 
 use std::hint::black_box;
 

@@ -45,13 +45,13 @@ fn read_fields(fields: &Fields) -> u64 {
 #[jbpf_hook]
 fn clock(count: &mut Count) {}
 
-/// The floor: what the codelet of `hook/armed` does, as a Rust function behind a pointer.
+/// The floor: the work of the codelet of `hook/armed`, as a Rust function behind a pointer.
 #[inline(never)]
 fn count_up(count: &mut Count) {
     count.value += 1;
 }
 
-/// What four codelets do, in Rust: each counts in a word of its own.
+/// The work of four codelets, in Rust: each counts in a word of its own.
 #[inline(never)]
 fn count_up_four(counts: &mut [u64; 4]) {
     for count in counts {

@@ -1,12 +1,12 @@
-//! What a hook costs, with every kind of codelet, beside its peers.
+//! The cost of a hook, with every kind of codelet, beside its peers.
 //!
 //! ```text
 //! cargo bench --bench hot_path
 //! ```
 //!
 //! Groups and ids are fixed, so that runs can be compared over time. Absolute times drift with the
-//! machine; the ratios of one run count, and the table at the end prints them. Every benchmark asserts
-//! its effect afterwards: the counter equals the calls.
+//! machine. Compare the ratios of one run; the table at the end prints them. Every benchmark
+//! asserts its effect afterwards: the counter equals the calls.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,7 +32,7 @@ use criterion::Criterion;
 use jbpf::request::CodeletBuilder;
 use jbpf::{Codeletset, LoadRequest, Runtime};
 
-/// Where a codelet of `codelets/bench` is.
+/// The path of the object of a codelet in `codelets/bench`.
 pub fn object(name: &str) -> String {
     format!(
         "{}/codelets/bench/{name}.o",

@@ -12,7 +12,7 @@ use crate::load;
 /// Keys of the filled maps, out of 1024 entries.
 pub const KEYS: u64 = 1000;
 
-/// A key for the codelet to look up, and what came of it.
+/// A key for the codelet to look up, and the result.
 #[jbpf_data]
 pub struct Keyed {
     pub key: u64,

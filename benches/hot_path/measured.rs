@@ -1,8 +1,8 @@
-//! What criterion measured last, from its files.
+//! Reads the results of the last run from criterion's files.
 
 use std::path::Path;
 
-/// A time of so many ns in a unit that suits it.
+/// Shows a time of `ns` ns in a unit that suits it.
 pub fn time(ns: f64) -> String {
     match ns {
         ns if ns < 1e3 => format!("{ns:.2} ns"),
@@ -16,7 +16,7 @@ pub fn median(id: &str) -> Option<f64> {
     report(id, "estimates.json")?["median"]["point_estimate"].as_f64()
 }
 
-/// The fastest sample of the last run: its time in ns, by its iterations.
+/// The fastest sample of the last run, in ns per iteration.
 pub fn fastest(id: &str) -> Option<f64> {
     let sample = report(id, "sample.json")?;
     let (times, iterations) = (sample["times"].as_array()?, sample["iters"].as_array()?);
@@ -28,7 +28,7 @@ pub fn fastest(id: &str) -> Option<f64> {
 fn report(id: &str, name: &str) -> Option<serde_json::Value> {
     let target = std::env::var("CARGO_TARGET_DIR")
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../target").into());
-    // Ids of functions outside of a group have their slash replaced.
+    // Criterion replaces the slash in ids of functions outside of a group.
     let flat = id.replace('/', "_");
     let report = [id, flat.as_str()].into_iter().find_map(|id| {
         let folder = Path::new(&target).join("criterion").join(id).join("new");

@@ -1,4 +1,4 @@
-//! `peer/*`: what else could have been built on.
+//! `peer/*`: alternatives to jbpf's hooks and engine.
 
 use std::hint::black_box;
 

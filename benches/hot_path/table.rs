@@ -1,26 +1,26 @@
-//! The table of the README: medians and fastest samples of this run, and what is aimed at.
+//! The table of the README: medians and fastest samples of this run, and the aims.
 //!
-//! Ratios are of the fastest samples: on a machine that is shared, whoever else is on it adds to some samples and takes nothing
-//! from any.
+//! Ratios compare the fastest samples. On a shared machine, other users slow some samples down and
+//! make none faster.
 
 use crate::footprint;
 use crate::measured::{fastest, median, time};
 
-/// A benchmark, and what its time should be.
+/// A benchmark, and the aim for its time.
 struct Row(&'static str, Aim);
 
 enum Aim {
-    /// It is shown beside others.
+    /// No aim: the row is there for comparison.
     None,
-    /// So many times another benchmark's, at most.
+    /// At most so many times the time of another benchmark.
     Times(&'static str, f64),
-    /// So many ns more than another's, at most.
+    /// At most so many ns more than another benchmark.
     Above(&'static str, f64),
-    /// So many ns, at most.
+    /// At most so many ns.
     Within(f64),
-    /// So many of them a second, at least.
+    /// At least so many calls a second.
     Rate(f64),
-    /// Of two threads: so many times the work that one does in the time, at least.
+    /// Two threads do at least so many times the work of one thread in the same time.
     Scales(&'static str, f64),
 }
 
@@ -75,7 +75,7 @@ const ROWS: &[Row] = &[
     Row("runtime/start_and_stop", Aim::Within(5e6)),
 ];
 
-/// The most that an idle process should hold, in MB.
+/// The aim for the resident memory of an idle process, in MB.
 const RESIDENT_MB: f64 = 6.0;
 
 pub fn print() {
@@ -103,7 +103,7 @@ pub fn print() {
 }
 
 impl Aim {
-    /// What a fastest sample of `own` ns is beside the aim.
+    /// Compares a fastest sample of `own` ns with the aim.
     fn beside(&self, own: f64) -> String {
         let with =
             |other: &str, say: &dyn Fn(f64) -> String| fastest(other).map(say).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `threads/*`: the same with one thread and with two, a call of each thread per iteration.
+//! `threads/*`: hook calls with one thread and with two. An iteration is a call of each thread.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -82,8 +82,9 @@ pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
         group.bench_function(BenchmarkId::new("hash_hit", threads), |bencher| {
             bencher.iter_custom(|calls| {
                 timed(threads, calls, |thread, calls| {
-                    // Each thread has keys of its own, and between their slots are as many others: processors fetch ahead
-                    // of what a thread uses, and would take it out of the other one's cache.
+                    // Each thread has keys of its own, and many slots lie between those of two
+                    // threads. A processor fetches memory ahead, and would otherwise take lines
+                    // out of the other one's cache.
                     let own = KEYS / 4;
                     let first = thread * (KEYS - own);
                     let mut keyed = Keyed { key: 0, result: 0 };
@@ -102,7 +103,7 @@ pub fn benches(criterion: &mut Criterion, runtime: &Runtime) {
         });
         let records = runtime.output::<Record>(STREAM).unwrap();
         group.bench_function(BenchmarkId::new("send_32", threads), |bencher| {
-            // In runs that fit, with the draining between them untimed.
+            // Each run fits into the ring. The drains between runs are not timed.
             bencher.iter_custom(|calls| {
                 let mut time = Duration::ZERO;
                 let mut left = calls;

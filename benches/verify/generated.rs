@@ -7,8 +7,8 @@ use jbpf_verifier::RawInsn;
 use crate::assembly::{Assembled, assemble};
 use crate::programs::Case;
 
-/// A codelet of a thousand instructions: 70 fields of the region, each counted in a map unless it has
-/// a value of its own.
+/// A codelet of a thousand instructions. It compares 70 fields of the region with a value each,
+/// and counts in a map the fields that differ.
 pub fn thousand_instructions() -> Case {
     let mut text = String::from(
         ".map counters array key 4 value 8 entries 64
@@ -44,7 +44,8 @@ pub fn thousand_instructions() -> Case {
     case("thousand", &text)
 }
 
-/// The longest program there is. Each of its bit tests doubles the number of different sums.
+/// The longest program that the verifier takes. Each bit test doubles the number of different
+/// sums.
 pub fn hostile() -> Case {
     let mut hostile = case(
         "hostile",
@@ -78,12 +79,12 @@ pub fn hostile() -> Case {
     hostile
 }
 
-/// Programs that leave the verifier with as much as it holds at most.
+/// Programs that make the verifier hold the most memory.
 pub fn that_take_room() -> Vec<Case> {
     vec![hostile(), case("hostile_waiting", &waiting())]
 }
 
-/// Programs of which each instruction takes it long, in a way of its own.
+/// Programs whose instructions take the verifier long, each program in another way.
 pub fn that_take_time() -> Vec<Case> {
     vec![
         case("hostile_copies", &copies()),
@@ -94,8 +95,8 @@ pub fn that_take_time() -> Vec<Case> {
     ]
 }
 
-/// Over and over, the stacks of seven functions are filled with copies of one number, byte by byte, and each of
-/// many comparisons teaches all of them something.
+/// A loop fills the stacks of seven functions with copies of one number, byte by byte. Each of
+/// many comparisons then changes the bounds of all copies.
 fn copies() -> String {
     let mut text = String::from(
         "    mov r9, r1
@@ -139,7 +140,8 @@ fn tables() -> String {
     text + " add r9, 1\n jlt r9, 9000, again\n mov r0, 0\n exit\n"
 }
 
-/// Each iteration leaves a state behind that waits, with other numbers in every register and slot.
+/// Each iteration leaves a waiting state behind. The state has other numbers in every register and
+/// slot.
 fn waiting() -> String {
     let mut text = String::from(" mov r9, r1\n mov r0, 0\nagain:\n");
     for slot in 1..=64 {
@@ -192,7 +194,7 @@ fn nest() -> String {
     text + " exit\n"
 }
 
-/// The longest path there is, branch after branch.
+/// One path that goes through branch after branch, as long as the budget allows.
 fn trail() -> String {
     let mut text = String::from(" mov r0, 0\n mov r6, 0\nagain:\n");
     (0..30).for_each(|at| text += &format!(" jeq r6, 7, n{at}\nn{at}:\n"));

@@ -1,19 +1,20 @@
-//! How much of the heap something takes at its peak: an allocator that counts, for a process that measures
-//! on one thread.
+//! Measures the peak of the heap with an allocator that counts. The process must measure on one
+//! thread.
 
 #![allow(unsafe_code, reason = "an allocator has no safe interface")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Bytes that are allocated, and the most that were since this was set back.
+/// Bytes that are allocated now.
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+/// The most bytes that were allocated at once since the last reset.
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
-// SAFETY: the system's allocator does the work. `realloc` is the trait's own, which allocates, copies and frees, so
-// that a vector that grows counts twice while it does.
+// SAFETY: the system's allocator does the work. `realloc` is the trait's default. It allocates,
+// copies and frees, so a vector counts twice while it grows.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let allocated = ALLOCATED.fetch_add(layout.size(), Relaxed) + layout.size();

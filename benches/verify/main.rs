@@ -1,9 +1,10 @@
-//! How long a load waits for its proof: our verifier beside `prevail` on the same linked programs.
+//! The time of a verification: our verifier beside `prevail` on the same linked programs.
 //!
-//! `cargo bench --bench verify`. `verify/NAME` is ours, `prevail/NAME` the other, from the linked program to the answer in
-//! both cases; reading the object is not included. `hostile` is the longest program there is, made so that every path
-//! through it differs, and `hostile_*` are expensive in other ways; of prevail's time on those nobody would wait for the end.
-//! A table at the end says the fastest samples, and what ours takes of the heap at its peak.
+//! `cargo bench --bench verify`. `verify/NAME` is ours, `prevail/NAME` the other. Both times run
+//! from the linked program to the answer, without the reading of the object. `hostile` is the
+//! longest program, and every path through it differs. The programs `hostile_*` are expensive in
+//! other ways. prevail does not run on the hostile programs, because it takes too long. A table at
+//! the end shows the fastest samples, and the peak of our verifier's heap.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,7 +36,7 @@ use measured::{fastest, time};
 use prevail_platform::Subject;
 use programs::Case;
 
-/// Bytes of heap that no verification may take.
+/// The limit of the heap of each verification, in bytes.
 const MOST_HEAP: usize = 16 << 20;
 
 fn ours(criterion: &mut Criterion) {
@@ -58,7 +59,7 @@ fn theirs(criterion: &mut Criterion) {
     }
 }
 
-/// The programs that are compared. Where prevail does not see that one is safe, its time is that to a rejection.
+/// The programs that both verify. If prevail rejects one, its time is the time to the rejection.
 fn safe() -> Vec<Case> {
     let objects = [
         "first_example/example_codelet.o",

@@ -1,1 +1,1 @@
-//! Nothing: see the benchmark.
+//! The package has a benchmark only; this library is empty.

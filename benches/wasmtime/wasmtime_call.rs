@@ -1,5 +1,5 @@
-//! `peer/wasmtime_call`: what the codelet of `hook/armed` does, as a WebAssembly function that wasmtime runs, with
-//! the floor and the armed hook beside it in the same run.
+//! `peer/wasmtime_call`: the work of the codelet of `hook/armed`, as a WebAssembly function that
+//! wasmtime runs. The same run measures the floor and the armed hook.
 //!
 //! ```text
 //! cargo bench --manifest-path benches/wasmtime/Cargo.toml
@@ -21,7 +21,7 @@ const COUNT_UP: &str = r#"
             (i64.store (local.get 0) (i64.add (i64.load (local.get 0)) (i64.const 1)))))
 "#;
 
-/// Where the count is in that memory.
+/// The address of the count in that memory.
 const COUNT: usize = 64;
 
 #[jbpf_data]
