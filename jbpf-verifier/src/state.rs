@@ -401,15 +401,18 @@ impl State {
         self.segment = segment;
     }
 
+    /// Whether the next fact takes a walk through all values, which finds the facts that nothing
+    /// needs any more.
+    pub(crate) fn is_full_of_facts(&self) -> bool {
+        self.facts.ranges.len() >= MAX_FACTS || self.facts.remainders.len() >= MAX_FACTS
+    }
+
     /// Forgets the oldest facts if there are too many. Waiting states hold copies of them.
     fn make_room_for_facts(&mut self) {
-        let is_full = |facts: &RegionFacts| {
-            facts.ranges.len() >= MAX_FACTS || facts.remainders.len() >= MAX_FACTS
-        };
-        if is_full(&self.facts) {
+        if self.is_full_of_facts() {
             self.forget_unused();
         }
-        if is_full(&self.facts) {
+        if self.is_full_of_facts() {
             let facts = Rc::make_mut(&mut self.facts);
             let beyond = |len: usize| (len + 1).saturating_sub(MAX_FACTS);
             facts.ranges.drain(..beyond(facts.ranges.len()));

@@ -230,6 +230,27 @@ fn reads_of_whole_tables_count_for_their_entries() {
 }
 
 #[test]
+fn making_room_for_facts_counts_as_a_walk_through_all_values() {
+    let fill: String = (1..=512)
+        .map(|byte| format!("stb [r10-{byte}], {}\n", byte & 0x7f))
+        .collect();
+    let mut text: String = (1..8)
+        .map(|depth| format!("f{depth}:\n{fill}call f{}\nmov r0, 0\nexit\n", depth + 1))
+        .collect();
+    text.push_str("f8:\nldxdw r6, [r1]\nldxdw r7, [r1+8]\n");
+    for slot in 1..=64 {
+        text.push_str(&format!(
+            "mov r0, r7\nsub r0, r6\nstxdw [r10-{}], r0\n",
+            8 * slot
+        ));
+    }
+    text.push_str("mov r8, 0\nagain:\n");
+    text.push_str(&"mov r0, r7\nsub r0, r6\n".repeat(15_000));
+    text.push_str("add r8, 1\njlt r8, 30, again\nmov r0, 0\nexit\n");
+    assert_eq!(answer(&text).unwrap_err().code, Code::TooComplex);
+}
+
+#[test]
 fn formats_count_for_their_length() {
     let text = format!(
         ".rodata text{} 00

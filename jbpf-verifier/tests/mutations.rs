@@ -410,6 +410,11 @@ const MUTATIONS: &[Mutation] = &[
         after: "",
     },
     Mutation {
+        name: "making room for facts is no work",
+        before: "if self.state.is_full_of_facts() {\n            self.walk(1);\n        }\n        self.state.add_remainder(remainder, places);",
+        after: "self.state.add_remainder(remainder, places);",
+    },
+    Mutation {
         name: "the buckets of a hash map are not looked at when it is cleared",
         before: "buckets(entries).saturating_add(entries.saturating_mul(ENTRY_BYTES))",
         after: "entries.saturating_mul(ENTRY_BYTES)",

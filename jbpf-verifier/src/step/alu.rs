@@ -99,8 +99,16 @@ impl Step<'_> {
                 number: half.id,
                 ..whole
             };
-            self.state.add_remainder(remainder, places);
+            self.add_remainder(remainder, places);
         }
+    }
+
+    /// Notes that a number is at most the rest of the region. The work for it counts.
+    fn add_remainder(&mut self, remainder: Remainder, places: Places) {
+        if self.state.is_full_of_facts() {
+            self.walk(1);
+        }
+        self.state.add_remainder(remainder, places);
     }
 
     pub(super) fn move_signed(
@@ -363,7 +371,7 @@ impl Step<'_> {
             variable: from.variable_id,
             offset: from.offset.saturating_sub(end.offset),
         };
-        self.state.add_remainder(remainder, Places::NONE);
+        self.add_remainder(remainder, Places::NONE);
         Num::linked(number, Link::to(id))
     }
 

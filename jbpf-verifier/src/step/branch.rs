@@ -83,8 +83,9 @@ impl Step<'_> {
     fn undecided(&mut self, jump: &Jump, taken: Lesson, not_taken: Lesson) -> Outcome {
         self.findings.branch(self.at, BranchOutcome::Both);
         self.state.branches += 1;
-        // On either way, the copies of each operand learn the same.
-        self.walk(4);
+        // On either way, the copies of each operand learn the same, and make room for facts.
+        let walks = if self.state.is_full_of_facts() { 6 } else { 4 };
+        self.walk(walks);
         let mut other = Box::new(self.state.clone());
         other.at = jump.target;
         taken(&mut other);
