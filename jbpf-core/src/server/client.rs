@@ -22,6 +22,7 @@ use rustix::net::{RecvFlags, SendFlags};
 
 use super::change::Observation;
 use super::peer::Peer;
+use super::untaken::{Left, Untaken};
 use crate::runtime::ParentsAlone;
 
 /// How long a client may say nothing, or take nothing.
@@ -31,8 +32,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// nothing for it.
 const MAX_QUEUED: usize = 256 << 10;
 
-/// Descriptors that wait for a client from which on nothing more is read of it. The application
-/// needs its own.
+/// Descriptors that wait for a client, here or in its socket. From this number on, the server reads
+/// nothing more from it.
 const MAX_WAITING_DESCRIPTORS: usize = 16;
 
 /// Channels that one client may watch.
@@ -46,7 +47,7 @@ const RECORDS_A_TURN: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Client {
-    _parents_alone: Option<ParentsAlone>,
+    parents_alone: Option<ParentsAlone>,
     stream: UnixStream,
     /// The user of its process.
     pub(super) peer: Peer,
@@ -63,6 +64,7 @@ pub(super) struct Client {
     queued: usize,
     /// Descriptors in `output`.
     lent: usize,
+    untaken: Untaken,
     /// The channels that it has opened.
     pub(super) session: Session,
     tails: Vec<Tail>,
@@ -108,7 +110,7 @@ struct Tail {
 impl Client {
     pub(super) fn new(stream: UnixStream, peer: Peer, now: Instant) -> Self {
         Self {
-            _parents_alone: ParentsAlone::new(&stream),
+            parents_alone: ParentsAlone::new(&stream),
             stream,
             peer,
             input: Vec::new(),
@@ -119,6 +121,7 @@ impl Client {
             output: VecDeque::new(),
             queued: 0,
             lent: 0,
+            untaken: Untaken::default(),
             session: Session::of_user(peer.user),
             tails: Vec::new(),
             observation: None,
@@ -177,9 +180,29 @@ impl Client {
         turn_away(&self.stream, error);
     }
 
+    /// Ends the connection. Descriptors that the client has not taken stay counted.
+    pub(super) fn leave(self) -> Option<Left> {
+        Left::new(self.parents_alone, self.stream, self.peer, self.untaken)
+    }
+
+    /// Descriptors that wait for it.
+    pub(super) fn waiting_descriptors(&self) -> usize {
+        self.lent + self.untaken.count()
+    }
+
+    /// Whether the server reads nothing more from it until it takes the descriptors in its socket.
+    pub(super) fn must_take(&self) -> bool {
+        self.state == State::Open && self.untaken.count() >= MAX_WAITING_DESCRIPTORS
+    }
+
+    /// Looks whether it has taken the descriptors in its socket.
+    pub(super) fn look_at_untaken(&mut self) {
+        self.untaken.look(&self.stream);
+    }
+
     /// When its time is over unless something happens; `None` while it may idle.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        if !self.output.is_empty() {
+        if !self.output.is_empty() || self.must_take() {
             return self.drained.checked_add(PATIENCE);
         }
         if self.busy || self.stays() {
@@ -205,7 +228,9 @@ impl Client {
     }
 
     fn may_answer(&self) -> bool {
-        !self.busy && self.queued < MAX_QUEUED && self.lent < MAX_WAITING_DESCRIPTORS
+        !self.busy
+            && self.queued < MAX_QUEUED
+            && self.waiting_descriptors() < MAX_WAITING_DESCRIPTORS
     }
 
     /// Whether there is something to do for it without waiting.
@@ -327,6 +352,7 @@ impl Client {
             let lent = message.descriptors.len();
             match message.send(&self.stream) {
                 Ok(sent) => {
+                    self.untaken.went(sent, lent);
                     self.queued = self.queued.saturating_sub(sent);
                     // They went with the first byte.
                     self.lent = self.lent.saturating_sub(lent);

@@ -17,14 +17,19 @@ pub(super) enum Question {
 impl Question {
     /// Whether the client must stay connected for the answer.
     pub(super) fn wants_to_stay(&self) -> bool {
-        matches!(
-            self,
-            Self::Operator(Request::Tail { .. })
-                | Self::Collector(
-                    CollectorRequest::OpenOutput { .. } | CollectorRequest::OpenInput { .. }
-                )
-        )
+        match self {
+            Self::Operator(request) => matches!(request, Request::Tail { .. }),
+            Self::Collector(request) => opens(request),
+        }
     }
+}
+
+/// Whether the answer has descriptors.
+pub(super) fn opens(request: &CollectorRequest) -> bool {
+    matches!(
+        request,
+        CollectorRequest::OpenOutput { .. } | CollectorRequest::OpenInput { .. }
+    )
 }
 
 /// A line that asks nothing that can be answered; with its id, as far as it has one.

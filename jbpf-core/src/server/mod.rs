@@ -6,7 +6,8 @@
 //!
 //! `protocol` is what is said, `path` where, `peer` by whom. `serve` is the thread, `client` one of those
 //! it talks to, `line` what that one asks, `answer` what can be said at once, `change` what takes longer,
-//! `codes` why not, and `store` the folder that codelets may come from.
+//! `codes` why not, `store` the folder that codelets may come from, and `untaken` the descriptors that
+//! clients leave in their sockets.
 
 mod answer;
 mod change;
@@ -18,6 +19,7 @@ mod peer;
 mod report;
 mod serve;
 mod store;
+mod untaken;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

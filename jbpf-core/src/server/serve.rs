@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use jbpf_channel::Doorbell;
+use jbpf_channel::protocol::CollectorRequest;
 use jbpf_operator::protocol::{ErrorReport, Reply, Request, WaitingReport};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -20,6 +21,7 @@ use super::client::{Client, turn_away};
 use super::line::{self, Question};
 use super::path::Endpoint;
 use super::peer::{Admission, Peer, Standing};
+use super::untaken::{Left, Loads};
 use super::{Signals, answer};
 use crate::runtime::Shared;
 
@@ -54,6 +56,11 @@ const RECOVERY: Duration = Duration::from_millis(100);
 /// The log is told of codelets that left calls so often at most.
 const LOOK_FOR_ABORTS: Duration = Duration::from_secs(5);
 
+/// How long the server waits before it looks again whether clients have taken descriptors: those
+/// that must take them to go on, and those that are gone.
+const LOOK_FOR_TAKEN: Duration = Duration::from_millis(10);
+const LOOK_FOR_LEFT: Duration = Duration::from_secs(1);
+
 /// How long the thread rests while the system refuses to wait for descriptors.
 const REST: Duration = Duration::from_millis(10);
 
@@ -65,6 +72,8 @@ pub(super) struct Service {
     admission: Admission,
     changes: Changes,
     clients: BTreeMap<u64, Client>,
+    /// Connections that are over, with descriptors in flight.
+    left: Vec<Left>,
     /// Clients so far: names them.
     accepted: u64,
     since: Instant,
@@ -103,6 +112,7 @@ impl Service {
             admission,
             changes,
             clients: BTreeMap::new(),
+            left: Vec::new(),
             accepted: 0,
             since: Instant::now(),
             closed_until: None,
@@ -140,6 +150,7 @@ impl Service {
         }
         self.let_go();
         self.shed();
+        self.left.retain_mut(Left::stays);
         if ready.listener {
             self.accept();
         }
@@ -150,6 +161,7 @@ impl Service {
         self.start_changes(shared);
         let now = Instant::now();
         for client in self.clients.values_mut() {
+            client.look_at_untaken();
             client.record();
             client.send();
             client.check_time(now);
@@ -181,7 +193,9 @@ impl Service {
 
     /// Drops clients that are over, with their waiting changes.
     fn let_go(&mut self) {
-        self.clients.retain(|_, client| !client.is_over());
+        let over = self.clients.extract_if(.., |_, client| client.is_over());
+        self.left
+            .extend(over.filter_map(|(_, client)| client.leave()));
         let clients = &self.clients;
         self.changes.keep(|client| clients.contains_key(&client));
     }
@@ -193,6 +207,7 @@ impl Service {
             if let Some(client) = self.clients.remove(&number) {
                 let message = "the application holds too much for those who write or do not read; try again later";
                 client.send_away(&ErrorReport::new("too-much-held", message));
+                self.left.extend(client.leave());
             }
         }
         let clients = &self.clients;
@@ -283,7 +298,11 @@ impl Service {
         let look = self.has_aborts.then_some(self.look_for_aborts);
         let next = next.chain(look).min();
         let until = next.map(|next| next.saturating_duration_since(now));
-        until.into_iter().chain(unsignalled).min()
+        let must_take = self.clients.values().any(Client::must_take);
+        let taken = must_take.then_some(LOOK_FOR_TAKEN);
+        let left = (!self.left.is_empty()).then_some(LOOK_FOR_LEFT);
+        let looks = unsignalled.into_iter().chain(taken).chain(left);
+        until.into_iter().chain(looks).min()
     }
 
     fn accept(&mut self) {
@@ -370,6 +389,7 @@ impl Service {
         {
             let message = "others wait for a place, and this connection was silent; connect again";
             client.send_away(&ErrorReport::new("too-many-clients", message));
+            self.left.extend(client.leave());
         }
     }
 
@@ -406,6 +426,9 @@ impl Service {
         asking.sort_unstable();
         let (changes, since) = (&mut self.changes, self.since);
         let mut staying = self.clients.values().filter(|it| it.stays()).count();
+        let of_clients = self.clients.values();
+        let of_clients = of_clients.map(|it| (it.peer.user, it.waiting_descriptors()));
+        let mut loads = Loads::new(self.left.iter().map(Left::load).chain(of_clients));
         for (_, number) in asking {
             let Some(client) = self.clients.get_mut(&number) else {
                 continue;
@@ -424,8 +447,7 @@ impl Service {
                     }
                     Err(nonsense) => client.reply(nonsense.id, &Reply::Error(nonsense.error)),
                     Ok((id, Question::Collector(request))) => {
-                        let answer = client.session.answer(shared.as_ref(), &request);
-                        client.envelope(id, &answer.reply, answer.descriptors);
+                        collect(client, id, &request, shared, &mut loads);
                     }
                     Ok((id, Question::Operator(request))) => {
                         let asker = Asker {
@@ -478,6 +500,24 @@ fn too_many_stay() -> ErrorReport {
          client may watch and open many"
     );
     ErrorReport::new("too-many-watchers", message)
+}
+
+fn collect(
+    client: &mut Client,
+    id: u64,
+    request: &CollectorRequest,
+    shared: &Shared,
+    loads: &mut Loads,
+) {
+    let user = client.peer.user;
+    if line::opens(request)
+        && let Err(error) = loads.check_room(user)
+    {
+        return client.reply(id, &Reply::Error(error));
+    }
+    let answer = client.session.answer(shared, request);
+    loads.add(user, answer.descriptors.len());
+    client.envelope(id, &answer.reply, answer.descriptors);
 }
 
 fn operate(
