@@ -223,6 +223,13 @@ impl Build {
             let language = ["-x", "c++", "-std=c++17", "-fno-exceptions", "-fno-rtti"];
             arguments.extend(language.map(OsString::from));
             arguments.push("-D_GNU_SOURCE".into());
+            // Descriptions of all types that a header declares, used or not: clang 22 crashes where it leaves some out. What the
+            // object keeps is the same.
+            arguments.push("-fstandalone-debug".into());
+            // glibc takes each machine that it does not know for a 32-bit one, and makes uintptr_t too narrow for a pointer.
+            if cfg!(target_arch = "x86_64") {
+                arguments.push("-D__x86_64__".into());
+            }
             let folders = self.system_folders().into_iter();
             arguments.extend(folders.map(|folder| joined("-isystem", &folder)));
         }

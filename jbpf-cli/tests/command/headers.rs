@@ -38,11 +38,16 @@ const ANNOTATED: &str = r#"
 #include "jbpf_defs.h"
 #include "jbpf_helper.h"
 #if defined(__cplusplus) && __has_include(<array>)
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
 #include <cwchar>
+#include <memory>
+#include <optional>
+#include <string_view>
 #endif
+_Static_assert(sizeof(uintptr_t) == sizeof(void *), "a pointer fits");
 struct measured { uint64_t at; uint32_t low, high; };
 jbpf_ringbuf_map(outmap, struct measured, 16);
 #ifdef __cplusplus
@@ -107,20 +112,28 @@ fn compilers_that_are_called_by_hand_find_what_they_need() {
         &system,
         &[&["-D__x86_64__"], &system[..]].concat(),
     ];
+    let languages: [&[&str]; 2] = [&["-x", "c"], &["-x", "c++", "-std=c++17"]];
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("codelet.c");
     std::fs::write(&source, INCLUDES).unwrap();
     for compiler in compilers() {
-        for line in lines {
+        for (line, language) in lines
+            .into_iter()
+            .flat_map(|line| languages.map(|language| (line, language)))
+        {
             let run = Command::new(compiler)
                 .args(["-O2", "-g", "-target", "bpf", "-Wall", "-Werror"])
                 .args(["-I", headers])
                 .args(line)
+                .args(language)
                 .args(["-c", source.to_str().unwrap(), "-o", "/dev/null"])
                 .output()
                 .unwrap();
             let told = String::from_utf8_lossy(&run.stderr);
-            assert!(run.status.success(), "{compiler} {line:?}: {told}");
+            assert!(
+                run.status.success(),
+                "{compiler} {line:?} {language:?}: {told}"
+            );
         }
     }
 }
