@@ -6,11 +6,12 @@
 
 use std::rc::Rc;
 
+use crate::addresses::FAR;
 use crate::insn::Reg;
 use crate::number::Number;
 use crate::stack::{Cell, Stack};
-use crate::state::{Frame, RegionFacts, State};
-use crate::value::{Ids, Kind, Link, Num, Part, Places, Pointer, Source, Space, Value};
+use crate::state::{Frame, MAX_FACTS, RegionFacts, State};
+use crate::value::{Id, Ids, Kind, Link, Num, Part, Places, Pointer, Source, Space, Value};
 
 /// A state that covers two.
 pub(crate) struct Covering {
@@ -31,7 +32,7 @@ pub(crate) fn hull(a: &State, b: &State, ids: &mut Ids) -> Option<Covering> {
     both.cost = a.cost.max(b.cost);
     both.steps = a.steps.max(b.steps);
     both.branches = a.branches.max(b.branches);
-    both.facts = Rc::new(facts(a, b));
+    let mut facts = facts(a, b);
     let mut dropped = Places::NONE;
     for (depth, other) in b.frames() {
         let own = a.frame(depth)?;
@@ -39,15 +40,17 @@ pub(crate) fn hull(a: &State, b: &State, ids: &mut Ids) -> Option<Covering> {
         if !std::ptr::eq(own, other) {
             let mut hull = Hull {
                 depth,
-                segment: a.segment,
+                states: [a, b],
                 ids: &mut *ids,
                 dropped,
+                facts: &mut facts,
             };
             let joined = hull.frame(own, other);
             dropped = hull.dropped;
             *both.frame_mut(depth)? = joined;
         }
     }
+    both.facts = Rc::new(facts);
     Some(Covering {
         state: both,
         dropped,
@@ -76,12 +79,20 @@ fn facts(a: &State, b: &State) -> RegionFacts {
 
 struct Hull<'i> {
     depth: usize,
-    segment: u32,
+    states: [&'i State; 2],
     ids: &'i mut Ids,
     dropped: Places,
+    /// The facts of the covering state.
+    facts: &'i mut RegionFacts,
 }
 
 impl Hull<'_> {
+    /// The segment, which both states are of.
+    fn segment(&self) -> u32 {
+        let [a, _] = self.states;
+        a.segment
+    }
+
     fn frame(&mut self, a: &Frame, b: &Frame) -> Frame {
         let mut frame = a.clone();
         for reg in Reg::WRITABLE {
@@ -93,15 +104,16 @@ impl Hull<'_> {
     }
 
     fn value(&mut self, a: &Value, b: &Value, own: Places) -> Value {
-        let places = a.source.places(self.segment, own) | b.source.places(self.segment, own);
+        let places = a.source.places(self.segment(), own) | b.source.places(self.segment(), own);
         Value {
-            kind: self.kind(&a.kind, &b.kind),
-            source: Source::new(self.segment, places),
+            kind: self.kind(&a.kind, &b.kind, places),
+            source: Source::new(self.segment(), places),
             origin: a.origin,
         }
     }
 
-    fn kind(&mut self, a: &Kind, b: &Kind) -> Kind {
+    /// `places` are the sources of both.
+    fn kind(&mut self, a: &Kind, b: &Kind, places: Places) -> Kind {
         match (a, b) {
             (Kind::Number(a), Kind::Number(b)) => {
                 let number = a.number.join(&b.number);
@@ -120,13 +132,13 @@ impl Hull<'_> {
                     },
                 })
             }
-            (Kind::Pointer(a), Kind::Pointer(b)) => self.pointer(a, b),
+            (Kind::Pointer(a), Kind::Pointer(b)) => self.pointer(a, b, places),
             (Kind::Bytes, Kind::Bytes) => Kind::Bytes,
             _ => Kind::Uninit,
         }
     }
 
-    fn pointer(&mut self, a: &Pointer, b: &Pointer) -> Kind {
+    fn pointer(&mut self, a: &Pointer, b: &Pointer, places: Places) -> Kind {
         if a.space != b.space {
             return Kind::Uninit;
         }
@@ -150,8 +162,37 @@ impl Hull<'_> {
         }
         let from_start = |pointer: &Pointer| pointer.variable.add_constant(pointer.offset);
         let variable: Number = from_start(a).join(&from_start(b));
+        let id = self.ids.fresh();
+        if a.space == Space::Region {
+            self.keep_range(a, b, id, places);
+        }
         pointer.offset = 0;
-        Kind::Pointer(pointer.with_variable(variable, self.ids.fresh()))
+        Kind::Pointer(pointer.with_variable(variable, id))
+    }
+
+    /// Keeps the bytes that both states know behind a pointer into the region. `id` names its new
+    /// variable, and `places` are the sources of both pointers.
+    fn keep_range(&mut self, a: &Pointer, b: &Pointer, id: Id, places: Places) {
+        let is_near = |pointer: &Pointer| {
+            let (first, last) = pointer.offsets();
+            first >= (-FAR).into() && last <= FAR.into()
+        };
+        let [first, second] = self.states;
+        if !is_near(a) || !is_near(b) || self.facts.ranges.len() >= MAX_FACTS {
+            return;
+        }
+        let behind = |state: &State, pointer: &Pointer| {
+            let (known, places) = state.known_behind(pointer);
+            (known - i128::from(pointer.offset), places)
+        };
+        let ((x, of_a), (y, of_b)) = (behind(first, a), behind(second, b));
+        let Ok(range) = i64::try_from(x.min(y)) else {
+            return;
+        };
+        let segment = self.segment();
+        let before = self.facts.ranges_source.places(segment, Places::RANGES);
+        self.facts.ranges.push((id, range));
+        self.facts.ranges_source = Source::new(segment, before | places | of_a | of_b);
     }
 
     fn stack(&mut self, a: &Stack, b: &Stack) -> Stack {
@@ -188,16 +229,16 @@ impl Hull<'_> {
     /// Notes a number that leaves a gap.
     fn drop(&mut self, cell: &Cell) {
         let own = Places::stack(self.depth, cell.start, cell.end);
-        self.dropped |= cell.value.source.places(self.segment, own);
+        self.dropped |= cell.value.source.places(self.segment(), own);
     }
 
     fn torn(&self, value: &Value, other: &Stack, start: i32, end: i32) -> Value {
         let own = Places::stack(self.depth, start, end);
-        let places = value.source.places(self.segment, own)
-            | other.places(self.depth, self.segment, start, end);
+        let places = value.source.places(self.segment(), own)
+            | other.places(self.depth, self.segment(), start, end);
         Value {
             kind: Kind::Uninit,
-            source: Source::new(self.segment, places),
+            source: Source::new(self.segment(), places),
             origin: value.origin,
         }
     }
@@ -224,8 +265,8 @@ impl Hull<'_> {
             return Some(self.torn(&cell.value, other, start, end));
         }
         other.check_readable(start, end).ok()?;
-        let places = cell.value.source.places(self.segment, own)
-            | other.places(self.depth, self.segment, start, end);
+        let places = cell.value.source.places(self.segment(), own)
+            | other.places(self.depth, self.segment(), start, end);
         let kind = match &cell.value.kind {
             Kind::Number(num) => {
                 let theirs = other.number(start, (end - start) as u8).ok()?;
@@ -235,7 +276,7 @@ impl Hull<'_> {
         };
         Some(Value {
             kind,
-            source: Source::new(self.segment, places),
+            source: Source::new(self.segment(), places),
             origin: cell.value.origin,
         })
     }

@@ -11,7 +11,7 @@ use crate::stack::Stack;
 use crate::value::{Id, Kind, Link, Num, Places, Pointer, Source, Space, Value};
 
 /// The largest number of ranges, and of remainders, that a state remembers.
-const MAX_FACTS: usize = 64;
+pub(crate) const MAX_FACTS: usize = 64;
 
 /// The most frames of nested calls.
 pub(crate) use jbpf_abi::object::MAX_FRAMES;
@@ -336,6 +336,18 @@ impl State {
             facts.size_source.places(self.segment, Places::REGION)
         } else {
             facts.ranges_source.places(self.segment, Places::RANGES)
+        }
+    }
+
+    /// The number of bytes known to be there from `data` plus the variable of a pointer on, and the
+    /// sources of that knowledge.
+    pub(crate) fn known_behind(&self, pointer: &Pointer) -> (i128, Places) {
+        let from_start = i128::from(self.facts.size) - i128::from(pointer.variable.smax());
+        match self.facts.range(pointer.variable_id) {
+            Some(range) if i128::from(range) >= from_start => {
+                (range.into(), self.range_places(pointer.variable_id))
+            }
+            _ => (from_start, self.range_places(0)),
         }
     }
 

@@ -117,6 +117,8 @@ pub(crate) enum Part {
     None,
     /// The other number shifted left by 32, on its way to its low half.
     Shifted(Link),
+    /// The other number, which has 32 bits at most, shifted left by 32, on its way back.
+    ShiftedWhole(Link),
     /// The low half of the other number.
     Low(Link),
     /// The other number divided by a constant, unsigned.
@@ -131,6 +133,7 @@ impl Part {
         match self {
             Self::None => Link::NONE,
             Self::Shifted(link)
+            | Self::ShiftedWhole(link)
             | Self::Low(link)
             | Self::Quotient(link, _)
             | Self::Multiple(link, _, _) => link,
@@ -142,6 +145,7 @@ impl Part {
         match self {
             Self::None => Self::None,
             Self::Shifted(_) => Self::Shifted(link),
+            Self::ShiftedWhole(_) => Self::ShiftedWhole(link),
             Self::Low(_) => Self::Low(link),
             Self::Quotient(_, by) => Self::Quotient(link, by),
             Self::Multiple(_, by, width) => Self::Multiple(link, by, width),

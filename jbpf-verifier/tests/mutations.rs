@@ -424,6 +424,21 @@ const MUTATIONS: &[Mutation] = &[
         before: "context.max_instructions.unwrap_or(MAX_CALL_INSTRUCTIONS)",
         after: "context.max_instructions.unwrap_or(u64::MAX)",
     },
+    Mutation {
+        name: "a pointer that is not the end lies before the end",
+        before: "if known >= i128::from(range) {",
+        after: "if known > i128::MIN {",
+    },
+    Mutation {
+        name: "merged pointers have behind them what one path compared",
+        before: "i64::try_from(x.min(y))",
+        after: "i64::try_from(x.max(y))",
+    },
+    Mutation {
+        name: "every number is itself after shifts up and down",
+        before: "let is_narrow = a.number.umax() <= u64::from(u32::MAX);",
+        after: "let is_narrow = true;",
+    },
 ];
 
 /// The test suites that have to catch them, the quickest first.

@@ -396,11 +396,22 @@ impl Step<'_> {
             },
         };
         let num = match (op, by, a.part, b.part) {
-            (AluOp::Lsh, Some(32), _, _) if width == Width::W64 => part(Part::Shifted(a.link)),
-            (AluOp::Rsh | AluOp::Arsh, Some(32), Part::Shifted(whole), _)
-                if width == Width::W64 =>
-            {
-                return self.shifted_back(op, whole, number);
+            (AluOp::Lsh, Some(32), _, _) if width == Width::W64 => {
+                let is_narrow = a.number.umax() <= u64::from(u32::MAX);
+                part(if is_narrow {
+                    Part::ShiftedWhole(a.link)
+                } else {
+                    Part::Shifted(a.link)
+                })
+            }
+            (
+                AluOp::Rsh | AluOp::Arsh,
+                Some(32),
+                Part::Shifted(whole) | Part::ShiftedWhole(whole),
+                _,
+            ) if width == Width::W64 => {
+                let is_narrow = matches!(a.part, Part::ShiftedWhole(_));
+                return self.shifted_back(op, whole, is_narrow, number);
             }
             (AluOp::Div, Some(by @ 1..), _, _) => {
                 part(Part::Quotient(self.operand_link(width, a), by))
@@ -426,8 +437,15 @@ impl Step<'_> {
     }
 
     /// A number shifted left by 32 and back. `number` is the result. It is the whole number again
-    /// if that was small enough, and its low half otherwise.
-    fn shifted_back(&mut self, op: AluOp, whole: Link, number: Number) -> (Num, Places) {
+    /// if that was small enough, and its low half otherwise. `is_narrow` says that the whole number
+    /// had 32 bits at most, for which no copy of it needs to be left.
+    fn shifted_back(
+        &mut self,
+        op: AluOp,
+        whole: Link,
+        is_narrow: bool,
+        number: Number,
+    ) -> (Num, Places) {
         let is_low = op == AluOp::Rsh;
         self.walk(1);
         let (known, places) = match self.state.linked(whole) {
@@ -441,8 +459,13 @@ impl Step<'_> {
                 known.smin() >= i64::from(i32::MIN) && known.smax() <= i64::from(i32::MAX)
             }
         };
+        // The upper bits were zero. If the sign-extension is not negative, bit 31 was zero too.
+        let is_whole = is_narrow && (is_low || number.smin() >= 0);
         let num = match known {
-            Some(known) if fits(&known) => Num::linked(known.narrowed(&number), whole),
+            Some(known) if fits(&known) || is_whole => {
+                Num::linked(known.narrowed(&number), whole)
+            }
+            None if is_whole => Num::linked(number, whole),
             Some(known) if is_low => {
                 let number = number.narrowed(&known.truncate(4));
                 self.low_half(whole, number)

@@ -381,14 +381,25 @@ impl Step<'_> {
         };
         let at_most = |state: &mut State| learn(state, range);
         let less = |state: &mut State| learn(state, range.saturating_add(1));
+        // A pointer that is at most the end and not the end is below the end. That rests on the
+        // comparison before, which has shown that it is at most the end.
+        let (known, known_places) = self.state.known_behind(pointer);
+        let other = |state: &mut State| {
+            if known >= i128::from(range) {
+                let places = places | known_places;
+                let beyond = range.saturating_add(1);
+                state.learn_range(pointer.variable_id, beyond, places);
+                state.learn_range(0, least.saturating_add(beyond), places);
+            }
+        };
         let nothing = |_: &mut State| ();
         match cond {
             JumpCond::Lt | JumpCond::Slt => self.undecided(jump, &less, &nothing),
             JumpCond::Le | JumpCond::Sle => self.undecided(jump, &at_most, &nothing),
             JumpCond::Gt | JumpCond::Sgt => self.undecided(jump, &nothing, &at_most),
             JumpCond::Ge | JumpCond::Sge => self.undecided(jump, &nothing, &less),
-            JumpCond::Eq => self.undecided(jump, &at_most, &nothing),
-            JumpCond::Ne => self.undecided(jump, &nothing, &at_most),
+            JumpCond::Eq => self.undecided(jump, &at_most, &other),
+            JumpCond::Ne => self.undecided(jump, &other, &at_most),
             JumpCond::Set => self.undecided(jump, &nothing, &nothing),
         }
     }

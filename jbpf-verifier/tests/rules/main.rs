@@ -14,6 +14,7 @@ mod assembly;
 mod atomics;
 mod buffers;
 mod context;
+mod ends;
 mod facts;
 mod functions;
 mod gate;

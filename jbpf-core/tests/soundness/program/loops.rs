@@ -255,4 +255,55 @@ impl Writer<'_, '_> {
         self.refill(&[i]);
         self.emit_all(&[mov_imm(at, 3), load(WORD, end, CTX, 24)]);
     }
+
+    /// A pointer that goes through the region until it is the end, or not quite.
+    pub(super) fn walk_to_the_end(&mut self) {
+        let (at, end, i) = (8, 9, 5);
+        self.emit_all(&[
+            load(DOUBLE, at, CTX, 0),
+            load(DOUBLE, end, CTX, 8),
+            mov_imm(i, 0),
+        ]);
+        if self.choices.chance(30) {
+            // The loop starts somewhere, which a comparison has shown to be there.
+            let index = self.number_register();
+            self.emit_all(&[and_imm(index, 7), add(at, index)]);
+            self.emit(insn(0xbd, at, end, 2, 0));
+            self.leave();
+        }
+        let kept = self.kept.len();
+        self.kept.extend([at, end, i]);
+        let head = self.insns.len();
+        let lead = self.choices.pick(&[0, 0, 0, 0, 1, -1]);
+        self.emit_all(&[mov(1, at), add_imm(1, lead)]);
+        let (left, right) = self.choices.pick(&[(1, end), (end, 1)]);
+        let out = self.jump(insn(0x1d, left, right, 0, 0));
+        let width = self.choices.pick(&[BYTE, BYTE, BYTE, BYTE, 0x69]);
+        let value = self.number_register();
+        self.emit(load(width, value, at, 0));
+        self.note(Feature::WalkToTheEnd);
+        if self.choices.chance(40) {
+            // Another step on one way.
+            let jump = self.number_jump();
+            if self.choices.chance(70) {
+                self.emit_all(&[mov(1, at), add_imm(1, 2), insn(0xbd, 1, end, 2, 0)]);
+                self.leave();
+            }
+            self.emit(add_imm(at, 1));
+            self.land(jump);
+        }
+        let step = self.choices.pick(&[1, 1, 1, 1, 1, 2]);
+        self.emit(add_imm(at, step));
+        if self.choices.chance(25) {
+            self.branch();
+        }
+        self.emit(add_imm(i, 1));
+        let bound = 2 + self.choices.below(30) as i32;
+        let back = self.back_to(head);
+        self.emit(insn(0xa5, i, 0, back, bound));
+        self.land(out);
+        self.kept.truncate(kept);
+        self.refill(&[i]);
+        self.emit_all(&[mov_imm(at, 3), load(WORD, end, CTX, 24)]);
+    }
 }

@@ -334,7 +334,8 @@ impl Writer<'_, '_> {
 
     /// A piece that stores nothing to the frame.
     fn frameless_piece(&mut self) {
-        match self.choices.below(22) {
+        match self.choices.below(24) {
+            22 | 23 => self.last_of_length(),
             0..=4 => self.arithmetic(),
             5..=7 => self.idiom(),
             8..=10 => self.branch(),
@@ -350,7 +351,8 @@ impl Writer<'_, '_> {
     }
 
     fn mixed_piece(&mut self) {
-        match self.choices.below(38) {
+        match self.choices.below(40) {
+            38 | 39 => self.last_of_length(),
             34..=37 if self.kept.is_empty() => self.any_aim(),
             32 | 33 => self.compare_frames(),
             27..=30 if !self.may_call() => self.arithmetic(),
@@ -412,7 +414,8 @@ impl Writer<'_, '_> {
         match self.choices.below(among) {
             0..=9 => self.repeat(),
             10..=24 => self.count(),
-            25..=31 => self.walk(),
+            25..=28 => self.walk(),
+            29..=31 => self.walk_to_the_end(),
             32..=35 => self.point_base(),
             _ => self.piece(),
         }

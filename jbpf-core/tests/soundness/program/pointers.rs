@@ -74,6 +74,36 @@ impl Writer<'_, '_> {
         self.refill(&[left]);
     }
 
+    /// A byte near the end of a length that was compared with the end of the region. The length is
+    /// cut to 32 bits on its way.
+    pub(super) fn last_of_length(&mut self) {
+        let (length, end) = self.two_registers();
+        let mask = self.choices.pick(&[15, 31, 255]);
+        self.emit(and_imm(length, mask));
+        let least = self.choices.pick(&[1, 1, 1, 2, 0]);
+        self.emit(insn(0x35, length, 0, 2, least));
+        self.leave();
+        self.emit_all(&[
+            load(DOUBLE, 1, CTX, 0),
+            load(DOUBLE, end, CTX, 8),
+            add(1, length),
+            insn(0xbd, 1, end, 2, 0),
+        ]);
+        self.leave();
+        self.emit_all(&[mov_imm(1, 0), mov_imm(end, 3)]);
+        let less = self.choices.pick(&[-1, -1, -1, -2, 0]);
+        let class = self.choices.pick(&[0x04, 0x07]);
+        self.emit(insn(class, length, 0, 0, less));
+        if self.choices.chance(80) {
+            let back = self.choices.pick(&[0x77, 0x77, 0xc7]);
+            let by = self.choices.pick(&[32, 32, 32, 31]);
+            self.emit_all(&[insn(0x67, length, 0, 0, 32), insn(back, length, 0, 0, by)]);
+        }
+        self.emit_all(&[load(DOUBLE, 1, CTX, 0), add(1, length)]);
+        self.touch(0);
+        self.note(Feature::LastOfLength);
+    }
+
     /// Two pointers into one object in an order, which bounds the index in one of them.
     pub(super) fn compare_pointers(&mut self) {
         let (index, other) = self.two_registers();
