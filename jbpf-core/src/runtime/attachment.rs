@@ -23,8 +23,8 @@ pub(super) struct Attached {
     pub(super) codeletset: String,
     pub(super) codelet: String,
     priority: u32,
-    /// Orders codelets of equal priority: number of the set, index in the set.
-    sequence: (u64, usize),
+    /// Orders codelets of equal priority. Those of one set keep the set's order.
+    turn: u64,
     pub(super) bound: Arc<BoundCodelet>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Attached {
 #[derive(Debug, Default)]
 pub(super) struct Attachments {
     hooks: HashMap<HookKey, HookState>,
-    next_sequence: u64,
+    last_turn: u64,
     demand: Demand,
     board: Arc<Board>,
     /// Everything was taken off for good.
@@ -121,8 +121,8 @@ impl Attachments {
         coming: Option<&LoadedSet>,
         compiler: Compiler,
     ) -> Result<Change, CompileError> {
-        let sequence = self.sequence_for(leaving, coming);
-        let after = |hook| self.codelets_after(hook, leaving, coming, sequence);
+        self.give_turn(leaving, coming);
+        let after = |hook| self.codelets_after(hook, leaving, coming);
         let mut demand = self.demand.clone();
         demand.reported = !after(builtin_hooks::report_hook()).is_empty();
         let named = leaving.into_iter().chain(coming).flat_map(LoadedSet::hooks);
@@ -252,19 +252,19 @@ impl Attachments {
         retired.begin()
     }
 
-    /// The place of what is coming among codelets of equal priority; a replacement takes its
-    /// predecessor's.
-    fn sequence_for(&mut self, leaving: Option<&LoadedSet>, coming: Option<&LoadedSet>) -> u64 {
+    /// What is coming runs after all others of equal priority; a replacement takes its
+    /// predecessor's turn.
+    fn give_turn(&mut self, leaving: Option<&LoadedSet>, coming: Option<&LoadedSet>) {
         let Some(coming) = coming else {
-            return 0;
+            return;
         };
         let inherited = leaving.and_then(|leaving| leaving.turn.get().copied());
-        *coming.turn.get_or_init(|| {
+        coming.turn.get_or_init(|| {
             inherited.unwrap_or_else(|| {
-                self.next_sequence += 1;
-                self.next_sequence
+                self.last_turn += 1;
+                self.last_turn
             })
-        })
+        });
     }
 
     fn codelets_after(
@@ -272,7 +272,6 @@ impl Attachments {
         hook: &'static Hook,
         leaving: Option<&LoadedSet>,
         coming: Option<&LoadedSet>,
-        sequence: u64,
     ) -> Vec<Attached> {
         let staying = self
             .on(hook)
@@ -282,18 +281,17 @@ impl Attachments {
         let coming = coming.into_iter().flat_map(|set| {
             set.codelets
                 .iter()
-                .enumerate()
-                .filter(|(_, codelet)| std::ptr::eq(codelet.hook, hook))
-                .map(move |(index, codelet)| Attached {
+                .filter(|codelet| std::ptr::eq(codelet.hook, hook))
+                .map(|codelet| Attached {
                     codeletset: set.id.clone(),
                     codelet: codelet.name.clone(),
                     priority: codelet.priority,
-                    sequence: (sequence, index),
+                    turn: set.turn(),
                     bound: Arc::clone(&codelet.bound),
                 })
         });
         let mut codelets: Vec<Attached> = staying.chain(coming).collect();
-        codelets.sort_by_key(|attached| (Reverse(attached.priority), attached.sequence));
+        codelets.sort_by_key(|attached| (Reverse(attached.priority), attached.turn));
         codelets
     }
 }
