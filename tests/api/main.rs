@@ -82,11 +82,8 @@ impl List {
         }
     }
 
-    fn add(&mut self, path: &str, kind: &str, rest: impl ToTokens) {
-        let rest = rest.to_token_stream().to_string();
-        let separator = if kind.is_empty() { "" } else { " " };
-        self.lines
-            .push(format!("{path}: {kind}{separator}{}", tidy(&rest)));
+    fn add(&mut self, path: &str, item: &str) {
+        self.lines.push(format!("{path}: {}", tidy(item)));
     }
 
     fn item(&mut self, item: Item, folder: &Path, path: &str) {
@@ -98,7 +95,7 @@ impl List {
                 let name = module.ident.to_string();
                 let inner = format!("{path}::{name}");
                 if is_public(&module.vis) {
-                    self.add(path, "mod", &module.ident);
+                    self.add(path, &format!("mod {name}"));
                 }
                 match module.content {
                     Some((_, items)) => self.items(items, &folder.join(&name), &inner),
@@ -110,86 +107,64 @@ impl List {
                     }
                 }
             }
-            Item::Use(item) if is_public(&item.vis) => self.add(path, "use", item.tree),
-            Item::Fn(item) if is_public(&item.vis) => self.add(path, "", item.sig),
+            Item::Use(item) if is_public(&item.vis) => {
+                self.add(path, &format!("use {}", text(&item.tree)));
+            }
+            Item::Fn(item) if is_public(&item.vis) => self.add(path, &text(&item.sig)),
             Item::Const(item) if is_public(&item.vis) => {
-                self.add(
-                    path,
-                    "const",
-                    format!("{}: {}", item.ident, text(&item.ty))
-                        .as_str()
-                        .parsed(),
-                );
+                self.add(path, &format!("const {}: {}", item.ident, text(&item.ty)));
             }
             Item::Static(item) if is_public(&item.vis) => {
-                self.add(
-                    path,
-                    "static",
-                    format!("{}: {}", item.ident, text(&item.ty))
-                        .as_str()
-                        .parsed(),
-                );
+                self.add(path, &format!("static {}: {}", item.ident, text(&item.ty)));
             }
             Item::Type(item) if is_public(&item.vis) => {
-                let generics = text(&item.generics);
-                let line = format!("{}{generics} = {}", item.ident, text(&item.ty));
-                self.add(path, "type", line.as_str().parsed());
+                let name = format!("{}{}", item.ident, text(&item.generics));
+                self.add(path, &format!("type {name} = {}", text(&item.ty)));
             }
             Item::Struct(item) if is_public(&item.vis) => {
-                let name = item.ident.to_string();
-                let line = format!("{}{name}{}", open(&item.attrs), text(&item.generics));
-                self.add(path, "struct", line.as_str().parsed());
-                self.fields(&item.fields, &format!("{path}::{name}"), false);
+                let name = format!("{}{}", item.ident, text(&item.generics));
+                self.add(path, &format!("struct {}{name}", open(&item.attrs)));
+                self.fields(&item.fields, &format!("{path}::{}", item.ident), false);
             }
             Item::Enum(item) if is_public(&item.vis) => {
-                let name = item.ident.to_string();
-                let line = format!("{}{name}{}", open(&item.attrs), text(&item.generics));
-                self.add(path, "enum", line.as_str().parsed());
+                let name = format!("{}{}", item.ident, text(&item.generics));
+                self.add(path, &format!("enum {}{name}", open(&item.attrs)));
+                let inner = format!("{path}::{}", item.ident);
                 for variant in item.variants {
-                    let inner = format!("{path}::{name}");
-                    self.add(&inner, "variant", &variant.ident);
-                    self.fields(
-                        &variant.fields,
-                        &format!("{inner}::{}", variant.ident),
-                        true,
-                    );
+                    self.add(&inner, &format!("variant {}", variant.ident));
+                    let path = format!("{inner}::{}", variant.ident);
+                    self.fields(&variant.fields, &path, true);
                 }
             }
             Item::Trait(item) if is_public(&item.vis) => {
+                let safety = item.unsafety.map_or("", |_| "unsafe ");
+                let name = format!("{}{}", item.ident, text(&item.generics));
                 let bounds = text(&item.supertraits);
-                let safety = if item.unsafety.is_some() {
-                    "unsafe "
-                } else {
-                    ""
-                };
-                let line = format!("{safety}{}{}: {bounds}", item.ident, text(&item.generics));
-                self.add(path, "trait", line.as_str().parsed());
+                self.add(path, &format!("trait {safety}{name}: {bounds}"));
                 for inner in item.items {
                     if let TraitItem::Fn(function) = inner {
-                        self.add(&format!("{path}::{}", item.ident), "", function.sig);
+                        self.add(&format!("{path}::{}", item.ident), &text(&function.sig));
                     }
                 }
             }
-            Item::Impl(item) => {
-                let ty = tidy(&text(&item.self_ty));
-                if item.trait_.is_some() {
-                    return;
-                }
-                for inner in item.items {
-                    match inner {
+            Item::Impl(item) if item.trait_.is_none() => {
+                let inner = format!("{path}::{}", tidy(&text(&item.self_ty)));
+                for item in item.items {
+                    match item {
                         ImplItem::Fn(function) if is_public(&function.vis) => {
-                            self.add(&format!("{path}::{ty}"), "", function.sig);
+                            self.add(&inner, &text(&function.sig));
                         }
                         ImplItem::Const(constant) if is_public(&constant.vis) => {
                             let line = format!("{}: {}", constant.ident, text(&constant.ty));
-                            self.add(&format!("{path}::{ty}"), "const", line.as_str().parsed());
+                            self.add(&inner, &format!("const {line}"));
                         }
                         _ => {}
                     }
                 }
             }
             Item::Macro(item) if item.attrs.iter().any(|a| a.path().is_ident("macro_export")) => {
-                self.add(path, "macro", item.ident);
+                let name = item.ident.map(|name| name.to_string());
+                self.add(path, &format!("macro {}", name.unwrap_or_default()));
             }
             _ => {}
         }
@@ -198,33 +173,11 @@ impl List {
     fn fields(&mut self, fields: &Fields, path: &str, all: bool) {
         for (index, field) in fields.iter().enumerate() {
             if all || is_public(&field.vis) {
-                let name = field
-                    .ident
-                    .as_ref()
-                    .map_or(index.to_string(), ToString::to_string);
-                let line = format!("{name}: {}", text(&field.ty));
-                self.lines.push(format!("{path}: field {}", tidy(&line)));
+                let name = field.ident.as_ref();
+                let name = name.map_or(index.to_string(), ToString::to_string);
+                self.add(path, &format!("field {name}: {}", text(&field.ty)));
             }
         }
-    }
-}
-
-/// Text that is tokens already.
-struct Parsed(String);
-
-impl ToTokens for Parsed {
-    fn to_tokens(&self, tokens: &mut proc_macro2::TokenStream) {
-        tokens.extend(self.0.parse::<proc_macro2::TokenStream>().unwrap());
-    }
-}
-
-trait Parse {
-    fn parsed(&self) -> Parsed;
-}
-
-impl Parse for str {
-    fn parsed(&self) -> Parsed {
-        Parsed(self.to_owned())
     }
 }
 
