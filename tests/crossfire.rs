@@ -117,10 +117,7 @@ fn ask() -> u64 {
 }
 
 fn codelet(name: &str, object: &str, hook: &str) -> CodeletBuilder {
-    let path = format!(
-        "{}/codelets/{object}.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
-    );
+    let path = format!("{}/../codelets/{object}.o", env!("CARGO_MANIFEST_DIR"));
     CodeletBuilder::from_path(name, path, hook)
 }
 

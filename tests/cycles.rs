@@ -78,8 +78,8 @@ impl Holdings {
 fn requests() -> Vec<LoadRequest> {
     let codelet = |object: &str| {
         let path = format!(
-            "{}/codelets/under_fire/{object}.o",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+            "{}/../codelets/under_fire/{object}.o",
+            env!("CARGO_MANIFEST_DIR")
         );
         CodeletBuilder::from_bytes(object, std::fs::read(path).unwrap(), "cycle")
     };

@@ -65,10 +65,7 @@ fn header(name: &str) -> CodeletHeader {
 }
 
 fn check_header(name: &str, header: &CodeletHeader) {
-    let path = format!(
-        "{}/codelets/{name}/hooks.h",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
-    );
+    let path = format!("{}/../codelets/{name}/hooks.h", env!("CARGO_MANIFEST_DIR"));
     let header = header.to_string();
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &header).unwrap();

@@ -57,10 +57,7 @@ fn fire() -> u64 {
 }
 
 fn codelet(object: &str, hook: &str) -> CodeletBuilder {
-    let path = format!(
-        "{}/codelets/{object}.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
-    );
+    let path = format!("{}/../codelets/{object}.o", env!("CARGO_MANIFEST_DIR"));
     CodeletBuilder::from_path("codelet", path, hook)
 }
 

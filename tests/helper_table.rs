@@ -152,8 +152,8 @@ fn loaded((engine, guarded): (Engine, bool), codelet: &str, threshold_ns: u64) -
         .build()
         .unwrap();
     let path = format!(
-        "{}/codelets/helpers/{codelet}.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+        "{}/../codelets/helpers/{codelet}.o",
+        env!("CARGO_MANIFEST_DIR")
     );
     let mut builder =
         CodeletBuilder::from_path(codelet, path, "helper_table").runtime_threshold_ns(threshold_ns);

@@ -35,8 +35,8 @@ fn job(owner: u32, cost: u64) -> Job {
 
 fn codelet(name: &str, hook: &str) -> CodeletBuilder {
     let path = format!(
-        "{}/codelets/library/{name}.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+        "{}/../codelets/library/{name}.o",
+        env!("CARGO_MANIFEST_DIR")
     );
     CodeletBuilder::from_path(name, path, hook)
 }

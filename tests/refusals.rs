@@ -26,8 +26,8 @@ fn refusing_too(ctx_id: u32) -> u64 {
 
 fn codelet(name: &str, hook: &str) -> CodeletBuilder {
     let path = format!(
-        "{}/codelets/tests/v3/{name}.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+        "{}/../codelets/tests/v3/{name}.o",
+        env!("CARGO_MANIFEST_DIR")
     );
     CodeletBuilder::from_path(name, path, hook)
 }

@@ -31,8 +31,8 @@ const AT_LEAST: Duration = Duration::from_secs(10);
 
 fn request(set: &str, object: &str) -> LoadRequest {
     let path = format!(
-        "{}/codelets/stress/{object}.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+        "{}/../codelets/stress/{object}.o",
+        env!("CARGO_MANIFEST_DIR")
     );
     LoadRequest::builder(set)
         .codelet(CodeletBuilder::from_path("codelet", path, "under_fire"))

@@ -34,10 +34,7 @@ use jbpf::{Codeletset, LoadRequest, Runtime};
 
 /// The path of the object of a codelet in `codelets/bench`.
 pub fn object(name: &str) -> String {
-    format!(
-        "{}/codelets/bench/{name}.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
-    )
+    format!("{}/../codelets/bench/{name}.o", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Loads one codelet of `codelets/bench` on a hook.

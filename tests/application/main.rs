@@ -104,8 +104,8 @@ fn on_both_engines(check: impl Fn(&Application, Engine)) {
 
 fn object(name: &str) -> PathBuf {
     PathBuf::from(format!(
-        "{}/codelets/application/{name}.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+        "{}/../codelets/application/{name}.o",
+        env!("CARGO_MANIFEST_DIR")
     ))
 }
 

@@ -142,10 +142,7 @@ pub fn start(with: impl FnOnce(RuntimeBuilder) -> RuntimeBuilder) -> Runtime {
 }
 
 fn object(name: &str) -> String {
-    format!(
-        "{}/codelets/{name}.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
-    )
+    format!("{}/../codelets/{name}.o", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The codelet that uses everything, and one for its helper's hook.

@@ -73,10 +73,7 @@ pub fn fire(hook: fn(&mut Count), times: u64) {
 pub const STREAM: StreamId = StreamId([7; 16]);
 
 fn codelet(object: &str, hook: &str) -> CodeletBuilder {
-    let path = format!(
-        "{}/codelets/{object}.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
-    );
+    let path = format!("{}/../codelets/{object}.o", env!("CARGO_MANIFEST_DIR"));
     CodeletBuilder::from_path("codelet", path, hook)
 }
 

@@ -66,8 +66,8 @@ fn fired(key: u64) -> Cell {
 
 fn request(codelet: &str, channel: Option<(&str, bool)>) -> LoadRequest {
     let path = format!(
-        "{}/codelets/under_fire/{codelet}.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+        "{}/../codelets/under_fire/{codelet}.o",
+        env!("CARGO_MANIFEST_DIR")
     );
     // The versions of a codelet have one name: maps live on from codelet to codelet of a name.
     let codelet = CodeletBuilder::from_path("codelet", path, "fire");

@@ -138,12 +138,7 @@ fn a_channel_that_is_kept_stays_open() {
 
 /// Versions that fail one step further each, and the message of each.
 fn failing() -> Vec<(LoadRequest, &'static str)> {
-    let path = |object| {
-        format!(
-            "{}/codelets/{object}.o",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/..")
-        )
-    };
+    let path = |object| format!("{}/../codelets/{object}.o", env!("CARGO_MANIFEST_DIR"));
     let named = |name, object| CodeletBuilder::from_path(name, path(object), "fire");
     let good = || named("codelet", "under_fire/array_2");
     let of = |codelets: Vec<CodeletBuilder>| {
@@ -194,8 +189,8 @@ fn a_replacement_that_fails_at_any_step_leaves_the_loaded_version_running() {
     let application = Application::start();
     // Takes nothing, as nothing is sent.
     let beside = format!(
-        "{}/codelets/under_fire/input.o",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+        "{}/../codelets/under_fire/input.o",
+        env!("CARGO_MANIFEST_DIR")
     );
     let beside = CodeletBuilder::from_path("input", beside, "fire").input("commands", STREAM);
     let beside = LoadRequest::builder("beside").codelet(beside);
@@ -228,8 +223,8 @@ fn a_replacement_that_fails_at_any_step_leaves_the_loaded_version_running() {
 fn counting<const N: usize>(codelets: [(&str, Option<&str>); N]) -> LoadRequest {
     let path = |name| {
         format!(
-            "{}/codelets/under_fire/{name}.o",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+            "{}/../codelets/under_fire/{name}.o",
+            env!("CARGO_MANIFEST_DIR")
         )
     };
     let codelet = |(name, linked): (&str, Option<&str>)| {
