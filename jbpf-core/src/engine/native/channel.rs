@@ -102,12 +102,7 @@ impl Body<'_, '_> {
 
         self.fb.seal_block(ready);
         self.fb.switch_to_block(ready);
-        let spare_at = i32::from(addresses.slot_spare);
-        let spare = self.fb.ins().load(types::I32, flags, line, spare_at);
-        let first = self.first_spare(&addresses, slot);
-        let number = self.fb.ins().bxor(spare, first);
-        let buffers = self.address(address_of(addresses.buffers_at.cast_const()));
-        let buffer = self.element(buffers, number, addresses.buffer_stride);
+        let buffer = self.spare_buffer(&addresses, line, slot);
         self.fb.ins().jump(done, &[BlockArg::Value(buffer)]);
 
         self.fb.switch_to_block(slow);

@@ -574,12 +574,7 @@ impl Body<'_, '_> {
         let flags = MemFlagsData::trusted();
         let reserved_at = i32::from(ring.slot_reserved);
         let reserved = self.fb.ins().load(types::I32, flags, line, reserved_at);
-        let spare_at = i32::from(ring.slot_spare);
-        let spare = self.fb.ins().load(types::I32, flags, line, spare_at);
-        let first = self.first_spare(&ring, slot);
-        let number = self.fb.ins().bxor(spare, first);
-        let buffers = self.address(address_of(ring.buffers_at.cast_const()));
-        let buffer = self.element(buffers, number, ring.buffer_stride);
+        let buffer = self.spare_buffer(&ring, line, slot);
         let extent = Extent {
             start: Start::Value(buffer),
             size: Size::Constant(ring.record_size.into()),

@@ -161,8 +161,24 @@ impl Body<'_, '_> {
 
     /// The index of the spare buffer that a slot starts with. The slot's spare word is combined
     /// with it by exclusive or.
-    pub(super) fn first_spare(&mut self, ring: &OutputAddresses, slot: Value) -> Value {
+    fn first_spare(&mut self, ring: &OutputAddresses, slot: Value) -> Value {
         self.fb.ins().iadd_imm_u(slot, i64::from(ring.capacity))
+    }
+
+    /// The address of the spare buffer of a thread's line.
+    pub(super) fn spare_buffer(
+        &mut self,
+        ring: &OutputAddresses,
+        line: Value,
+        slot: Value,
+    ) -> Value {
+        let flags = MemFlagsData::trusted();
+        let spare_at = i32::from(ring.slot_spare);
+        let spare = self.fb.ins().load(types::I32, flags, line, spare_at);
+        let first = self.first_spare(ring, slot);
+        let number = self.fb.ins().bxor(spare, first);
+        let buffers = self.address(address_of(ring.buffers_at.cast_const()));
+        self.element(buffers, number, ring.buffer_stride)
     }
 
     /// Claims the next place for the thread of `line`: control goes on in the current block with
