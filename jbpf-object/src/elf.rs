@@ -66,6 +66,14 @@ pub(crate) struct Symbol<'data> {
     pub(crate) size: u64,
 }
 
+impl Symbol<'_> {
+    /// The byte of its section that an addend to this symbol names.
+    pub(crate) fn plus(&self, addend: i64) -> i64 {
+        let value = i64::try_from(self.value).unwrap_or(i64::MAX);
+        value.saturating_add(addend)
+    }
+}
+
 /// The type of a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SymbolClass {

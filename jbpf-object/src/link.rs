@@ -369,9 +369,7 @@ impl<'data> Linker<'data, '_> {
         if high != 0 && high != insn.imm >> 31 {
             return Err(at.bad(symbol.name, "is addressed beyond 2 GiB".to_owned()));
         }
-        let offset = i64::try_from(symbol.value)
-            .unwrap_or(i64::MAX)
-            .saturating_add(i64::from(insn.imm));
+        let offset = symbol.plus(i64::from(insn.imm));
 
         let (src, map, second) = if is_map_section(section) {
             let map = u64::try_from(offset)
@@ -430,9 +428,7 @@ impl<'data> Linker<'data, '_> {
         let (symbol, home) = self.target(at, relocation, R_BPF_64_32)?;
         // The addend counts from the instruction after the call, in instructions: -1 is the
         // symbol.
-        let target = i64::try_from(symbol.value)
-            .unwrap_or(i64::MAX)
-            .saturating_add((i64::from(insn.imm) + 1) * SLOT as i64);
+        let target = symbol.plus((i64::from(insn.imm) + 1) * SLOT as i64);
         self.call(at, index, insn, home, target)
     }
 
