@@ -152,12 +152,7 @@ fn a_guard_that_fires_ends_the_call_before_the_access_and_is_told() {
     let turn = Turn::with(|builder| builder.engine(Engine::Native).guard_accesses(true));
     let runtime = &turn.runtime;
     let log = Log::default();
-    let to = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || to.clone())
-        .with_ansi(false)
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    tracing::subscriber::with_default(log.subscriber(), || {
         let set = request("set", "bench/count_region", "counted");
         runtime.load(&set).unwrap();
         assert_eq!(fire_on_nothing(), 41, "nothing was written");
@@ -187,6 +182,14 @@ fn a_guard_that_fires_ends_the_call_before_the_access_and_is_told() {
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    fn subscriber(&self) -> impl tracing::Subscriber + use<> {
+        let to = self.clone();
+        tracing_subscriber::fmt()
+            .with_writer(move || to.clone())
+            .with_ansi(false)
+            .finish()
+    }
+
     fn take(&self) -> String {
         String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
     }
@@ -210,12 +213,7 @@ fn the_log_is_told_by_whoever_looks_and_not_by_the_call() {
     let turn = Turn::start();
     let runtime = &turn.runtime;
     let log = Log::default();
-    let to = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || to.clone())
-        .with_ansi(false)
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    tracing::subscriber::with_default(log.subscriber(), || {
         runtime.load(&request("set", OBJECT, "decided")).unwrap();
         log.take();
         decided(&[]);

@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 
 use jbpf_channel::RawReceiver;
 use jbpf_channel::shared::Session;
-use jbpf_operator::protocol::to_line;
 use jbpf_operator::protocol::{
-    Bytes, Envelope, ErrorReport, MAX_LINE, RecordEvent, Reply, VERSION,
+    Bytes, Envelope, ErrorReport, MAX_LINE, RecordEvent, Reply, VERSION, to_line,
 };
 use rustix::event::PollFlags;
 use rustix::io::Errno;
