@@ -148,6 +148,21 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Run(#[from] RunError),
 
+    #[error(
+        "rbpf does not run instruction {insn}, `{text}`: {reason}; choose another engine with --engine"
+    )]
+    NotOnRbpf {
+        insn: usize,
+        text: String,
+        reason: &'static str,
+    },
+
+    #[error("rbpf: {message}")]
+    Rbpf { message: String },
+
+    #[error("engine `{engine}` shows no trace; run it with --engine interpreter")]
+    NoTrace { engine: &'static str },
+
     #[error("cannot write `{}`: {source}", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
 

@@ -40,41 +40,79 @@ fn lines(
     remark: impl Fn(usize) -> (&'static str, String),
 ) -> Vec<String> {
     let mut lines = Vec::with_capacity(program.insns.len());
-    let mut shown: Option<&LineInfo> = None;
+    let mut titles = Titles::new(program);
     for at in 0..program.insns.len() {
-        let text = disassemble(program, helpers, at);
-        if text.is_empty() {
+        let Some(instruction) = instruction(program, helpers, at) else {
             continue;
-        }
-        if let Some(function) = program.functions.iter().find(|name| name.start == at) {
-            lines.push(format!("{}:", visible(&function.name)));
-            shown = None;
-        }
-        if let Some(line) = source(program, at)
-            && shown.is_none_or(|shown| (shown.line, &shown.file) != (line.line, &line.file))
-        {
-            let (file, text) = (visible(&line.file), visible(line.text.trim()));
-            lines.push(format!("      ; {file}:{}: {text}", line.line));
-            shown = Some(line);
-        }
-        let (mark, remark) = remark(at);
-        let instruction = match target(program, at) {
-            Some(target) => format!("{text} -> {target}"),
-            None => text,
         };
-        let line = format!("{mark}{at:5}  {instruction:INSTRUCTION_WIDTH$}  {remark}");
-        lines.push(visible(line.trim_end()));
+        lines.extend(titles.before(at));
+        let (mark, remark) = remark(at);
+        lines.push(row(mark, at, &instruction, &remark));
     }
     lines
 }
 
-/// The source line that begins at an instruction.
-fn source(program: &Program, at: usize) -> Option<&LineInfo> {
-    let index = program
-        .lines
-        .binary_search_by_key(&at, |line| line.insn)
-        .ok()?;
-    program.lines.get(index)
+/// The functions and source lines above instructions, each where it begins to hold.
+pub(crate) struct Titles<'p> {
+    program: &'p Program,
+    function: Option<usize>,
+    line: Option<&'p LineInfo>,
+}
+
+impl<'p> Titles<'p> {
+    pub(crate) fn new(program: &'p Program) -> Self {
+        Self {
+            program,
+            function: None,
+            line: None,
+        }
+    }
+
+    /// The lines to show before an instruction.
+    pub(crate) fn before(&mut self, at: usize) -> Vec<String> {
+        let mut titles = Vec::new();
+        let functions = &self.program.functions;
+        let next = functions.partition_point(|function| function.start <= at);
+        let function = next.checked_sub(1).and_then(|index| functions.get(index));
+        let start = function.map(|function| function.start);
+        if let Some(function) = function
+            && self.function != start
+        {
+            titles.push(format!("{}:", visible(&function.name)));
+            self.line = None;
+        }
+        self.function = start;
+        if let Some(line) = self.program.line_of(at)
+            && start.is_none_or(|start| start <= line.insn)
+            && self
+                .line
+                .is_none_or(|shown| (shown.line, &shown.file) != (line.line, &line.file))
+        {
+            let (file, text) = (visible(&line.file), visible(line.text.trim()));
+            titles.push(format!("      ; {file}:{}: {text}", line.line));
+            self.line = Some(line);
+        }
+        titles
+    }
+}
+
+/// One instruction as text, with the instruction that a jump goes to. `None`: the second slot of a
+/// wide load.
+pub(crate) fn instruction(program: &Program, helpers: &HelperTable, at: usize) -> Option<String> {
+    let text = disassemble(program, helpers, at);
+    if text.is_empty() {
+        return None;
+    }
+    Some(match target(program, at) {
+        Some(target) => format!("{text} -> {target}"),
+        None => text,
+    })
+}
+
+/// The line of an instruction, with a mark before it and a remark behind it.
+pub(crate) fn row(mark: &str, at: usize, instruction: &str, remark: &str) -> String {
+    let line = format!("{mark}{at:5}  {instruction:INSTRUCTION_WIDTH$}  {remark}");
+    visible(line.trim_end())
 }
 
 /// Where a jump goes.

@@ -8,7 +8,8 @@
 //!   and `format` the forms that other programs read.
 //! * `surroundings` are what programs are verified against, `verdict` is the verifier's answer, and `listing` a program as
 //!   text.
-//! * `stimulus` is what a codelet is run on off target, `off_target` runs it, and `printed` is what it says.
+//! * `stimulus` is what a codelet is run on off target, `off_target` runs it (`on_rbpf` on rbpf's interpreter), `trace`
+//!   shows its steps, and `printed` is what it says.
 //! * `headers` are what codelets include.
 
 mod application;
@@ -20,11 +21,13 @@ mod headers;
 mod input;
 mod listing;
 mod off_target;
+mod on_rbpf;
 mod output;
 mod printed;
 mod record;
 mod stimulus;
 mod surroundings;
+mod trace;
 mod verdict;
 mod visible;
 

@@ -6,18 +6,37 @@ use std::time::SystemTime;
 
 use jbpf_channel::RawReceiver;
 use jbpf_core::builtins;
+use jbpf_core::engine::interpreter::{self, Observer};
 use jbpf_core::engine::measure::HookStats;
-use jbpf_core::engine::{
-    Abort, BoundCodelet, CodeletEnvironment, CompiledHook, Engine, Input, interpreter,
-};
+use jbpf_core::engine::{Abort, BoundCodelet, CodeletEnvironment, CompiledHook, Engine, Input};
 use jbpf_core::map::{Map, MapOptions, Storage};
 use jbpf_core::stats::AbortPlace;
 use jbpf_hooks::hook::HookKind;
 use jbpf_verifier::VerifiedProgram;
 use serde::Serialize;
 
+use crate::on_rbpf::OnRbpf;
 use crate::output::Failure;
 use crate::verdict;
+
+/// The machines that a codelet can run on here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Machine {
+    Interpreter,
+    Native,
+    Rbpf,
+}
+
+impl Machine {
+    /// The name that the command line and the output have for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Interpreter => "interpreter",
+            Self::Native => "native",
+            Self::Rbpf => "rbpf",
+        }
+    }
+}
 
 /// A codelet, and what runs it.
 pub(crate) struct OffTarget {
@@ -29,6 +48,7 @@ pub(crate) struct OffTarget {
 enum Runner {
     Interpreter { least: u64, most: u64 },
     Native(CompiledHook, Arc<HookStats>),
+    Rbpf(OnRbpf),
 }
 
 /// What the calls so far took.
@@ -83,7 +103,7 @@ impl OffTarget {
     pub(crate) fn new(
         verified: VerifiedProgram,
         environment: CodeletEnvironment,
-        engine: Engine,
+        machine: Machine,
     ) -> Result<Self, Failure> {
         let options = MapOptions::default();
         let maps = verified.program().maps.iter();
@@ -101,18 +121,22 @@ impl OffTarget {
         let environment = Arc::new(environment);
         let codelet = BoundCodelet::bind(verified, maps, Arc::new(helpers), environment)?;
         let codelet = Arc::new(codelet);
-        let runner = match engine {
-            Engine::Interpreter => Runner::Interpreter {
+        let runner = match machine {
+            Machine::Interpreter => Runner::Interpreter {
                 least: u64::MAX,
                 most: 0,
             },
-            Engine::Native => {
+            Machine::Native => {
                 let stats = Arc::new(HookStats::new(1));
                 let codelets = [Arc::clone(&codelet)];
-                let compiled =
-                    engine.compile(HookKind::Control, &codelets, Some(Arc::clone(&stats)))?;
+                let compiled = Engine::Native.compile(
+                    HookKind::Control,
+                    &codelets,
+                    Some(Arc::clone(&stats)),
+                )?;
                 Runner::Native(compiled, stats)
             }
+            Machine::Rbpf => Runner::Rbpf(OnRbpf::new(&codelet)?),
         };
         Ok(Self {
             codelet,
@@ -145,11 +169,15 @@ impl OffTarget {
         Ok(())
     }
 
-    /// Runs it once; how it ended.
-    pub(crate) fn call(&mut self, input: &mut Input<'_>) -> Result<End, Failure> {
+    /// Runs it once; how it ended. The observer sees the steps of the interpreter.
+    pub(crate) fn call(
+        &mut self,
+        input: &mut Input<'_>,
+        observer: &mut impl Observer,
+    ) -> Result<End, Failure> {
         match &mut self.runner {
             Runner::Interpreter { least, most } => {
-                let outcome = interpreter::run(&self.codelet, input, &mut ())?;
+                let outcome = interpreter::run(&self.codelet, input, observer)?;
                 *least = outcome.instructions.min(*least);
                 *most = outcome.instructions.max(*most);
                 Ok(outcome.left.map_or(End::Returned(outcome.r0), End::Left))
@@ -164,6 +192,7 @@ impl OffTarget {
                     (answer, _) => End::Returned(answer.unwrap_or_default()),
                 })
             }
+            Runner::Rbpf(rbpf) => rbpf.call(&self.codelet, input).map(End::Returned),
         }
     }
 
@@ -212,6 +241,14 @@ impl OffTarget {
                     least_ns: totals.times.min_ns,
                     mean_ns: totals.times.mean_ns().unwrap_or(0),
                     most_ns: totals.times.max_ns,
+                }
+            }
+            Runner::Rbpf(rbpf) => {
+                let [least_ns, mean_ns, most_ns] = rbpf.times();
+                Effort::Times {
+                    least_ns,
+                    mean_ns,
+                    most_ns,
                 }
             }
         }

@@ -19,7 +19,7 @@ use crate::surroundings::{Place, Surroundings};
 pub(crate) struct Form {
     pub(crate) json: bool,
     /// With the program's instructions.
-    pub(crate) asm: bool,
+    pub(crate) listing: bool,
 }
 
 /// What a rejection may be due to: a stand-in has other fields and data than a hook, and none of
@@ -97,7 +97,7 @@ pub(crate) fn show(
         section: &program.section,
         hook: place.hook.map(|hook| hook.name.as_str()),
         context: &place.context.name,
-        assembly: form.asm.then(|| match result {
+        assembly: form.listing.then(|| match result {
             Ok(verified) => listing::accepted(verified),
             Err(rejection) => listing::rejected(&program.program, &surroundings.helpers, rejection),
         }),

@@ -55,8 +55,8 @@ pub(crate) struct Build {
     against: Against,
 
     /// Print the program's instructions, with their source lines and what was proved of each.
-    #[arg(long)]
-    asm: bool,
+    #[arg(long, visible_alias = "asm")]
+    listing: bool,
 
     /// Print JSON, one object a line for each program.
     #[arg(long)]
@@ -132,7 +132,7 @@ impl Build {
         }
         let form = Form {
             json: self.json,
-            asm: self.asm,
+            listing: self.listing,
         };
         let read = verdict::read_object(&object)?;
         let mut worst = Status::Success;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use jbpf_core::engine::{CodeletEnvironment, Engine, Input};
+use jbpf_core::engine::{CodeletEnvironment, Input};
 use jbpf_core::map::Map;
 use jbpf_object::{Object, ObjectProgram};
 use jbpf_operator::protocol::AbortPlaceReport;
@@ -16,20 +16,22 @@ use serde::Serialize;
 use super::verify;
 use crate::application;
 use crate::entry::{Entry, MapTypes};
-use crate::off_target::{Effort, End, OffTarget};
+use crate::off_target::{Effort, End, Machine, OffTarget};
 use crate::output::{self, Failure, Output, Status};
 use crate::printed::Printed;
 use crate::record::{self, Record};
 use crate::stimulus::{Bytes, FIELDS, Stimulus};
 use crate::surroundings::{Against, Place, Surroundings};
+use crate::trace::Trace;
 use crate::verdict::{self, Form};
 
 /// Run a codelet on given input, off target: print what it returns, sends out, prints, and leaves in its maps.
 ///
-/// The codelet is verified first. The interpreter checks every access and counts instructions; the native engine
-/// measures the time of calls. Every call gets the same data; maps keep what they hold from one call to the next. With
-/// --app, --socket or --hook, context and data are those of a hook of a running application, which notices
-/// nothing. Helpers of the application's own cannot be called here.
+/// The codelet is verified first. The interpreter checks every access and counts instructions; the
+/// native engine measures the time of calls; rbpf, an interpreter of others, gives a second opinion
+/// on codelets without maps. Every call gets the same data; maps keep what they hold from one call
+/// to the next. With --app, --socket or --hook, context and data are those of a hook of a running
+/// application, which notices nothing. Helpers of the application's own cannot be called here.
 #[derive(Args)]
 pub(crate) struct Run {
     /// The codelet object.
@@ -49,6 +51,10 @@ pub(crate) struct Run {
     /// What runs it.
     #[arg(long, value_name = "ENGINE", default_value = "interpreter")]
     engine: Engines,
+
+    /// Show each instruction as the interpreter runs it, with the registers that it changed.
+    #[arg(long)]
+    trace: bool,
 
     /// Run this program section; needed when there are several.
     #[arg(long, value_name = "NAME")]
@@ -71,14 +77,18 @@ enum Engines {
     Native,
     /// First one, then the other, each on maps of its own; their results are compared.
     Both,
+    /// rbpf's interpreter, for codelets whose every instruction it runs right: no maps, no atomic
+    /// operations, few helpers.
+    Rbpf,
 }
 
 impl Engines {
-    fn list(self) -> &'static [Engine] {
+    fn list(self) -> &'static [Machine] {
         match self {
-            Self::Interpreter => &[Engine::Interpreter],
-            Self::Native => &[Engine::Native],
-            Self::Both => &[Engine::Interpreter, Engine::Native],
+            Self::Interpreter => &[Machine::Interpreter],
+            Self::Native => &[Machine::Native],
+            Self::Both => &[Machine::Interpreter, Machine::Native],
+            Self::Rbpf => &[Machine::Rbpf],
         }
     }
 }
@@ -137,6 +147,13 @@ struct Summary<'a> {
 
 impl Run {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
+        if self.trace
+            && let [only @ (Machine::Native | Machine::Rbpf)] = self.engine.list()
+        {
+            return Err(Failure::NoTrace {
+                engine: only.name(),
+            });
+        }
         let mut application = self.against.connect()?;
         let surroundings = self.against.surroundings(application.as_mut())?;
         let object = verdict::read_object(&self.file)?;
@@ -153,17 +170,14 @@ impl Run {
         };
         let bytes = self.stimulus.bytes(&object, &place)?;
         let mut results: Vec<Vec<End>> = Vec::new();
-        for engine in self.engine.list() {
+        for machine in self.engine.list() {
             let mut session = Session {
                 run: self,
                 object: &object,
-                engine: match engine {
-                    Engine::Interpreter => "interpreter",
-                    Engine::Native => "native",
-                },
+                engine: machine.name(),
                 output: &mut *output,
             };
-            results.push(session.run(verified.clone(), *engine, &bytes)?);
+            results.push(session.run(verified.clone(), *machine, &bytes)?);
         }
         if let [checked, native] = results.as_slice()
             && let Some(call) = checked
@@ -203,7 +217,7 @@ impl Run {
     ) -> Result<Option<VerifiedProgram>, Failure> {
         let form = Form {
             json: self.json,
-            asm: false,
+            listing: false,
         };
         let there = verdict::verify(program, place, surroundings);
         let Ok(verified) = &there else {
@@ -258,12 +272,13 @@ impl Session<'_> {
     fn run(
         &mut self,
         verified: VerifiedProgram,
-        engine: Engine,
+        machine: Machine,
         bytes: &Bytes,
     ) -> Result<Vec<End>, Failure> {
         let context = Arc::clone(verified.context());
         let worst_case_instructions = verified.summary().worst_case_instructions;
-        let mut codelet = OffTarget::new(verified, self.run.environment(), engine)?;
+        let traced = (self.run.trace && machine == Machine::Interpreter).then(|| verified.clone());
+        let mut codelet = OffTarget::new(verified, self.run.environment(), machine)?;
         for (map, record) in &bytes.inputs {
             codelet.send(map, record)?;
         }
@@ -281,8 +296,9 @@ impl Session<'_> {
                 fields: &mut fields,
                 region: region.fill(&bytes.region),
             };
-            let result =
-                tracing::subscriber::with_default(printed.clone(), || codelet.call(&mut input))?;
+            let result = tracing::subscriber::with_default(printed.clone(), || {
+                self.call(&mut codelet, traced.as_ref(), call, &mut input)
+            })?;
             results.push(result);
             for line in printed.take() {
                 self.event(call, What::Line { printed: &line })?;
@@ -324,6 +340,26 @@ impl Session<'_> {
             output::warn(&format!("{records} records found no place in `{map}`"));
         }
         Ok(results)
+    }
+
+    /// Runs once, and shows the steps of this program if there is one to show.
+    fn call(
+        &mut self,
+        codelet: &mut OffTarget,
+        traced: Option<&VerifiedProgram>,
+        call: u64,
+        input: &mut Input<'_>,
+    ) -> Result<End, Failure> {
+        let Some(traced) = traced else {
+            return codelet.call(input, &mut ());
+        };
+        let mut trace = match self.run.json {
+            true => Trace::json(traced, self.output, self.engine, call),
+            false => Trace::text(traced, self.output),
+        };
+        let end = codelet.call(input, &mut trace);
+        trace.finish()?;
+        end
     }
 
     fn event(&mut self, call: u64, what: What<'_>) -> Result<(), Failure> {

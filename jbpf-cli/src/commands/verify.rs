@@ -29,8 +29,8 @@ pub(crate) struct Verify {
     section: Option<String>,
 
     /// Print the program's instructions, with their source lines and what was proved of each.
-    #[arg(long)]
-    asm: bool,
+    #[arg(long, visible_alias = "asm")]
+    listing: bool,
 
     /// Print JSON, one object a line for each program.
     #[arg(long)]
@@ -81,7 +81,7 @@ impl Verify {
         let object = verdict::read_object(path)?;
         let form = Form {
             json: self.json,
-            asm: self.asm,
+            listing: self.listing,
         };
         let mut worst = Status::Success;
         for program in selected(self.section.as_deref(), path, &object)? {

@@ -198,3 +198,165 @@ fn what_cannot_run_is_refused_with_its_reason() {
         run.stderr
     );
 }
+
+#[test]
+fn a_trace_shows_each_instruction_and_the_registers_that_it_changed() {
+    let file = codelet("tests/v3/noinline_region.o");
+    let arguments = ["run", &file, "--data-hex", &"05".repeat(16), "--trace"];
+    let run = jbpf(&arguments);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{}", run.stdout);
+    let steps: Vec<_> = run
+        .stdout
+        .lines()
+        .filter(|line| {
+            let first = line.split_whitespace().next().unwrap_or_default();
+            first.parse::<u32>().is_ok()
+        })
+        .collect();
+    assert!(
+        run.stdout.starts_with("jbpf_main:\n      ; ") && run.stdout.contains("noinline_region.c:"),
+        "{}",
+        run.stdout
+    );
+    // The last line says how many instructions there were; each has a line of its own.
+    let took = format!("took {} instructions; ", steps.len());
+    assert!(run.stdout.contains(&took), "{took}: {}", run.stdout);
+    // A called function is shown further right, with its name.
+    assert!(
+        steps.iter().any(|step| step.contains("call ")) && run.stdout.contains("\n  "),
+        "{}",
+        run.stdout
+    );
+
+    let run = jbpf(&[&arguments[..], &["--json", "--repeat", "2"]].concat());
+    let events = run.json();
+    let of_call = |call: u64| {
+        let is_step =
+            |event: &&serde_json::Value| event["call"] == call && event["instruction"].is_string();
+        events.iter().filter(is_step).collect::<Vec<_>>()
+    };
+    let [first, second] = [0, 1].map(of_call);
+    assert_eq!((first.len(), second.len()), (steps.len(), steps.len()));
+    assert_eq!(
+        (&first[0]["engine"], &first[0]["insn"], &first[0]["depth"]),
+        (&"interpreter".into(), &0.into(), &0.into())
+    );
+    assert!(first.iter().any(|step| step["depth"] == 1));
+    // The program returns what its last change of r0 says.
+    let r0 = first.iter().rev().find_map(|step| {
+        let digits = step["registers"]["r0"].as_str()?.strip_prefix("0x")?;
+        u64::from_str_radix(digits, 16).ok()
+    });
+    assert_eq!(r0, events.last().unwrap()["result"].as_u64());
+}
+
+#[test]
+fn a_trace_of_both_engines_is_that_of_the_interpreter() {
+    let file = codelet("tests/v3/stats_context.o");
+    let run = jbpf(&["run", &file, "--trace", "--engine", "both", "--json"]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{}", run.stdout);
+    let events = run.json();
+    let steps = events
+        .iter()
+        .filter(|event| !event["instruction"].is_null());
+    assert!(steps.clone().count() > 1);
+    assert!(
+        steps
+            .into_iter()
+            .all(|step| step["engine"] == "interpreter")
+    );
+    for engine in ["native", "rbpf"] {
+        let run = jbpf(&["run", &file, "--trace", "--engine", engine]);
+        assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+        assert_eq!(
+            run.stderr,
+            format!("error: engine `{engine}` shows no trace; run it with --engine interpreter\n")
+        );
+    }
+}
+
+#[test]
+fn rbpf_gives_the_results_of_the_interpreter() {
+    let bytes: String = (0..64_u32)
+        .map(|at| format!("{:02x}", at * 37 % 251))
+        .collect();
+    for name in [
+        "checksum",
+        "counted_down_32",
+        "insertion_sort",
+        "memset_memcmp",
+        "noinline_region",
+        "packed_fields",
+        "parse_tlv",
+        "pointer_walk",
+        "signed_compare",
+        "stack_index",
+        "sum_array",
+        "switch_sparse",
+    ] {
+        let file = codelet(&format!("tests/v3/{name}.o"));
+        let [ours, rbpf] = ["interpreter", "rbpf"].map(|engine| {
+            let run = jbpf(&[
+                "run",
+                &file,
+                "--data-hex",
+                &bytes,
+                "--engine",
+                engine,
+                "--json",
+            ]);
+            assert_eq!(
+                (run.status, run.stderr.as_str()),
+                (0, ""),
+                "{name}: {}",
+                run.stdout
+            );
+            run.json().last().unwrap().clone()
+        });
+        assert_eq!(ours["result"], rbpf["result"], "{name}");
+        assert_eq!(rbpf["engine"], "rbpf");
+        assert!(rbpf["mean_ns"].is_u64() && rbpf["least_instructions"].is_null());
+    }
+    let run = jbpf(&[
+        "run",
+        &codelet("tests/v3/stats_context.o"),
+        "--field",
+        "meas_period=77000",
+        "--engine",
+        "rbpf",
+    ]);
+    assert!(
+        run.stdout.starts_with("returned 77\n"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+}
+
+#[test]
+fn what_rbpf_would_not_run_right_is_named() {
+    for (name, error) in [
+        (
+            "first_example/example_codelet.o",
+            "instruction 10, `lddw r1, map counter`: it has no maps and no data sections",
+        ),
+        (
+            "tests/v3/math64.o",
+            "instruction 14, `neg r3`: it cannot negate the smallest number",
+        ),
+        (
+            "tests/v3/write_region.o",
+            "instruction 13, `stxh [r1+10], r3`: it may write to its stack alone, and not to data or context",
+        ),
+        (
+            "tests/v3/rand_index.o",
+            "instruction 3, `call rand`: it is not given this helper",
+        ),
+    ] {
+        let run = jbpf(&["run", &codelet(name), "--engine", "rbpf"]);
+        assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+        let expected =
+            format!("error: rbpf does not run {error}; choose another engine with --engine\n");
+        assert_eq!(run.stderr, expected);
+    }
+}

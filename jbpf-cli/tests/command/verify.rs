@@ -169,6 +169,20 @@ fn the_listing_has_source_lines_and_what_was_proved() {
 }
 
 #[test]
+fn the_listing_has_two_names() {
+    let listing = |option| {
+        let run = jbpf(&[
+            "verify",
+            option,
+            &codelet("first_example/example_codelet.o"),
+        ]);
+        (run.status, run.stdout)
+    };
+    assert_eq!(listing("--listing"), listing("--asm"));
+    assert_eq!(listing("--listing").0, 0);
+}
+
+#[test]
 fn the_listing_of_a_rejected_codelet_marks_the_instruction() {
     let run = jbpf(&["verify", "--asm", &codelet("tests/v3/histogram_beyond.o")]);
     assert_eq!(run.status, 1);

@@ -121,7 +121,12 @@ impl Input<'_> {
         result.ok_or(InputError::Thread)
     }
 
-    fn check(&self, context: &ContextDef) -> Result<(), InputError> {
+    /// Whether the input fits a context.
+    ///
+    /// # Errors
+    /// The region has another size or alignment than the context promises, or there are more
+    /// fields than it has.
+    pub fn check(&self, context: &ContextDef) -> Result<(), InputError> {
         if context.readable > MAX_CONTEXT {
             return Err(InputError::ContextSize {
                 context: context.name.clone(),
