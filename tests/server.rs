@@ -108,7 +108,7 @@ fn refusals_have_codes_and_name_the_nearest_name() {
 
     let report = refused(operator.load(&single("tests/v3/endless_loop.o", "example")));
     let rejection = report.rejection.unwrap();
-    assert_eq!(report.code, rejection.code.to_string());
+    assert_eq!(report.code.to_string(), rejection.code.to_string());
     assert_eq!(report.code, "E0041");
     assert!(rejection.location.is_some());
 

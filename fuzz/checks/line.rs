@@ -93,7 +93,7 @@ fn read(line: &str) -> Envelope<Reply> {
     if let Ok(answer) = serde_json::from_str::<Envelope<Reply>>(line) {
         assert_eq!(answer.version, VERSION);
         if let Reply::Error(error) = &answer.body {
-            assert!(!error.code.is_empty() && !error.message.is_empty());
+            assert!(!error.code.as_str().is_empty() && !error.message.is_empty());
         }
         assert_eq!(serde_json::to_value(&answer).unwrap(), value);
         return answer;

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::protocol::ErrorCode;
 use crate::record::Disagreement;
 use crate::ring::layout::MAX_RECORD_SIZE;
 use crate::{OverBudget, StreamId};
@@ -115,21 +116,21 @@ pub enum ChannelError {
 }
 
 impl ChannelError {
-    /// A stable name of the reason, for programs.
+    /// The reason, for programs.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::TooLarge { .. } => "channel-too-large",
-            Self::Empty { .. } => "channel-empty",
-            Self::System { .. } => "channel-system",
-            Self::OverBudget { .. } => "channel-over-budget",
-            Self::RecordSize { .. } => "channel-record-size",
-            Self::Layout { .. } => "channel-layout",
-            Self::NotShared { .. } => "channel-not-shared",
-            Self::TooManySenders { .. } => "channel-too-many-senders",
-            Self::TooManyOpen { .. } => "channel-too-many-open",
-            Self::Unknown { .. } => "channel-unknown",
-            Self::AlreadyOpen { .. } => "channel-already-open",
+            Self::TooLarge { .. } => ErrorCode::ChannelTooLarge,
+            Self::Empty { .. } => ErrorCode::ChannelEmpty,
+            Self::System { .. } => ErrorCode::ChannelSystem,
+            Self::OverBudget { .. } => ErrorCode::ChannelOverBudget,
+            Self::RecordSize { .. } => ErrorCode::ChannelRecordSize,
+            Self::Layout { .. } => ErrorCode::ChannelLayout,
+            Self::NotShared { .. } => ErrorCode::ChannelNotShared,
+            Self::TooManySenders { .. } => ErrorCode::ChannelTooManySenders,
+            Self::TooManyOpen { .. } => ErrorCode::ChannelTooManyOpen,
+            Self::Unknown { .. } => ErrorCode::ChannelUnknown,
+            Self::AlreadyOpen { .. } => ErrorCode::ChannelAlreadyOpen,
         }
     }
 

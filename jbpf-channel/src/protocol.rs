@@ -13,6 +13,8 @@
 //! An answer that grants a channel carries the descriptors of its memory (`SCM_RIGHTS`) with its
 //! first byte. A channel stays open until it or the connection is closed.
 
+mod code;
+
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -31,6 +33,8 @@ use serde::{Deserialize, Serialize};
 use crate::StreamId;
 use crate::credentials::open_private_folder;
 use crate::record::RecordType;
+
+pub use code::ErrorCode;
 
 /// The version of the messages, and of the layout of shared rings.
 pub const VERSION: u32 = 1;
@@ -122,8 +126,8 @@ pub enum CollectorReply {
     },
     /// The host refused.
     Error {
-        /// A stable name of the reason.
-        code: String,
+        /// The reason.
+        code: ErrorCode,
         /// The reason as a sentence.
         message: String,
     },

@@ -84,7 +84,7 @@ fn record() -> Reply {
 
 fn refusal() -> Reply {
     Reply::Error(ErrorReport {
-        code: "hostile".to_owned(),
+        code: "hostile".into(),
         message: hostile(),
         rejection: None,
     })
@@ -248,7 +248,7 @@ fn a_command_that_waits_says_what_for() {
                 hook: "fire".to_owned(),
             }];
             let change = ChangeReport {
-                change: "unload".to_owned(),
+                change: "unload".into(),
                 codeletset: Some("set".to_owned()),
                 begun: true,
                 for_ms: 2345,

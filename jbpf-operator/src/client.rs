@@ -20,9 +20,9 @@ use jbpf_channel::protocol::socket_folder;
 use jbpf_verifier::types::HelperTable;
 
 use crate::protocol::{
-    Bytes, CodeletsetReport, Envelope, ErrorReport, Hello, HookReport, HookStatisticsReport,
-    LoadBody, MAX_LINE, MapBody, MapPage, MeasureBody, RecordEvent, Reply, Request, StatisticsBody,
-    StreamReport, UnreadableObject, VERSION, WaitingReport, to_line,
+    Bytes, CodeletsetReport, Envelope, ErrorCode, ErrorReport, Hello, HookReport,
+    HookStatisticsReport, LoadBody, MAX_LINE, MapBody, MapPage, MeasureBody, RecordEvent, Reply,
+    Request, StatisticsBody, StreamReport, UnreadableObject, VERSION, WaitingReport, to_line,
 };
 use crate::request::LoadRequest;
 
@@ -79,7 +79,7 @@ fn refusal(report: &ErrorReport) -> String {
     if report.message.is_empty() {
         return format!(
             "the application refused, without a reason ({:?})",
-            report.code
+            report.code.as_str()
         );
     }
     report.message.clone()
@@ -383,7 +383,7 @@ impl Operator {
         mut take: impl FnMut(Reply) -> Result<usize, OperatorError>,
     ) -> Result<(), OperatorError> {
         match self.ask(&request(None)) {
-            Err(OperatorError::Refused(report)) if report.code == "answer-too-long" => {}
+            Err(OperatorError::Refused(report)) if report.code == ErrorCode::AnswerTooLong => {}
             answer => return take(answer?).map(|_| ()),
         }
         let mut skip = 0;

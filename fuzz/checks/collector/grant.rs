@@ -170,7 +170,7 @@ fn answers(decisions: &mut Decisions<'_>, wish: Wish) -> Vec<u8> {
     if manner & 1 != 0 {
         // An error under any id comes before the answer.
         let other = CollectorReply::Error {
-            code: "no".to_owned(),
+            code: "no".into(),
             message: "no\u{1b}[2J".to_owned(),
         };
         let id = decisions.number(1);

@@ -15,7 +15,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 pub(crate) use self::connection::Connection;
 use self::remote::{RemoteInput, RemoteOutput};
-use crate::protocol::{CollectorReply, CollectorRequest, check_folder, socket_path};
+use crate::protocol::{CollectorReply, CollectorRequest, ErrorCode, check_folder, socket_path};
 use crate::{ChannelError, RawReceiver, RawSender, Receiver, Sender, StreamId};
 
 /// Why a collector could not connect, or could not open a channel.
@@ -53,8 +53,8 @@ pub enum CollectorError {
     /// The host refused.
     #[error("{message}")]
     Refused {
-        /// A stable name of the reason.
-        code: String,
+        /// The reason.
+        code: ErrorCode,
         /// The host's sentence.
         message: String,
     },

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use rustix::process::geteuid;
 
 use super::{SharedInput, SharedOutput};
-use crate::protocol::{CollectorReply, CollectorRequest};
+use crate::protocol::{CollectorReply, CollectorRequest, ErrorCode};
 use crate::{ChannelError, InputRing, OutputRing, StreamId};
 
 /// Channels that one connection may hold open.
@@ -90,7 +90,7 @@ impl Session {
         self.attempt(channels, request)
             .unwrap_or_else(|error| Answer {
                 reply: CollectorReply::Error {
-                    code: error.code().to_owned(),
+                    code: error.code(),
                     message: error.to_string(),
                 },
                 descriptors: Vec::new(),
@@ -148,7 +148,7 @@ impl Session {
                         }
                     }
                     None => CollectorReply::Error {
-                        code: "channel-not-open".to_owned(),
+                        code: ErrorCode::ChannelNotOpen,
                         message: format!(
                             "attachment {attachment} is no tap of a channel that is there"
                         ),

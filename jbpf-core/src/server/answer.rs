@@ -14,8 +14,8 @@ use jbpf_hooks::layout::Type;
 use jbpf_hooks::{header, registry};
 use jbpf_operator::nearest::nearest;
 use jbpf_operator::protocol::{
-    AttachedReport, Bytes, CodeletsetReport, Element, ErrorReport, Hello, HookReport, MAX_LINE,
-    MapBody, MapPage, MapReport, Reply, StatisticsBody, StreamReport,
+    AttachedReport, Bytes, CodeletsetReport, Element, ErrorCode, ErrorReport, Hello, HookReport,
+    MAX_LINE, MapBody, MapPage, MapReport, Reply, StatisticsBody, StreamReport,
 };
 use jbpf_operator::stream::Direction;
 use jbpf_verifier::types::ContextDef;
@@ -130,7 +130,7 @@ pub(super) fn check_names(names: Option<&[String]>) -> Result<(), ErrorReport> {
     let message = format!(
         "{given} names of hooks are given, and {MAX_HOOK_NAMES} may be; without names, all hooks are meant"
     );
-    Err(ErrorReport::new("too-many-entries", message))
+    Err(ErrorReport::new(ErrorCode::TooManyEntries, message))
 }
 
 pub(super) fn statistics(shared: &Shared, body: &StatisticsBody) -> Reply {
@@ -265,7 +265,7 @@ pub(super) fn map(shared: &Shared, body: &MapBody) -> Reply {
     });
     match shown {
         Ok(()) => Reply::Map(page),
-        Err(error) => Reply::Error(ErrorReport::new("map", error.to_string())),
+        Err(error) => Reply::Error(ErrorReport::new(ErrorCode::Map, error.to_string())),
     }
 }
 
@@ -280,7 +280,7 @@ fn check_element(named: &NamedMap) -> Result<(), ErrorReport> {
         "an element of map `{}` has {bytes} bytes, and {ELEMENT_BYTES} fit into an answer",
         named.name
     );
-    Err(ErrorReport::new("answer-too-long", message))
+    Err(ErrorReport::new(ErrorCode::AnswerTooLong, message))
 }
 
 fn named_map(shared: &Shared, body: &MapBody) -> Result<NamedMap, ErrorReport> {
@@ -291,19 +291,19 @@ fn named_map(shared: &Shared, body: &MapBody) -> Result<NamedMap, ErrorReport> {
     let codelet = set.codelet(&body.codelet).ok_or_else(|| {
         let names = set.codelets.iter().map(|codelet| codelet.name.as_str());
         let what = format!("codeletset `{}` has no codelet", set.id);
-        unknown_name("unknown-codelet", &what, &body.codelet, names)
+        unknown_name(ErrorCode::UnknownCodelet, &what, &body.codelet, names)
     })?;
     let maps = codelet.maps.iter();
     let found = maps.clone().find(|named| named.name == body.map);
     found.cloned().ok_or_else(|| {
         let what = format!("codelet `{}` has no map", codelet.name);
         let names = maps.map(|named| named.name.as_str());
-        unknown_name("unknown-map", &what, &body.map, names)
+        unknown_name(ErrorCode::UnknownMap, &what, &body.map, names)
     })
 }
 
 fn unknown_name<'a>(
-    code: &str,
+    code: ErrorCode,
     what: &str,
     wanted: &str,
     names: impl Iterator<Item = &'a str>,
@@ -333,7 +333,7 @@ pub(super) fn tap(
             "a record of `{}` has {} bytes, and {ELEMENT_BYTES} fit into an answer",
             report.map, report.record_size
         );
-        return Err(ErrorReport::new("answer-too-long", message));
+        return Err(ErrorReport::new(ErrorCode::AnswerTooLong, message));
     }
     Ok((tap, Reply::Tail(report)))
 }
@@ -346,9 +346,9 @@ pub(super) fn send(shared: &Shared, stream_id: StreamId, record: &Bytes) -> Repl
         Ok(()) => Reply::Sent {},
         Err(error) => {
             let code = match error {
-                jbpf_channel::SendError::Full => "channel-full",
-                jbpf_channel::SendError::TooLong => "record-too-long",
-                _ => "channel-closed",
+                jbpf_channel::SendError::Full => ErrorCode::ChannelFull,
+                jbpf_channel::SendError::TooLong => ErrorCode::RecordTooLong,
+                _ => ErrorCode::ChannelClosed,
             };
             Reply::Error(ErrorReport::new(code, error.to_string()))
         }

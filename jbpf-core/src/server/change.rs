@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use jbpf_channel::Doorbell;
 use jbpf_operator::protocol::{
-    ChangeReport, CodeletsetReport, ErrorReport, LoadBody, MeasureBody, Reply, ThreadReport,
+    ChangeReport, CodeletsetReport, ErrorCode, ErrorReport, LoadBody, MeasureBody, Reply,
+    RequestName, ThreadReport,
 };
 use jbpf_operator::request::{MAX_NAME_LEN, RequestError};
 
@@ -140,7 +141,7 @@ impl Job {
 /// The name of a change in reports to other clients.
 #[derive(Debug, Clone)]
 struct Title {
-    change: &'static str,
+    change: RequestName,
     codeletset: Option<String>,
     since: Instant,
 }
@@ -190,7 +191,7 @@ impl Changes {
                 "{} changes of {} bytes wait for their turn already; try again later",
                 all.changes, all.bytes
             );
-            return Err(ErrorReport::new("too-many-changes", message));
+            return Err(ErrorReport::new(ErrorCode::TooManyChanges, message));
         }
         self.waiting.push_back(Waiting {
             asker,
@@ -279,7 +280,10 @@ impl Changes {
             }
             Err(error) => {
                 let message = format!("the system has no thread for it: {error}");
-                Some((asker, Reply::Error(ErrorReport::new("system", message))))
+                Some((
+                    asker,
+                    Reply::Error(ErrorReport::new(ErrorCode::System, message)),
+                ))
             }
         }
     }
@@ -333,7 +337,7 @@ impl Changes {
 impl Title {
     fn report(&self, begun: bool, inside: Vec<ThreadReport>) -> ChangeReport {
         ChangeReport {
-            change: self.change.to_owned(),
+            change: self.change.clone(),
             codeletset: self.codeletset.clone(),
             begun,
             for_ms: u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -398,10 +402,10 @@ impl Change {
 
     fn title(&self) -> Title {
         let (change, codeletset) = match self {
-            Self::Load(body) => ("load", Some(body.codeletset.clone())),
-            Self::Replace(body) => ("replace", Some(body.codeletset.clone())),
-            Self::Unload(codeletset) => ("unload", Some(codeletset.clone())),
-            Self::Measure(_) | Self::EndMeasuring(_) => ("measure", None),
+            Self::Load(body) => (RequestName::Load, Some(body.codeletset.clone())),
+            Self::Replace(body) => (RequestName::Replace, Some(body.codeletset.clone())),
+            Self::Unload(codeletset) => (RequestName::Unload, Some(codeletset.clone())),
+            Self::Measure(_) | Self::EndMeasuring(_) => (RequestName::Measure, None),
         };
         Title {
             change,
@@ -523,7 +527,7 @@ mod tests {
         Changes::new(None, Arc::new(Doorbell::new().unwrap()))
     }
 
-    fn push(changes: &mut Changes, client: u64, user: u32, bytes: usize) -> Result<(), String> {
+    fn push(changes: &mut Changes, client: u64, user: u32, bytes: usize) -> Result<(), ErrorCode> {
         let request = 1;
         let asker = Asker {
             client,
@@ -537,7 +541,7 @@ mod tests {
     #[test]
     fn so_many_changes_wait_and_no_more() {
         let mut changes = changes();
-        let refused = Err("too-many-changes".to_owned());
+        let refused = Err(ErrorCode::TooManyChanges);
         for client in 0..32 {
             push(&mut changes, client, 1, 10).unwrap();
         }
@@ -554,7 +558,7 @@ mod tests {
     fn waiting_changes_hold_so_many_bytes_and_no_more() {
         let mut changes = changes();
         let large = |changes: &mut Changes, client, user| push(changes, client, user, 1 << 20);
-        let refused = Err("too-many-changes".to_owned());
+        let refused = Err(ErrorCode::TooManyChanges);
         for client in 0..15 {
             large(&mut changes, client, 1).unwrap();
         }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use jbpf_channel::RawReceiver;
 use jbpf_channel::shared::Session;
 use jbpf_operator::protocol::{
-    Bytes, Envelope, ErrorReport, MAX_LINE, RecordEvent, Reply, VERSION, to_line,
+    Bytes, Envelope, ErrorCode, ErrorReport, MAX_LINE, RecordEvent, Reply, VERSION, to_line,
 };
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -290,7 +290,7 @@ impl Client {
 
     fn refuse_length(&mut self) {
         let message = format!("a line has at most {MAX_LINE} bytes");
-        self.refuse(&ErrorReport::new("line-too-long", message));
+        self.refuse(&ErrorReport::new(ErrorCode::LineTooLong, message));
     }
 
     /// Says why, and listens no more.
@@ -327,7 +327,7 @@ impl Client {
                     "the answer would have {} bytes, and a line has at most {MAX_LINE}",
                     bytes.len()
                 );
-                let error = ErrorReport::new("answer-too-long", message);
+                let error = ErrorReport::new(ErrorCode::AnswerTooLong, message);
                 return self.reply(id, &Reply::Error(error));
             }
             // Nothing here has keys that are no strings, which is all that JSON cannot say.
@@ -376,7 +376,7 @@ impl Client {
     pub(super) fn watch(&mut self, id: u64, records: RawReceiver) -> Result<(), ErrorReport> {
         if self.tails.len() == MAX_TAILS {
             let message = format!("this connection watches {MAX_TAILS} channels already");
-            return Err(ErrorReport::new("too-many-tails", message));
+            return Err(ErrorReport::new(ErrorCode::TooManyTails, message));
         }
         self.tails.push(Tail { id, records });
         Ok(())

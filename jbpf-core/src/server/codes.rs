@@ -1,6 +1,6 @@
-//! Refusals as they travel: a stable code, a sentence, and the verifier's findings.
+//! Refusals as they travel: a code, a sentence, and the verifier's findings.
 
-use jbpf_operator::protocol::ErrorReport;
+use jbpf_operator::protocol::{ErrorCode, ErrorReport};
 
 use crate::error::{LoadError, OpenError, UnloadError, WrongPlace};
 use crate::runtime::MeasureError;
@@ -22,11 +22,11 @@ impl From<&LoadError> for ErrorReport {
 impl From<&UnloadError> for ErrorReport {
     fn from(error: &UnloadError) -> Self {
         let code = match error {
-            UnloadError::NotLoaded { .. } => "not-loaded",
+            UnloadError::NotLoaded { .. } => ErrorCode::NotLoaded,
             UnloadError::Place(place) => place_code(*place),
-            UnloadError::Engine { .. } => "engine",
-            UnloadError::Kept { .. } => "kept",
-            UnloadError::StillInside { .. } => "still-inside",
+            UnloadError::Engine { .. } => ErrorCode::Engine,
+            UnloadError::Kept { .. } => ErrorCode::Kept,
+            UnloadError::StillInside { .. } => ErrorCode::StillInside,
         };
         Self::new(code, error.to_string())
     }
@@ -35,11 +35,11 @@ impl From<&UnloadError> for ErrorReport {
 impl From<&MeasureError> for ErrorReport {
     fn from(error: &MeasureError) -> Self {
         let code = match error {
-            MeasureError::UnknownHook { .. } => "unknown-hook",
+            MeasureError::UnknownHook { .. } => ErrorCode::UnknownHook,
             MeasureError::Place(place) => place_code(*place),
-            MeasureError::Engine { .. } => "engine",
-            MeasureError::Waiting { .. } => "waiting",
-            MeasureError::Gone => "internal",
+            MeasureError::Engine { .. } => ErrorCode::Engine,
+            MeasureError::Waiting { .. } => ErrorCode::Waiting,
+            MeasureError::Gone => ErrorCode::Internal,
         };
         Self::new(code, error.to_string())
     }
@@ -48,47 +48,46 @@ impl From<&MeasureError> for ErrorReport {
 impl From<&OpenError> for ErrorReport {
     fn from(error: &OpenError) -> Self {
         let code = match error {
-            OpenError::UnknownStream { .. } => "unknown-stream",
+            OpenError::UnknownStream { .. } => ErrorCode::UnknownStream,
             OpenError::Channel(error) => error.code(),
         };
         Self::new(code, error.to_string())
     }
 }
 
-fn load_code(error: &LoadError) -> String {
-    let code = match error {
-        LoadError::Rejected { rejection, .. } => return rejection.code.to_string(),
+fn load_code(error: &LoadError) -> ErrorCode {
+    match error {
+        LoadError::Rejected { rejection, .. } => ErrorCode::Other(rejection.code.to_string()),
         LoadError::Request(error) => error.code(),
-        LoadError::AlreadyLoaded { .. } => "already-loaded",
-        LoadError::NotLoaded { .. } => "not-loaded",
+        LoadError::AlreadyLoaded { .. } => ErrorCode::AlreadyLoaded,
+        LoadError::NotLoaded { .. } => ErrorCode::NotLoaded,
         LoadError::Place(place) => place_code(*place),
-        LoadError::UnknownHook { .. } => "unknown-hook",
-        LoadError::ReadObject { .. } => "unreadable-object",
-        LoadError::Object { .. } => "bad-object",
-        LoadError::Programs { .. } => "program-count",
-        LoadError::ProgramType { .. } => "program-type",
-        LoadError::ControlHookTaken { .. } => "control-hook-taken",
-        LoadError::UnknownMap { .. } => "unknown-map",
-        LoadError::ChannelKind { .. } => "channel-kind",
-        LoadError::ChannelNotListed { .. } => "channel-not-listed",
-        LoadError::StreamIdInUse { .. } => "stream-in-use",
-        LoadError::RecordLayout { .. } => "channel-layout",
-        LoadError::NotLinkable { .. } => "not-linkable",
-        LoadError::LinkedMapsDiffer { .. } => "linked-maps-differ",
-        LoadError::Limit { .. } => "limit",
-        LoadError::Map { .. } => "map",
-        LoadError::Bind { .. } => "bind",
-        LoadError::Engine { .. } => "engine",
-        LoadError::Waiting { .. } => "waiting",
-        LoadError::Thread(_) => "system",
-        LoadError::Gone | LoadError::Internal(_) => "internal",
-    };
-    code.to_owned()
+        LoadError::UnknownHook { .. } => ErrorCode::UnknownHook,
+        LoadError::ReadObject { .. } => ErrorCode::UnreadableObject,
+        LoadError::Object { .. } => ErrorCode::BadObject,
+        LoadError::Programs { .. } => ErrorCode::ProgramCount,
+        LoadError::ProgramType { .. } => ErrorCode::ProgramType,
+        LoadError::ControlHookTaken { .. } => ErrorCode::ControlHookTaken,
+        LoadError::UnknownMap { .. } => ErrorCode::UnknownMap,
+        LoadError::ChannelKind { .. } => ErrorCode::ChannelKind,
+        LoadError::ChannelNotListed { .. } => ErrorCode::ChannelNotListed,
+        LoadError::StreamIdInUse { .. } => ErrorCode::StreamInUse,
+        LoadError::RecordLayout { .. } => ErrorCode::ChannelLayout,
+        LoadError::NotLinkable { .. } => ErrorCode::NotLinkable,
+        LoadError::LinkedMapsDiffer { .. } => ErrorCode::LinkedMapsDiffer,
+        LoadError::Limit { .. } => ErrorCode::Limit,
+        LoadError::Map { .. } => ErrorCode::Map,
+        LoadError::Bind { .. } => ErrorCode::Bind,
+        LoadError::Engine { .. } => ErrorCode::Engine,
+        LoadError::Waiting { .. } => ErrorCode::Waiting,
+        LoadError::Thread(_) => ErrorCode::System,
+        LoadError::Gone | LoadError::Internal(_) => ErrorCode::Internal,
+    }
 }
 
-fn place_code(place: WrongPlace) -> &'static str {
+fn place_code(place: WrongPlace) -> ErrorCode {
     match place {
-        WrongPlace::InsideCodelet => "inside-codelet",
-        WrongPlace::Forked => "forked",
+        WrongPlace::InsideCodelet => ErrorCode::InsideCodelet,
+        WrongPlace::Forked => ErrorCode::Forked,
     }
 }

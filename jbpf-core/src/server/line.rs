@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use jbpf_object::visible::is_invisible;
 use jbpf_operator::nearest::nearest;
-use jbpf_operator::protocol::{ErrorReport, Request, VERSION};
+use jbpf_operator::protocol::{ErrorCode, ErrorReport, Request, RequestName, VERSION};
 
 /// The request in a line.
 #[derive(Debug)]
@@ -42,9 +42,6 @@ pub(super) struct Nonsense {
 /// The fields of the envelope. One more field names the request.
 const ENVELOPE: [&str; 2] = ["version", "id"];
 
-/// Requests that collectors make, defined by their own crate.
-const OF_COLLECTORS: [&str; 4] = ["open_output", "open_input", "stand_in", "close"];
-
 pub(super) fn read(line: &[u8]) -> Result<(u64, Question), Nonsense> {
     let nonsense = |id, code, message: String| Nonsense {
         id,
@@ -53,7 +50,7 @@ pub(super) fn read(line: &[u8]) -> Result<(u64, Question), Nonsense> {
     let mut fields: Map<String, Value> = serde_json::from_slice(line).map_err(|error| {
         nonsense(
             0,
-            "bad-json",
+            ErrorCode::BadJson,
             format!("the line is no JSON object: {error}"),
         )
     })?;
@@ -63,32 +60,34 @@ pub(super) fn read(line: &[u8]) -> Result<(u64, Question), Nonsense> {
         let message = format!(
             "the line must have `\"version\":{VERSION}`, which is what this application speaks"
         );
-        return Err(nonsense(id, "version", message));
+        return Err(nonsense(id, ErrorCode::Version, message));
     }
     fields.retain(|name, _| !ENVELOPE.contains(&name.as_str()));
     let mut names = fields.keys();
     let (Some(name), None) = (names.next().cloned(), names.next()) else {
         let message =
             "the line must have one field beside `version` and `id`, named after what is asked";
-        return Err(nonsense(id, "bad-request", message.to_owned()));
+        return Err(nonsense(id, ErrorCode::BadRequest, message.to_owned()));
     };
-    if !Request::NAMES.contains(&name.as_str()) {
-        let hint = nearest(&name, Request::NAMES).map_or_else(
-            || format!("; there are {}", Request::NAMES.join(", ")),
+    let asked = RequestName::from(name.as_str());
+    if let RequestName::Other(name) = &asked {
+        let known = RequestName::ALL.iter().map(RequestName::as_str);
+        let hint = nearest(name, known.clone()).map_or_else(
+            || format!("; there are {}", known.collect::<Vec<_>>().join(", ")),
             |name| format!("; did you mean `{name}`?"),
         );
-        let message = format!("there is no request `{}`{hint}", printable(&name));
-        return Err(nonsense(id, "unknown-request", message));
+        let message = format!("there is no request `{}`{hint}", printable(name));
+        return Err(nonsense(id, ErrorCode::UnknownRequest, message));
     }
     let body = Value::Object(fields);
-    let question = if OF_COLLECTORS.contains(&name.as_str()) {
+    let question = if asked.is_of_collectors() {
         serde_json::from_value(body).map(Question::Collector)
     } else {
         serde_json::from_value(body).map(Question::Operator)
     };
     question
         .map(|question| (id, question))
-        .map_err(|error| nonsense(id, "bad-request", format!("`{name}`: {error}")))
+        .map_err(|error| nonsense(id, ErrorCode::BadRequest, format!("`{name}`: {error}")))
 }
 
 /// The start of a name that came from outside, for a sentence.
@@ -102,7 +101,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn refusal(line: &str) -> (u64, String, String) {
+    fn refusal(line: &str) -> (u64, ErrorCode, String) {
         let nonsense = read(line.as_bytes()).unwrap_err();
         (nonsense.id, nonsense.error.code, nonsense.error.message)
     }
@@ -158,8 +157,8 @@ mod tests {
         }
 
         #[test]
-        fn no_arguments_break_it(name in proptest::sample::select(Request::NAMES.to_vec()), argument in ".{0,40}") {
-            let line = serde_json::json!({"version": 1, "id": 5, name: {"codeletset": argument, "stream_id": argument}});
+        fn no_arguments_break_it(name in proptest::sample::select(RequestName::ALL), argument in ".{0,40}") {
+            let line = serde_json::json!({"version": 1, "id": 5, name.as_str(): {"codeletset": argument, "stream_id": argument}});
             if let Err(nonsense) = read(line.to_string().as_bytes()) {
                 prop_assert_eq!(nonsense.id, 5);
             }

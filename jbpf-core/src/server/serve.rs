@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jbpf_channel::Doorbell;
 use jbpf_channel::protocol::CollectorRequest;
-use jbpf_operator::protocol::{ErrorReport, Reply, Request, WaitingReport};
+use jbpf_operator::protocol::{ErrorCode, ErrorReport, Reply, Request, WaitingReport};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
@@ -206,7 +206,7 @@ impl Service {
         while let Some(number) = heaviest(&self.clients) {
             if let Some(client) = self.clients.remove(&number) {
                 let message = "the application holds too much for those who write or do not read; try again later";
-                client.send_away(&ErrorReport::new("too-much-held", message));
+                client.send_away(&ErrorReport::new(ErrorCode::TooMuchHeld, message));
                 self.left.extend(client.leave());
             }
         }
@@ -337,7 +337,7 @@ impl Service {
             && self.admission.peer(stream).is_some()
         {
             let message = "the application has no file descriptor left for this connection (RLIMIT_NOFILE); try again later";
-            turn_away(stream, &ErrorReport::new("no-descriptors", message));
+            turn_away(stream, &ErrorReport::new(ErrorCode::NoDescriptors, message));
         }
         let refused = matches!(accepted, Some(Ok(_)));
         drop(accepted);
@@ -368,7 +368,10 @@ impl Service {
         let of_user = of_user.count();
         if connected >= places || of_user >= peer.standing.places_of_a_user() {
             let message = format!("{connected} clients are connected already; try again later");
-            turn_away(&stream, &ErrorReport::new("too-many-clients", message));
+            turn_away(
+                &stream,
+                &ErrorReport::new(ErrorCode::TooManyClients, message),
+            );
             return;
         }
         self.accepted += 1;
@@ -388,7 +391,7 @@ impl Service {
             && let Some(client) = self.clients.remove(&number)
         {
             let message = "others wait for a place, and this connection was silent; connect again";
-            client.send_away(&ErrorReport::new("too-many-clients", message));
+            client.send_away(&ErrorReport::new(ErrorCode::TooManyClients, message));
             self.left.extend(client.leave());
         }
     }
@@ -499,7 +502,7 @@ fn too_many_stay() -> ErrorReport {
         "{MAX_STAYING} clients watch or have opened channels already, and the other places are for those who ask; one \
          client may watch and open many"
     );
-    ErrorReport::new("too-many-watchers", message)
+    ErrorReport::new(ErrorCode::TooManyWatchers, message)
 }
 
 fn collect(
@@ -558,7 +561,7 @@ fn answer_to(
     match request {
         Request::Load(_) | Request::Replace(_) | Request::Unload { .. } | Request::Measure(_) => {
             Reply::Error(ErrorReport::new(
-                "internal",
+                ErrorCode::Internal,
                 "a change has no answer at once",
             ))
         }

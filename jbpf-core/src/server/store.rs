@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use jbpf_operator::protocol::ErrorCode;
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 
@@ -37,13 +38,13 @@ pub(super) enum StoreError {
 }
 
 impl StoreError {
-    pub(super) fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> ErrorCode {
         match self {
-            Self::NoStore(_) => "no-store",
-            Self::Outside(_) => "outside-store",
-            Self::NotAFile(_) => "not-a-file",
-            Self::TooLarge { .. } => "object-too-large",
-            Self::System { .. } => "unreadable-object",
+            Self::NoStore(_) => ErrorCode::NoStore,
+            Self::Outside(_) => ErrorCode::OutsideStore,
+            Self::NotAFile(_) => ErrorCode::NotAFile,
+            Self::TooLarge { .. } => ErrorCode::ObjectTooLarge,
+            Self::System { .. } => ErrorCode::UnreadableObject,
         }
     }
 }

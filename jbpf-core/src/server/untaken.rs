@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
-use jbpf_operator::protocol::ErrorReport;
+use jbpf_operator::protocol::{ErrorCode, ErrorReport};
 use rustix::io::Result;
 use rustix::ioctl::{Getter, Opcode, ioctl};
 use rustix::process::{Resource, getrlimit};
@@ -135,7 +135,7 @@ impl Loads {
             "{all} file descriptors wait for collectors that do not take them, {of_user} of them for this user; the \
              application may open {limit} (RLIMIT_NOFILE); try again later"
         );
-        Err(ErrorReport::new("no-descriptors", message))
+        Err(ErrorReport::new(ErrorCode::NoDescriptors, message))
     }
 }
 

@@ -16,11 +16,13 @@
 
 mod bytes;
 mod load;
+#[cfg(test)]
+mod page;
 mod reply;
 mod request;
 mod statistics;
 
-pub use jbpf_channel::protocol::{Envelope, MAX_LINE, VERSION, to_line};
+pub use jbpf_channel::protocol::{Envelope, ErrorCode, MAX_LINE, VERSION, to_line};
 
 pub use bytes::Bytes;
 pub use load::{ChannelBody, CodeletBody, LinkedMapBody, LoadBody, ObjectBody, UnreadableObject};
@@ -29,7 +31,7 @@ pub use reply::{
     CodeletsetReport, Element, ErrorReport, Hello, HookReport, HookRole, MapPage, MapReport,
     RecordEvent, Reply, StreamReport, ThreadReport, WaitingReport,
 };
-pub use request::{MapBody, MeasureBody, Request, StatisticsBody};
+pub use request::{MapBody, MeasureBody, Request, RequestName, StatisticsBody};
 pub use statistics::{
     AbortPlaceReport, AbortsReport, ChannelStatisticsReport, CodeletStatisticsReport,
     HookStatisticsReport, MeasuredReport,

@@ -6,7 +6,7 @@ use jbpf_verifier::Rejection;
 use jbpf_verifier::types::{ContextDef, HelperTable, MapDef, MapKind};
 use serde::{Deserialize, Serialize};
 
-use super::{AbortsReport, Bytes, HookStatisticsReport, MeasureBody};
+use super::{AbortsReport, Bytes, ErrorCode, HookStatisticsReport, MeasureBody, RequestName};
 use crate::request::RequestError;
 use crate::stream::Direction;
 
@@ -99,7 +99,7 @@ pub struct WaitingReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeReport {
     /// `load`, `replace`, `unload` or `measure`.
-    pub change: String,
+    pub change: RequestName,
     /// The codeletset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codeletset: Option<String>,
@@ -332,8 +332,8 @@ pub struct RecordEvent {
 /// The reason of a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReport {
-    /// A stable name of the reason; the verifier's are `E0001` and so on.
-    pub code: String,
+    /// The reason, for programs; the verifier's codes are `E0001` and so on.
+    pub code: ErrorCode,
     /// A sentence that names the cause.
     pub message: String,
     /// The verifier's whole report, if the verifier refused.
@@ -344,9 +344,9 @@ pub struct ErrorReport {
 impl ErrorReport {
     /// A reason without a rejection.
     #[must_use]
-    pub fn new(code: &str, message: impl Into<String>) -> Self {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
-            code: code.to_owned(),
+            code,
             message: message.into(),
             rejection: None,
         }

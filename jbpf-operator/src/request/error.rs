@@ -3,6 +3,7 @@
 use core::fmt;
 use std::path::{Path, PathBuf};
 
+use jbpf_channel::protocol::ErrorCode;
 use jbpf_object::visible::escaped;
 
 /// Why a request was refused.
@@ -169,20 +170,20 @@ pub enum RequestError {
 impl RequestError {
     /// The reason as messages and the command name it; it stays the same from version to version.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Read { .. } => "unreadable-request",
-            Self::Yaml { .. } | Self::NotYaml { .. } | Self::Excess { .. } => "bad-request",
-            Self::Empty { .. } => "empty-field",
-            Self::TooLong { .. } => "field-too-long",
-            Self::ControlCharacter { .. } => "control-character",
-            Self::NoEntries { .. } => "no-entries",
-            Self::TooMany { .. } => "too-many-entries",
-            Self::Duplicate { .. } => "duplicate",
-            Self::StreamId { .. } => "bad-stream-id",
-            Self::UnsetVariable { .. } | Self::UnclosedVariable { .. } => "variable",
-            Self::UnknownLinkedCodelet { .. } => "unknown-linked-codelet",
-            Self::LinkedToItself { .. } => "linked-to-itself",
+            Self::Read { .. } => ErrorCode::UnreadableRequest,
+            Self::Yaml { .. } | Self::NotYaml { .. } | Self::Excess { .. } => ErrorCode::BadRequest,
+            Self::Empty { .. } => ErrorCode::EmptyField,
+            Self::TooLong { .. } => ErrorCode::FieldTooLong,
+            Self::ControlCharacter { .. } => ErrorCode::ControlCharacter,
+            Self::NoEntries { .. } => ErrorCode::NoEntries,
+            Self::TooMany { .. } => ErrorCode::TooManyEntries,
+            Self::Duplicate { .. } => ErrorCode::Duplicate,
+            Self::StreamId { .. } => ErrorCode::BadStreamId,
+            Self::UnsetVariable { .. } | Self::UnclosedVariable { .. } => ErrorCode::Variable,
+            Self::UnknownLinkedCodelet { .. } => ErrorCode::UnknownLinkedCodelet,
+            Self::LinkedToItself { .. } => ErrorCode::LinkedToItself,
         }
     }
 }
