@@ -1,16 +1,19 @@
-//! Helpers of the application's own: what it knows, and a clock that it sets, for a codelet that limits rates.
+//! Helpers of the application's own: what it knows, and a clock that it sets, for a codelet that
+//! limits rates.
 //!
 //! ```text
 //! cargo run --release --example custom_helper
 //! ```
 //!
-//! Requests of several users come in; the control hook `admit` says which of them are served. The codelet
-//! (`codelets/custom_helper/rate_limit.c`) keeps a bucket of tokens for each user. What a user pays for it asks
-//! the application (`plan_of`), refusals it tells (`note_refusal`), and accounts that are closed it hands over with the
-//! map that they are in (`close_account`). It reads the time with the helper that any codelet has, which the application
-//! replaces with the time of a simulation: every run prints the same.
+//! Requests of several users come in; the control hook `admit` says which of them are served. The
+//! codelet (`codelets/custom_helper/rate_limit.c`) keeps a bucket of tokens for each user. What a
+//! user pays for it asks the application (`plan_of`), refusals it tells (`note_refusal`), and
+//! accounts that are closed it hands over with the map that they are in (`close_account`). It
+//! reads the time with the helper that any codelet has, which the application replaces with the
+//! time of a simulation: every run prints the same.
 //!
-//! The application limits rates by itself as well; when the two differ it says so and ends with code 1.
+//! The application limits rates by itself as well; when the two differ it says so and ends with
+//! code 1.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -29,7 +32,8 @@ pub struct Request {
     bytes: u32,
 }
 
-/// A user's account. A token is 10^9 parts, so that a plan of N requests a second earns N parts a nanosecond.
+/// A user's account. A token is 10^9 parts, so that a plan of N requests a second earns N parts a
+/// nanosecond.
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Bucket {
@@ -88,7 +92,7 @@ static NOW_NS: AtomicU64 = AtomicU64::new(0);
 static REFUSED_BYTES: AtomicU64 = AtomicU64::new(0);
 static CLOSED: Mutex<BTreeMap<u32, Bucket>> = Mutex::new(BTreeMap::new());
 
-/// What only the application knows.
+/// The application alone knows this.
 struct Plan {
     user: u32,
     name: &'static str,

@@ -1,4 +1,4 @@
-//! What codelets say with `jbpf_printf_debug`, on standard output.
+//! Lines that codelets print with `jbpf_printf_debug`, on standard output.
 
 use std::fmt;
 

@@ -1,6 +1,8 @@
-//! The collector: receives packets and answers them, with the same `Receiver` and `Sender` as in one process.
+//! The collector: receives packets and answers them, with the same `Receiver` and `Sender` as in
+//! one process.
 //!
-//! Records are read where the host's codelet wrote them; the socket serves for opening and closing alone.
+//! Records are read where the host's codelet wrote them; the socket serves for opening and closing
+//! alone.
 
 use std::error::Error;
 
@@ -30,8 +32,8 @@ pub fn run() -> Result<(), Box<dyn Error>> {
         };
         match responses.send(&response) {
             Ok(()) => answered += 1,
-            // More than the codelet has taken yet; or it is unloaded meanwhile, and nobody waits for an answer. What the host
-            // had sent before is still here to be read.
+            // More than the codelet has taken yet; or it is unloaded meanwhile, and nobody waits
+            // for an answer. Records that the host sent before are still here to be read.
             Err(SendError::Full | SendError::Closed) => {}
             Err(error) => return Err(error.into()),
         }
@@ -40,7 +42,8 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Records have numbers without gaps, and each packet that is missing among them was counted by the host as dropped.
+/// Records have numbers without gaps, and each packet that is missing among them was counted by
+/// the host as dropped.
 fn check(number: u64, expected: Option<u64>, packet: &Packet, dropped: u64) -> Result<(), String> {
     if expected.is_some_and(|expected| expected != number) {
         return Err(format!("record {number} came after {expected:?}"));

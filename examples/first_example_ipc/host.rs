@@ -18,7 +18,8 @@ const REQUEST: &str = concat!(
     "/codelets/first_example/load.yaml"
 );
 
-/// Fires the hook. With a collector of its own, waits until that one reads, and in the end until it has read all.
+/// Fires the hook. With a collector of its own, waits until that one reads, and in the end until
+/// it has read all.
 pub fn run(
     pace: &Pace,
     interrupted: &mpsc::Receiver<()>,
@@ -52,7 +53,7 @@ pub fn run(
         })?;
     }
     let packets = output(&runtime).ok_or("the channel is gone")?;
-    // Which closes the channels: the collector ends by itself.
+    // This closes the channels: the collector ends by itself.
     runtime.unload(set.id())?;
     println!(
         "host: {} packets sent, {} dropped",
@@ -64,7 +65,7 @@ pub fn run(
     collecting.map_or(Ok(()), Collecting::finish)
 }
 
-/// What went through the channel so far.
+/// The records that went through the channel so far.
 fn output(runtime: &Runtime) -> Option<StreamReport> {
     let mut streams = runtime.streams().into_iter();
     streams.find(|stream| stream.stream_id == OUTPUT)

@@ -1,4 +1,4 @@
-//! What host and collector agree on: the records, and the names of their channels.
+//! Host and collector agree on these: the records, and the names of their channels.
 
 use jbpf::{StreamId, jbpf_data};
 

@@ -15,7 +15,7 @@
 
 #![no_std]
 
-/// What an object file is made of.
+/// The parts of an object file.
 pub mod object {
     /// The section that holds map definitions.
     pub const MAPS_SECTION: &str = "maps";
@@ -131,8 +131,8 @@ pub mod helper {
     /// The most registers that a helper takes: r1 to r5.
     pub const MAX_ARGUMENTS: usize = 5;
 
-    /// The built-in helpers that an application may replace, for a simulated clock say, with how many numbers each
-    /// takes. They take and return numbers only.
+    /// The built-in helpers that an application may replace, for a simulated clock say, with how
+    /// many numbers each takes. They take and return numbers only.
     pub const REPLACEABLE: [(u32, usize); 5] = [
         (TIME_GET_NS, 0),
         (GET_SYS_TIME, 1),

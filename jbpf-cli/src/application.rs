@@ -57,8 +57,8 @@ pub(crate) struct Found {
     silent: Vec<String>,
 }
 
-/// Asks this user's applications who they are. Sockets without one are left behind by a crash; who does not answer is
-/// warned of.
+/// Asks this user's applications who they are. Sockets without one are left behind by a crash; who
+/// does not answer is warned of.
 pub(crate) fn running() -> Result<Found, Failure> {
     let mut found = Found::default();
     for application in applications().map_err(Failure::Applications)? {
@@ -91,7 +91,7 @@ fn tell_of_waiting(socket: &Path, waited: Duration) {
     }
 }
 
-/// What the application's answer waits for, as far as it says so.
+/// The cause of the application's silence, as far as it says so.
 fn reasons(socket: &Path) -> Vec<String> {
     let asked = Operator::connect_within(socket, GLANCE).and_then(|mut other| other.waiting());
     match asked {
@@ -204,7 +204,8 @@ impl Application {
     }
 }
 
-/// The application whose socket has this name, if that is its own; one that does not answer is there, too.
+/// The application whose socket has this name, if that is its own; one that does not answer is
+/// there, too.
 fn named(wanted: &str) -> Result<Option<Operator>, Failure> {
     let found = applications().map_err(Failure::Applications)?;
     let Some(application) = found.iter().find(|found| found.name == wanted) else {
@@ -237,7 +238,8 @@ fn names(running: &[Running]) -> Vec<String> {
         .collect()
 }
 
-/// The channel, of one direction or either, that an operator means: by stream id, map, `codelet/map` or `codeletset/codelet/map`.
+/// The channel, of one direction or either, that an operator means: by stream id, map,
+/// `codelet/map` or `codeletset/codelet/map`.
 pub(crate) fn stream(
     operator: &mut Operator,
     wanted: &str,
@@ -292,7 +294,7 @@ pub(crate) fn aborts(aborts: &AbortsReport) -> String {
     }
 }
 
-/// Where a codelet has left a call, and why.
+/// The place where a codelet has left a call, and the reason.
 pub(crate) fn place(place: &AbortPlaceReport) -> String {
     match (&place.file, place.line) {
         (Some(file), Some(line)) => format!("{} at {file}:{line}", place.kind),

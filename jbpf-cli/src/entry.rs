@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::output::Failure;
 use crate::record::{Record, only_field};
 
-/// What is known of a map whose entries are shown.
+/// The map whose entries are shown.
 #[derive(Clone, Copy)]
 pub(crate) struct MapTypes<'a> {
     pub(crate) kind: MapKind,
@@ -20,7 +20,7 @@ pub(crate) struct MapTypes<'a> {
 /// A key and its value; serializes as their fields.
 #[derive(Serialize)]
 pub(crate) struct Entry<'a> {
-    /// Whose copy it is, of kinds of which each thread has one.
+    /// The thread whose copy it is, for kinds with a copy for each thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) thread: Option<u32>,
     pub(crate) key: Record<'a>,

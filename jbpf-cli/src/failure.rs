@@ -302,7 +302,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What the application said, when it is the application that refuses.
+    /// The application's words, when it is the application that refuses.
     pub(crate) fn refusal(&self) -> Option<&ErrorReport> {
         match self {
             Self::Operator(OperatorError::Refused(report)) => Some(report),
@@ -333,7 +333,7 @@ fn others(wanted: &str, existing: &[String]) -> String {
     }
 }
 
-/// What a channel is, and the command for it.
+/// An explanation of channels, and the command for them.
 fn use_of(direction: Direction) -> &'static str {
     match direction {
         Direction::Input => "input channel; `jbpf send` sends into it",
@@ -341,7 +341,7 @@ fn use_of(direction: Direction) -> &'static str {
     }
 }
 
-/// What to do about a compiler that is not there.
+/// Advice when the compiler is not there.
 fn install(error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::NotFound {
         "; install clang, or say where it is with --clang or the variable CLANG"

@@ -45,7 +45,7 @@ pub(crate) fn unpack(folder: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Whoever builds the command from its package alone finds all of it.
+    /// A build of the command from its package alone finds all of it.
     #[test]
     fn what_is_embedded_is_packaged() {
         let list = std::process::Command::new(env!("CARGO"))

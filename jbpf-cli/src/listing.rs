@@ -115,7 +115,7 @@ pub(crate) fn row(mark: &str, at: usize, instruction: &str, remark: &str) -> Str
     visible(line.trim_end())
 }
 
-/// Where a jump goes.
+/// The target of a jump.
 fn target(program: &Program, at: usize) -> Option<usize> {
     let insn = program.insns.get(at)?;
     let (class, operation) = (insn.opcode & 7, insn.opcode >> 4);

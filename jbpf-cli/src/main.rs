@@ -1,15 +1,16 @@
 //! The `jbpf` command: operates applications, and helps whoever writes codelets for them.
 //!
-//! `commands` has a file for each, with its arguments and one function that runs it. They share nouns:
+//! `commands` has a file for each, with its arguments and one function that runs it. They share
+//! nouns:
 //!
-//! * `input`, the files that are given; `output`, the terminal, JSON and exit codes; `visible`, what a terminal may be shown;
-//!   `failure`, the sentences of errors.
-//! * `application` finds and asks the running one. `record` turns records into JSON and back, `entry` is what maps hold,
-//!   and `format` the forms that other programs read.
-//! * `surroundings` are what programs are verified against, `verdict` is the verifier's answer, and `listing` a program as
-//!   text.
-//! * `stimulus` is what a codelet is run on off target, `off_target` runs it (`on_rbpf` on rbpf's interpreter), `trace`
-//!   shows its steps, and `printed` is what it says.
+//! * `input`, the files that are given; `output`, the terminal, JSON and exit codes; `visible`,
+//!   what a terminal may be shown; `failure`, the sentences of errors.
+//! * `application` finds and asks the running one. `record` turns records into JSON and back,
+//!   `entry` is what maps hold, and `format` the forms that other programs read.
+//! * `surroundings` are what programs are verified against, `verdict` is the verifier's answer,
+//!   and `listing` a program as text.
+//! * `stimulus` is what a codelet is run on off target, `off_target` runs it (`on_rbpf` on rbpf's
+//!   interpreter), `trace` shows its steps, and `printed` is what it says.
 //! * `headers` are what codelets include.
 
 mod application;
@@ -41,9 +42,9 @@ use output::{Failure, Output, Status};
 
 /// Write codelets, verify them, and operate the applications that run them.
 ///
-/// Applications are found by their control sockets, in $XDG_RUNTIME_DIR/jbpf or /tmp/jbpf-UID. Where several run, --app says
-/// which is meant. With --json, everything is printed as objects, one a line, errors too. Colors appear on
-/// terminals only, and not when NO_COLOR is set.
+/// Applications are found by their control sockets, in $XDG_RUNTIME_DIR/jbpf or /tmp/jbpf-UID.
+/// Where several run, --app says which is meant. With --json, everything is printed as objects,
+/// one a line, errors too. Colors appear on terminals only, and not when NO_COLOR is set.
 #[derive(Parser)]
 #[command(name = "jbpf", version, arg_required_else_help = true)]
 struct Cli {
@@ -51,7 +52,7 @@ struct Cli {
     command: commands::Command,
 }
 
-/// What all commands end with.
+/// The end of every command.
 const EXIT_STATUS: &str = "\
 Exit status:
   0  done, or the answer is yes
@@ -87,7 +88,7 @@ fn asks_for_json(matches: &ArgMatches) -> bool {
 
 fn finish(result: Result<Status, Failure>, mut output: Output, json: bool) -> ExitCode {
     let result = result.or_else(|failure| match failure {
-        // Whoever reads the output has seen enough, as `head` has.
+        // The reader of the output has seen enough, as `head` has.
         failure if failure.is_closed_pipe() => Ok(Status::Success),
         failure => refuse(&failure, &mut output, json),
     });
@@ -102,7 +103,8 @@ fn finish(result: Result<Status, Failure>, mut output: Output, json: bool) -> Ex
     }
 }
 
-/// Says why there is no answer, or that it is no: on standard error, or as an object like all others.
+/// Says why there is no answer, or that it is no: on standard error, or as an object like all
+/// others.
 fn refuse(failure: &Failure, output: &mut Output, json: bool) -> Result<Status, Failure> {
     let refusal = failure.refusal();
     if json {

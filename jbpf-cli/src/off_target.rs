@@ -51,7 +51,7 @@ enum Runner {
     Rbpf(OnRbpf),
 }
 
-/// What the calls so far took.
+/// The time that the calls so far took.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum Effort {
@@ -145,7 +145,7 @@ impl OffTarget {
         })
     }
 
-    /// Where it left a call that has just ended.
+    /// The place where it left a call that has just ended.
     pub(crate) fn place(&self, abort: Abort) -> AbortPlace {
         AbortPlace::new(self.codelet.program().program(), abort, SystemTime::now())
     }
@@ -228,7 +228,7 @@ impl OffTarget {
         shown
     }
 
-    /// What the calls so far took.
+    /// The time that the calls so far took.
     pub(crate) fn effort(&self) -> Effort {
         match &self.runner {
             Runner::Interpreter { least, most } => Effort::Instructions {

@@ -1,4 +1,4 @@
-//! What all subcommands share: where output goes, and how it ends.
+//! All subcommands share this: where output goes, and how it ends.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::process::ExitCode;

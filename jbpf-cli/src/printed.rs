@@ -1,4 +1,4 @@
-//! What codelets print with helper 11, kept line by line.
+//! Lines that codelets print with helper 11.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

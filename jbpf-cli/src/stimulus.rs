@@ -1,4 +1,5 @@
-//! What a codelet is run on off target: a data region, the context's fields, and records for its input channels.
+//! The input of a codelet that runs off target: a data region, the context's fields, and records
+//! for its input channels.
 
 use std::path::PathBuf;
 
@@ -19,13 +20,14 @@ pub(crate) const FIELDS: usize = 16;
 /// Bytes of a region that are made when none are given.
 const MOST_ZEROS: u64 = 64 << 20;
 
-/// What a codelet is run on.
+/// The input of a run.
 #[derive(Args)]
 pub(crate) struct Stimulus {
-    /// The data region: the bytes of this file, or JSON when its name ends in .json; `-` reads standard input.
+    /// The data region: the bytes of this file, or JSON when its name ends in .json; `-` reads
+    /// standard input.
     ///
-    /// JSON needs a known layout: that of the hook of a running application, or --type. Without any data, the region
-    /// has as many zeros as the context promises.
+    /// JSON needs a known layout: that of the hook of a running application, or --type. Without
+    /// any data, the region has as many zeros as the context promises.
     #[arg(long, value_name = "FILE", group = "region")]
     data: Option<PathBuf>,
 
@@ -53,7 +55,7 @@ pub(crate) struct Stimulus {
 /// The bytes that it stands for.
 pub(crate) struct Bytes {
     pub(crate) region: Vec<u8>,
-    /// What the region holds, where that is known.
+    /// The region's type, where it is known.
     pub(crate) region_type: Option<RecordType>,
     /// The context from `meta_data` on.
     pub(crate) fields: Vec<u8>,

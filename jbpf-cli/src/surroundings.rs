@@ -1,4 +1,5 @@
-//! What programs are verified against: stand-ins, or the hooks and helpers of a running application.
+//! Programs are verified against these: stand-ins, or the hooks and helpers of a running
+//! application.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,10 +16,11 @@ use crate::output::Failure;
 /// The program type of the hooks that report statistics.
 use jbpf_abi::object::{GENERIC_PROGRAM, STATS_PROGRAM};
 
-/// What programs are verified against.
+/// The surroundings that programs are verified against.
 #[derive(Args)]
 pub(crate) struct Against {
-    /// The context that stands for an application's; by default the one that the section's name asks for.
+    /// The context that stands for an application's; by default the one that the section's name
+    /// asks for.
     #[arg(long, conflicts_with_all = ["app", "socket", "hook"])]
     context: Option<StandIn>,
 
@@ -98,7 +100,7 @@ impl Against {
         target.connect().map(Some)
     }
 
-    /// What that application says, or stand-ins.
+    /// The application's own, or stand-ins.
     pub(crate) fn surroundings(
         &self,
         application: Option<&mut Operator>,
@@ -129,7 +131,7 @@ impl Against {
 }
 
 impl Surroundings {
-    /// What there is without an application.
+    /// The surroundings without an application.
     pub(crate) fn off_target() -> Self {
         Self {
             helpers: Arc::new(HelperTable::builtin()),
@@ -195,7 +197,8 @@ fn named<'a>(
     }
 }
 
-/// The only hook that takes programs of this type; programs for any hook are meant for one without a type.
+/// The only hook that takes programs of this type; programs for any hook are meant for one without
+/// a type.
 fn only_fitting<'a>(
     hooks: &'a [HookReport],
     path: &Path,

@@ -22,7 +22,7 @@ pub(crate) struct Form {
     pub(crate) listing: bool,
 }
 
-/// What a rejection may be due to: a stand-in has other fields and data than a hook, and none of
+/// A rejection may be due to a stand-in: it has other fields and data than a hook, and none of
 /// the application's helpers.
 const WITHOUT_APPLICATION: &str = "note: verified without an application; for the real hook and helpers add `--hook NAME` (and `--app NAME`)";
 
@@ -136,7 +136,7 @@ enum Verdict<'a> {
     },
 }
 
-/// What an accepted program may cost, and what it uses, with names.
+/// The cost of an accepted program, and the names that it uses.
 #[derive(Serialize)]
 struct Cost<'a> {
     worst_case_instructions: u64,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jbpf_object::visible::is_shapeless;
 
-/// What stands for a character that a terminal would obey.
+/// The text that stands for a character that a terminal would obey.
 const INSTEAD: &str = "\u{fffd}";
 
 /// These bytes as text without anything that a terminal would obey: no control characters but tabs
@@ -14,7 +14,7 @@ pub(crate) fn shown(bytes: &[u8]) -> Cow<'_, str> {
     without_controls(bytes, |_| 0)
 }
 
-/// The same, but for the colors and weights of this command's own lines. Whoever imitates them
+/// The same, but for the colors and weights of this command's own lines. An imitation of them
 /// changes how text looks, and neither hides nor moves it.
 pub(crate) fn shown_with_styles(text: &str) -> Cow<'_, str> {
     without_controls(text.as_bytes(), style)

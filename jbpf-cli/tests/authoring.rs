@@ -1,4 +1,4 @@
-//! What authors of codelets ask of a running application: this test process.
+//! Authors of codelets ask a running application: this test process.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -62,7 +62,7 @@ fn records_come_and_go_in_all_formats() {
     }
 }
 
-/// What watching prints while the hook fires and the application reads.
+/// The output of watching while the hook fires and the application reads.
 fn tail(terminal: &Terminal<'_>, runtime: &Runtime, options: &str) -> Vec<u8> {
     let stream = "5107e00000000000000000000000c0de".parse().unwrap();
     let reader: Receiver<Request> = runtime.output(stream).unwrap();
@@ -115,7 +115,7 @@ fn records_are_watched(terminal: &Terminal<'_>, runtime: &Runtime) {
     );
 }
 
-/// What the codelet keeps of the last setting that was sent.
+/// The codelet's copy of the last setting that was sent.
 fn slow_us(terminal: &Terminal<'_>, sent: usize) -> String {
     // Each call takes one.
     (0..sent as u64).for_each(fire);

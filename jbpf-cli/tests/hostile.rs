@@ -1,4 +1,4 @@
-//! What a hostile application or codelet says: a terminal shows it, and obeys none of it.
+//! A terminal shows the words of a hostile application or codelet, and obeys none of them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

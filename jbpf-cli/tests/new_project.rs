@@ -1,4 +1,4 @@
-//! What `jbpf new` makes: it builds against this workspace, runs, and is operated as its README
+//! A project of `jbpf new` builds against this workspace, runs, and is operated as its README
 //! says.
 #![allow(
     clippy::unwrap_used,

@@ -88,7 +88,7 @@ fn every_command_of_the_operators_guide_does_what_it_says() {
     }
 }
 
-/// What a terminal finds: the repository's codelets, the command, nobody else's applications.
+/// A terminal's folder: the repository's codelets, the command, nobody else's applications.
 struct Machine {
     folder: tempfile::TempDir,
     example: PathBuf,
@@ -135,7 +135,7 @@ impl Machine {
         application
     }
 
-    /// What a command prints, on either stream, as if this were the document's machine.
+    /// A command's output, on either stream, as if this were the document's machine.
     fn run(&self, line: &str) -> String {
         let mut output = tempfile::tempfile().unwrap();
         let mut command = self.command(Path::new("/bin/sh"), &output);
@@ -157,7 +157,7 @@ impl Drop for Running {
     }
 }
 
-/// What the application's terminal shows.
+/// The text on the application's terminal.
 struct Application {
     process: Child,
     output: File,

@@ -203,7 +203,7 @@ fn structs_that_no_hook_shows_come_last() {
     assert_eq!(twice.to_string().matches("typedef").count(), 1);
 }
 
-/// What only channels and maps hold has no say in what codelets of hooks include.
+/// Types that only channels and maps hold have no say in what codelets of hooks include.
 #[test]
 fn structs_of_a_name_with_two_meanings_are_left_out_and_the_header_says_so() {
     let header = codelet_header();

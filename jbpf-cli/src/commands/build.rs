@@ -17,10 +17,11 @@ use crate::verdict::{self, Form};
 
 /// Compile a codelet with clang, and verify what comes out.
 ///
-/// The codelet headers (jbpf_defs.h, jbpf_helper.h and so on) are in this command. With --app, --socket or --hook, the
-/// header of the running application is found as hooks.h, and the codelet is verified against it. The compiler is
-/// `clang`, what the variable CLANG names, or what --clang names. A source that ends with .cpp, .cc or .cxx is C++17 without
-/// exceptions; the C++ headers of this machine are in reach if it has any.
+/// The codelet headers (jbpf_defs.h, jbpf_helper.h and so on) are in this command. With --app,
+/// --socket or --hook, the header of the running application is found as hooks.h, and the codelet
+/// is verified against it. The compiler is `clang`, what the variable CLANG names, or what --clang
+/// names. A source that ends with .cpp, .cc or .cxx is C++17 without exceptions; the C++ headers
+/// of this machine are in reach if it has any.
 #[derive(Args)]
 pub(crate) struct Build {
     /// The codelet's source.
@@ -63,8 +64,8 @@ pub(crate) struct Build {
     json: bool,
 }
 
-/// A file's name that no program takes for anything else. `-x.c` would be an option, also to what clang itself runs after it
-/// has taken it for a file, and `@x.c` would name a file of options.
+/// A file's name that no program takes for anything else. `-x.c` would be an option, also to what
+/// clang itself runs after it has taken it for a file, and `@x.c` would name a file of options.
 fn as_path(path: &Path) -> OsString {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_');
     if path.as_os_str().as_bytes().first().is_some_and(is_plain) {
@@ -223,10 +224,11 @@ impl Build {
             let language = ["-x", "c++", "-std=c++17", "-fno-exceptions", "-fno-rtti"];
             arguments.extend(language.map(OsString::from));
             arguments.push("-D_GNU_SOURCE".into());
-            // Descriptions of all types that a header declares, used or not: clang 22 crashes where it leaves some out. What the
-            // object keeps is the same.
+            // Descriptions of all types that a header declares, used or not: clang 22 crashes
+            // where it leaves some out. The object keeps the same.
             arguments.push("-fstandalone-debug".into());
-            // glibc takes each machine that it does not know for a 32-bit one, and makes uintptr_t too narrow for a pointer.
+            // glibc takes each machine that it does not know for a 32-bit one, and makes uintptr_t
+            // too narrow for a pointer.
             if cfg!(target_arch = "x86_64") {
                 arguments.push("-D__x86_64__".into());
             }
@@ -243,8 +245,9 @@ impl Build {
         matches!(ending, Some("cpp" | "cc" | "cxx"))
     }
 
-    /// The folders in which the compiler finds C++ headers of this machine. Compilers know none for eBPF, so the host's are
-    /// asked for. No folders if the compiler does not tell: `compile` reports what is wrong with it.
+    /// The folders in which the compiler finds C++ headers of this machine. Compilers know none
+    /// for eBPF, so the host's are asked for. No folders if the compiler does not tell: `compile`
+    /// reports what is wrong with it.
     fn system_folders(&self) -> Vec<OsString> {
         let asked = Command::new(self.compiler())
             .args(["-x", "c++", "-E", "-v", "-o", "/dev/null", "/dev/null"])
@@ -259,7 +262,7 @@ impl Build {
             .collect()
     }
 
-    /// Whether there is an object now. What the compiler says is passed on.
+    /// Whether there is an object now. The compiler's messages are passed on.
     fn compile(&self, object: &Path, headers: &Path, output: &mut Output) -> Result<bool, Failure> {
         let compiler = self.compiler();
         let run = Command::new(&compiler)

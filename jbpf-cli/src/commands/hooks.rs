@@ -95,7 +95,7 @@ fn print(hook: &HookReport, output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is known of a codelet's calls.
+/// The known facts of a codelet's calls.
 fn calls(known: Option<u64>) -> String {
     known.map_or_else(String::new, |calls| format!(", {calls} calls"))
 }

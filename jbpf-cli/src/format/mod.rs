@@ -1,8 +1,9 @@
 //! Records in the formats that other programs read and write.
 //!
-//! All come from a layout and bytes. [`Writer`] writes records one after the other, [`read`] reads them back;
-//! `csv` and `protobuf` are the formats that take more than a line of code. What the layout says decides, so that no
-//! schema is needed to write; `jbpf schema` prints the one that readers of protobuf want.
+//! All come from a layout and bytes. [`Writer`] writes records one after the other, [`read`] reads
+//! them back; `csv` and `protobuf` are the formats that take more than a line of code. The layout
+//! decides, so that no schema is needed to write; `jbpf schema` prints the one that readers of
+//! protobuf want.
 
 mod csv;
 pub(crate) mod protobuf;
@@ -91,7 +92,7 @@ pub(crate) fn read(
     }
 }
 
-/// What the fuzzer of answers began with, and what it found.
+/// The inputs that the fuzzer of answers began with, and its findings.
 #[cfg(test)]
 #[path = "."]
 mod fuzzed {

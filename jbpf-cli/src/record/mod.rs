@@ -26,7 +26,7 @@ pub(crate) struct Decoded<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum Record<'a> {
-    /// What a known layout makes of them.
+    /// The values that a known layout makes of them.
     Known(Decoded<'a>),
     /// Several of them in a row.
     Several(Vec<Decoded<'a>>),

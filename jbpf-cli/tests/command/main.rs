@@ -22,7 +22,7 @@ mod verify;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What a run of the command gave.
+/// The outcome of a run of the command.
 struct Run {
     status: i32,
     stdout: String,

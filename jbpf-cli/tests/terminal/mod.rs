@@ -41,7 +41,7 @@ impl Terminal<'_> {
         self.command(line).output().unwrap()
     }
 
-    /// What it prints, when it succeeds.
+    /// Its output, when it succeeds.
     pub fn prints(&self, line: &str) -> String {
         let output = self.run(line);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -57,7 +57,7 @@ impl Terminal<'_> {
             .collect()
     }
 
-    /// What it says, when it ends with this status.
+    /// Its words, when it ends with this status.
     pub fn complains(&self, status: i32, line: &str) -> String {
         let output = self.run(line);
         let said = String::from_utf8(output.stderr).unwrap();

@@ -16,7 +16,7 @@ use rustix::time::Timespec;
 /// How long a program may take for what is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a terminal does that has another screen, and when it is back on the first one.
+/// The behaviour of a terminal that has another screen, and when it is back on the first one.
 pub const OTHER_SCREEN: &str = "\u{1b}[?1049h";
 pub const FIRST_SCREEN: &str = "\u{1b}[?1049l";
 const CURSOR_SHOWN: &str = "\u{1b}[?25h";
@@ -113,8 +113,8 @@ impl Pty {
         }
     }
 
-    /// The program ends, with this status, and leaves the terminal as it found it. What it showed
-    /// last.
+    /// The program ends, with this status, and leaves the terminal as it found it. Its last
+    /// screen.
     pub fn ends_and_restores(mut self, status: Option<i32>) -> String {
         let ended = self.wait_for_end();
         let shown = String::from_utf8_lossy(&self.shown).into_owned();

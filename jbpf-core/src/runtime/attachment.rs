@@ -252,7 +252,7 @@ impl Attachments {
         retired.begin()
     }
 
-    /// What is coming runs after all others of equal priority; a replacement takes its
+    /// A new set runs after all others of equal priority; a replacement takes its
     /// predecessor's turn.
     fn give_turn(&mut self, leaving: Option<&LoadedSet>, coming: Option<&LoadedSet>) {
         let Some(coming) = coming else {

@@ -72,8 +72,8 @@ fn cases() -> impl Strategy<Value = Case> {
 /// there, and files without names.
 fn mapped() -> usize {
     let on_heap = Box::new(0_u8);
-    // There is one heap, with a name in the list. Where the allocator gives threads heaps of their
-    // own, those are 64 MiB each, aligned.
+    // There is one heap, with a name in the list. Some allocators give threads heaps of their own,
+    // of 64 MiB each, aligned.
     let heap = std::ptr::from_ref(&*on_heap).addr() >> 26;
     let mut bytes = 0;
     let mut counts = false;

@@ -198,7 +198,7 @@ mod sealed {
             `&[u8]`, `CodeletBytes<'_>` and `MapRef<'_>`"
 )]
 pub trait HelperValue<'call>: sealed::Value + Sized {
-    /// What the verifier demands of the register.
+    /// The verifier's demand on the register.
     const ARGUMENT: HelperArgument;
 
     /// Takes the parameter from the registers.
@@ -279,7 +279,7 @@ impl<'call> HelperValue<'call> for MapRef<'call> {
     label = "expected `u64`, `i32` or nothing"
 )]
 pub trait HelperResult: sealed::Result {
-    /// What the verifier knows of r0 after the call: it computes bounds of accesses from it.
+    /// The verifier's knowledge of r0 after the call: it computes bounds of accesses from it.
     const RETURNS: HelperReturn;
 
     /// The value of r0.

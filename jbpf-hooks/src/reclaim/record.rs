@@ -33,8 +33,7 @@ pub struct ThreadRecord {
     /// Index of the thread's copy in per-thread maps. Read by machine code, constant.
     slot: u32,
     /// One bit for each nesting depth, the outermost call's first: whether the call answers as if
-    /// nothing was attached. Whoever made the call takes the bit back, so that all are 0 between
-    /// calls.
+    /// nothing was attached. The caller takes the bit back, so that all are 0 between calls.
     withheld: core::sync::atomic::AtomicU32,
     /// The hook of the outermost section, stored before the mark. Stores of this word and of
     /// `inner` are Release: a writer that finds another hook than the one it waits for has seen

@@ -17,10 +17,11 @@ use crate::output::Failure;
 /// How often it is looked whether a signal says to end.
 const SIGNALS_EVERY: Duration = Duration::from_millis(100);
 
-/// How long the application may take for a look. Keys wait as long, and the terminal sends no signal for them.
+/// How long the application may take for a look. Keys wait as long, and the terminal sends no
+/// signal for them.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What is on the screen.
+/// The screen's content.
 struct Table<'a> {
     application: &'a str,
     rows: Rows,
@@ -30,7 +31,7 @@ struct Table<'a> {
     typing: bool,
 }
 
-/// What a key means.
+/// The meaning of a key.
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     Go,
@@ -68,7 +69,7 @@ pub(super) fn run(
             }
         } else if Instant::now() >= next {
             table.rows.update(operator.statistics(None)?);
-            // Of looks that come late none is made up for.
+            // A look that comes late is not made up for.
             next = (next + interval).max(Instant::now());
         }
         screen.draw(&table.lines())?;

@@ -1,7 +1,7 @@
 //! `jbpf top`: what hooks and codelets do, live.
 //!
-//! `rows` is what the table says, `screen` the terminal that it is drawn on, `live` the keys that change it.
-//! Whoever writes into a file or a pipe gets one table after the other instead.
+//! `rows` is what the table says, `screen` the terminal that it is drawn on, `live` the keys that
+//! change it. A file or a pipe gets one table after the other instead.
 
 mod live;
 mod rows;
@@ -21,12 +21,14 @@ use rows::{Column, Rows, View};
 
 /// Watch what codelets do: calls a second, how long they take, records dropped.
 ///
-/// Hooks are measured while this runs, and only then. On a terminal it is a live table: `q` ends it, the arrow
-/// keys choose the column to sort by, `r` turns the order round, `/` filters by name, `h` shows hooks instead of
-/// codelets. Into a pipe or file, with --json or with --count, it prints one table after the other.
+/// Hooks are measured while this runs, and only then. On a terminal it is a live table: `q` ends
+/// it, the arrow keys choose the column to sort by, `r` turns the order round, `/` filters by
+/// name, `h` shows hooks instead of codelets. Into a pipe or file, with --json or with --count, it
+/// prints one table after the other.
 ///
-/// CALLS/S counts every call. P50 and P99 are the times that half and 99 of 100 calls do not exceed, and LOAD the share of
-/// one processor that they take together, by a sample of the calls. A dash is what nobody knows.
+/// CALLS/S counts every call. P50 and P99 are the times that half and 99 of 100 calls do not
+/// exceed, and LOAD the share of one processor that they take together, by a sample of the calls.
+/// A dash is what nobody knows.
 #[derive(Args)]
 pub(crate) struct Top {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! What the table says: the difference between two looks at an application.
+//! Rows of the table: the difference between two looks at an application.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -56,7 +56,7 @@ impl Column {
     }
 }
 
-/// Which rows are shown, and in which order.
+/// The rows that are shown, and their order.
 #[derive(Debug, Clone)]
 pub(super) struct View {
     pub(super) sort: Column,
@@ -95,7 +95,7 @@ pub(super) struct Rows {
     at: Option<Instant>,
 }
 
-/// What was known of a hook or codelet at a look.
+/// A hook's or codelet's figures at a look.
 #[derive(Debug, Clone)]
 struct Seen {
     measured: Option<Measured>,
@@ -214,7 +214,7 @@ impl Row {
     ) -> Self {
         let between = seen.measured.as_ref().map(|now| {
             let before = before.and_then(|before| before.measured.as_ref());
-            // What began to be measured since is known from its beginning.
+            // A measurement that began since is known from its beginning.
             before
                 .and_then(|before| now.since(before))
                 .unwrap_or_else(|| now.clone())

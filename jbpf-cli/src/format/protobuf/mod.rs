@@ -165,7 +165,7 @@ fn json_of_message(value: &Value, layout: &RecordType) -> serde_json::Value {
         .fields
         .iter()
         .zip(message.descriptor().fields().collect::<Vec<_>>());
-    // What is not there is zero, and left out.
+    // A missing value is zero, and left out.
     let mut values = fields
         .filter(|(_, described)| message.has_field(described))
         .map(|(field, described)| {

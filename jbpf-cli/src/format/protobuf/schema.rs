@@ -17,7 +17,7 @@ pub(super) const RECORD_FIELD: &str = "record";
 /// The field of a message that stands for what is no struct.
 pub(super) const ONLY_FIELD: &str = "value";
 
-/// What a line of a message may begin with, and so no message of ours may be called.
+/// Words that begin a line of a message: no message of ours may have such a name.
 const KEYWORDS: [&str; 27] = [
     "bool",
     "bytes",
@@ -183,7 +183,7 @@ impl Builder {
         name
     }
 
-    /// What a field is, and whether it is a list of that.
+    /// A field's type, and whether it is a list of that.
     fn kind_of(&mut self, ty: &FieldType, message: &str, field: &str) -> (Kind, bool) {
         match ty {
             ty if is_scalar(ty) => (Kind::Scalar(scalar(ty)), false),
