@@ -1,9 +1,9 @@
 //! Run verified eBPF codelets at hooks inside a live Rust application.
 //!
-//! An application declares hooks; an operator loads codelets, small eBPF programs, into the running
-//! process. They are verified, compiled to machine code, attached, replaced and unloaded while the
-//! application runs, and nothing that is loaded can crash it, hang it, or touch memory that it was not
-//! given.
+//! An application declares hooks; an operator loads codelets, small eBPF programs, into the
+//! running process. They are verified, compiled to machine code, attached, replaced and unloaded
+//! while the application runs, and nothing that is loaded can crash it, hang it, or touch memory
+//! that it was not given.
 //!
 //! ```
 //! use jbpf::{Runtime, jbpf_data, jbpf_hook};
@@ -25,8 +25,9 @@
 //! # Ok::<(), jbpf::BuildError>(())
 //! ```
 //!
-//! This crate is a facade: hooks come from `jbpf-hooks`, which a library can use alone, channels from
-//! `jbpf-channel`, requests and the client of the control socket from `jbpf-operator`, the runtime from `jbpf-core`.
+//! This crate is a facade: hooks come from `jbpf-hooks`, which a library can use alone, channels
+//! from `jbpf-channel`, requests and the client of the control socket from `jbpf-operator`, the
+//! runtime from `jbpf-core`.
 
 extern crate self as jbpf;
 

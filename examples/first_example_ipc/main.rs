@@ -1,14 +1,15 @@
-//! The first example in two processes: a host whose codelet sends packets out, and a collector that reads them.
+//! The first example in two processes: a host whose codelet sends packets out, and a collector
+//! that reads them.
 //!
 //! ```text
 //! cargo run --release --example first_example_ipc -- --count 5 --interval-ms 10
 //! ```
 //!
-//! runs both. `host` and `collector` run one each, in two terminals: the collector may come late, be killed, and come
-//! again; what finds no place in the channel meanwhile is counted as dropped.
+//! runs both. `host` and `collector` run one each, in two terminals: the collector may come late,
+//! be killed, and come again; what finds no place in the channel meanwhile is counted as dropped.
 //!
-//! `packet.rs` is what both know, `host.rs` the one that has the runtime, `collector.rs` the one that needs
-//! `jbpf-channel` alone: no verifier, no compiler.
+//! `packet.rs` is what both know, `host.rs` the one that has the runtime, `collector.rs` the one
+//! that needs `jbpf-channel` alone: no verifier, no compiler.
 
 mod collector;
 #[path = "../debug_lines/mod.rs"]

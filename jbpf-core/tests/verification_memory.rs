@@ -34,8 +34,8 @@ fn alone(test: &str) -> bool {
     let output = Command::new(std::env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture", "--test-threads=1"])
         .env(ALONE, "1")
-        // One heap for all threads, in its own place: the heap of a thread lies among the maps, and
-        // the system makes one area of two that touch.
+        // One heap for all threads, in its own place: the heap of a thread lies among the maps,
+        // and the system makes one area of two that touch.
         .env("MALLOC_ARENA_MAX", "1")
         .output()
         .unwrap();

@@ -1,4 +1,5 @@
-//! A forked child runs nothing that is attached, and frees nothing. Alone in its process: it forks.
+//! A forked child runs nothing that is attached, and frees nothing. Alone in its process: it
+//! forks.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Attaching and detaching under fire where readers fence, as on systems without `membarrier`. Alone
-//! in its process: it decides who fences.
+//! Attaching and detaching under fire where readers fence, as on systems without `membarrier`.
+//! Alone in its process: it decides who fences.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

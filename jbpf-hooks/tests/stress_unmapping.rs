@@ -1,5 +1,5 @@
-//! Attaching and unmapping machine code under fire: a call of unmapped code ends the process. Alone in
-//! its process: it counts slots.
+//! Attaching and unmapping machine code under fire: a call of unmapped code ends the process.
+//! Alone in its process: it counts slots.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(
     clippy::unwrap_used,

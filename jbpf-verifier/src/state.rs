@@ -339,8 +339,8 @@ impl State {
         }
     }
 
-    /// The number of bytes known to be there from `data` plus the variable of a pointer on, and the
-    /// sources of that knowledge.
+    /// The number of bytes known to be there from `data` plus the variable of a pointer on, and
+    /// the sources of that knowledge.
     pub(crate) fn known_behind(&self, pointer: &Pointer) -> (i128, Places) {
         let from_start = i128::from(self.facts.size) - i128::from(pointer.variable.smax());
         match self.facts.range(pointer.variable_id) {

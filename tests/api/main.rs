@@ -1,4 +1,5 @@
-//! The public items of each crate, as a list beside this test: a change of the API shows in review.
+//! The public items of each crate, as a list beside this test: a change of the API shows in
+//! review.
 //!
 //! The lists come from the sources. They hold every item that is `pub`, also those of private
 //! modules, which `pub use` makes public elsewhere. `BLESS=1 cargo test -p jbpf-tests --test api`

@@ -10,7 +10,8 @@ use crate::output::{Failure, Output, Status};
 
 /// Make a project: an application with a hook, a codelet for it, and the request that loads it.
 ///
-/// `cargo run` in the new folder works at once; the codelet is there compiled, too. Its README goes on from there.
+/// `cargo run` in the new folder works at once; the codelet is there compiled, too. Its README
+/// goes on from there.
 #[derive(Args)]
 pub(crate) struct New {
     /// The folder, new or empty.
@@ -21,8 +22,8 @@ pub(crate) struct New {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Where the library is: its source tree, or the URL of its git repository; by default, the source tree that this
-    /// command was built from.
+    /// Where the library is: its source tree, or the URL of its git repository; by default, the
+    /// source tree that this command was built from.
     #[arg(long, value_name = "PATH|URL")]
     jbpf: Option<String>,
 

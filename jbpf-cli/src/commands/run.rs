@@ -25,13 +25,15 @@ use crate::surroundings::{Against, Place, Surroundings};
 use crate::trace::Trace;
 use crate::verdict::{self, Form};
 
-/// Run a codelet on given input, off target: print what it returns, sends out, prints, and leaves in its maps.
+/// Run a codelet on given input, off target: print what it returns, sends out, prints, and leaves
+/// in its maps.
 ///
 /// The codelet is verified first. The interpreter checks every access and counts instructions; the
-/// native engine measures the time of calls; rbpf, an interpreter of others, gives a second opinion
-/// on codelets without maps. Every call gets the same data; maps keep what they hold from one call
-/// to the next. With --app, --socket or --hook, context and data are those of a hook of a running
-/// application, which notices nothing. Helpers of the application's own cannot be called here.
+/// native engine measures the time of calls; rbpf, an interpreter of others, gives a second
+/// opinion on codelets without maps. Every call gets the same data; maps keep what they hold from
+/// one call to the next. With --app, --socket or --hook, context and data are those of a hook of a
+/// running application, which notices nothing. Helpers of the application's own cannot be called
+/// here.
 #[derive(Args)]
 pub(crate) struct Run {
     /// The codelet object.
@@ -64,7 +66,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "NS", default_value_t = 0)]
     runtime_threshold: u64,
 
-    /// Print JSON, one object a line: records and lines as they come, then map entries, then the result.
+    /// Print JSON, one object a line: records and lines as they come, then map entries, then the
+    /// result.
     #[arg(long)]
     json: bool,
 }
@@ -206,8 +209,8 @@ impl Run {
         }
     }
 
-    /// The program as it can run here: verified where it is to run, then with the helpers that there are here. A
-    /// rejection is printed.
+    /// The program as it can run here: verified where it is to run, then with the helpers that
+    /// there are here. A rejection is printed.
     fn verified(
         &self,
         program: &ObjectProgram,

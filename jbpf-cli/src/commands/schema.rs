@@ -15,8 +15,9 @@ use crate::verdict;
 
 /// Print the protobuf schema of a channel's records, or of a map's entries.
 ///
-/// It is what `protoc` takes: `jbpf tail STREAM --format protobuf` writes the message Records, and `jbpf send STREAM
-/// --format protobuf` reads it. Without an application, --object takes what is known of the records from a codelet.
+/// It is what `protoc` takes: `jbpf tail STREAM --format protobuf` writes the message Records, and
+/// `jbpf send STREAM --format protobuf` reads it. Without an application, --object takes what is
+/// known of the records from a codelet.
 #[derive(Args)]
 pub(crate) struct SchemaOf {
     /// The channel: its stream id, its map, or codelet/map; with --codeletset, a map.

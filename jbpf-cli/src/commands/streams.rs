@@ -9,9 +9,10 @@ use crate::output::{Failure, Output, Status};
 
 /// List the channels of what is loaded: records sent, dropped, received and passed over so far.
 ///
-/// RECEIVED counts what the reader of an output channel has taken, and of an input channel what the codelet has taken of the
-/// application's and operators' records. An output channel that nobody reads fills, and drops; while somebody watches it, PASSED
-/// counts what makes room instead, without having been read.
+/// RECEIVED counts what the reader of an output channel has taken, and of an input channel what
+/// the codelet has taken of the application's and operators' records. An output channel that
+/// nobody reads fills, and drops; while somebody watches it, PASSED counts what makes room
+/// instead, without having been read.
 #[derive(Args)]
 pub(crate) struct Streams {
     #[command(flatten)]

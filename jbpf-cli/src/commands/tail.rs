@@ -14,9 +14,10 @@ use crate::record::{self, Record};
 
 /// Watch an output channel: its records, as they come, without taking them from its reader.
 ///
-/// Records are objects of JSON, one a line, unless --format says otherwise. Those whose layout nobody knows are printed in
-/// hexadecimal. With --json, each comes with its number, and with how many were lost before it because they were
-/// watched too slowly. It ends when the channel does; with --count, the exit status is then 1.
+/// Records are objects of JSON, one a line, unless --format says otherwise. Those whose layout
+/// nobody knows are printed in hexadecimal. With --json, each comes with its number, and with how
+/// many were lost before it because they were watched too slowly. It ends when the channel does;
+/// with --count, the exit status is then 1.
 #[derive(Args)]
 pub(crate) struct Tail {
     /// The channel: its stream id, its map, or codelet/map.

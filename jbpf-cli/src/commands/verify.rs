@@ -12,9 +12,10 @@ use crate::verdict::{self, Form};
 
 /// Verify codelets: whether they are safe to run, and what they may cost.
 ///
-/// Every program section of each file is verified. With --app, --socket or --hook, against the hooks and helpers of a
-/// running application, as it would on loading. Without an application at hand, the context is one of two that
-/// stand for its hooks: a data region of unknown size, and the built-in helpers.
+/// Every program section of each file is verified. With --app, --socket or --hook, against the
+/// hooks and helpers of a running application, as it would on loading. Without an application at
+/// hand, the context is one of two that stand for its hooks: a data region of unknown size, and
+/// the built-in helpers.
 #[derive(Args)]
 pub(crate) struct Verify {
     /// Codelet objects.

@@ -3,9 +3,9 @@
 //!
 //! The C library calls [`disarm`] in each child, before `fork` returns there. A child of a process
 //! with threads may do what a signal handler may: no locks, no memory. `disarm` stores to each
-//! hook's pointer, in memory that was there from the start, and makes a system call or two for each
-//! descriptor that is the [`ParentsAlone`]. Children that `posix_spawn` and `vfork` make share their
-//! parent's memory until they execute something else; for them it is not called.
+//! hook's pointer, in memory that was there from the start, and makes a system call or two for
+//! each descriptor that is the [`ParentsAlone`]. Children that `posix_spawn` and `vfork` make
+//! share their parent's memory until they execute something else; for them it is not called.
 #![expect(
     unsafe_code,
     reason = "registers a function with the C library, which replaces descriptors in children"

@@ -1,13 +1,14 @@
-//! The control socket: how operators, and collectors in other processes, reach a running application.
+//! The control socket: how operators, and collectors in other processes, reach a running
+//! application.
 //!
 //! One thread serves it with `poll`; loads run beside it, one at a time. A client that sends
 //! anything, or nothing, can lose its own connection at most: lines, answers, clients and time are
 //! bounded.
 //!
-//! `protocol` is what is said, `path` where, `peer` by whom. `serve` is the thread, `client` one of those
-//! it talks to, `line` what that one asks, `answer` what can be said at once, `change` what takes longer,
-//! `codes` why not, `store` the folder that codelets may come from, and `untaken` the descriptors that
-//! clients leave in their sockets.
+//! `protocol` is what is said, `path` where, `peer` by whom. `serve` is the thread, `client` one
+//! of those it talks to, `line` what that one asks, `answer` what can be said at once, `change`
+//! what takes longer, `codes` why not, `store` the folder that codelets may come from, and
+//! `untaken` the descriptors that clients leave in their sockets.
 
 mod answer;
 mod change;
@@ -131,7 +132,8 @@ impl Drop for Server {
         };
         self.signals.stop.store(true, Ordering::Release);
         self.signals.bell.ring();
-        // A load under way may wait for this very thread to leave its codelet: then it ends by itself.
+        // A load under way may wait for this very thread to leave its codelet: then it ends by
+        // itself.
         if !jbpf_hooks::reclaim::inside_codelet() {
             let _ = thread.join();
         }

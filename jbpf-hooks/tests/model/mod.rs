@@ -157,8 +157,8 @@ extern "C" fn calls_another(_: *mut c_void, _: *const ThreadRecord, hook: *const
     7
 }
 
-/// Explores `scene` with at most this many preemptions (`None`: all). The thread that runs `scene` itself must not
-/// fire: loom ends its statics before its thread-locals.
+/// Explores `scene` with at most this many preemptions (`None`: all). The thread that runs `scene`
+/// itself must not fire: loom ends its statics before its thread-locals.
 fn model(preemptions: Option<usize>, scene: impl Fn() + Sync + Send + 'static) {
     assert_eq!(reclaim::prefer_fences(crate::FENCES), crate::FENCES);
     let executions = std::sync::Arc::new(AtomicUsize::new(0));
@@ -275,7 +275,8 @@ fn a_record_passes_on_with_all_that_its_thread_did() {
             let scene = Arc::clone(&scene);
             thread::spawn(move || scene.fire())
         };
-        // loom's join, unlike that of the standard library, does not wait for thread-locals to end.
+        // loom's join, unlike that of the standard library, does not wait for thread-locals to
+        // end.
         assert_eq!(first.join().unwrap(), Some(1));
         let second = {
             let scene = Arc::clone(&scene);

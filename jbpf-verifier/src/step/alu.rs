@@ -437,8 +437,8 @@ impl Step<'_> {
     }
 
     /// A number shifted left by 32 and back. `number` is the result. It is the whole number again
-    /// if that was small enough, and its low half otherwise. `is_narrow` says that the whole number
-    /// had 32 bits at most, for which no copy of it needs to be left.
+    /// if that was small enough, and its low half otherwise. `is_narrow` says that the whole
+    /// number had 32 bits at most, for which no copy of it needs to be left.
     fn shifted_back(
         &mut self,
         op: AluOp,

@@ -296,7 +296,8 @@ const PROLOGUE: &str = "
     stxdw [r7-8], r0
 ";
 
-/// A pointer into the entry's frame, the value and the context are handed to a function at the end.
+/// A pointer into the entry's frame, the value and the context are handed to a function at the
+/// end.
 const CALL: &str = "
     mov r1, r6
     mov r2, r7

@@ -3,7 +3,8 @@
 use super::{accepted, rejected};
 use jbpf_verifier::report::Code;
 
-/// Loads a number into r2, runs `body`, and reads one of the eight bytes from fp-8 on at offset r3.
+/// Loads a number into r2, runs `body`, and reads one of the eight bytes from fp-8 on at offset
+/// r3.
 fn index(body: &str) -> String {
     format!(
         "
