@@ -462,9 +462,7 @@ impl Step<'_> {
         // The upper bits were zero. If the sign-extension is not negative, bit 31 was zero too.
         let is_whole = is_narrow && (is_low || number.smin() >= 0);
         let num = match known {
-            Some(known) if fits(&known) || is_whole => {
-                Num::linked(known.narrowed(&number), whole)
-            }
+            Some(known) if fits(&known) || is_whole => Num::linked(known.narrowed(&number), whole),
             None if is_whole => Num::linked(number, whole),
             Some(known) if is_low => {
                 let number = number.narrowed(&known.truncate(4));
