@@ -259,7 +259,10 @@ fn long_run() {
 #[test]
 #[ignore = "measures coverage, see docs/verified-facts.md"]
 fn accepted_programs_alone() {
-    let list = std::env::var("JBPF_FUZZ_LIST").expect("JBPF_FUZZ_LIST names a file");
+    let Ok(list) = std::env::var("JBPF_FUZZ_LIST") else {
+        println!("JBPF_FUZZ_LIST names no file, so there is nothing to list");
+        return;
+    };
     let oracle = Oracle::new();
     let mut tally = Tally::default();
     if let Ok(seeds) = std::fs::read_to_string(&list) {
