@@ -72,6 +72,19 @@ fn d(path: &str) -> CodeletBuilder {
     on("loading", "d", &format!("under_fire/{path}.o"))
 }
 
+/// `loading/answer.o` with a section whose name begins with `jbpf_slot`.
+fn of_slot_type() -> Vec<u8> {
+    let mut bytes = std::fs::read(object("loading/answer.o")).unwrap();
+    let (from, to) = (b"jbpf_generic", b"jbpf_slotted");
+    for at in 0..bytes.len() - from.len() {
+        let name = &mut bytes[at..at + from.len()];
+        if name == from {
+            name.copy_from_slice(to);
+        }
+    }
+    bytes
+}
+
 /// A codelet `c` of bytes.
 fn of_bytes(bytes: Vec<u8>) -> CodeletBuilder {
     CodeletBuilder::from_bytes("c", bytes, "loading")
@@ -354,11 +367,25 @@ fn programs() -> Vec<Case> {
             ),
         ),
         refused(
+            "so does one whose name begins as the type",
+            [CodeletBuilder::from_bytes("c", of_slot_type(), "loading")],
+            format!(
+                "{IN_C}: the program type `jbpf_slot` does not attach to hook `loading`, whose type is `jbpf_generic`"
+            ),
+        ),
+        refused(
             "a codelet for statistics attaches to the hooks that report them",
             [on("slotted", "c", "stats_report/stats_report.o")],
             format!(
                 "{IN_C}: the program type `jbpf_stats` does not attach to hook `slotted`, whose type is `jbpf_slot`"
             ),
+        ),
+        accepted(
+            "a codelet of any type attaches to timers",
+            [
+                CodeletBuilder::from_bytes("c", of_slot_type(), "periodic_call"),
+                CodeletBuilder::from_bytes("d", of_slot_type(), "report_stats"),
+            ],
         ),
         accepted(
             "a codelet of no type attaches anywhere",

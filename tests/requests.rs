@@ -349,7 +349,9 @@ fn channels() -> Vec<Case> {
             refused(
                 "unknown fields of a channel are named",
                 codelet(&format!("{field}: [{{name: m, streamid: 1}}]")),
-                in_first("unknown field `streamid`, expected one of `name`, `stream_id`, `serde`"),
+                in_first(
+                    "unknown field `streamid`, expected one of `name`, `stream_id`, `record`, `serde`, `forward_destination` at",
+                ),
             ),
             refused(
                 "stream ids are unique in a direction",
@@ -510,7 +512,7 @@ fn unused_serde_entries_are_warned_about() {
     assert_eq!(
         request.warnings(),
         [format!(
-            "{IN_CODELET}: `serde` of channel `m` is not used; records describe themselves"
+            "{IN_SET}: `file_path` of 1 channel is not used; records describe themselves"
         )]
     );
 }

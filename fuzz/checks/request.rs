@@ -110,7 +110,10 @@ fn codelet(codelet: &CodeletRequest, folder: &Path) -> Value {
 fn channels(channels: &[ChannelRequest]) -> Vec<Value> {
     let channel = |channel: &ChannelRequest| {
         let id = channel.stream_id.as_ref().map(StreamId::to_string);
-        json!({"name": channel.map, "stream_id": id})
+        let protobuf = channel.protobuf.as_ref().map(|protobuf| {
+            json!({"protobuf": {"package_path": protobuf.descriptor, "msg_name": protobuf.message}})
+        });
+        json!({"name": channel.map, "stream_id": id, "record": channel.record, "serde": protobuf})
     };
     channels.iter().map(channel).collect()
 }

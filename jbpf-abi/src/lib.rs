@@ -28,6 +28,8 @@ pub mod object {
 
     /// The prefix of section names whose programs attach to hooks that report statistics.
     pub const STATS_PROGRAM: &str = "jbpf_stats";
+    /// The hooks that the runtime calls regularly. They take programs of any type.
+    pub const TIMERS: [&str; 2] = ["report_stats", "periodic_call"];
 
     /// Size of a map definition in bytes: eight `u32`.
     pub const MAP_DEFINITION_SIZE: usize = 32;

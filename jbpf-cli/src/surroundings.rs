@@ -14,7 +14,7 @@ use crate::application::Target;
 use crate::output::Failure;
 
 /// The program type of the hooks that report statistics.
-use jbpf_abi::object::{GENERIC_PROGRAM, STATS_PROGRAM};
+use jbpf_abi::object::{GENERIC_PROGRAM, STATS_PROGRAM, TIMERS};
 
 /// The surroundings that programs are verified against.
 #[derive(Args)]
@@ -188,7 +188,8 @@ fn named<'a>(
     let mut places = hooks.iter().filter(|hook| hook.name == wanted);
     match (places.next(), program_type) {
         (Some(hook), Some(program_type))
-            if hook.program_type.as_deref() != Some(&*program_type) =>
+            if hook.program_type.as_deref() != Some(&*program_type)
+                && !TIMERS.contains(&hook.name.as_str()) =>
         {
             Err(Misplaced { hook, program_type })
         }

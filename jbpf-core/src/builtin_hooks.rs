@@ -66,6 +66,13 @@ pub(crate) fn report_hook() -> &'static Hook {
     &REPORT_STATS_HOOK
 }
 
+/// Whether the hook is one of these, which take codelets of any type.
+pub(crate) fn is_timer(hook: &Hook) -> bool {
+    [report_hook(), periodic_hook()]
+        .into_iter()
+        .any(|timer| std::ptr::eq(timer, hook))
+}
+
 /// The hook of [`periodic_call`].
 pub(crate) fn periodic_hook() -> &'static Hook {
     &PERIODIC_CALL_HOOK

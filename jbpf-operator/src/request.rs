@@ -5,6 +5,7 @@
 //! without opening an object.
 
 mod builder;
+mod culprit;
 mod error;
 mod expand;
 mod yaml;
@@ -76,6 +77,19 @@ pub struct ChannelRequest {
     pub map: String,
     /// The channel's id; derived from the names when absent.
     pub stream_id: Option<StreamId>,
+    /// The type of its records, by name. It counts more than an annotation of the object.
+    pub record: Option<String>,
+    /// The protobuf message that readers know the records by.
+    pub protobuf: Option<ProtobufRequest>,
+}
+
+/// A protobuf message for the records of a channel. It gives fields their names and numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtobufRequest {
+    /// A file with a descriptor set (`protoc --descriptor_set_out`).
+    pub descriptor: PathBuf,
+    /// The message's name.
+    pub message: String,
 }
 
 /// A map that is the same map as another codelet's.
@@ -134,10 +148,11 @@ impl LoadRequest {
     }
 }
 
-/// Reads the id out of an unload request: `codeletset_id: NAME`.
+/// Reads the id out of an unload request: `codeletset_id: NAME`. A load request unloads what it
+/// loads.
 ///
 /// # Errors
-/// When the file cannot be read, is no unload request, or the id breaks a rule.
+/// When the file cannot be read, is no request, or the id breaks a rule.
 pub fn unload_request_from_yaml_file(path: impl AsRef<Path>) -> Result<String, RequestError> {
     let path = path.as_ref();
     let text = read(path)?;

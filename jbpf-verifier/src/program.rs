@@ -170,6 +170,12 @@ impl VerifiedProgram {
         self.objects.get(&(insn, operand))
     }
 
+    /// Whether some path touches the data region, itself or by a helper.
+    #[must_use]
+    pub fn touches_region(&self) -> bool {
+        self.objects.values().any(|objects| objects.region)
+    }
+
     /// The functions in the order of their first instruction; the first is the entry.
     #[must_use]
     pub fn functions(&self) -> &[VerifiedFunction] {

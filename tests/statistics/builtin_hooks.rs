@@ -135,6 +135,36 @@ fn a_report_turns_measuring_on_and_takes_nothing_from_others() {
     assert_eq!(calls(&turn), None);
 }
 
+/// Timers cost other hooks nothing.
+#[test]
+fn a_codelet_that_leaves_the_report_alone_turns_no_measuring_on() {
+    let turn = reporting();
+    turn.runtime
+        .load(&request("set", COUNT, "counted"))
+        .unwrap();
+    let request = sending(
+        "heart",
+        "stats_report/heartbeat",
+        "report_stats",
+        "heartbeats",
+    );
+    turn.runtime.load(&request).unwrap();
+    let beats: Receiver<Heartbeat> = turn.runtime.output(STREAM).unwrap();
+    let is_measured = || {
+        let statistics = turn.runtime.statistics();
+        statistics.hook("counted").unwrap().measured.is_some()
+    };
+    assert!(!is_measured());
+    let first = wait_for("a heartbeat", || beats.try_iter().next());
+    assert_eq!(first.region, 68_616, "the report is passed all the same");
+    turn.runtime.unload("heart").unwrap();
+    let reports = load_report(&turn);
+    assert!(is_measured());
+    drop(reports);
+    turn.runtime.unload("report").unwrap();
+    assert!(!is_measured());
+}
+
 #[test]
 fn hooks_that_get_codelets_later_are_reported_and_those_that_lose_them_to_the_end() {
     let turn = reporting();

@@ -13,6 +13,7 @@ use jbpf_verifier::types::MapDef;
 use jbpf_verifier::{VerifiedProgram, verify};
 
 use super::World;
+use crate::builtin_hooks::is_timer;
 use crate::error::LoadError;
 
 /// The program type of the hooks that report statistics (ABI: built-in hooks).
@@ -163,12 +164,16 @@ fn only_program(
     }
 }
 
-/// A type that some hook declares attaches to hooks of that type only; all others attach anywhere.
+/// A type that some hook declares attaches to hooks of that type only, and to timers; all others
+/// attach anywhere.
 fn check_program_type(
     program: &ObjectProgram,
     hook: &Hook,
     subject: &Subject,
 ) -> Result<(), LoadError> {
+    if is_timer(hook) {
+        return Ok(());
+    }
     let declared = registry::hooks().filter_map(|hook| hook.info().program_type);
     let program_type = match program.program_type(declared) {
         ProgramType::Any => return Ok(()),

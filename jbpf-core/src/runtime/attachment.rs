@@ -124,7 +124,10 @@ impl Attachments {
         self.give_turn(leaving, coming);
         let after = |hook| self.codelets_after(hook, leaving, coming);
         let mut demand = self.demand.clone();
-        demand.reported = !after(builtin_hooks::report_hook()).is_empty();
+        // Others use the hook as a timer, and measured hooks cost more.
+        demand.reported = after(builtin_hooks::report_hook())
+            .iter()
+            .any(|attached| attached.bound.program().touches_region());
         let named = leaving.into_iter().chain(coming).flat_map(LoadedSet::hooks);
         let touched = named.chain(self.out_of_step(&demand));
         self.compile_hooks(unique(touched), after, demand, compiler)

@@ -105,7 +105,7 @@ impl Drop for Measuring {
 pub(super) struct Demand {
     all: usize,
     hooks: HashMap<HookKey, usize>,
-    /// A codelet is attached to `report_stats`.
+    /// A codelet that touches the report is attached to `report_stats`.
     pub(super) reported: bool,
 }
 

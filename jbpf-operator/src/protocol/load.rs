@@ -69,6 +69,18 @@ pub struct ChannelBody {
     /// Its id; derived from the names when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream_id: Option<StreamId>,
+    /// The type of its records, by name; the object's annotation when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
+}
+
+impl ChannelBody {
+    fn into_request(self) -> ChannelRequest {
+        ChannelRequest {
+            record: self.record,
+            ..ChannelRequest::new(self.map, self.stream_id)
+        }
+    }
 }
 
 /// A shared map of a [`CodeletBody`].
@@ -108,7 +120,10 @@ impl LoadBody {
     /// The bytes of memory that it holds.
     pub fn held_bytes(&self) -> usize {
         let channels = |channels: &Vec<ChannelBody>| {
-            let names = channels.iter().map(|channel| channel.map.capacity());
+            let names = channels.iter().map(|channel| {
+                let record = channel.record.as_ref().map_or(0, String::capacity);
+                channel.map.capacity() + record
+            });
             channels.capacity() * size_of::<ChannelBody>() + names.sum::<usize>()
         };
         let of_codelet = |codelet: &CodeletBody| {
@@ -146,17 +161,11 @@ impl LoadBody {
             let mut built = CodeletBuilder::from_bytes(codelet.name, object, codelet.hook)
                 .priority(codelet.priority)
                 .runtime_threshold_ns(codelet.runtime_threshold_ns);
-            for ChannelBody { map, stream_id } in codelet.inputs {
-                built = match stream_id {
-                    Some(stream_id) => built.input(map, stream_id),
-                    None => built.input_derived(map),
-                };
+            for channel in codelet.inputs {
+                built = built.input_channel(channel.into_request());
             }
-            for ChannelBody { map, stream_id } in codelet.outputs {
-                built = match stream_id {
-                    Some(stream_id) => built.output(map, stream_id),
-                    None => built.output_derived(map),
-                };
+            for channel in codelet.outputs {
+                built = built.output_channel(channel.into_request());
             }
             for link in codelet.linked_maps {
                 built = built.linked_map(link.map, link.linked_codelet, link.linked_map);
@@ -208,6 +217,7 @@ impl CodeletBody {
             let body = |channel: &ChannelRequest| ChannelBody {
                 map: channel.map.clone(),
                 stream_id: channel.stream_id,
+                record: channel.record.clone(),
             };
             channels.iter().map(body).collect()
         };
@@ -244,7 +254,10 @@ mod tests {
                     .priority(9)
                     .runtime_threshold_ns(5)
                     .input("in", StreamId([3; 16]))
-                    .output_derived("out")
+                    .output_channel(ChannelRequest {
+                        record: Some("packet".to_owned()),
+                        ..ChannelRequest::new("out".to_owned(), None)
+                    })
                     .linked_map("mine", "second", "theirs"),
             )
             .codelet(CodeletBuilder::from_bytes("second", vec![4], "hook"))

@@ -146,31 +146,33 @@ impl CodeletBuilder {
 
     /// An input channel with this stream id.
     pub fn input(self, map: impl Into<String>, stream_id: StreamId) -> Self {
-        self.input_channel(map.into(), Some(stream_id))
+        self.input_channel(ChannelRequest::new(map.into(), Some(stream_id)))
     }
 
     /// An input channel whose stream id is derived from the names.
     pub fn input_derived(self, map: impl Into<String>) -> Self {
-        self.input_channel(map.into(), None)
+        self.input_channel(ChannelRequest::new(map.into(), None))
     }
 
     /// An output channel with this stream id.
     pub fn output(self, map: impl Into<String>, stream_id: StreamId) -> Self {
-        self.output_channel(map.into(), Some(stream_id))
+        self.output_channel(ChannelRequest::new(map.into(), Some(stream_id)))
     }
 
     /// An output channel whose stream id is derived from the names.
     pub fn output_derived(self, map: impl Into<String>) -> Self {
-        self.output_channel(map.into(), None)
+        self.output_channel(ChannelRequest::new(map.into(), None))
     }
 
-    pub(super) fn input_channel(mut self, map: String, stream_id: Option<StreamId>) -> Self {
-        self.0.inputs.push(ChannelRequest { map, stream_id });
+    /// An input channel with all its settings.
+    pub fn input_channel(mut self, channel: ChannelRequest) -> Self {
+        self.0.inputs.push(channel);
         self
     }
 
-    pub(super) fn output_channel(mut self, map: String, stream_id: Option<StreamId>) -> Self {
-        self.0.outputs.push(ChannelRequest { map, stream_id });
+    /// An output channel with all its settings.
+    pub fn output_channel(mut self, channel: ChannelRequest) -> Self {
+        self.0.outputs.push(channel);
         self
     }
 
@@ -187,6 +189,19 @@ impl CodeletBuilder {
             linked_map: linked_map.into(),
         });
         self
+    }
+}
+
+impl ChannelRequest {
+    /// A channel without further settings.
+    #[must_use]
+    pub fn new(map: String, stream_id: Option<StreamId>) -> Self {
+        Self {
+            map,
+            stream_id,
+            record: None,
+            protobuf: None,
+        }
     }
 }
 
@@ -215,6 +230,12 @@ fn check_codelet(
         check_count(channels.len(), MAX_CHANNELS, subject, field)?;
         for channel in channels {
             check_name(&channel.map, subject, field)?;
+            if let Some(record) = &channel.record {
+                check_name(record, subject, "record")?;
+            }
+            if let Some(protobuf) = &channel.protobuf {
+                check_name(&protobuf.message, subject, "msg_name")?;
+            }
         }
         check_unique(channels.iter().map(|c| c.map.as_str()), subject, field)?;
     }

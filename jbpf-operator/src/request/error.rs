@@ -20,11 +20,13 @@ pub enum RequestError {
     },
     /// The text is not the YAML of a request: wrong syntax, a missing or unknown field, a wrong
     /// type.
-    #[error("the request{} is not valid: {}", quoted(.path), shown(source))]
+    #[error("the request{} is not valid: {}", quoted(.path), shown(what))]
     Yaml {
         /// The file, when the text comes from one.
         path: Option<PathBuf>,
-        /// The parser's error, with its place.
+        /// The mistake, with its place.
+        what: String,
+        /// The parser's error.
         source: serde_yaml::Error,
     },
     /// The text is too long, or nests too deep, to be read as YAML in a time that grows as its
@@ -188,12 +190,6 @@ impl RequestError {
     }
 }
 
-impl From<serde_yaml::Error> for RequestError {
-    fn from(source: serde_yaml::Error) -> Self {
-        Self::Yaml { path: None, source }
-    }
-}
-
 impl RequestError {
     /// The same error for text that comes from this file.
     pub(super) fn in_file(self, file: &Path) -> Self {
@@ -203,8 +199,9 @@ impl RequestError {
                 let what = "C source";
                 Self::NotYaml { path, what }
             }
-            Self::Yaml { source, .. } => Self::Yaml {
+            Self::Yaml { what, source, .. } => Self::Yaml {
                 path: Some(path),
+                what,
                 source,
             },
             Self::Excess { what, .. } => Self::Excess {
