@@ -13,16 +13,18 @@ mod line;
 mod replay;
 mod served;
 
+use std::collections::BTreeSet;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use jbpf::operator::{Operator, OperatorError, TailEvent};
 use jbpf::protocol::{
     ErrorReport, HookReport, HookRole, LoadBody, MapBody, ObjectBody, Reply, Request,
+    StatisticsBody,
 };
-use jbpf::request::CodeletBuilder;
+use jbpf::request::{CodeletBuilder, LoadRequestBuilder};
 use jbpf::stream::Direction;
-use jbpf::{BuildError, LoadRequest, Runtime, StreamId};
+use jbpf::{BuildError, Engine, LoadRequest, Runtime, StreamId};
 use served::{Application, INPUT, OUTPUT, Packet, codelets, fire, first_example, single};
 use zerocopy::FromBytes as _;
 
@@ -358,6 +360,61 @@ fn lists_are_told_from_where_one_wants() {
             operator.ask(&Request::Streams { skip: skipped }).unwrap(),
             Reply::Streams(streams.iter().skip(skip).cloned().collect())
         );
+    }
+}
+
+/// Codeletsets of sixteen codelets, so that a line does not hold their names.
+const SETS: usize = 64;
+
+/// A hook whose codelets do not fit into a line: nearly a thousand, with the longest names.
+#[test]
+fn a_hook_with_many_codelets_is_told_in_parts() {
+    let application = Application::with(|builder| builder.engine(Engine::Interpreter));
+    let name = |number: usize| format!("{}{number:05}", "\"".repeat(250));
+    for set in 0..SETS {
+        let builder = LoadRequest::builder(name(set));
+        let codelets = (0..16).map(|number| {
+            CodeletBuilder::from_path(name(number), codelets("application/any_hook.o"), "example")
+        });
+        let request = codelets.fold(builder, LoadRequestBuilder::codelet);
+        application
+            .runtime()
+            .load(&request.build().unwrap())
+            .unwrap();
+    }
+    let mut operator = application.operator();
+    let too_long = [
+        Request::Hooks { skip: None },
+        Request::Statistics(StatisticsBody::default()),
+    ];
+    for request in &too_long {
+        let answer = operator.ask(request).map(|_| "a whole answer");
+        assert_eq!(refused(answer).code, "answer-too-long", "{request:?}");
+    }
+    let expected: BTreeSet<_> = (0..SETS)
+        .flat_map(|set| (0..16).map(move |number| (name(set), name(number))))
+        .collect();
+    let hooks = operator.hooks().unwrap();
+    let hooks: Vec<_> = hooks.iter().filter(|hook| hook.name == "example").collect();
+    assert_eq!(hooks.len(), 1);
+    let names = hooks[0].codelets.iter();
+    let names = names.map(|it| (it.codeletset.clone(), it.codelet.clone()));
+    assert_eq!(names.collect::<BTreeSet<_>>(), expected);
+    let statistics = operator.statistics(Some(&["example"])).unwrap();
+    assert_eq!(statistics.len(), 1);
+    let names = statistics[0].codelets.iter();
+    let names = names.map(|it| (it.codeletset.clone(), it.codelet.clone()));
+    assert_eq!(names.collect::<BTreeSet<_>>(), expected);
+    let list = operator.list().unwrap();
+    assert_eq!(list.len(), SETS);
+    assert!(list.iter().all(|set| set.codelets.len() == 16));
+    // A part of a set, and the end.
+    for (skip, expected) in [(0, 4), (14, 2), (16, 0), (u64::MAX, 0)] {
+        let (codeletset, skip) = (name(0), Some(skip));
+        match operator.ask(&Request::Show { codeletset, skip }).unwrap() {
+            Reply::Show(set) => assert_eq!(set.codelets.len(), expected),
+            other => panic!("{other:?}"),
+        }
     }
 }
 

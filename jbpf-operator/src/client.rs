@@ -89,6 +89,35 @@ fn refusal(report: &ErrorReport) -> String {
 /// page.
 const MAX_PAGES: usize = 256;
 
+/// An entry of a list. Lists that are told in pages may have several entries, one after the other,
+/// for something with many codelets.
+trait Entry: Sized {
+    /// Adds the codelets of the entry that follows, or returns it if it is about something else.
+    fn join(&mut self, next: Self) -> Option<Self>;
+}
+
+macro_rules! entries {
+    ($($entry:ty: $name:ident),*) => {$(
+        impl Entry for $entry {
+            fn join(&mut self, next: Self) -> Option<Self> {
+                if self.$name != next.$name {
+                    return Some(next);
+                }
+                self.codelets.extend(next.codelets);
+                None
+            }
+        }
+    )*};
+}
+
+entries! { HookReport: name, HookStatisticsReport: hook, CodeletsetReport: id }
+
+impl Entry for StreamReport {
+    fn join(&mut self, next: Self) -> Option<Self> {
+        Some(next)
+    }
+}
+
 /// A socket in the default folder. Only a connection tells whether an application serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
@@ -288,8 +317,6 @@ impl Operator {
         hello() -> Hello { Request::Hello {} => Reply::Hello(hello) => hello }
         /// The helpers that codelets may call.
         helpers() -> HelperTable { Request::Helpers {} => Reply::Helpers(helpers) => helpers }
-        /// A loaded codeletset.
-        show(id: &str) -> CodeletsetReport { Request::Show { codeletset: id.to_owned() } => Reply::Show(set) => set }
         /// A page of a map.
         map(part: &MapBody) -> MapPage { Request::Map(part.clone()) => Reply::Map(page) => page }
         /// Loads a codeletset; objects are read here.
@@ -322,6 +349,38 @@ impl Operator {
         list() -> CodeletsetReport { Request::List => Reply::List }
         /// The channels of the loaded codeletsets.
         streams() -> StreamReport { Request::Streams => Reply::Streams }
+    }
+
+    /// A loaded codeletset.
+    ///
+    /// # Errors
+    /// The application refuses, or does not answer.
+    pub fn show(&mut self, id: &str) -> Result<CodeletsetReport, OperatorError> {
+        let codeletset = id.to_owned();
+        let request = |skip| Request::Show {
+            codeletset: codeletset.clone(),
+            skip,
+        };
+        let mut whole: Option<CodeletsetReport> = None;
+        self.ask_in_pages(request, |reply| match reply {
+            Reply::Show(part) => {
+                let taken = part.codelets.len();
+                let other = match &mut whole {
+                    Some(whole) => whole.join(part),
+                    None => {
+                        whole = Some(part);
+                        None
+                    }
+                };
+                if other.is_some() {
+                    let message = "it has parts of several codeletsets".to_owned();
+                    return Err(OperatorError::Answer(message));
+                }
+                Ok(taken)
+            }
+            other => Err(nonsense(&other)),
+        })?;
+        whole.ok_or_else(|| OperatorError::Answer("it has no part".to_owned()))
     }
 
     /// The statistics of these hooks, or of all, ordered by name.
@@ -360,16 +419,22 @@ impl Operator {
         Ok(header)
     }
 
-    fn ask_for_list<T>(
+    fn ask_for_list<T: Entry>(
         &mut self,
         request: impl Fn(Option<u64>) -> Request,
         page: impl Fn(Reply) -> Result<Vec<T>, OperatorError>,
     ) -> Result<Vec<T>, OperatorError> {
-        let mut all = Vec::new();
+        let mut all: Vec<T> = Vec::new();
         self.ask_in_pages(request, |reply| {
             let page = page(reply)?;
             let taken = page.len();
-            all.extend(page);
+            for entry in page {
+                let further = match all.last_mut() {
+                    Some(last) => last.join(entry),
+                    None => Some(entry),
+                };
+                all.extend(further);
+            }
             Ok(taken)
         })?;
         Ok(all)

@@ -1,6 +1,5 @@
 //! Answers that are ready at once: facts about the application, and records for codelets.
 
-use std::convert::identity;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +14,8 @@ use jbpf_hooks::{header, registry};
 use jbpf_operator::nearest::nearest;
 use jbpf_operator::protocol::{
     AttachedReport, Bytes, CodeletsetReport, Element, ErrorCode, ErrorReport, Hello, HookReport,
-    MAX_LINE, MapBody, MapPage, MapReport, Reply, StatisticsBody, StreamReport,
+    HookStatisticsReport, MAX_LINE, MapBody, MapPage, MapReport, Reply, StatisticsBody,
+    StreamReport,
 };
 use jbpf_operator::stream::Direction;
 use jbpf_verifier::types::ContextDef;
@@ -26,9 +26,18 @@ use crate::containment;
 use crate::error::{OpenError, UnloadError};
 use crate::runtime::{MeasuredHook, Shared, find_hook};
 
+/// The most codelets of a hook, and of a codeletset, in one entry of a page: so many fit into a line,
+/// with the longest names, and with all their maps and channels.
+const CODELETS_OF_A_HOOK: usize = 32;
+const CODELETS_OF_A_SET: usize = 4;
+
 /// The most elements of a page, and bytes of them, which base64 makes a third more.
 const PAGE_ELEMENTS: u32 = 4096;
 const PAGE_BYTES: usize = 512 << 10;
+
+/// The most bytes that a page of a map has beside its types, and the bytes of its elements: their
+/// fields' names and threads, and the padding of base64.
+const PAGE_OVERHEAD: usize = PAGE_ELEMENTS as usize * 64 + 1024;
 
 /// The most bytes of one element: in base64, they fill a line.
 const ELEMENT_BYTES: u64 = MAX_LINE as u64 / 4 * 3;
@@ -61,23 +70,44 @@ pub(super) fn hooks(shared: &Shared, skip: Option<u64>) -> Reply {
     };
     let mut hooks: Vec<_> = registry::hooks().collect();
     hooks.sort_by_key(|hook| hook.info().name);
-    Reply::Hooks(page(hooks, skip, report))
+    let parts = |report| {
+        parts(report, CODELETS_OF_A_HOOK, |it: &mut HookReport| {
+            &mut it.codelets
+        })
+    };
+    Reply::Hooks(page(hooks.into_iter().map(report), skip, parts))
 }
 
-/// Reports of all, or after so many of as many as go into a line.
-fn page<S, T: Serialize>(
-    all: impl IntoIterator<Item = S>,
+/// A report, cut into parts of so many codelets at most. The parts are equal in all else, and a
+/// reader puts them together.
+fn parts<T: Clone, C>(mut whole: T, most: usize, codelets: fn(&mut T) -> &mut Vec<C>) -> Vec<T> {
+    if codelets(&mut whole).len() <= most {
+        return vec![whole];
+    }
+    let mut rest = core::mem::take(codelets(&mut whole));
+    let mut parts = Vec::new();
+    while !rest.is_empty() {
+        let further = rest.split_off(rest.len().min(most));
+        let mut part = whole.clone();
+        *codelets(&mut part) = core::mem::replace(&mut rest, further);
+        parts.push(part);
+    }
+    parts
+}
+
+/// All reports; or their parts, after so many of them, as many as go into a line.
+fn page<T: Serialize>(
+    all: impl Iterator<Item = T>,
     skip: Option<u64>,
-    report: impl Fn(S) -> T,
+    parts: impl Fn(T) -> Vec<T>,
 ) -> Vec<T> {
-    let all = all.into_iter();
     let Some(skip) = skip else {
-        return all.map(report).collect();
+        return all.collect();
     };
     let mut bytes = 0;
     let mut page = Vec::new();
-    let rest = all.skip(usize::try_from(skip).unwrap_or(usize::MAX));
-    for one in rest.map(report) {
+    let rest = all.flat_map(parts);
+    for one in rest.skip(usize::try_from(skip).unwrap_or(usize::MAX)) {
         bytes += serde_json::to_vec(&one).map_or(0, |json| json.len() + 1);
         if bytes > PAGE_BYTES && !page.is_empty() {
             break;
@@ -146,7 +176,15 @@ pub(super) fn statistics(shared: &Shared, body: &StatisticsBody) -> Reply {
         }
         hooks.retain(|hook| wanted.iter().any(|wanted| wanted == hook.hook));
     }
-    Reply::Statistics(page(hooks, body.skip, Into::into))
+    let reports = hooks.into_iter().map(HookStatisticsReport::from);
+    let parts = |report| {
+        parts(
+            report,
+            CODELETS_OF_A_HOOK,
+            |it: &mut HookStatisticsReport| &mut it.codelets,
+        )
+    };
+    Reply::Statistics(page(reports, body.skip, parts))
 }
 
 fn region_type(region: &RegionLayout) -> Option<RecordType> {
@@ -176,15 +214,46 @@ pub(super) fn header(skip: Option<u64>) -> Reply {
 
 pub(super) fn list(shared: &Shared, skip: Option<u64>) -> Reply {
     let sets = shared.sets();
-    Reply::List(page(sets.values(), skip, |set| report(set)))
+    let reports = sets.values().map(|set| report(set));
+    Reply::List(page(reports, skip, parts_of_set))
 }
 
-pub(super) fn show(shared: &Shared, id: &str) -> Reply {
+fn parts_of_set(report: CodeletsetReport) -> Vec<CodeletsetReport> {
+    parts(report, CODELETS_OF_A_SET, |it| &mut it.codelets)
+}
+
+pub(super) fn show(shared: &Shared, id: &str, skip: Option<u64>) -> Reply {
     let sets = shared.sets();
     match sets.get(id) {
-        Some(set) => Reply::Show(report(set)),
+        Some(set) => Reply::Show(part_of_set(report(set), skip)),
         None => Reply::Error(not_loaded(id, sets.keys())),
     }
+}
+
+/// A codeletset; or so many of its codelets after the first ones.
+fn part_of_set(mut report: CodeletsetReport, skip: Option<u64>) -> CodeletsetReport {
+    if let Some(skip) = skip {
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        report.codelets.drain(..skip.min(report.codelets.len()));
+        report.codelets.truncate(CODELETS_OF_A_SET);
+    }
+    report
+}
+
+/// The answer to a load, which is effective: it fits into a line, whatever was loaded.
+pub(super) fn loaded(mut report: CodeletsetReport) -> Reply {
+    let bytes = serde_json::to_vec(&report).map_or(usize::MAX, |json| json.len());
+    if bytes > PAGE_BYTES {
+        for codelet in &mut report.codelets {
+            codelet.maps.clear();
+            codelet.channels.clear();
+            codelet.helpers.clear();
+        }
+        let message =
+            "the maps, channels and helpers are too many for this answer; `show` tells them";
+        report.warnings.push(message.to_owned());
+    }
+    Reply::Loaded(report)
 }
 
 fn report(set: &LoadedSet) -> CodeletsetReport {
@@ -202,7 +271,8 @@ pub(crate) fn streams(shared: &Shared) -> Vec<StreamReport> {
 }
 
 pub(super) fn all_streams(shared: &Shared, skip: Option<u64>) -> Reply {
-    Reply::Streams(page(streams(shared), skip, identity))
+    let streams = streams(shared).into_iter();
+    Reply::Streams(page(streams, skip, |stream| vec![stream]))
 }
 
 fn stream_report(set: &LoadedSet, channel: &Channel) -> StreamReport {
@@ -247,12 +317,16 @@ pub(super) fn map(shared: &Shared, body: &MapBody) -> Reply {
         elements: Vec::new(),
         more: false,
     };
+    // The types share the line with the elements.
+    let types = serde_json::to_vec(&page).map_or(0, |json| json.len());
+    let room = (MAX_LINE - PAGE_OVERHEAD).saturating_sub(types) / 4 * 3;
+    let room = room.min(PAGE_BYTES);
     let limit = body.limit.unwrap_or(PAGE_ELEMENTS).min(PAGE_ELEMENTS) as usize;
     let mut bytes = 0;
     let shown = named.map.for_each_after(body.skip, |thread, key, value| {
         bytes += key.len() + value.len();
         let first = page.elements.is_empty();
-        if page.elements.len() >= limit || (bytes > PAGE_BYTES && !first) {
+        if page.elements.len() >= limit || (bytes > room && !first) {
             page.more = true;
             return ControlFlow::Break(());
         }
@@ -383,5 +457,82 @@ impl Channels for Shared {
             .values()
             .filter_map(|set| find(set, stream_id, Direction::Input));
         channels.next()?.input_ring().cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jbpf_operator::protocol::{ChannelReport, CodeletReport};
+    use jbpf_verifier::types::MapKind;
+
+    /// A codeletset with the longest names, in all the maps and channels that it may have.
+    fn largest() -> CodeletsetReport {
+        let name = || "\"".repeat(jbpf_abi::request::MAX_NAME);
+        let map = || MapReport {
+            name: name(),
+            kind: MapKind::Hash,
+            key_size: u32::MAX,
+            value_size: u32::MAX,
+            max_entries: u32::MAX,
+            memory: u64::MAX,
+        };
+        let channel = || ChannelReport {
+            stream_id: StreamId([0xff; 16]),
+            direction: Direction::Output,
+            map: name(),
+            record_size: u32::MAX,
+        };
+        let codelet = |_| CodeletReport {
+            name: name(),
+            hook: name(),
+            priority: u32::MAX,
+            worst_case_instructions: u64::MAX,
+            maps: std::iter::repeat_with(map)
+                .take(2 * jbpf_abi::object::MAX_MAPS)
+                .collect(),
+            channels: std::iter::repeat_with(channel).take(10).collect(),
+            helpers: Vec::new(),
+            aborts: jbpf_operator::protocol::AbortsReport::default(),
+        };
+        CodeletsetReport {
+            id: name(),
+            codelets: (0..jbpf_abi::request::MAX_CODELETS).map(codelet).collect(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn bytes(report: &impl Serialize) -> usize {
+        serde_json::to_vec(report).unwrap().len()
+    }
+
+    #[test]
+    fn the_largest_codeletset_is_told_in_parts_that_fit() {
+        let whole = largest();
+        assert!(bytes(&whole) > MAX_LINE);
+        let (mut skip, mut told) = (0, Vec::new());
+        loop {
+            let page = page(std::iter::once(whole.clone()), Some(skip), parts_of_set);
+            assert!(bytes(&page) < MAX_LINE, "{}", bytes(&page));
+            skip += page.len() as u64;
+            let codelets = page.into_iter().flat_map(|part| part.codelets);
+            let before = told.len();
+            told.extend(codelets);
+            if told.len() == before {
+                break;
+            }
+            let part = part_of_set(whole.clone(), Some(before as u64));
+            assert!(bytes(&part) < MAX_LINE && told[before..].starts_with(&part.codelets));
+        }
+        assert_eq!(told, whole.codelets);
+    }
+
+    #[test]
+    fn a_load_is_answered_whatever_was_loaded() {
+        let Reply::Loaded(report) = loaded(largest()) else {
+            panic!("it was loaded");
+        };
+        assert!(bytes(&report) < MAX_LINE);
+        assert_eq!((report.codelets.len(), report.warnings.len()), (16, 1));
     }
 }

@@ -498,7 +498,7 @@ fn load(
 
 fn loaded(result: Result<CodeletsetReport, Refusal>) -> Reply {
     match result {
-        Ok(report) => Reply::Loaded(report),
+        Ok(report) => super::answer::loaded(report),
         Err(Refusal::Load(error)) => Reply::Error(ErrorReport::from(error.as_ref())),
         Err(Refusal::Store(error)) => {
             Reply::Error(ErrorReport::new(error.code(), error.to_string()))

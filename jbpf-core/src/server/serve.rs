@@ -575,7 +575,7 @@ fn answer_to(
         Request::Helpers {} => Reply::Helpers(shared.helpers().clone()),
         Request::Header { skip } => answer::header(skip),
         Request::List { skip } => answer::list(shared, skip),
-        Request::Show { codeletset } => answer::show(shared, &codeletset),
+        Request::Show { codeletset, skip } => answer::show(shared, &codeletset, skip),
         Request::Streams { skip } => answer::all_streams(shared, skip),
         Request::Map(body) => answer::map(shared, &body),
         Request::Tail { stream_id } => answer::tap(shared, stream_id)

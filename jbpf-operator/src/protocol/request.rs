@@ -13,9 +13,10 @@ pub enum Request {
     Hello {},
     /// The hooks, their contexts, and their codelets.
     Hooks {
-        /// Hooks to leave out, from the first on. If present, the answer is a page: as many hooks
-        /// as fit into a line, and none after the last. If absent, the answer is one line with all
-        /// hooks.
+        /// Entries to leave out, from the first on. If present, the answer is a page: as many
+        /// entries as fit into a line, and none after the last. A hook with many codelets has
+        /// several entries, one after the other. If absent, the answer is one line with one entry
+        /// for each hook.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         skip: Option<u64>,
     },
@@ -29,7 +30,7 @@ pub enum Request {
     },
     /// The loaded codeletsets.
     List {
-        /// Codeletsets to leave out; with this, the answer is a page, as for `Hooks`.
+        /// Entries to leave out; with this, the answer is a page, as for `Hooks`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         skip: Option<u64>,
     },
@@ -37,6 +38,10 @@ pub enum Request {
     Show {
         /// The id.
         codeletset: String,
+        /// Codelets to leave out. If present, the answer has as many as fit into a line, and none
+        /// after the last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        skip: Option<u64>,
     },
     /// The channels of the loaded codeletsets.
     Streams {
@@ -133,7 +138,7 @@ pub struct StatisticsBody {
     /// Their names; all hooks if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hooks: Option<Vec<String>>,
-    /// Hooks to leave out, from the first on; with this, the answer is a page, as for
+    /// Entries to leave out, from the first on; with this, the answer is a page, as for
     /// [`Request::Hooks`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip: Option<u64>,
