@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 use jbpf_channel::StreamId;
-use jbpf_object::visible::escaped;
 use jbpf_operator::client::{self as operator, Operator, OperatorError, applications};
+use jbpf_operator::info::ThreadInside;
 use jbpf_operator::nearest::nearest;
-use jbpf_operator::protocol::{
-    AbortPlaceReport, AbortsReport, ChangeReport, Hello, StreamReport, ThreadReport, WaitingReport,
-};
+use jbpf_operator::protocol::{ChangeReport, Hello, StreamReport, WaitingReport};
+use jbpf_operator::stats::AbortStatistics;
 use jbpf_operator::stream::Direction;
 use serde::Serialize;
 
@@ -100,10 +99,10 @@ fn reasons(socket: &Path) -> Vec<String> {
             for ChangeReport { for_ms, inside, .. } in &changes {
                 for thread in inside {
                     let seconds = for_ms / 1000;
-                    reasons.push(format!("{} for {seconds} s", named_thread(thread)));
+                    reasons.push(format!("{} for {seconds} s", thread));
                 }
             }
-            reasons.extend(inside.iter().map(named_thread));
+            reasons.extend(inside.iter().map(ThreadInside::to_string));
             let behind = changes.iter().filter(|change| change.begun).count();
             if reasons.is_empty() && behind > 0 {
                 reasons.push("the changes that have begun".to_owned());
@@ -114,11 +113,6 @@ fn reasons(socket: &Path) -> Vec<String> {
         Err(OperatorError::Refused(_)) => Vec::new(),
         Err(_) => vec!["an application that may be stopped, or hang".to_owned()],
     }
-}
-
-fn named_thread(thread: &ThreadReport) -> String {
-    let hook = escaped(&thread.hook);
-    format!("thread {} inside hook `{hook}`", thread.thread)
 }
 
 /// Who it is, if it says so before long.
@@ -287,18 +281,10 @@ pub(crate) fn whole_name(stream: &StreamReport) -> String {
 }
 
 /// How many calls a codelet has left before their end, and where it was the last time.
-pub(crate) fn aborts(aborts: &AbortsReport) -> String {
+pub(crate) fn aborts(aborts: &AbortStatistics) -> String {
     match &aborts.last {
-        Some(last) => format!("{} ({})", aborts.count, place(last)),
+        Some(last) => format!("{} ({})", aborts.count, last),
         None => aborts.count.to_string(),
-    }
-}
-
-/// The place where a codelet has left a call, and the reason.
-pub(crate) fn place(place: &AbortPlaceReport) -> String {
-    match (&place.file, place.line) {
-        (Some(file), Some(line)) => format!("{} at {file}:{line}", place.kind),
-        _ => format!("{} at instruction {}", place.kind, place.insn),
     }
 }
 

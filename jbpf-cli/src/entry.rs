@@ -2,7 +2,8 @@
 
 use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 use jbpf_operator::client::Operator;
-use jbpf_operator::protocol::{CodeletsetReport, MapBody, MapPage};
+use jbpf_operator::info::CodeletsetInfo;
+use jbpf_operator::protocol::{MapBody, MapPage};
 use jbpf_verifier::types::MapKind;
 use serde::Serialize;
 
@@ -137,7 +138,7 @@ impl<'a> From<&'a MapPage> for MapTypes<'a> {
 /// The maps of a codeletset that hold values, each with its codelet: all of them, or those that
 /// are called `map` or `codelet/map`.
 pub(crate) fn maps<'a>(
-    set: &'a CodeletsetReport,
+    set: &'a CodeletsetInfo,
     name: Option<&str>,
 ) -> Result<Vec<(&'a str, &'a str)>, Failure> {
     let maps = set.codelets.iter().flat_map(|codelet| {
@@ -167,7 +168,7 @@ pub(crate) fn maps<'a>(
 
 /// The only one of these maps, where a format takes one layout.
 pub(crate) fn only<'a>(
-    set: &CodeletsetReport,
+    set: &CodeletsetInfo,
     maps: &[(&'a str, &'a str)],
 ) -> Result<(&'a str, &'a str), Failure> {
     match maps {

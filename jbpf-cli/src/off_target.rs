@@ -10,8 +10,8 @@ use jbpf_core::engine::interpreter::{self, Observer};
 use jbpf_core::engine::measure::HookStats;
 use jbpf_core::engine::{Abort, BoundCodelet, CodeletEnvironment, CompiledHook, Engine, Input};
 use jbpf_core::map::{Map, MapOptions, Storage};
-use jbpf_core::stats::AbortPlace;
 use jbpf_hooks::hook::HookKind;
+use jbpf_operator::stats::AbortPlace;
 use jbpf_verifier::VerifiedProgram;
 use serde::Serialize;
 
@@ -147,7 +147,7 @@ impl OffTarget {
 
     /// The place where it left a call that has just ended.
     pub(crate) fn place(&self, abort: Abort) -> AbortPlace {
-        AbortPlace::new(self.codelet.program().program(), abort, SystemTime::now())
+        abort.place(self.codelet.program().program(), SystemTime::now())
     }
 
     /// Its maps, in the order of the object's.

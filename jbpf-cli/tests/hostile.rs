@@ -13,15 +13,17 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
 
 use jbpf::StreamId;
 use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 use jbpf_object::visible::is_invisible;
+use jbpf_operator::info::ThreadInside;
 use jbpf_operator::protocol::{
-    AbortPlaceReport, AbortsReport, Bytes, ChangeReport, CodeletStatisticsReport, Envelope,
-    ErrorReport, Hello, HookStatisticsReport, MeasureBody, RecordEvent, Reply, StreamReport,
-    ThreadReport, VERSION, WaitingReport, to_line,
+    Bytes, ChangeReport, Envelope, ErrorReport, Hello, MeasureBody, RecordEvent, Reply,
+    StreamReport, VERSION, WaitingReport, to_line,
 };
+use jbpf_operator::stats::{AbortPlace, AbortStatistics, CodeletStatistics, HookStatistics};
 use jbpf_operator::stream::Direction;
 use terminal::Terminal;
 use terminal::pty::Pty;
@@ -163,26 +165,26 @@ fn nothing_that_an_application_says_is_obeyed() {
 /// The live table moves the cursor itself: what is left out is what the name says.
 #[test]
 fn the_live_table_obeys_no_names() {
-    let statistics = Reply::Statistics(vec![HookStatisticsReport {
+    let statistics = Reply::Statistics(vec![HookStatistics {
         hook: hostile(),
         measured: None,
         skipped: 0,
         kept: 0,
-        codelets: vec![CodeletStatisticsReport {
+        codelets: vec![CodeletStatistics {
             codeletset: hostile(),
             codelet: hostile(),
             measured: None,
             busy: 0,
-            aborts: AbortsReport {
+            aborts: AbortStatistics {
                 count: 1,
                 faults: 1,
-                last: Some(AbortPlaceReport {
-                    kind: hostile(),
+                last: Some(AbortPlace {
+                    kind: hostile().into(),
                     insn: usize::MAX,
                     function: Some(hostile()),
                     file: Some(hostile()),
                     line: Some(u32::MAX),
-                    at_ms: u64::MAX,
+                    at: SystemTime::UNIX_EPOCH + Duration::from_millis(u64::MAX),
                 }),
             },
             channels: Vec::new(),
@@ -243,7 +245,7 @@ fn a_command_that_waits_says_what_for() {
         });
         next(|line| {
             assert!(line.contains("waiting"), "{line}");
-            let inside = vec![ThreadReport {
+            let inside = vec![ThreadInside {
                 thread: 1234,
                 hook: "fire".to_owned(),
             }];

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jbpf_channel::StreamId;
 use jbpf_hooks::reclaim::SynchronizeError;
 use jbpf_object::ObjectError;
+pub use jbpf_operator::info::ThreadInside;
 use jbpf_operator::request::{RequestError, Subject};
 use jbpf_operator::stream::Direction;
 use jbpf_verifier::Rejection;
@@ -314,21 +315,6 @@ pub enum LoadError {
     /// A defect of the runtime.
     #[error("a defect of the runtime itself: {0}; please report it")]
     Internal(&'static str),
-}
-
-/// A thread that is inside of a hook: in one of its codelets, or in a helper that one has called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ThreadInside {
-    /// The system's number of the thread.
-    pub thread: u32,
-    /// The hook's name.
-    pub hook: &'static str,
-}
-
-impl std::fmt::Display for ThreadInside {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "thread {} inside hook `{}`", self.thread, self.hook)
-    }
 }
 
 /// The first of several, and how many more there are.

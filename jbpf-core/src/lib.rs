@@ -11,4 +11,5 @@ pub mod error;
 pub mod map;
 pub mod runtime;
 pub mod server;
-pub mod stats;
+
+pub use jbpf_operator::stats;

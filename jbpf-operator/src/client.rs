@@ -19,12 +19,14 @@ use jbpf_channel::StreamId;
 use jbpf_channel::protocol::socket_folder;
 use jbpf_verifier::types::HelperTable;
 
+use crate::info::CodeletsetInfo;
 use crate::protocol::{
-    Bytes, CodeletsetReport, Envelope, ErrorCode, ErrorReport, Hello, HookReport,
-    HookStatisticsReport, LoadBody, MAX_LINE, MapBody, MapPage, MeasureBody, RecordEvent, Reply,
-    Request, StatisticsBody, StreamReport, UnreadableObject, VERSION, WaitingReport, to_line,
+    Bytes, Envelope, ErrorCode, ErrorReport, Hello, HookReport, LoadBody, MAX_LINE, MapBody,
+    MapPage, MeasureBody, RecordEvent, Reply, Request, StatisticsBody, StreamReport,
+    UnreadableObject, VERSION, WaitingReport, to_line,
 };
 use crate::request::LoadRequest;
+use crate::stats::HookStatistics;
 
 /// The reason why a request to an application failed.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +112,7 @@ macro_rules! entries {
     )*};
 }
 
-entries! { HookReport: name, HookStatisticsReport: hook, CodeletsetReport: id }
+entries! { HookReport: name, HookStatistics: hook, CodeletsetInfo: id }
 
 impl Entry for StreamReport {
     fn join(&mut self, next: Self) -> Option<Self> {
@@ -320,11 +322,11 @@ impl Operator {
         /// A page of a map.
         map(part: &MapBody) -> MapPage { Request::Map(part.clone()) => Reply::Map(page) => page }
         /// Loads a codeletset; objects are read here.
-        load(request: &LoadRequest) -> CodeletsetReport {
+        load(request: &LoadRequest) -> CodeletsetInfo {
             Request::Load(LoadBody::from_request(request)?) => Reply::Loaded(set) => set
         }
         /// Swaps a codeletset for another version of it; objects are read here.
-        replace(request: &LoadRequest) -> CodeletsetReport {
+        replace(request: &LoadRequest) -> CodeletsetInfo {
             Request::Replace(LoadBody::from_request(request)?) => Reply::Loaded(set) => set
         }
         /// The changes that have not ended, and the threads that they wait for.
@@ -346,7 +348,7 @@ impl Operator {
         /// The application's hooks, ordered by name.
         hooks() -> HookReport { Request::Hooks => Reply::Hooks }
         /// The loaded codeletsets, ordered by id.
-        list() -> CodeletsetReport { Request::List => Reply::List }
+        list() -> CodeletsetInfo { Request::List => Reply::List }
         /// The channels of the loaded codeletsets.
         streams() -> StreamReport { Request::Streams => Reply::Streams }
     }
@@ -355,13 +357,13 @@ impl Operator {
     ///
     /// # Errors
     /// The application refuses, or does not answer.
-    pub fn show(&mut self, id: &str) -> Result<CodeletsetReport, OperatorError> {
+    pub fn show(&mut self, id: &str) -> Result<CodeletsetInfo, OperatorError> {
         let codeletset = id.to_owned();
         let request = |skip| Request::Show {
             codeletset: codeletset.clone(),
             skip,
         };
-        let mut whole: Option<CodeletsetReport> = None;
+        let mut whole: Option<CodeletsetInfo> = None;
         self.ask_in_pages(request, |reply| match reply {
             Reply::Show(part) => {
                 let taken = part.codelets.len();
@@ -390,7 +392,7 @@ impl Operator {
     pub fn statistics(
         &mut self,
         hooks: Option<&[&str]>,
-    ) -> Result<Vec<HookStatisticsReport>, OperatorError> {
+    ) -> Result<Vec<HookStatistics>, OperatorError> {
         let hooks = owned(hooks);
         let request = |skip| {
             let hooks = hooks.clone();

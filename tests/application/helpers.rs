@@ -202,7 +202,7 @@ fn a_panic_is_contained_and_counted_and_the_codelet_goes_on() {
         let info = application.get("fails").unwrap().info();
         let fails = CalledHelper {
             id: 38,
-            name: "fails",
+            name: "fails".to_owned(),
             panics: before + 3,
         };
         assert!(

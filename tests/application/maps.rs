@@ -102,10 +102,10 @@ fn it_is_listed_with_its_number_and_all_of_its_definition() {
         panic!("{info:?}");
     };
     assert_eq!(
-        (map.name.as_str(), map.def.kind),
+        (map.name.as_str(), map.kind),
         ("last", MapKind::Application(20))
     );
-    assert_eq!((map.def.max_entries, map.def.parameters.flags), (4, 1));
+    assert_eq!((map.max_entries, map.parameters.flags), (4, 1));
     assert_eq!(application.list(), [info]);
 }
 

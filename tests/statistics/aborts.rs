@@ -76,7 +76,7 @@ fn a_control_hook_decides_itself_where_its_codelet_leaves() {
             assert_eq!(decided(&[4, 10]), 5);
             let place = last(&of_statistics(runtime, "decided"));
             assert_eq!(
-                (place.kind, place.function.as_deref()),
+                (place.kind.clone(), place.function.as_deref()),
                 (AbortKind::Index, Some("add"))
             );
             assert_eq!(place.line, Some(line_of("jbpf_abort(JBPF_ABORT_INDEX)")));
@@ -88,7 +88,7 @@ fn a_control_hook_decides_itself_where_its_codelet_leaves() {
             assert_eq!(aborts.count, 4);
             let place = last(&aborts);
             assert_eq!(
-                (place.kind, place.function.as_deref()),
+                (place.kind.clone(), place.function.as_deref()),
                 (AbortKind::Overflow, Some("fail"))
             );
             assert_eq!(

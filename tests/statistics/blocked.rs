@@ -5,8 +5,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use jbpf::error::ThreadInside;
 use jbpf::operator::{Operator, OperatorError};
-use jbpf::protocol::{ThreadReport, WaitingReport};
+use jbpf::protocol::WaitingReport;
 use jbpf::{LoadError, MeasureError, UnloadError};
 
 use super::{Turn, answer, asked, fire, request, wait_for};
@@ -48,7 +49,7 @@ impl Blocked {
         answer(|| {});
     }
 
-    fn is(&self, thread: &ThreadReport) -> bool {
+    fn is(&self, thread: &ThreadInside) -> bool {
         (thread.thread, thread.hook.as_str()) == (self.thread, "asked")
     }
 }
@@ -94,7 +95,7 @@ fn an_unload_that_waits_too_long_is_detached_and_ends_by_itself() {
     };
     assert_eq!((id.as_str(), inside.len()), ("asks", 1));
     assert_eq!(
-        (inside[0].thread, inside[0].hook),
+        (inside[0].thread, inside[0].hook.as_str()),
         (blocked.thread, "asked")
     );
     assert_eq!(

@@ -7,7 +7,8 @@
 macro_rules! __names {
     ($(#[$docs:meta])* pub enum $name:ident {
         $($variant:ident = $text:literal,)*
-        $(#[$other:meta])* Other(String),
+    } else {
+        $(#[$other:meta])* $rest:ident(String)
     }) => {
         $(#[$docs])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -16,7 +17,7 @@ macro_rules! __names {
         pub enum $name {
             $(#[doc = concat!("`", $text, "`")] $variant,)*
             $(#[$other])*
-            Other(String),
+            $rest(String),
         }
 
         impl $name {
@@ -28,7 +29,7 @@ macro_rules! __names {
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)*
-                    Self::Other(name) => name,
+                    Self::$rest(name) => name,
                 }
             }
 
@@ -42,20 +43,20 @@ macro_rules! __names {
 
         impl From<String> for $name {
             fn from(name: String) -> Self {
-                Self::known(&name).unwrap_or(Self::Other(name))
+                Self::known(&name).unwrap_or(Self::$rest(name))
             }
         }
 
         impl From<&str> for $name {
             fn from(name: &str) -> Self {
-                Self::known(name).unwrap_or_else(|| Self::Other(name.to_owned()))
+                Self::known(name).unwrap_or_else(|| Self::$rest(name.to_owned()))
             }
         }
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
                 match name {
-                    $name::Other(name) => name,
+                    $name::$rest(name) => name,
                     known => known.as_str().to_owned(),
                 }
             }
@@ -161,10 +162,10 @@ __names! {
         Waiting = "waiting",
         System = "system",
         Internal = "internal",
-
-        /// The code of the verifier's rejection (`E0041`, see `jbpf explain`), or a code of a later
-        /// version.
-        Other(String),
+    } else {
+        /// The code of a rejection by the verifier (`E0041`, see `jbpf explain`), or a code of a
+        /// later version.
+        Other(String)
     }
 }
 

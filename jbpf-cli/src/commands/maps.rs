@@ -2,7 +2,8 @@
 
 use clap::Args;
 use jbpf_operator::client::Operator;
-use jbpf_operator::protocol::{CodeletsetReport, Element, MapBody, MapPage};
+use jbpf_operator::info::CodeletsetInfo;
+use jbpf_operator::protocol::{Element, MapBody, MapPage};
 use serde::Serialize;
 
 use crate::application::Application;
@@ -46,7 +47,7 @@ struct Line<'a> {
 }
 
 /// Bytes that a map takes, of which copies of threads are a part.
-fn memory(set: &CodeletsetReport, codelet: &str, map: &str) -> u64 {
+fn memory(set: &CodeletsetInfo, codelet: &str, map: &str) -> u64 {
     set.codelets
         .iter()
         .filter(|report| report.name == codelet)
@@ -110,7 +111,7 @@ impl Maps {
     fn write(
         &self,
         operator: &mut Operator,
-        set: &CodeletsetReport,
+        set: &CodeletsetInfo,
         maps: &[(&str, &str)],
         format: Format,
         output: &mut Output,

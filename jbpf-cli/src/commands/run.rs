@@ -8,13 +8,12 @@ use clap::{Args, ValueEnum};
 use jbpf_core::engine::{CodeletEnvironment, Input};
 use jbpf_core::map::Map;
 use jbpf_object::{Object, ObjectProgram};
-use jbpf_operator::protocol::AbortPlaceReport;
+use jbpf_operator::stats::AbortPlace;
 use jbpf_verifier::VerifiedProgram;
 use jbpf_verifier::types::{ContextDef, ContextFieldDef, HelperTable};
 use serde::Serialize;
 
 use super::verify;
-use crate::application;
 use crate::entry::{Entry, MapTypes};
 use crate::off_target::{Effort, End, Machine, OffTarget};
 use crate::output::{self, Failure, Output, Status};
@@ -135,7 +134,7 @@ struct Summary<'a> {
     result: u64,
     /// Where the last call was left, if it was.
     #[serde(skip_serializing_if = "Option::is_none")]
-    aborted: Option<AbortPlaceReport>,
+    aborted: Option<AbortPlace>,
     worst_case_instructions: u64,
     #[serde(flatten)]
     effort: Effort,
@@ -330,7 +329,7 @@ impl Session<'_> {
             engine: self.engine,
             calls: self.run.repeat,
             result,
-            aborted: place.map(Into::into),
+            aborted: place,
             worst_case_instructions,
             effort: codelet.effort(),
             data: (after != bytes.region)
@@ -439,7 +438,7 @@ impl Session<'_> {
             Some(_) => self.output.bad("aborted:"),
         };
         let result = match (&summary.aborted, summary.result.cast_signed()) {
-            (Some(place), _) => application::place(place),
+            (Some(place), _) => place.to_string(),
             (None, negative @ ..0) => format!("{negative} ({:#x})", summary.result),
             (None, result) => result.to_string(),
         };

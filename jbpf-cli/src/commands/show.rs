@@ -1,9 +1,9 @@
 //! `jbpf show ID`: what a loaded codeletset consists of.
 
 use clap::Args;
-use jbpf_operator::protocol::{CodeletReport, CodeletsetReport};
+use jbpf_operator::info::{CodeletInfo, CodeletsetInfo};
 
-use crate::application::{Application, place};
+use crate::application::Application;
 use crate::output::{self, Failure, Output, Status};
 
 /// Show a loaded codeletset: its codelets, maps and channels.
@@ -33,13 +33,13 @@ impl Show {
 }
 
 /// Prints the codelets of a codeletset.
-pub(crate) fn codelets(set: &CodeletsetReport, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn codelets(set: &CodeletsetInfo, output: &mut Output) -> Result<(), Failure> {
     set.codelets
         .iter()
         .try_for_each(|codelet| print(codelet, output))
 }
 
-fn print(codelet: &CodeletReport, output: &mut Output) -> Result<(), Failure> {
+fn print(codelet: &CodeletInfo, output: &mut Output) -> Result<(), Failure> {
     output.line(format_args!(
         "  {} on hook {}, priority {}, at most {} instructions a call",
         codelet.name, codelet.hook, codelet.priority, codelet.worst_case_instructions
@@ -78,7 +78,7 @@ fn print(codelet: &CodeletReport, output: &mut Output) -> Result<(), Failure> {
             more => format!("{more} calls"),
         };
         let last = codelet.aborts.last.as_ref();
-        let last = last.map_or_else(String::new, |last| format!(", last by {}", place(last)));
+        let last = last.map_or_else(String::new, |last| format!(", last by {last}"));
         output.line(format_args!("    aborted {calls}{last}"))?;
     }
     if codelet.aborts.faults > 0 {

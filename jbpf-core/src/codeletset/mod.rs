@@ -22,9 +22,9 @@ use jbpf_operator::stream::Direction;
 use crate::engine::BoundCodelet;
 use crate::error::LoadError;
 use crate::map::{Map, Storage};
-use crate::stats::ChannelStatistics;
 
-pub use info::{CalledHelper, ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
+pub use jbpf_operator::info::{CalledHelper, ChannelInfo, CodeletInfo, CodeletsetInfo, MapInfo};
+use jbpf_operator::stats::ChannelStatistics;
 pub use object::read_object;
 pub(crate) use prepare::{World, prepare};
 

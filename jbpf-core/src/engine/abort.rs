@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use jbpf_hooks::reclaim::ThreadRecord;
+use jbpf_operator::stats::{self, AbortPlace};
+use jbpf_verifier::Program;
 
 use crate::clock;
 
@@ -116,6 +118,36 @@ pub struct Abort {
     /// Index of the instruction: the call of helper 31, the access that was stopped, or the
     /// instruction that no path should reach.
     pub insn: usize,
+}
+
+impl From<AbortKind> for stats::AbortKind {
+    fn from(kind: AbortKind) -> Self {
+        match kind {
+            AbortKind::Assertion => Self::Assertion,
+            AbortKind::Index => Self::Index,
+            AbortKind::Overflow => Self::Overflow,
+            AbortKind::Unwrap => Self::Unwrap,
+            AbortKind::Other => Self::Other,
+            AbortKind::Guard => Self::Guard,
+            AbortKind::Unreachable => Self::Unreachable,
+        }
+    }
+}
+
+impl Abort {
+    /// The place in `program`, by its source if the object has lines; `at` is the time.
+    #[must_use]
+    pub fn place(self, program: &Program, at: SystemTime) -> AbortPlace {
+        let line = program.line_of(self.insn);
+        AbortPlace {
+            kind: self.kind.into(),
+            insn: self.insn,
+            function: program.function_of(self.insn).map(str::to_owned),
+            file: line.map(|line| line.file.to_string()),
+            line: line.map(|line| line.line),
+            at,
+        }
+    }
 }
 
 /// The last time that a codelet left.

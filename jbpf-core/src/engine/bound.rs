@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use jbpf_operator::stats::AbortStatistics;
 use jbpf_verifier::VerifiedProgram;
 use jbpf_verifier::program::{Fact, MapIndex};
 use jbpf_verifier::types::EntryKind;
@@ -169,6 +170,18 @@ impl BoundCodelet {
     #[must_use]
     pub fn aborts(&self) -> &Arc<Aborts> {
         &self.aborts
+    }
+
+    /// How often the codelet left its calls, and where it did last.
+    #[must_use]
+    pub fn abort_statistics(&self) -> AbortStatistics {
+        let program = self.program.program();
+        let last = self.aborts.last();
+        AbortStatistics {
+            count: self.aborts.total(),
+            faults: self.aborts.faults(),
+            last: last.map(|last| last.abort.place(program, last.at())),
+        }
     }
 
     /// The number that r2 holds when the program starts: the size of what r1 points at, in bytes.

@@ -16,8 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jbpf_hooks::reclaim::ThreadRecord;
 
+use jbpf_operator::stats::{BINS, Times};
+
 use crate::clock;
-use crate::stats::{BINS, Times};
 
 /// Parts that threads write to; a power of two.
 const PARTS: usize = 8;

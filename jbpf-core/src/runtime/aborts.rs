@@ -8,7 +8,6 @@ use jbpf_abi::helper::ABORT;
 
 use super::Shared;
 use crate::codeletset::LoadedSet;
-use crate::stats::AbortStatistics;
 
 impl Shared {
     /// Tells the log of the codelets that have left calls lately; of each once in a while at most.
@@ -38,7 +37,7 @@ pub(super) fn tell(set: &LoadedSet, leaving: bool) {
         let Some(news) = aborts.take_news(leaving) else {
             continue;
         };
-        let last = AbortStatistics::of(&codelet.bound).last;
+        let last = codelet.bound.abort_statistics().last;
         let place = last.map(|place| place.to_string()).unwrap_or_default();
         let (codeletset, name, calls) = (&set.id, &codelet.name, news.count);
         if news.last.abort.kind.is_fault() {

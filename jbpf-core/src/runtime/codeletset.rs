@@ -55,7 +55,7 @@ impl Codeletset {
     /// Its codelets, maps and channels.
     #[must_use]
     pub fn info(&self) -> CodeletsetInfo {
-        CodeletsetInfo::from(self.set.as_ref())
+        self.set.info()
     }
 }
 

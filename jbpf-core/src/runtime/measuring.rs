@@ -16,7 +16,7 @@ use crate::builtin_hooks;
 use crate::engine::measure::{CodeletStats, HookStats};
 use crate::engine::{BoundCodelet, EngineError};
 use crate::error::WrongPlace;
-use crate::stats::Measured;
+use jbpf_operator::stats::Measured;
 
 /// Why hooks are not measured.
 #[derive(Debug, thiserror::Error)]

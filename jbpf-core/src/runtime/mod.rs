@@ -231,11 +231,7 @@ impl Runtime {
     #[must_use]
     pub fn list(&self) -> Vec<CodeletsetInfo> {
         self.shared.tell_aborts();
-        self.shared
-            .sets()
-            .values()
-            .map(|set| CodeletsetInfo::from(set.as_ref()))
-            .collect()
+        self.shared.sets().values().map(|set| set.info()).collect()
     }
 
     /// The channels of all loaded codeletsets, with the counts of their records so far.

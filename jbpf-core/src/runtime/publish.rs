@@ -70,7 +70,7 @@ impl Retired {
             let hook = hooks.find(|hook| std::ptr::from_ref(*hook).addr() == inside.hook)?;
             Some(ThreadInside {
                 thread: inside.thread,
-                hook: hook.info().name,
+                hook: hook.info().name.to_owned(),
             })
         });
         named.collect()

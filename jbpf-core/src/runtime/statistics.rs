@@ -8,7 +8,7 @@ use jbpf_hooks::registry;
 
 use super::{Shared, publish};
 use crate::codeletset::{self, Channel, LoadedSet};
-use crate::stats::{AbortStatistics, CodeletStatistics, HookStatistics, Statistics};
+use jbpf_operator::stats::{CodeletStatistics, HookStatistics, Statistics};
 
 impl Shared {
     pub(crate) fn statistics(&self) -> Statistics {
@@ -16,7 +16,7 @@ impl Shared {
         let mut hooks: Vec<HookStatistics> = registry::hooks()
             .map(|hook| self.hook_statistics(hook, &sets))
             .collect();
-        hooks.sort_by_key(|hook| hook.hook);
+        hooks.sort_by(|one, other| one.hook.cmp(&other.hook));
         Statistics { hooks }
     }
 
@@ -27,7 +27,7 @@ impl Shared {
         }
         let codelets = codeletset::in_order(hook, sets.iter().map(AsRef::as_ref));
         HookStatistics {
-            hook: hook.info().name,
+            hook: hook.info().name.to_owned(),
             measured: measured.as_ref().map(|measured| measured.measured()),
             skipped: hook.skipped(),
             kept: publish::kept(hook),
@@ -40,7 +40,7 @@ impl Shared {
                         .as_ref()
                         .and_then(|measured| measured.measured_of(&codelet.bound)),
                     busy: codelet.maps.iter().map(|named| named.map.busy()).sum(),
-                    aborts: AbortStatistics::of(&codelet.bound),
+                    aborts: codelet.bound.abort_statistics(),
                     channels: set
                         .channels
                         .iter()

@@ -8,20 +8,21 @@ use jbpf_channel::record::RecordType;
 use jbpf_channel::shared::Channels;
 use jbpf_channel::{InputRing, OutputRing, RawReceiver, StreamId};
 use jbpf_hooks::context::RegionLayout;
-use jbpf_hooks::hook::Hook;
+use jbpf_hooks::hook::{Hook, HookKind};
 use jbpf_hooks::layout::Type;
 use jbpf_hooks::{header, registry};
+use jbpf_operator::info::{CodeletsetInfo, MapInfo};
 use jbpf_operator::nearest::nearest;
 use jbpf_operator::protocol::{
-    AttachedReport, Bytes, CodeletsetReport, Element, ErrorCode, ErrorReport, Hello, HookReport,
-    HookStatisticsReport, MAX_LINE, MapBody, MapPage, MapReport, Reply, StatisticsBody,
-    StreamReport,
+    AttachedReport, Bytes, Element, ErrorCode, ErrorReport, Hello, HookReport, HookRole, MAX_LINE,
+    MapBody, MapPage, Reply, StatisticsBody, StreamReport,
 };
+use jbpf_operator::stats::HookStatistics;
 use jbpf_operator::stream::Direction;
 use jbpf_verifier::types::ContextDef;
 use serde::Serialize;
 
-use crate::codeletset::{self, Channel, CodeletsetInfo, LoadedSet, NamedMap};
+use crate::codeletset::{self, Channel, LoadedSet, NamedMap};
 use crate::containment;
 use crate::error::{OpenError, UnloadError};
 use crate::runtime::{MeasuredHook, Shared, find_hook};
@@ -137,7 +138,7 @@ fn hook_report<'a>(
         .collect();
     HookReport {
         name: info.name.to_owned(),
-        kind: super::report::role(info.kind),
+        kind: role(info.kind),
         program_type: info.program_type.map(str::to_owned),
         file: info.file.to_owned(),
         line: info.line,
@@ -148,6 +149,13 @@ fn hook_report<'a>(
         calls: measured.map(|measured| measured.measured().calls),
         skipped: hook.skipped(),
         kept: crate::runtime::kept(hook),
+    }
+}
+
+fn role(kind: HookKind) -> HookRole {
+    match kind {
+        HookKind::Monitoring => HookRole::Monitoring,
+        HookKind::Control => HookRole::Control,
     }
 }
 
@@ -174,17 +182,14 @@ pub(super) fn statistics(shared: &Shared, body: &StatisticsBody) -> Reply {
                 return Reply::Error(ErrorReport::from(&error));
             }
         }
-        hooks.retain(|hook| wanted.iter().any(|wanted| wanted == hook.hook));
+        hooks.retain(|hook| wanted.contains(&hook.hook));
     }
-    let reports = hooks.into_iter().map(HookStatisticsReport::from);
-    let parts = |report| {
-        parts(
-            report,
-            CODELETS_OF_A_HOOK,
-            |it: &mut HookStatisticsReport| &mut it.codelets,
-        )
+    let parts = |hook| {
+        parts(hook, CODELETS_OF_A_HOOK, |hook: &mut HookStatistics| {
+            &mut hook.codelets
+        })
     };
-    Reply::Statistics(page(reports, body.skip, parts))
+    Reply::Statistics(page(hooks.into_iter(), body.skip, parts))
 }
 
 fn region_type(region: &RegionLayout) -> Option<RecordType> {
@@ -214,24 +219,24 @@ pub(super) fn header(skip: Option<u64>) -> Reply {
 
 pub(super) fn list(shared: &Shared, skip: Option<u64>) -> Reply {
     let sets = shared.sets();
-    let reports = sets.values().map(|set| report(set));
-    Reply::List(page(reports, skip, parts_of_set))
+    let infos = sets.values().map(|set| set.info());
+    Reply::List(page(infos, skip, parts_of_set))
 }
 
-fn parts_of_set(report: CodeletsetReport) -> Vec<CodeletsetReport> {
+fn parts_of_set(report: CodeletsetInfo) -> Vec<CodeletsetInfo> {
     parts(report, CODELETS_OF_A_SET, |it| &mut it.codelets)
 }
 
 pub(super) fn show(shared: &Shared, id: &str, skip: Option<u64>) -> Reply {
     let sets = shared.sets();
     match sets.get(id) {
-        Some(set) => Reply::Show(part_of_set(report(set), skip)),
+        Some(set) => Reply::Show(part_of_set(set.info(), skip)),
         None => Reply::Error(not_loaded(id, sets.keys())),
     }
 }
 
 /// A codeletset; or so many of its codelets after the first ones.
-fn part_of_set(mut report: CodeletsetReport, skip: Option<u64>) -> CodeletsetReport {
+fn part_of_set(mut report: CodeletsetInfo, skip: Option<u64>) -> CodeletsetInfo {
     if let Some(skip) = skip {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         report.codelets.drain(..skip.min(report.codelets.len()));
@@ -241,7 +246,7 @@ fn part_of_set(mut report: CodeletsetReport, skip: Option<u64>) -> CodeletsetRep
 }
 
 /// The answer to a load, which is effective: it fits into a line, whatever was loaded.
-pub(super) fn loaded(mut report: CodeletsetReport) -> Reply {
+pub(super) fn loaded(mut report: CodeletsetInfo) -> Reply {
     let bytes = serde_json::to_vec(&report).map_or(usize::MAX, |json| json.len());
     if bytes > PAGE_BYTES {
         for codelet in &mut report.codelets {
@@ -254,10 +259,6 @@ pub(super) fn loaded(mut report: CodeletsetReport) -> Reply {
         report.warnings.push(message.to_owned());
     }
     Reply::Loaded(report)
-}
-
-fn report(set: &LoadedSet) -> CodeletsetReport {
-    CodeletsetInfo::from(set).into()
 }
 
 /// The channels of the loaded codeletsets, ordered by codeletset.
@@ -311,7 +312,7 @@ pub(super) fn map(shared: &Shared, body: &MapBody) -> Reply {
         return Reply::Error(error);
     }
     let mut page = MapPage {
-        map: MapReport::new(named.name, named.map.def(), named.map.memory()),
+        map: MapInfo::new(named.name, named.map.def(), named.map.memory()),
         key_type: named.key_type,
         value_type: named.value_type,
         elements: Vec::new(),
@@ -463,27 +464,34 @@ impl Channels for Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jbpf_operator::protocol::{ChannelReport, CodeletReport};
-    use jbpf_verifier::types::MapKind;
+    use jbpf_operator::info::{ChannelInfo, CodeletInfo};
+    use jbpf_operator::stats::AbortStatistics;
+    use jbpf_verifier::types::{MapKind, MapParameters};
 
     /// A codeletset with the longest names, in all the maps and channels that it may have.
-    fn largest() -> CodeletsetReport {
+    fn largest() -> CodeletsetInfo {
         let name = || "\"".repeat(jbpf_abi::request::MAX_NAME);
-        let map = || MapReport {
+        let map = || MapInfo {
             name: name(),
             kind: MapKind::Hash,
             key_size: u32::MAX,
             value_size: u32::MAX,
             max_entries: u32::MAX,
+            parameters: MapParameters {
+                flags: u32::MAX,
+                inner_map: u32::MAX,
+                numa_node: u32::MAX,
+                hash_functions: u32::MAX,
+            },
             memory: u64::MAX,
         };
-        let channel = || ChannelReport {
+        let channel = || ChannelInfo {
             stream_id: StreamId([0xff; 16]),
             direction: Direction::Output,
             map: name(),
             record_size: u32::MAX,
         };
-        let codelet = |_| CodeletReport {
+        let codelet = |_| CodeletInfo {
             name: name(),
             hook: name(),
             priority: u32::MAX,
@@ -493,9 +501,9 @@ mod tests {
                 .collect(),
             channels: std::iter::repeat_with(channel).take(10).collect(),
             helpers: Vec::new(),
-            aborts: jbpf_operator::protocol::AbortsReport::default(),
+            aborts: AbortStatistics::default(),
         };
-        CodeletsetReport {
+        CodeletsetInfo {
             id: name(),
             codelets: (0..jbpf_abi::request::MAX_CODELETS).map(codelet).collect(),
             warnings: Vec::new(),

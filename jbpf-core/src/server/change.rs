@@ -10,9 +10,9 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use jbpf_channel::Doorbell;
+use jbpf_operator::info::{CodeletsetInfo, ThreadInside};
 use jbpf_operator::protocol::{
-    ChangeReport, CodeletsetReport, ErrorCode, ErrorReport, LoadBody, MeasureBody, Reply,
-    RequestName, ThreadReport,
+    ChangeReport, ErrorCode, ErrorReport, LoadBody, MeasureBody, Reply, RequestName,
 };
 use jbpf_operator::request::{MAX_NAME_LEN, RequestError};
 
@@ -292,8 +292,7 @@ impl Changes {
     pub(super) fn report(&self) -> Vec<ChangeReport> {
         let begun = self.settling.iter().chain(&self.running).map(|job| {
             let inside = job.progress.inside();
-            job.title
-                .report(true, inside.iter().map(Into::into).collect())
+            job.title.report(true, inside)
         });
         let waiting = self.waiting.iter();
         begun
@@ -335,7 +334,7 @@ impl Changes {
 }
 
 impl Title {
-    fn report(&self, begun: bool, inside: Vec<ThreadReport>) -> ChangeReport {
+    fn report(&self, begun: bool, inside: Vec<ThreadInside>) -> ChangeReport {
         ChangeReport {
             change: self.change.clone(),
             codeletset: self.codeletset.clone(),
@@ -473,7 +472,7 @@ fn load(
     body: LoadBody,
     replace: bool,
     progress: &Progress,
-) -> Result<CodeletsetReport, Refusal> {
+) -> Result<CodeletsetInfo, Refusal> {
     let mut left = MAX_READ;
     let request = body.into_request(|path| match store {
         Some(store) => {
@@ -486,7 +485,7 @@ fn load(
     let loaded = shared
         .change(&request, replace, progress)
         .map_err(|error| Refusal::Load(Box::new(error)))?;
-    let mut report = CodeletsetReport::from(loaded.set.info());
+    let mut report = loaded.set.info();
     if !loaded.inside.is_empty() {
         report.warnings.push(format!(
             "the memory of the old version is freed when {} has left",
@@ -496,7 +495,7 @@ fn load(
     Ok(report)
 }
 
-fn loaded(result: Result<CodeletsetReport, Refusal>) -> Reply {
+fn loaded(result: Result<CodeletsetInfo, Refusal>) -> Reply {
     match result {
         Ok(report) => super::answer::loaded(report),
         Err(Refusal::Load(error)) => Reply::Error(ErrorReport::from(error.as_ref())),

@@ -17,7 +17,6 @@ mod codes;
 mod line;
 mod path;
 mod peer;
-mod report;
 mod serve;
 mod store;
 mod untaken;

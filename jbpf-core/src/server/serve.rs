@@ -568,7 +568,7 @@ fn answer_to(
         Request::Statistics(body) => answer::statistics(shared, &body),
         Request::Waiting {} => Reply::Waiting(WaitingReport {
             changes: changes.report(),
-            inside: shared.waits_for().iter().map(Into::into).collect(),
+            inside: shared.waits_for(),
         }),
         Request::Hello {} => answer::hello(shared, since),
         Request::Hooks { skip } => answer::hooks(shared, skip),

@@ -11,8 +11,8 @@
 //! `open_output`, `open_input`, `stand_in` and `close` are requests of collectors, see
 //! [`jbpf_channel::protocol`]. `docs/protocol.md` describes every message.
 //!
-//! `request` has the questions, and `load` the largest of them. `reply` has the answers, and
-//! `statistics` a part of them. Both use `bytes`.
+//! `request` has the questions, and `load` the largest of them. `reply` has the answers; the facts
+//! in them are those of [`info`](crate::info) and [`stats`](crate::stats). Both use `bytes`.
 
 mod bytes;
 mod load;
@@ -20,19 +20,13 @@ mod load;
 mod page;
 mod reply;
 mod request;
-mod statistics;
 
 pub use jbpf_channel::protocol::{Envelope, ErrorCode, MAX_LINE, VERSION, to_line};
 
 pub use bytes::Bytes;
 pub use load::{ChannelBody, CodeletBody, LinkedMapBody, LoadBody, ObjectBody, UnreadableObject};
 pub use reply::{
-    AttachedReport, CalledHelperReport, ChangeReport, ChannelReport, CodeletReport,
-    CodeletsetReport, Element, ErrorReport, Hello, HookReport, HookRole, MapPage, MapReport,
-    RecordEvent, Reply, StreamReport, ThreadReport, WaitingReport,
+    AttachedReport, ChangeReport, Element, ErrorReport, Hello, HookReport, HookRole, MapPage,
+    RecordEvent, Reply, StreamReport, WaitingReport,
 };
 pub use request::{MapBody, MeasureBody, Request, RequestName, StatisticsBody};
-pub use statistics::{
-    AbortPlaceReport, AbortsReport, ChannelStatisticsReport, CodeletStatisticsReport,
-    HookStatisticsReport, MeasuredReport,
-};

@@ -3,11 +3,13 @@
 use jbpf_channel::StreamId;
 use jbpf_channel::record::RecordType;
 use jbpf_verifier::Rejection;
-use jbpf_verifier::types::{ContextDef, HelperTable, MapDef, MapKind};
+use jbpf_verifier::types::{ContextDef, HelperTable};
 use serde::{Deserialize, Serialize};
 
-use super::{AbortsReport, Bytes, ErrorCode, HookStatisticsReport, MeasureBody, RequestName};
+use super::{Bytes, ErrorCode, MeasureBody, RequestName};
+use crate::info::{CodeletsetInfo, MapInfo, ThreadInside};
 use crate::request::RequestError;
+use crate::stats::HookStatistics;
 use crate::stream::Direction;
 
 /// An answer of the application.
@@ -26,13 +28,13 @@ pub enum Reply {
         text: String,
     },
     /// To `list`, ordered by id.
-    List(Vec<CodeletsetReport>),
+    List(Vec<CodeletsetInfo>),
     /// To `show`.
-    Show(CodeletsetReport),
+    Show(CodeletsetInfo),
     /// To `streams`.
     Streams(Vec<StreamReport>),
     /// To `load`, and to `replace`.
-    Loaded(CodeletsetReport),
+    Loaded(CodeletsetInfo),
     /// To `unload`: no thread runs it any more.
     Unloaded {
         /// The id.
@@ -43,7 +45,7 @@ pub enum Reply {
     /// To `measure`: the hooks that are measured from now on.
     Measuring(MeasureBody),
     /// To `statistics`, ordered by name.
-    Statistics(Vec<HookStatisticsReport>),
+    Statistics(Vec<HookStatistics>),
     /// To `waiting`.
     Waiting(WaitingReport),
     /// To `tail`: the channel, with the type of its records.
@@ -92,7 +94,7 @@ pub struct WaitingReport {
     /// Threads inside codelets that earlier changes took off hooks; no caller waits for those
     /// changes any more.
     #[serde(default)]
-    pub inside: Vec<ThreadReport>,
+    pub inside: Vec<ThreadInside>,
 }
 
 /// A change that has not ended.
@@ -109,16 +111,7 @@ pub struct ChangeReport {
     pub for_ms: u64,
     /// The threads that it waits for.
     #[serde(default)]
-    pub inside: Vec<ThreadReport>,
-}
-
-/// A thread that is inside of a hook.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ThreadReport {
-    /// The system's number of the thread.
-    pub thread: u32,
-    /// The hook's name.
-    pub hook: String,
+    pub inside: Vec<ThreadInside>,
 }
 
 /// A hook.
@@ -153,7 +146,7 @@ pub struct HookReport {
     pub kept: u64,
 }
 
-/// The role of a hook's codelets.
+/// The role of a hook's codelets. `jbpf_hooks::hook::HookKind` is the same without JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HookRole {
@@ -175,83 +168,6 @@ pub struct AttachedReport {
     /// Calls since measuring began; absent while its hook is not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u64>,
-}
-
-/// A loaded codeletset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CodeletsetReport {
-    /// Its id.
-    pub id: String,
-    /// Its codelets, in loading order.
-    pub codelets: Vec<CodeletReport>,
-    /// The settings of its request that have no effect, one sentence each.
-    pub warnings: Vec<String>,
-}
-
-/// A loaded codelet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CodeletReport {
-    /// Its name.
-    pub name: String,
-    /// Its hook.
-    pub hook: String,
-    /// The higher runs first.
-    pub priority: u32,
-    /// The most instructions that one call can execute.
-    pub worst_case_instructions: u64,
-    /// Its maps, channels included.
-    pub maps: Vec<MapReport>,
-    /// Its channels.
-    pub channels: Vec<ChannelReport>,
-    /// The application's helpers that it calls.
-    #[serde(default)]
-    pub helpers: Vec<CalledHelperReport>,
-    /// The calls that it left before their end; absent if there were none.
-    #[serde(default, skip_serializing_if = "AbortsReport::is_none")]
-    pub aborts: AbortsReport,
-}
-
-/// A helper of the application, called by a codelet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CalledHelperReport {
-    /// Its number.
-    pub id: u32,
-    /// Its name.
-    pub name: String,
-    /// The number of its calls that panicked since the process began, over all codelets.
-    pub panics: u64,
-}
-
-/// A map of a codelet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MapReport {
-    /// Its name in the codelet's object.
-    pub name: String,
-    /// Its kind.
-    pub kind: MapKind,
-    /// Size of a key in bytes.
-    pub key_size: u32,
-    /// Size of a value or record in bytes.
-    pub value_size: u32,
-    /// The most entries it holds.
-    pub max_entries: u32,
-    /// Bytes of memory that it takes now, in whole pages. Copies of threads and rings of
-    /// collectors are included.
-    #[serde(default)]
-    pub memory: u64,
-}
-
-/// A channel of a codelet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChannelReport {
-    /// Its id.
-    pub stream_id: StreamId,
-    /// The way of its records.
-    pub direction: Direction,
-    /// The map's name in the codelet's object.
-    pub map: String,
-    /// Size of a record in bytes.
-    pub record_size: u32,
 }
 
 /// A channel, and the counts of its records.
@@ -295,7 +211,7 @@ pub struct StreamReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapPage {
     /// The map.
-    pub map: MapReport,
+    pub map: MapInfo,
     /// The type of its keys, if it is known.
     pub key_type: Option<RecordType>,
     /// The type of its values, if it is known.
@@ -356,20 +272,5 @@ impl ErrorReport {
 impl From<&RequestError> for ErrorReport {
     fn from(error: &RequestError) -> Self {
         Self::new(error.code(), error.to_string())
-    }
-}
-
-impl MapReport {
-    /// The report on the map `name` of this definition; `memory` is in bytes.
-    #[must_use]
-    pub fn new(name: String, def: &MapDef, memory: usize) -> Self {
-        Self {
-            name,
-            kind: def.kind,
-            key_size: def.key_size,
-            value_size: def.value_size,
-            max_entries: def.max_entries,
-            memory: memory as u64,
-        }
     }
 }

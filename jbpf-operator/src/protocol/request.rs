@@ -104,9 +104,9 @@ jbpf_channel::__names! {
         OpenInput = "open_input",
         StandIn = "stand_in",
         Close = "close",
-
+    } else {
         /// A request of a later version.
-        Other(String),
+        Other(String)
     }
 }
 

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use jbpf_core::stats::Measured;
-use jbpf_operator::protocol::{
-    AbortsReport, ChannelStatisticsReport, CodeletStatisticsReport, HookStatisticsReport,
+use jbpf_operator::stats::{
+    AbortStatistics, ChannelStatistics, CodeletStatistics, HookStatistics, Measured,
 };
 use serde::Serialize;
 
@@ -84,7 +83,7 @@ pub(super) struct Row {
     /// Operations on its maps that did not wait for another thread.
     busy: u64,
     /// Calls that it left before their end, since it was loaded; of a hook, those of its codelets.
-    aborts: AbortsReport,
+    aborts: AbortStatistics,
 }
 
 /// The rows of the last interval, and what was seen at its end.
@@ -100,7 +99,7 @@ pub(super) struct Rows {
 struct Seen {
     measured: Option<Measured>,
     lost: Lost,
-    aborts: AbortsReport,
+    aborts: AbortStatistics,
 }
 
 /// Records that nobody receives, and operations that were refused.
@@ -112,7 +111,7 @@ struct Lost {
 }
 
 impl Lost {
-    fn of_channel(channel: &ChannelStatisticsReport) -> Self {
+    fn of_channel(channel: &ChannelStatistics) -> Self {
         Self {
             dropped: channel.dropped,
             passed_over: channel.passed_over,
@@ -120,7 +119,7 @@ impl Lost {
         }
     }
 
-    fn of(codelet: &CodeletStatisticsReport) -> Self {
+    fn of(codelet: &CodeletStatistics) -> Self {
         let own = Self {
             busy: codelet.busy,
             ..Self::default()
@@ -140,14 +139,14 @@ impl Lost {
 
 impl Rows {
     /// Takes in what an application says now.
-    pub(super) fn update(&mut self, hooks: Vec<HookStatisticsReport>) {
+    pub(super) fn update(&mut self, hooks: Vec<HookStatistics>) {
         let now = Instant::now();
         let seconds = self.at.replace(now).map(|at| (now - at).as_secs_f64());
         let before = std::mem::take(&mut self.seen);
         self.rows.clear();
         for hook in hooks.into_iter().filter(|hook| !hook.codelets.is_empty()) {
             let mut lost = Lost::default();
-            let mut aborts = AbortsReport::default();
+            let mut aborts = AbortStatistics::default();
             for codelet in &hook.codelets {
                 let own = Lost::of(codelet);
                 lost = lost.and(own);
@@ -155,14 +154,14 @@ impl Rows {
                 let key = (hook.hook.clone(), Some(name));
                 add(&mut aborts, &codelet.aborts);
                 let seen = Seen {
-                    measured: codelet.measured.as_ref().map(Measured::from),
+                    measured: codelet.measured.clone(),
                     lost: own,
                     aborts: codelet.aborts.clone(),
                 };
                 self.add(key, seen, &before, seconds);
             }
             let seen = Seen {
-                measured: hook.measured.as_ref().map(Measured::from),
+                measured: hook.measured,
                 lost,
                 aborts,
             };
@@ -281,10 +280,10 @@ impl Row {
 }
 
 /// Adds what a codelet left to what those before it have left.
-fn add(sum: &mut AbortsReport, own: &AbortsReport) {
+fn add(sum: &mut AbortStatistics, own: &AbortStatistics) {
     sum.count = sum.count.saturating_add(own.count);
     sum.faults = sum.faults.saturating_add(own.faults);
-    let at = |aborts: &AbortsReport| aborts.last.as_ref().map(|last| last.at_ms);
+    let at = |aborts: &AbortStatistics| aborts.last.as_ref().map(|last| last.at);
     if at(own) > at(sum) {
         sum.last.clone_from(&own.last);
     }
@@ -333,34 +332,38 @@ fn time(ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jbpf_operator::protocol::{AbortPlaceReport, MeasuredReport};
+    use std::time::{Duration, SystemTime};
 
-    fn measured(seconds: u64, calls: u64) -> Option<MeasuredReport> {
-        Some(MeasuredReport {
-            elapsed_ns: seconds * 1_000_000_000,
+    use jbpf_operator::stats::{AbortPlace, BINS, Measured, Times};
+
+    fn measured(seconds: u64, calls: u64) -> Option<Measured> {
+        let mut histogram = [0; BINS];
+        histogram[6] = calls;
+        Some(Measured {
+            elapsed: Duration::from_secs(seconds),
             calls,
-            samples: calls,
-            total_ns: calls * 100,
-            min_ns: 100,
-            max_ns: 100,
-            p50_ns: None,
-            p99_ns: None,
-            histogram: vec![0, 0, 0, 0, 0, 0, calls],
+            times: Times {
+                samples: calls,
+                total_ns: calls * 100,
+                min_ns: 100,
+                max_ns: 100,
+                histogram,
+            },
         })
     }
 
-    fn hook(name: &str, seconds: u64, calls: u64) -> HookStatisticsReport {
-        HookStatisticsReport {
+    fn hook(name: &str, seconds: u64, calls: u64) -> HookStatistics {
+        HookStatistics {
             hook: name.to_owned(),
             measured: measured(seconds, calls),
             skipped: 0,
             kept: 0,
-            codelets: vec![CodeletStatisticsReport {
+            codelets: vec![CodeletStatistics {
                 codeletset: "set".to_owned(),
                 codelet: format!("of_{name}"),
                 measured: measured(seconds, calls),
                 busy: 0,
-                aborts: AbortsReport::default(),
+                aborts: AbortStatistics::default(),
                 channels: Vec::new(),
             }],
         }
@@ -371,7 +374,7 @@ mod tests {
     fn numbers_that_cannot_be_true_are_shown_all_the_same() {
         use jbpf_operator::stream::Direction;
 
-        let channel = ChannelStatisticsReport {
+        let channel = ChannelStatistics {
             stream_id: jbpf_channel::StreamId([1; 16]),
             direction: Direction::Output,
             map: "out".to_owned(),
@@ -445,17 +448,17 @@ mod tests {
         assert_eq!(cells[2..], ["-", "-", "-", "-", "-", "0", "0", "0", "0"]);
     }
 
-    fn aborts_of(codelet: &mut CodeletStatisticsReport, count: u64, kind: &str, at_ms: u64) {
-        codelet.aborts = AbortsReport {
+    fn aborts_of(codelet: &mut CodeletStatistics, count: u64, kind: &str, at_ms: u64) {
+        codelet.aborts = AbortStatistics {
             count,
             faults: 0,
-            last: Some(AbortPlaceReport {
-                kind: kind.to_owned(),
+            last: Some(AbortPlace {
+                kind: kind.into(),
                 insn: 7,
                 function: None,
                 file: Some("echo.c".to_owned()),
                 line: Some(12),
-                at_ms,
+                at: SystemTime::UNIX_EPOCH + Duration::from_millis(at_ms),
             }),
         };
     }

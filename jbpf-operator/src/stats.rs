@@ -1,19 +1,21 @@
 //! Figures about hooks, codelets and channels while they run: calls, times, drops.
 //!
 //! Channels always count. Calls and times are known of hooks that are *measured*. Measuring is off
-//! until it is asked for: [`Runtime::measure`](crate::runtime::Runtime::measure). Calls outside of
-//! a measurement are not counted, and neither are calls while no codelet is attached to the hook.
+//! until it is asked for, by `Runtime::measure` in the application or by a request. Calls outside
+//! of a measurement are not counted, and neither are calls while no codelet is attached to the
+//! hook.
+//!
+//! The application's own code gets these types from `Runtime::statistics`, and operators read the
+//! same types from the control socket.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use jbpf_channel::StreamId;
 use jbpf_object::visible::escaped;
-use jbpf_operator::stream::Direction;
-use jbpf_verifier::Program;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use crate::engine::AbortKind;
-use crate::engine::{Abort, BoundCodelet};
+use crate::stream::Direction;
 
 /// Bins of the histogram: bin `b` counts times from `2^b` ns up to `2^(b+1)`, bin 0 also 0 ns.
 pub const BINS: usize = 64;
@@ -26,73 +28,101 @@ pub struct Statistics {
 }
 
 /// A hook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookStatistics {
     /// Its name.
-    pub hook: &'static str,
+    pub hook: String,
     /// Its calls, from before the first codelet to after the last one; `None` while it is not
     /// measured, and until a codelet is attached to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<Measured>,
     /// Calls that ran no codelet although some were attached, since the process began.
     pub skipped: u64,
     /// Compiled versions of its codelets that were replaced or unloaded and are still in memory,
     /// since the system does not allow any more the call that tells when the last thread has left
     /// them.
+    #[serde(default)]
     pub kept: u64,
     /// Its codelets in the order in which they run.
     pub codelets: Vec<CodeletStatistics>,
 }
 
 /// A codelet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeletStatistics {
     /// The codeletset.
     pub codeletset: String,
     /// The codelet.
     pub codelet: String,
     /// Its calls; `None` while its hook is not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<Measured>,
     /// Operations on its maps, its own and those of codelets that share them, that did not wait
     /// for another thread: updates and deletions that returned -2, and lookups that found nothing
-    /// for that reason. See [`Map::busy`](crate::map::Map::busy).
+    /// for that reason.
+    #[serde(default)]
     pub busy: u64,
     /// The calls that it left before their end.
+    #[serde(default, skip_serializing_if = "AbortStatistics::is_none")]
     pub aborts: AbortStatistics,
     /// Its channels.
     pub channels: Vec<ChannelStatistics>,
 }
 
 /// Calls that a codelet left before their end, since it was loaded. Always counted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AbortStatistics {
     /// How many.
     pub count: u64,
     /// How many of them mean a mistake of the verifier or the engine: please report these.
+    #[serde(default)]
     pub faults: u64,
     /// The last one; `None` before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<AbortPlace>,
 }
 
 /// The instruction at which a codelet left a call, why, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AbortPlace {
     /// Why.
     pub kind: AbortKind,
     /// Index of the instruction in the codelet's program.
     pub insn: usize,
     /// The function that it is in, if the object says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
     /// The source file as the compiler was given it, if the object says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// The line in that file, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
     /// When, to the millisecond.
+    #[serde(rename = "at_ms", with = "milliseconds")]
     pub at: SystemTime,
+}
+
+jbpf_channel::__names! {
+    /// The reason why a codelet left a call. The engine has a type of its own: a byte that machine
+    /// code writes. This one keeps reasons of later versions.
+    pub enum AbortKind {
+        Assertion = "assertion",
+        Index = "index",
+        Overflow = "overflow",
+        Unwrap = "unwrap",
+        Other = "other",
+        Guard = "guard",
+        Unreachable = "unreachable",
+    } else {
+        /// A reason of a later version.
+        Unknown(String)
+    }
 }
 
 impl fmt::Display for AbortPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at ", self.kind)?;
+        write!(f, "{} at ", escaped(self.kind.as_str()))?;
         match (&self.file, self.line) {
             // The object says what the file is called.
             (Some(file), Some(line)) => write!(f, "{}:{line}", escaped(file)),
@@ -101,39 +131,34 @@ impl fmt::Display for AbortPlace {
     }
 }
 
-impl AbortPlace {
-    /// The place of an abort of `program`.
+impl AbortStatistics {
+    /// Whether there were none.
     #[must_use]
-    pub fn new(program: &Program, abort: Abort, at: SystemTime) -> Self {
-        let Abort { kind, insn } = abort;
-        let line = program.line_of(insn);
-        Self {
-            kind,
-            insn,
-            function: program.function_of(insn).map(str::to_owned),
-            file: line.map(|line| line.file.to_string()),
-            line: line.map(|line| line.line),
-            at,
-        }
+    pub fn is_none(&self) -> bool {
+        self.count == 0
     }
 }
 
-impl AbortStatistics {
-    pub(crate) fn of(codelet: &BoundCodelet) -> Self {
-        let aborts = codelet.aborts();
-        let program = codelet.program().program();
-        Self {
-            count: aborts.total(),
-            faults: aborts.faults(),
-            last: aborts
-                .last()
-                .map(|last| AbortPlace::new(program, last.abort, last.at())),
-        }
+/// A time as milliseconds since 1970. A clock that stands before 1970 gives 0.
+mod milliseconds {
+    use super::{Deserialize, Deserializer, Duration, Serializer, SystemTime};
+    use serde::de::Error as _;
+
+    pub(super) fn serialize<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+        let since_1970 = at.duration_since(SystemTime::UNIX_EPOCH);
+        let ms = since_1970.unwrap_or(Duration::ZERO).as_millis();
+        to.serialize_u64(u64::try_from(ms).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
+        let ms = Duration::from_millis(u64::deserialize(from)?);
+        let at = SystemTime::UNIX_EPOCH.checked_add(ms);
+        at.ok_or_else(|| D::Error::custom("a time beyond the system's clock"))
     }
 }
 
 /// A channel, since it was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelStatistics {
     /// Its id.
     pub stream_id: StreamId,
@@ -149,24 +174,28 @@ pub struct ChannelStatistics {
     pub received: u64,
     /// Records that no reader has taken: they made room for others while nobody read the channel
     /// and it was watched. All other records that were sent and not received wait in the channel.
+    #[serde(default)]
     pub passed_over: u64,
 }
 
 /// The measurements of a hook or of a codelet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measured {
     /// How long it has been measured. Nothing is known of the time before.
+    #[serde(rename = "elapsed_ns", with = "nanoseconds")]
     pub elapsed: Duration,
     /// Calls in this time; each is counted.
     pub calls: u64,
     /// How long they took, by a sample of them.
+    #[serde(flatten)]
     pub times: Times,
 }
 
 /// Times in ns, by a sample. A call that was timed stands for those since the timed call before
 /// it, so that the histogram's bins add up to nearly all calls. Hooks that are called seldom have
 /// every call timed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "TimesInLine", from = "TimesInLine")]
 pub struct Times {
     /// Calls that were timed.
     pub samples: u64,
@@ -178,6 +207,66 @@ pub struct Times {
     pub max_ns: u64,
     /// Calls by the logarithm of their time.
     pub histogram: [u64; BINS],
+}
+
+/// [`Times`] in a line: without the empty bins at the end, and with the quantiles, for readers that
+/// do not compute them. [`Times`] itself computes any quantile from its histogram.
+#[derive(Serialize, Deserialize)]
+struct TimesInLine {
+    samples: u64,
+    total_ns: u64,
+    min_ns: u64,
+    max_ns: u64,
+    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    p50_ns: Option<u64>,
+    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    p99_ns: Option<u64>,
+    histogram: Vec<u64>,
+}
+
+impl From<Times> for TimesInLine {
+    fn from(times: Times) -> Self {
+        let last = times.histogram.iter().rposition(|count| *count > 0);
+        let bins = last.map_or(0, |last| last + 1);
+        Self {
+            samples: times.samples,
+            total_ns: times.total_ns,
+            min_ns: times.min_ns,
+            max_ns: times.max_ns,
+            p50_ns: times.quantile_ns(0.5),
+            p99_ns: times.quantile_ns(0.99),
+            histogram: times.histogram.into_iter().take(bins).collect(),
+        }
+    }
+}
+
+impl From<TimesInLine> for Times {
+    fn from(line: TimesInLine) -> Self {
+        let mut times = Self {
+            samples: line.samples,
+            total_ns: line.total_ns,
+            min_ns: line.min_ns,
+            max_ns: line.max_ns,
+            histogram: [0; BINS],
+        };
+        for (bin, count) in times.histogram.iter_mut().zip(line.histogram) {
+            *bin = count;
+        }
+        times
+    }
+}
+
+/// A time span in nanoseconds. Those of more than 584 years stay there.
+mod nanoseconds {
+    use super::{Deserialize, Deserializer, Duration, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Ok(Duration::from_nanos(u64::deserialize(from)?))
+    }
 }
 
 impl Default for Times {
@@ -289,8 +378,10 @@ impl Times {
             .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// The difference. Its extremes are known to the bin only.
-    pub(crate) fn since(&self, earlier: &Self) -> Option<Self> {
+    /// The times between `earlier` and this; `None` when measuring began anew in between. The
+    /// extremes are known to the bin only.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Option<Self> {
         let mut histogram = self.histogram;
         for (bin, before) in histogram.iter_mut().zip(&earlier.histogram) {
             *bin = bin.checked_sub(*before)?;
@@ -334,6 +425,35 @@ mod tests {
         };
         let shown = place.to_string();
         assert!(shown.ends_with(r" at a\u{1b}[2J\n\u{202e}.c:3"), "{shown}");
+    }
+
+    #[test]
+    fn measurements_travel_without_loss_and_with_their_quantiles() {
+        let measured = Measured {
+            elapsed: Duration::from_nanos(1_000_312_877),
+            calls: 40,
+            times: times(&[(3, 12), (6, 18)], 8, 100),
+        };
+        let line = serde_json::to_value(&measured).unwrap();
+        assert_eq!(line["elapsed_ns"], 1_000_312_877);
+        assert_eq!(line["samples"], 30);
+        assert_eq!(line["p50_ns"], measured.times.quantile_ns(0.5).unwrap());
+        assert_eq!(
+            line["histogram"],
+            serde_json::json!([0, 0, 0, 12, 0, 0, 18])
+        );
+        assert_eq!(serde_json::from_value::<Measured>(line).unwrap(), measured);
+        let nothing = serde_json::to_value(Times::default()).unwrap();
+        assert_eq!(nothing["histogram"], serde_json::json!([]));
+        assert_eq!(nothing.get("p50_ns"), None);
+    }
+
+    #[test]
+    fn aborts_travel_and_keep_reasons_of_later_versions() {
+        let line = serde_json::json!({"kind": "fuel", "insn": 6, "at_ms": 1_767_225_600_123_u64});
+        let place: AbortPlace = serde_json::from_value(line.clone()).unwrap();
+        assert_eq!(place.kind, AbortKind::Unknown("fuel".to_owned()));
+        assert_eq!(serde_json::to_value(&place).unwrap(), line);
     }
 
     fn times(of: &[(usize, u64)], min_ns: u64, max_ns: u64) -> Times {
