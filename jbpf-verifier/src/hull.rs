@@ -7,10 +7,11 @@
 use std::rc::Rc;
 
 use crate::addresses::FAR;
+use crate::facts::{MAX_FACTS, RegionFacts, Remainder, Sum};
 use crate::insn::Reg;
 use crate::number::Number;
 use crate::stack::{Cell, Stack};
-use crate::state::{Frame, MAX_FACTS, RegionFacts, State};
+use crate::state::{Frame, State};
 use crate::value::{Id, Ids, Kind, Link, Num, Part, Places, Pointer, Source, Space, Value};
 
 /// A state that covers two.
@@ -65,14 +66,22 @@ fn facts(a: &State, b: &State) -> RegionFacts {
         let other = b.facts.range(*id)?;
         Some((*id, other.min(*range)))
     });
-    let remainders = a.facts.remainders.iter().copied();
+    let remainders = a.facts.remainders.iter().filter_map(|fact| {
+        let other = b.facts.offset(fact.variable, fact.times, fact.number)?;
+        Some(Remainder {
+            offset: fact.offset.min(other),
+            ..*fact
+        })
+    });
+    let has_sum = |sum: &&Sum| b.facts.sums.iter().any(|other| other.is_same(sum));
+    let has_size = |size: &&(Id, i64)| b.facts.sizes.contains(size);
     RegionFacts {
         size: a.facts.size.min(b.facts.size),
         size_source: joined(a.facts.size_source, b.facts.size_source, Places::REGION),
         ranges: ranges.collect(),
-        remainders: remainders
-            .filter(|remainder| b.facts.remainders.contains(remainder))
-            .collect(),
+        remainders: remainders.collect(),
+        sums: a.facts.sums.iter().filter(has_sum).copied().collect(),
+        sizes: a.facts.sizes.iter().filter(has_size).copied().collect(),
         ranges_source: joined(a.facts.ranges_source, b.facts.ranges_source, Places::RANGES),
     }
 }

@@ -1,10 +1,13 @@
 //! Proven states, and the check whether one of them covers another state.
 
+use std::rc::Rc;
+
 use crate::addresses::FAR;
 use crate::archive::MixMap;
+use crate::facts::{RegionFacts, Sum};
 use crate::insn::Reg;
 use crate::path::{Need, Needs, Open, Path};
-use crate::state::{Remainder, State};
+use crate::state::State;
 use crate::value::{Id, Kind, Link, Num, Part, Places, Pointer};
 
 /// A property of a state that the proof behind it rests on.
@@ -27,11 +30,8 @@ pub(crate) enum Requirement {
     Unwritten { frame: usize, start: i32, end: i32 },
     /// Bytes known to be in the region.
     Region { size: i64 },
-    /// The bytes known behind variable offsets. Checked last, when ids have found their images.
-    Ranges {
-        ranges: Vec<(Id, i64)>,
-        remainders: Vec<Remainder>,
-    },
+    /// The facts of numbers and the region. Checked last, when ids have found their images.
+    Ranges { facts: Rc<RegionFacts> },
 }
 
 /// A proven state.
@@ -190,8 +190,7 @@ pub(crate) fn requirements(state: &State, needs: Needs) -> Vec<Requirement> {
     }
     if needs.at(Places::RANGES).is_some() {
         requirements.push(Requirement::Ranges {
-            ranges: state.facts.ranges.clone(),
-            remainders: state.facts.remainders.clone(),
+            facts: Rc::clone(&state.facts),
         });
     }
     requirements
@@ -242,17 +241,7 @@ impl Requirement {
                     .all(|cell| matches!(cell.value.kind, Kind::Number(_) | Kind::Bytes))
             }),
             Self::Region { size } => state.facts.size >= *size,
-            Self::Ranges { ranges, remainders } => {
-                ranges.iter().all(|(id, range)| {
-                    images
-                        .get(*id)
-                        .is_none_or(|image| image.has_range(state, *range))
-                }) && remainders.iter().all(|remainder| {
-                    images
-                        .get(remainder.number)
-                        .is_none_or(|image| image.has_remainder(state, remainder, images))
-                })
-            }
+            Self::Ranges { facts } => images.have_facts(facts, state),
         }
     }
 }
@@ -305,42 +294,6 @@ pub(crate) enum Image {
     Alone,
 }
 
-impl Image {
-    /// Whether `range` bytes are known behind `data` plus this.
-    fn has_range(self, state: &State, range: i64) -> bool {
-        let known = match self {
-            Self::Constant(constant) => i128::from(state.facts.size) - i128::from(constant as i64),
-            Self::Plus(id, distance) => match state.facts.range(id) {
-                // Each offset is within FAR of its base. If the distance between the two exceeds 2
-                // * FAR, they cannot stand for the same number, and the proof does not apply.
-                Some(known) if i128::from(distance).abs() <= 2 * i128::from(FAR) => {
-                    i128::from(known) - i128::from(distance)
-                }
-                _ => return false,
-            },
-            Self::Alone => return false,
-        };
-        known >= i128::from(range)
-    }
-
-    fn has_remainder(self, state: &State, old: &Remainder, images: &Images) -> bool {
-        let Self::Plus(number, 0) = self else {
-            return false;
-        };
-        let (variable, distance) = match images.get(old.variable) {
-            _ if old.variable == 0 => (0, 0),
-            Some(Self::Plus(variable, distance)) => (variable, distance),
-            _ => return false,
-        };
-        let wanted = Remainder {
-            number,
-            variable,
-            offset: old.offset.wrapping_add(distance),
-        };
-        state.facts.remainders.contains(&wanted)
-    }
-}
-
 /// Maps ids of a proof to their images in a state.
 #[derive(Debug, Default)]
 pub(crate) struct Images {
@@ -372,6 +325,101 @@ impl Images {
                 true
             }
         }
+    }
+
+    /// Whether the facts of a proof hold in a state, as far as they are about numbers that the proof
+    /// needs.
+    fn have_facts(&self, facts: &RegionFacts, state: &State) -> bool {
+        let is_needed = |id: Id| id == 0 || self.get(id).is_some();
+        facts
+            .ranges
+            .iter()
+            .all(|(id, range)| !is_needed(*id) || self.has_fact([(*id, 1), (0, 1)], *range, state))
+            && facts.remainders.iter().all(|fact| {
+                let terms = [(fact.variable, 1), (fact.number, fact.times)];
+                terms.iter().any(|(id, _)| !is_needed(*id))
+                    || self.has_fact(terms, fact.offset, state)
+            })
+            && facts.sums.iter().all(|sum| {
+                let of_parts = is_needed(sum.variable) || is_needed(sum.number);
+                !of_parts || !is_needed(sum.sum) || self.has_sum(sum, state)
+            })
+            && facts
+                .sizes
+                .iter()
+                .all(|(id, less)| !is_needed(*id) || self.has_size(*id, *less, state))
+    }
+
+    /// The image of a number as another number, and the distance from it. `None` if it is too far
+    /// from it.
+    fn moved(&self, id: Id) -> Option<(Id, i64)> {
+        match self.get(id) {
+            // Each offset is within FAR of its base. If the distance between the two exceeds 2 *
+            // FAR, they cannot stand for the same number, and the proof does not apply. Facts are
+            // about numbers that are not so large that this distance could make them wrap.
+            Some(Image::Plus(id, distance))
+                if i128::from(distance).abs() <= 2 * i128::from(FAR) =>
+            {
+                Some((id, distance))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the sum of two multiples and an offset is known to be at most the region's size.
+    fn has_fact(&self, terms: [(Id, i64); 2], offset: i64, state: &State) -> bool {
+        let mut offset = i128::from(offset);
+        let mut images = [(0, 1); 2];
+        for ((id, times), image) in terms.into_iter().zip(&mut images) {
+            if id == 0 {
+                continue;
+            }
+            if let Some(Image::Constant(constant)) = self.get(id) {
+                offset += i128::from(times) * i128::from(constant as i64);
+                continue;
+            }
+            let Some((id, distance)) = self.moved(id) else {
+                return false;
+            };
+            offset += i128::from(times) * i128::from(distance);
+            *image = (id, times);
+        }
+        let known = match images {
+            [(0, _), (number, times)] | [(number, times), (0, _)] if number != 0 => {
+                state.facts.offset(0, times, number)
+            }
+            [(0, _), (0, _)] => Some(state.facts.size),
+            [(variable, 1), (number, times)] | [(number, times), (variable, 1)] => {
+                state.facts.offset(variable, times, number)
+            }
+            _ => None,
+        };
+        known.is_some_and(|known| i128::from(known) >= offset)
+    }
+
+    fn has_sum(&self, old: &Sum, state: &State) -> bool {
+        let images = [old.sum, old.variable, old.number].map(|id| self.moved(id));
+        let [Some(sum), Some(variable), Some(number)] = images else {
+            return false;
+        };
+        let wanted = Sum {
+            sum: sum.0,
+            variable: variable.0,
+            number: number.0,
+            distance: old
+                .distance
+                .wrapping_add(variable.1)
+                .wrapping_add(number.1)
+                .wrapping_sub(sum.1),
+        };
+        state.facts.sums.iter().any(|known| known.is_same(&wanted))
+    }
+
+    fn has_size(&self, old: Id, less: i64, state: &State) -> bool {
+        self.moved(old).is_some_and(|(id, distance)| {
+            let wanted = (id, less.wrapping_add(distance));
+            state.facts.sizes.contains(&wanted)
+        })
     }
 
     fn number(&mut self, old: &Num, new: &Num) -> bool {

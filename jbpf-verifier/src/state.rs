@@ -3,15 +3,12 @@
 use std::ops::{Index, IndexMut};
 use std::rc::Rc;
 
-use crate::archive::MixSet;
+use crate::facts::RegionFacts;
 use crate::insn::Reg;
 use crate::number::Number;
 use crate::scalar::{JumpCond, Scalar, Width};
 use crate::stack::Stack;
 use crate::value::{Id, Kind, Link, Num, Places, Pointer, Source, Space, Value};
-
-/// The largest number of ranges, and of remainders, that a state remembers.
-pub(crate) const MAX_FACTS: usize = 64;
 
 /// The most frames of nested calls.
 pub(crate) use jbpf_abi::object::MAX_FRAMES;
@@ -84,55 +81,6 @@ impl Frame {
     }
 }
 
-/// The facts that comparisons with `data_end` have shown.
-#[derive(Debug, Clone)]
-pub(crate) struct RegionFacts {
-    /// The number of bytes known to be there from `data` on.
-    pub(crate) size: i64,
-    pub(crate) size_source: Source,
-    /// The number of bytes known to be there from `data` plus a variable on, by the variable's id.
-    /// May be negative.
-    pub(crate) ranges: Vec<(Id, i64)>,
-    /// Numbers that are at most the rest of the region.
-    pub(crate) remainders: Vec<Remainder>,
-    pub(crate) ranges_source: Source,
-}
-
-/// The number of an id is at most `data_end - (data + variable + offset)`, as signed numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Remainder {
-    pub(crate) number: Id,
-    pub(crate) variable: Id,
-    pub(crate) offset: i64,
-}
-
-impl RegionFacts {
-    pub(crate) fn new(size: u64) -> Self {
-        Self {
-            size: i64::try_from(size).unwrap_or(i64::MAX),
-            size_source: Source::OLD,
-            ranges: Vec::new(),
-            remainders: Vec::new(),
-            ranges_source: Source::OLD,
-        }
-    }
-
-    /// The bytes that the facts take.
-    pub(crate) fn bytes(&self) -> usize {
-        size_of_val(self.ranges.as_slice()) + size_of_val(self.remainders.as_slice())
-    }
-
-    /// The number of bytes known to be there behind `data` plus the variable of this id (0: none).
-    pub(crate) fn range(&self, variable: Id) -> Option<i64> {
-        if variable == 0 {
-            return Some(self.size);
-        }
-        self.ranges
-            .iter()
-            .find_map(|(id, range)| (*id == variable).then_some(*range))
-    }
-}
-
 /// A loop that the path is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Iteration {
@@ -161,6 +109,8 @@ pub(crate) struct State {
     /// Instructions and branches explored since that checkpoint.
     pub(crate) steps: u32,
     pub(crate) branches: u32,
+    /// Facts and values looked at since the last step.
+    pub(crate) walked: u64,
 }
 
 impl State {
@@ -271,18 +221,7 @@ impl State {
                 value.source = Source::new(segment, places);
             },
         );
-        let least = number.smin();
-        if let Some(range) = self.facts.range(id) {
-            // Bytes behind the variable are behind its smallest value too.
-            let size = least.saturating_add(range);
-            self.learn_range(0, size, places | self.range_places(id));
-        }
-        let remainders = self.facts.remainders.iter().filter(|r| r.number == id);
-        for remainder in remainders.copied().collect::<Vec<_>>() {
-            let range = remainder.offset.saturating_add(least);
-            let places = places | self.facts.ranges_source.places(segment, Places::RANGES);
-            self.learn_range(remainder.variable, range, places);
-        }
+        self.learn_least(id, number.smin(), places);
     }
 
     /// The value of a number as a copy of it knows it, if there is one, and the sources of that
@@ -329,66 +268,6 @@ impl State {
         }
     }
 
-    /// The sources of the range behind a variable.
-    pub(crate) fn range_places(&self, variable: Id) -> Places {
-        let facts = &self.facts;
-        if variable == 0 {
-            facts.size_source.places(self.segment, Places::REGION)
-        } else {
-            facts.ranges_source.places(self.segment, Places::RANGES)
-        }
-    }
-
-    /// The number of bytes known to be there from `data` plus the variable of a pointer on, and
-    /// the sources of that knowledge.
-    pub(crate) fn known_behind(&self, pointer: &Pointer) -> (i128, Places) {
-        let from_start = i128::from(self.facts.size) - i128::from(pointer.variable.smax());
-        match self.facts.range(pointer.variable_id) {
-            Some(range) if i128::from(range) >= from_start => {
-                (range.into(), self.range_places(pointer.variable_id))
-            }
-            _ => (from_start, self.range_places(0)),
-        }
-    }
-
-    /// Notes that a number is at most the rest of the region. `places` are the sources of that
-    /// fact.
-    pub(crate) fn add_remainder(&mut self, remainder: Remainder, places: Places) {
-        let places = places
-            | self
-                .facts
-                .ranges_source
-                .places(self.segment, Places::RANGES);
-        self.make_room_for_facts();
-        let facts = Rc::make_mut(&mut self.facts);
-        facts.remainders.push(remainder);
-        facts.ranges_source = Source::new(self.segment, places);
-    }
-
-    /// Learns that `range` bytes are there from `data` plus a variable on.
-    pub(crate) fn learn_range(&mut self, variable: Id, range: i64, places: Places) {
-        if self
-            .facts
-            .range(variable)
-            .is_some_and(|known| known >= range)
-        {
-            return;
-        }
-        let places = places | self.range_places(variable);
-        let source = Source::new(self.segment, places);
-        if variable == 0 {
-            let facts = Rc::make_mut(&mut self.facts);
-            facts.size = range;
-            facts.size_source = source;
-            return;
-        }
-        self.make_room_for_facts();
-        let facts = Rc::make_mut(&mut self.facts);
-        facts.ranges.retain(|(id, _)| *id != variable);
-        facts.ranges.push((variable, range));
-        facts.ranges_source = source;
-    }
-
     /// Moves the state to an earlier segment: `made_of` says which places at its start a place was
     /// made of.
     pub(crate) fn rebase(&mut self, segment: u32, made_of: impl Fn(Places) -> Places) {
@@ -411,52 +290,6 @@ impl State {
         facts.size_source = moved(facts.size_source, Places::REGION);
         facts.ranges_source = moved(facts.ranges_source, Places::RANGES);
         self.segment = segment;
-    }
-
-    /// Whether the next fact takes a walk through all values, which finds the facts that nothing
-    /// needs any more.
-    pub(crate) fn is_full_of_facts(&self) -> bool {
-        self.facts.ranges.len() >= MAX_FACTS || self.facts.remainders.len() >= MAX_FACTS
-    }
-
-    /// Forgets the oldest facts if there are too many. Waiting states hold copies of them.
-    fn make_room_for_facts(&mut self) {
-        if self.is_full_of_facts() {
-            self.forget_unused();
-        }
-        if self.is_full_of_facts() {
-            let facts = Rc::make_mut(&mut self.facts);
-            let beyond = |len: usize| (len + 1).saturating_sub(MAX_FACTS);
-            facts.ranges.drain(..beyond(facts.ranges.len()));
-            facts.remainders.drain(..beyond(facts.remainders.len()));
-        }
-    }
-
-    /// Forgets the facts of variables that no value has any more.
-    pub(crate) fn forget_unused(&mut self) {
-        if self.facts.ranges.is_empty() && self.facts.remainders.is_empty() {
-            return;
-        }
-        let mut used = MixSet::default();
-        for (_, frame) in self.frames() {
-            let registers = Reg::WRITABLE.iter().map(|reg| &frame.registers[*reg].kind);
-            let cells = frame.stack.cells().iter().map(|cell| &cell.value.kind);
-            for kind in registers.chain(cells) {
-                match kind {
-                    Kind::Number(num) => used.insert(num.link.id),
-                    Kind::Pointer(pointer) => used.insert(pointer.variable_id),
-                    _ => continue,
-                };
-            }
-        }
-        let facts = Rc::make_mut(&mut self.facts);
-        facts
-            .remainders
-            .retain(|remainder| used.contains(&remainder.number));
-        let remainders = &facts.remainders;
-        facts.ranges.retain(|(id, _)| {
-            used.contains(id) || remainders.iter().any(|remainder| remainder.variable == *id)
-        });
     }
 
     /// Ends the life of every pointer into the output buffer of a map.

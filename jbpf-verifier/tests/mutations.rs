@@ -411,8 +411,8 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "making room for facts is no work",
-        before: "if self.state.is_full_of_facts() {\n            self.walk(1);\n        }\n        self.state.add_remainder(remainder, places);",
-        after: "self.state.add_remainder(remainder, places);",
+        before: "self.walked += self.cells() as u64;",
+        after: "",
     },
     Mutation {
         name: "the buckets of a hash map are not looked at when it is cleared",
@@ -438,6 +438,56 @@ const MUTATIONS: &[Mutation] = &[
         name: "every number is itself after shifts up and down",
         before: "let is_narrow = a.number.umax() <= u64::from(u32::MAX);",
         after: "let is_narrow = true;",
+    },
+    Mutation {
+        name: "an index that is at most the length is below the length",
+        before: "Some(JumpCond::Le) => (false, [Some((&x, &y, 0)), None]),",
+        after: "Some(JumpCond::Le) => (false, [Some((&x, &y, 1)), None]),",
+    },
+    Mutation {
+        name: "a length is not negative",
+        before: "(Width::W64, false) => more.number.smin() >= 0,",
+        after: "(Width::W64, false) => true,",
+    },
+    Mutation {
+        name: "an index is below the length if its half is below the length",
+        before: "(Width::W32, false) => fits(less, u32::MAX.into()) && more.number.smin() >= 0,",
+        after: "(Width::W32, false) => more.number.smin() >= 0,",
+    },
+    Mutation {
+        name: "elements below the length are as large as anyone says",
+        before: "if fact.times < times {",
+        after: "if fact.times < 1 {",
+    },
+    Mutation {
+        name: "products below the length do not wrap",
+        before: "Width::W32 => u32::MAX.into(),",
+        after: "Width::W32 => WIDE,",
+    },
+    Mutation {
+        name: "a proof that rests on a sum holds for other numbers",
+        before: "|| self.has_sum(sum, state)",
+        after: "|| sum.distance >= i64::MIN || self.has_sum(sum, state)",
+    },
+    Mutation {
+        name: "a proof that rests on the size of the region holds for less",
+        before: "|| self.has_size(*id, *less, state)",
+        after: "|| *less >= i64::MIN || self.has_size(*id, *less, state)",
+    },
+    Mutation {
+        name: "a proof that rests on what is behind two numbers holds for any two",
+        before: "|| self.has_fact(terms, fact.offset, state)",
+        after: "|| fact.times >= 1 || self.has_fact(terms, fact.offset, state)",
+    },
+    Mutation {
+        name: "merged paths know of two numbers what one of them compared",
+        before: "offset: fact.offset.min(other),",
+        after: "offset: fact.offset.max(other),",
+    },
+    Mutation {
+        name: "what is taken of the region is less than there is",
+        before: "let rest = i128::from(behind) - i128::from(size) - further;",
+        after: "let rest = i128::from(behind.max(0)) - i128::from(size) - further;",
     },
 ];
 

@@ -54,6 +54,7 @@ list! {
         LeftOfRegion,
         LeftOfRegion32,
         LastOfLength,
+        IndexBelowLength,
         ComparedPointers,
         ComparedFrames,
         DistanceOfPointers,

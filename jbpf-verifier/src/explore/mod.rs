@@ -14,6 +14,7 @@ use arrival::Arrival;
 use merging::Gathering;
 
 use crate::archive::{Archive, MixMap, place_key};
+use crate::facts::RegionFacts;
 use crate::fault::Fault;
 use crate::findings::{Findings, Mark};
 use crate::insn::{Insn, Reg};
@@ -23,7 +24,7 @@ use crate::program::Summary;
 use crate::proven::Proven;
 use crate::record::Record;
 use crate::report::Code;
-use crate::state::{Frame, RegionFacts, State};
+use crate::state::{Frame, State};
 use crate::step::{Outcome, Step, Subject};
 use crate::types::EntryKind;
 use crate::value::{Ids, Kind, Pointer, Space};
@@ -303,6 +304,7 @@ impl<'a> Explorer<'a> {
             cost: 0,
             steps: 0,
             branches: 0,
+            walked: 0,
         }
     }
 

@@ -2,13 +2,13 @@
 
 use super::{Checked, Step};
 use crate::addresses::{FAR, LARGEST_REGION};
+use crate::facts::{Remainder, WIDE};
 use crate::fault::Fault;
 use crate::insn::{Operand, Reg, Swap};
 use crate::number::Number;
 use crate::path::Need;
 use crate::report::Code;
 use crate::scalar::{AluOp, Scalar, Width};
-use crate::state::Remainder;
 use crate::value::{Kind, Link, Num, Part, Places, Pointer, Source, Space, Value};
 
 impl Step<'_> {
@@ -83,32 +83,120 @@ impl Step<'_> {
         }
     }
 
-    /// If a number is at most the rest of the region, and not negative, its low half is at most
-    /// that rest too, sign-extended or not. `places` are the sources of the number.
+    /// What is known of a number and the region holds of its low half, sign-extended or not, if it
+    /// is not negative: no half is larger. `places` are the sources of the number.
     fn keep_remainder(&mut self, num: &Num, places: Places) {
-        let mut remainders = self.state.facts.remainders.iter();
-        let of_whole = |r: &&Remainder| num.link.distance == 0 && r.number == num.link.id;
-        let Some(whole) = remainders.find(of_whole).copied() else {
-            return;
-        };
-        if !num.link.exists() || num.number.smin() < 0 {
+        if num.number.smin() < 0 || !self.state.facts.mention(num.link.id) {
             return;
         }
-        for half in [self.ids.low_half(num.link), self.ids.signed_half(num.link)] {
-            let remainder = Remainder {
-                number: half.id,
-                ..whole
-            };
-            self.add_remainder(remainder, places);
-        }
+        self.state.walked += self.state.facts.count() as u64;
+        let low = Num::linked(num.number.truncate(4), self.ids.low_half(num.link));
+        self.state.learn_part(&low, num, 1, places);
+        // The other half may be negative. It is at most the number, whatever it is.
+        let signed = Num::linked(num.number.sign_extend(4), self.ids.signed_half(num.link));
+        self.state.learn_order(&signed, num, 0, places);
     }
 
-    /// Notes that a number is at most the rest of the region. The work for it counts.
-    fn add_remainder(&mut self, remainder: Remainder, places: Places) {
-        if self.state.is_full_of_facts() {
-            self.walk(1);
+    /// Gives the result of an operator a name, if something is known of an operand and the region,
+    /// and notes what follows for the result. `places` are the sources of both. Returns further
+    /// sources.
+    fn relate(
+        &mut self,
+        op: AluOp,
+        width: Width,
+        operands: [&Num; 2],
+        num: Num,
+        places: Places,
+    ) -> (Num, Places) {
+        let [a, b] = operands;
+        let facts = &self.state.facts;
+        let of_shifted = match a.part {
+            Part::ShiftedWhole(link) => facts.mention(link.id),
+            _ => false,
+        };
+        let is_about = [a, b].iter().any(|num| facts.mention(num.link.id)) || of_shifted;
+        if !is_about || num.link.exists() || num.number.as_constant().is_some() {
+            return (num, Places::NONE);
         }
-        self.state.add_remainder(remainder, places);
+        self.looked += 2 * facts.count() as u64;
+        let by = b.number.as_constant();
+        let is_whole = |num: &Num| num.number.smin() >= 0;
+        let shift = |by: u64| i64::try_from(1_u64.checked_shl(by.try_into().ok()?)?).ok();
+        let mut num = num;
+        num.link = Link::to(self.ids.fresh());
+        match (op, by) {
+            // Neither operand is smaller than the result. In 32 bits, that holds of their halves.
+            (AluOp::And, _) => {
+                for operand in operands.into_iter().filter(|operand| is_whole(operand)) {
+                    self.state.learn_part(&num, operand, 1, places);
+                }
+            }
+            (AluOp::Mod, Some(_)) if is_whole(a) => self.state.learn_part(&num, a, 1, places),
+            (AluOp::Rsh, Some(by)) => {
+                if let Part::ShiftedWhole(link) = a.part
+                    && (1..32).contains(&by)
+                    && width == Width::W64
+                {
+                    // Up by 32, and down by less: a product.
+                    let up = Number::Constant(32 - by);
+                    let before = Number::alu(AluOp::Rsh, Width::W64, &num.number, &up);
+                    let before = Num::linked(before, link);
+                    self.product(&num, &before, width, shift(32 - by), places);
+                } else if is_whole(a)
+                    && let Some(divisor) = shift(by % u64::from(width.bits()))
+                {
+                    self.state.learn_part(&num, a, divisor, places);
+                }
+            }
+            (AluOp::Div, Some(by)) if is_whole(a) => {
+                let divisor = match width {
+                    Width::W64 => by,
+                    Width::W32 => by & u64::from(u32::MAX),
+                };
+                if let Ok(divisor @ 1..) = i64::try_from(divisor) {
+                    self.state.learn_part(&num, a, divisor, places);
+                }
+            }
+            (AluOp::Lsh, Some(by)) => {
+                self.product(&num, a, width, shift(by % u64::from(width.bits())), places);
+            }
+            (AluOp::Mul, Some(by)) => {
+                self.product(&num, a, width, i64::try_from(by).ok(), places);
+            }
+            (AluOp::Sub, None) if width == Width::W64 => {
+                let least = self.state.learn_rest(&num, a, b, places);
+                let least = least.and_then(|least| Scalar::signed_range(least, i64::MAX));
+                if let Some(least) = least {
+                    num.number = num.number.narrowed(&least.into());
+                    return (num, self.state.range_places(b.link.id));
+                }
+            }
+            _ => num.link = Link::NONE,
+        }
+        (num, Places::NONE)
+    }
+
+    /// Notes what follows for a product of a number and a constant, unless it may wrap.
+    fn product(
+        &mut self,
+        product: &Num,
+        of: &Num,
+        width: Width,
+        times: Option<i64>,
+        places: Places,
+    ) {
+        let most = match width {
+            Width::W64 => WIDE,
+            Width::W32 => u32::MAX.into(),
+        };
+        let Some(times) = times else {
+            return;
+        };
+        let fits =
+            of.number.smin() >= 0 && i128::from(of.number.smax()) * i128::from(times) <= most;
+        if fits {
+            self.state.learn_product(product, of, times, places);
+        }
     }
 
     pub(super) fn move_signed(
@@ -156,6 +244,12 @@ impl Step<'_> {
         // An operand of another kind would make this another operation, even if nobody uses the
         // result.
         let left = self.read(dst, Need::Shape)?.kind.clone();
+        if let (Kind::Number(num), AluOp::Sub, Operand::Reg(src)) = (&left, op, rhs)
+            && self.state.facts.mention(num.link.id)
+        {
+            // The rest is related to the number that is subtracted.
+            self.link(src);
+        }
         let right = match rhs {
             Operand::Imm(value) => Kind::constant(value),
             Operand::Reg(src) => self.read(src, Need::Shape)?.kind.clone(),
@@ -172,7 +266,10 @@ impl Step<'_> {
                     self.keep_remainder(a, places);
                 }
                 let (num, further) = self.result(op, width, a, b);
-                self.set(dst, Kind::Number(num), places | further);
+                let places = places | further;
+                let (num, further) = self.relate(op, width, [a, b], num, places);
+                let places = places | further;
+                self.set(dst, Kind::Number(num), places);
                 return Ok(());
             }
             (Kind::Pointer(a), Kind::Pointer(b)) if op == AluOp::Sub => {
@@ -246,7 +343,16 @@ impl Step<'_> {
                 num = linked.clone();
             }
         }
-        Ok(Kind::Pointer(pointer.moved(&num, || self.ids.fresh())))
+        let moved = pointer.moved(&num, || self.ids.fresh());
+        if pointer.space == Space::Region
+            && moved.variable_id != pointer.variable_id
+            && pointer.variable_id != 0
+        {
+            self.state.walked += self.state.facts.count() as u64;
+            self.state
+                .note_sum(moved.variable_id, pointer, &num, places);
+        }
+        Ok(Kind::Pointer(moved))
     }
 
     /// A pointer with bits of a number set. Compilers write this for a sum if they know that those
@@ -306,7 +412,7 @@ impl Step<'_> {
         let num = match (a.space, b.space) {
             (Space::RegionEnd, Space::Region) => {
                 places |= self.state.range_places(0) | self.state.range_places(b.variable_id);
-                self.remainder(a, b)
+                self.remainder(a, b, places)
             }
             (Space::Region, Space::RegionEnd) => Num::new(Number::unknown()),
             (left, right)
@@ -337,8 +443,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// `data_end - (data + variable + offset)`.
-    fn remainder(&mut self, end: &Pointer, from: &Pointer) -> Num {
+    /// `data_end - (data + variable + offset)`. `places` are the sources of both.
+    fn remainder(&mut self, end: &Pointer, from: &Pointer, places: Places) -> Num {
         let region = &self.subject.context.region;
         let facts = &self.state.facts;
         let moved = i128::from(end.offset) - i128::from(from.offset);
@@ -366,12 +472,17 @@ impl Step<'_> {
         };
         let number = Number::from(number.unwrap_or(Scalar::unknown()));
         let id = self.ids.fresh();
+        let offset = from.offset.saturating_sub(end.offset);
         let remainder = Remainder {
-            number: id,
             variable: from.variable_id,
-            offset: from.offset.saturating_sub(end.offset),
+            times: 1,
+            number: id,
+            offset,
         };
-        self.add_remainder(remainder, Places::NONE);
+        self.state.learn_remainder(remainder, places);
+        if from.variable_id == 0 {
+            self.state.note_size(id, offset, places);
+        }
         Num::linked(number, Link::to(id))
     }
 
@@ -543,6 +654,15 @@ impl Step<'_> {
 /// that are zero is adding them.
 fn moved_link(op: AluOp, width: Width, a: &Num, b: &Num) -> Link {
     let (num, by) = match (op, a.number.as_constant(), b.number.as_constant()) {
+        // A mask of all bits that may be set changes nothing.
+        (AluOp::And, None, Some(by)) => {
+            let mask = match width {
+                Width::W64 => by,
+                Width::W32 => by & u64::from(u32::MAX),
+            };
+            let changes = a.number.possible_bits() & !mask != 0;
+            return if changes { Link::NONE } else { a.link };
+        }
         (AluOp::Add | AluOp::Sub | AluOp::Or, None, Some(by)) => (a, by),
         (AluOp::Add | AluOp::Or, Some(by), None) => (b, by),
         _ => return Link::NONE,

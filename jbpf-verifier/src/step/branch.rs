@@ -84,8 +84,7 @@ impl Step<'_> {
         self.findings.branch(self.at, BranchOutcome::Both);
         self.state.branches += 1;
         // On either way, the copies of each operand learn the same, and make room for facts.
-        let walks = if self.state.is_full_of_facts() { 6 } else { 4 };
-        self.walk(walks);
+        self.walk(4);
         let mut other = Box::new(self.state.clone());
         other.at = jump.target;
         taken(&mut other);
@@ -112,6 +111,9 @@ impl Step<'_> {
         if let (Number::Constant(x), Number::Constant(y)) = (&a.number, &b.number) {
             return self.decided(jump, jump.cond.holds(jump.width, *x, *y));
         }
+        let (mut a, mut b) = (a.clone(), b.clone());
+        let related = self.name_operands(jump, &mut a, &mut b);
+        let (a, b) = (&a, &b);
         let (x, y) = (a.number.scalar(), b.number.scalar());
         let Branches { taken, not_taken } = Scalar::branch(jump.cond, jump.width, &x, &y);
         let (taken, not_taken) = match (taken, not_taken) {
@@ -127,7 +129,43 @@ impl Step<'_> {
                 }
             }
         };
+        if let (Some(rhs), true) = (jump.rhs.reg(), related) {
+            self.looked += 4 * self.state.facts.count() as u64;
+            let (first, second) = (lesson(taken), lesson(not_taken));
+            let order = |state: &mut State, cond| learn_order(state, jump, rhs, cond);
+            let first = |state: &mut State| {
+                first(state);
+                order(state, Some(jump.cond));
+            };
+            let second = |state: &mut State| {
+                second(state);
+                order(state, jump.cond.negated());
+            };
+            return Ok(self.undecided(jump, &first, &second));
+        }
         Ok(self.undecided(jump, &lesson(taken), &lesson(not_taken)))
+    }
+
+    /// Names the operands of a comparison, if something is known of one of them and the region.
+    /// Their order may then prove something of the other. Returns whether both have names.
+    fn name_operands(&mut self, jump: &Jump, a: &mut Num, b: &mut Num) -> bool {
+        let Some(rhs) = jump.rhs.reg() else {
+            return false;
+        };
+        let facts = &self.state.facts;
+        if !facts.mention(a.link.id) && !facts.mention(b.link.id) {
+            return false;
+        }
+        for (reg, num) in [(jump.lhs, a), (rhs, b)] {
+            self.link(reg);
+            if let Some(named) = self.state.number(reg) {
+                *num = named.clone();
+            }
+            if !num.link.exists() {
+                return false;
+            }
+        }
+        true
     }
 
     fn pointer_and_number(
@@ -466,6 +504,41 @@ fn learn_number(state: &mut State, reg: Reg, old: &Num, new: &Number, places: Pl
     });
     value.source = Source::new(state.segment, places | state.places(reg));
     state.set_register(reg, value);
+}
+
+/// Learns from the order of two numbers, which a condition says, what is behind the smaller one.
+fn learn_order(state: &mut State, jump: &Jump, rhs: Reg, cond: Option<JumpCond>) {
+    let (Some(x), Some(y)) = (state.number(jump.lhs), state.number(rhs)) else {
+        return;
+    };
+    let (x, y) = (x.clone(), y.clone());
+    let (is_signed, orders) = match cond {
+        Some(JumpCond::Lt) => (false, [Some((&x, &y, 1)), None]),
+        Some(JumpCond::Le) => (false, [Some((&x, &y, 0)), None]),
+        Some(JumpCond::Gt) => (false, [Some((&y, &x, 1)), None]),
+        Some(JumpCond::Ge) => (false, [Some((&y, &x, 0)), None]),
+        Some(JumpCond::Slt) => (true, [Some((&x, &y, 1)), None]),
+        Some(JumpCond::Sle) => (true, [Some((&x, &y, 0)), None]),
+        Some(JumpCond::Sgt) => (true, [Some((&y, &x, 1)), None]),
+        Some(JumpCond::Sge) => (true, [Some((&y, &x, 0)), None]),
+        Some(JumpCond::Eq) => (false, [Some((&x, &y, 0)), Some((&y, &x, 0))]),
+        Some(JumpCond::Ne | JumpCond::Set) | None => return,
+    };
+    let fits = |num: &Num, most: u64| num.number.smin() >= 0 && num.number.umax() <= most;
+    for (less, more, apart) in orders.into_iter().flatten() {
+        // The halves are compared: the smaller number must be its half. The half of the other one
+        // is no larger than the number, if that is not negative. An unsigned comparison says the
+        // same as a signed one if the larger number is not negative.
+        let holds = match (jump.width, is_signed) {
+            (Width::W64, true) => true,
+            (Width::W64, false) => more.number.smin() >= 0,
+            (Width::W32, true) => fits(less, i32::MAX as u64) && more.number.smin() >= 0,
+            (Width::W32, false) => fits(less, u32::MAX.into()) && more.number.smin() >= 0,
+        };
+        if holds {
+            state.learn_order(less, more, apart, jump.places);
+        }
+    }
 }
 
 /// Decides for all pointers to an object that could be null whether they are.

@@ -130,6 +130,15 @@ pub(crate) struct Step<'s> {
 
 impl<'s> Step<'s> {
     pub(crate) fn run(&mut self) -> Checked<Outcome> {
+        let mut outcome = self.execute();
+        self.looked += std::mem::take(&mut self.state.walked);
+        if let Ok(Outcome::Fork(other)) = &mut outcome {
+            self.looked += std::mem::take(&mut other.walked);
+        }
+        outcome
+    }
+
+    fn execute(&mut self) -> Checked<Outcome> {
         let Some(insn) = self.subject.insns.get(self.at).copied() else {
             return Err(Fault::new(
                 Code::FallsOffTheEnd,

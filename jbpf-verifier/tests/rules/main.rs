@@ -19,6 +19,8 @@ mod facts;
 mod functions;
 mod gate;
 mod helpers;
+mod idioms;
+mod lengths;
 mod loops;
 mod merging;
 mod numbers;

@@ -321,6 +321,7 @@ impl Writer<'_, '_> {
                 }
                 self.land(jump);
             }
+            15 if self.choices.chance(50) => self.index_below_length(),
             15 => self.left_of_region(),
             16 => self.arithmetic(),
             _ => {
@@ -334,8 +335,9 @@ impl Writer<'_, '_> {
 
     /// A piece that stores nothing to the frame.
     fn frameless_piece(&mut self) {
-        match self.choices.below(24) {
+        match self.choices.below(26) {
             22 | 23 => self.last_of_length(),
+            24 | 25 => self.index_below_length(),
             0..=4 => self.arithmetic(),
             5..=7 => self.idiom(),
             8..=10 => self.branch(),
@@ -351,8 +353,9 @@ impl Writer<'_, '_> {
     }
 
     fn mixed_piece(&mut self) {
-        match self.choices.below(40) {
+        match self.choices.below(42) {
             38 | 39 => self.last_of_length(),
+            40 | 41 => self.index_below_length(),
             34..=37 if self.kept.is_empty() => self.any_aim(),
             32 | 33 => self.compare_frames(),
             27..=30 if !self.may_call() => self.arithmetic(),

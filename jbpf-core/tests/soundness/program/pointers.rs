@@ -104,6 +104,105 @@ impl Writer<'_, '_> {
         self.note(Feature::LastOfLength);
     }
 
+    /// An index below a length, or not quite: what is left of the region behind a pointer, what was
+    /// compared with its end, or a number of elements.
+    pub(super) fn index_below_length(&mut self) {
+        let (index, length) = self.two_registers();
+        let kept = self.kept.len();
+        self.kept.extend([index, length]);
+        let start = self.number_register();
+        self.kept.truncate(kept);
+        let narrow = self
+            .choices
+            .pick(&[load(WORD, index, CTX, 24), load(DOUBLE, index, CTX, 16)]);
+        self.emit(narrow);
+        if self.choices.chance(50) {
+            let mask = self.choices.pick(&[31, 255, 0xffff]);
+            self.emit(and_imm(index, mask));
+        }
+        // The pointer that the length is behind.
+        let mask = self.choices.pick(&[0, 0, 7, 31]);
+        self.emit_all(&[and_imm(start, mask), load(DOUBLE, 1, CTX, 0), add(1, start)]);
+        let offset = self.choices.pick(&[0, 0, 0, 4, -2]);
+        self.emit(add_imm(1, offset));
+        let mut size = 0;
+        if self.choices.chance(35) {
+            let end = length;
+            // The length is `start` again, or some other number; r1 is the end of it.
+            let length = self.choices.pick(&[start, 8, 9]);
+            if length == index || length == end {
+                return;
+            }
+            self.emit_all(&[
+                load(DOUBLE, end, CTX, 8),
+                and_imm(length, 63),
+                add(1, length),
+                insn(0xbd, 1, end, 2, 0),
+            ]);
+            self.leave();
+            self.emit_all(&[mov(end, length), insn(0x1f, 1, length, 0, 0)]);
+        } else {
+            self.emit_all(&[load(DOUBLE, length, CTX, 8), insn(0x1f, length, 1, 0, 0)]);
+            if self.choices.chance(25) {
+                self.emit(insn(0xbc, length, length, 0, 0));
+            }
+            if mask != 0 || offset > 0 || self.choices.chance(10) {
+                // It may be negative.
+                self.emit(insn(0x75, length, 0, 2, 0));
+                self.leave();
+            }
+            size = self.choices.pick(&[0, 0, 0, 1, 2, 3]);
+            let divide = self.choices.pick(&[
+                insn(0x77, length, 0, 0, size),
+                insn(0x77, length, 0, 0, size),
+                insn(0x37, length, 0, 0, 1 << size),
+                insn(0x57, length, 0, 0, -8),
+                insn(0x97, length, 0, 0, 13),
+            ]);
+            self.emit(divide);
+        }
+        match self.choices.below(8) {
+            0 => {
+                // The rest of the length behind the index.
+                self.emit(insn(0x3d, length, index, 2, 0));
+                self.leave();
+                self.emit(insn(0x1f, length, index, 0, 0));
+                let least = self.choices.pick(&[1, 2, 4, 8]);
+                self.emit(insn(0x35, length, 0, 2, least));
+            }
+            1 => {
+                let least = self.choices.pick(&[0, 1, 4]);
+                self.emit_all(&[mov(index, length), add_imm(index, -least)]);
+                self.emit(insn(0x35, length, 0, 2, least));
+            }
+            _ => {
+                // Below, most often; at most, in signed numbers, equal; and in 32 bits.
+                let opcode = self
+                    .choices
+                    .pick(&[0xad, 0xad, 0xad, 0xad, 0xbd, 0xcd, 0xdd, 0x1d, 0xae, 0xce]);
+                self.emit(insn(opcode, index, length, 2, 0));
+            }
+        }
+        self.leave();
+        if size > 0 {
+            let by = self.choices.pick(&[size, size, size, size - 1, size + 1]);
+            let scale = self.choices.pick(&[
+                insn(0x67, index, 0, 0, by),
+                insn(0x27, index, 0, 0, 1 << by),
+                insn(0x64, index, 0, 0, by),
+            ]);
+            self.emit(scale);
+        }
+        if self.choices.chance(50) && mask == 0 {
+            self.emit_all(&[load(DOUBLE, 1, CTX, 0), add_imm(1, offset)]);
+        }
+        self.emit(add(1, index));
+        let at = self.choices.pick(&[0, 0, 0, -1, 1, -4]);
+        self.touch(at);
+        self.note(Feature::IndexBelowLength);
+        self.refill(&[index, length]);
+    }
+
     /// Two pointers into one object in an order, which bounds the index in one of them.
     pub(super) fn compare_pointers(&mut self) {
         let (index, other) = self.two_registers();
