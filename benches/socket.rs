@@ -11,9 +11,6 @@
     missing_docs
 )]
 
-#[path = "../tests/served/mod.rs"]
-mod served;
-
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,7 +19,7 @@ use jbpf::protocol::StreamReport;
 use jbpf::request::CodeletBuilder;
 use jbpf::{LoadRequest, Receiver, RuntimeBuilder, StreamId, jbpf_data, jbpf_hook};
 use jbpf_channel::Collector;
-use served::{Application, first_example};
+use jbpf_testing_app::{Application, first_example};
 
 /// The number of times that each request is measured.
 const ROUNDS: usize = 1000;

@@ -7,8 +7,6 @@
     missing_docs
 )]
 
-mod served;
-
 use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -22,7 +20,7 @@ use std::time::{Duration, Instant};
 use jbpf::operator::{Operator, TailEvent};
 use jbpf::{Receiver, Runtime, RuntimeBuilder};
 use jbpf_channel::Collector;
-use served::{Application, INPUT, OUTPUT, Packet, Raw, fire, first_example};
+use jbpf_testing_app::{Application, INPUT, OUTPUT, Packet, Raw, fire, first_example};
 
 /// Environment variable of children: the path of the socket. Without it, a child's test does
 /// nothing.

@@ -9,8 +9,6 @@
 )]
 #![allow(unsafe_code, reason = "maps memory")]
 
-mod served;
-
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::ptr;
@@ -19,8 +17,8 @@ use jbpf::operator::OperatorError;
 use jbpf::request::CodeletBuilder;
 use jbpf::{LoadRequest, Receiver, RuntimeBuilder, Sender, StreamId};
 use jbpf_channel::Collector;
+use jbpf_testing_app::{Application, INPUT, OUTPUT, Packet, codelets, fire, first_example};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use served::{Application, INPUT, OUTPUT, Packet, codelets, fire, first_example};
 
 const PAGE: usize = 4096;
 

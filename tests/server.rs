@@ -11,7 +11,6 @@
 mod line;
 #[path = "../fuzz/checks/replay.rs"]
 mod replay;
-mod served;
 
 use std::collections::BTreeSet;
 use std::net::Shutdown;
@@ -25,7 +24,7 @@ use jbpf::protocol::{
 use jbpf::request::{CodeletBuilder, LoadRequestBuilder};
 use jbpf::stream::Direction;
 use jbpf::{BuildError, Engine, LoadRequest, Runtime, StreamId};
-use served::{Application, INPUT, OUTPUT, Packet, codelets, fire, first_example, single};
+use jbpf_testing_app::{Application, INPUT, OUTPUT, Packet, codelets, fire, first_example, single};
 use zerocopy::FromBytes as _;
 
 fn refused<T: std::fmt::Debug>(result: Result<T, OperatorError>) -> ErrorReport {
@@ -55,7 +54,7 @@ fn an_application_says_who_it_is_and_what_it_offers() {
     let example = hooks.iter().find(|hook| hook.name == "example").unwrap();
     assert_eq!(example.kind, HookRole::Monitoring);
     assert_eq!(example.docs.trim(), "Called for every packet.");
-    assert!(example.file.ends_with("served/mod.rs") && example.line > 0);
+    assert!(example.file.ends_with("jbpf-testing-app/src/lib.rs") && example.line > 0);
     let fields: Vec<_> = example
         .context
         .fields
@@ -483,7 +482,7 @@ fn stored_codelets_are_loaded_by_path_where_there_is_a_store() {
     assert_eq!(answer["error"]["code"], "no-store");
     drop(application);
 
-    let store = served::codelets("first_example");
+    let store = codelets("first_example");
     let application = Application::with(|builder| builder.codelet_store(store));
     let mut raw = application.connect();
     for (path, code) in [

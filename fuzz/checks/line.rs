@@ -9,7 +9,7 @@ use jbpf::protocol::{Envelope, MAX_LINE, Reply, VERSION};
 use jbpf_channel::protocol::CollectorReply;
 use serde_json::Value;
 
-use crate::served::{Application, codelets, fire, first_example};
+use jbpf_testing_app::{Application, codelets, fire, first_example};
 
 /// The id of the line after the client's own. Inputs that contain it are left out.
 const LAST: u64 = 7_405_926_180_351_974;

@@ -5,10 +5,8 @@
 
 #[path = "../checks/line.rs"]
 mod line;
-#[path = "../../tests/served/mod.rs"]
-mod served;
 
-use served::Application;
+use jbpf_testing_app::Application;
 
 thread_local! {
     static APPLICATION: Application = line::application();

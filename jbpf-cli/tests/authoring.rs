@@ -11,21 +11,9 @@ mod terminal;
 
 use std::path::Path;
 
-use jbpf::{Runtime, jbpf_data, jbpf_helper, jbpf_hook};
+use jbpf::{Runtime, jbpf_helper, jbpf_hook};
+use jbpf_testing_app::{Packet, example};
 use terminal::{Terminal, codelets, has};
-
-/// What the application hands to its hooks.
-#[jbpf_data]
-struct Packet {
-    seq_no: i32,
-    value: i32,
-    #[jbpf(text)]
-    name: [u8; 32],
-}
-
-/// Called for every packet.
-#[jbpf_hook]
-fn example(packet: &Packet, ctx_id: u32) {}
 
 /// Called for every slot.
 #[jbpf_hook(program_type = "jbpf_ran")]

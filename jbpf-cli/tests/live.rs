@@ -13,21 +13,10 @@ mod terminal;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 
-use jbpf::{LoadRequest, Runtime, jbpf_data, jbpf_hook};
+use jbpf::Runtime;
 use rustix::process::Signal;
+use terminal::Terminal;
 use terminal::pty::{OTHER_SCREEN, Pty};
-use terminal::{Terminal, codelets};
-
-#[jbpf_data]
-struct Packet {
-    seq_no: i32,
-    value: i32,
-    #[jbpf(text)]
-    name: [u8; 32],
-}
-
-#[jbpf_hook]
-fn example(packet: &Packet, ctx_id: u32) {}
 
 const LEFT: &str = "\u{1b}[D";
 const RIGHT: &str = "\u{1b}[C";
@@ -80,8 +69,9 @@ fn the_live_table_obeys_keys_and_gives_the_terminal_back() {
         .socket(&socket)
         .build()
         .unwrap();
-    let request = LoadRequest::from_yaml_file(codelets("first_example/load.yaml")).unwrap();
-    runtime.load(&request).unwrap();
+    // Nothing is fired, but without a use the linker leaves the hook out.
+    jbpf_testing_app::fire([]);
+    runtime.load(&jbpf_testing_app::first_example()).unwrap();
 
     keys_change_the_table(&terminal);
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {

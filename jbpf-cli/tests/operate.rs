@@ -15,23 +15,11 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use jbpf::Runtime;
 use jbpf::operator::Operator;
-use jbpf::{Runtime, jbpf_data, jbpf_hook};
+use jbpf_testing_app::{Packet, example};
 use serde_json::Value;
 use terminal::{Terminal, codelets};
-
-/// What the application hands to its hook, and what the codelet sends out.
-#[jbpf_data]
-struct Packet {
-    seq_no: i32,
-    value: i32,
-    #[jbpf(text)]
-    name: [u8; 32],
-}
-
-/// Called for every packet.
-#[jbpf_hook]
-fn example(packet: &Packet, ctx_id: u32) {}
 
 fn fire(seq_no: i32) {
     let mut name = [0; 32];
@@ -137,7 +125,7 @@ fn the_application_is_found(terminal: &Terminal<'_>) {
 
     let hooks = terminal.prints(&format!("hooks --app {pid}"));
     for line in [
-        "example  monitoring  jbpf-cli/tests/operate.rs:",
+        "example  monitoring  jbpf-testing-app/src/lib.rs:",
         "    Called for every packet.\n",
         "    data at 0: Packet, 40 bytes, read\n",
         "    ctx_id at 24: 4 bytes\n",

@@ -77,7 +77,7 @@ fn increment() -> String {
         "stw [r10-4], 3
         mov r2, r10
         add r2, -4
-        map r1, 0
+        lddw r1, map 0
         call 1
         {INCREMENT_FOUND}"
     )
@@ -109,7 +109,7 @@ fn fields_of_the_region_are_plain_loads_behind_one_comparison() {
         stw [r10-4], 0
         mov r2, r10
         add r2, -4
-        map r1, 0
+        lddw r1, map 0
         call 1
         jeq r0, 0, +1
         stxdw [r0], r6
@@ -130,9 +130,9 @@ fn a_codelet_that_can_leave_says_so_in_a_second_number() {
         mov r1, 1
         call 31
         mov r1, r6
-        local 4
+        call +4
         mov r1, r0
-        local 7
+        call +7
         add r0, r6
         exit
         mov r0, r1
@@ -161,7 +161,7 @@ fn a_guarded_access_is_a_comparison_and_one_of_a_known_place_is_none() {
         stxw [r10-4], r4
         mov r2, r10
         add r2, -4
-        map r1, 0
+        lddw r1, map 0
         call 1
         {INCREMENT_FOUND}"
     );
@@ -199,7 +199,7 @@ fn an_array_entry_of_a_variable_index_is_one_comparison() {
             stxw [r10-4], r3
             mov r2, r10
             add r2, -4
-            map r1, 0
+            lddw r1, map 0
             call 1
             {INCREMENT_FOUND}"
         ),
@@ -217,7 +217,7 @@ fn a_reset_of_a_small_value_is_stores() {
             stxw [r10-4], r3
             mov r2, r10
             add r2, -4
-            map r1, 0
+            lddw r1, map 0
             call 2
             {INCREMENT_FOUND}"
         ),
@@ -262,7 +262,7 @@ fn data_sections_are_constant_addresses() {
         "data_section",
         ContextDef::generic(),
         &[section(false)],
-        "value r1, 0, 8
+        "lddw r1, section 0 + 8
         ldxw r2, [r1]
         add r2, 1
         stxw [r1], r2
@@ -275,7 +275,7 @@ fn data_sections_are_constant_addresses() {
 /// of the same word twice, in parts, and as it was stored; stores of a loaded value; and two
 /// stores of which the second overwrites the first.
 const SHARED: &str = "
-    value r1, 0, 0
+    lddw r1, section 0 + 0
     ldxdw r2, [r1]
     ldxdw r3, [r1]
     ldxw r4, [r1]
@@ -349,8 +349,8 @@ fn division_checks_what_the_processor_traps_on() {
         "ldxdw r0, [r1]
         ldxdw r2, [r1+8]
         div r0, r2
-        insn 0x3f 0 2 1 0
-        insn 0x9c 0 2 0 0
+        sdiv r0, r2
+        mod32 r0, r2
         div r0, 10
         exit",
     );
@@ -384,7 +384,7 @@ fn functions_have_frames_of_their_own() {
         stxdw [r10-8], r6
         mov r1, r10
         add r1, -8
-        local 2
+        call +2
         add r0, r6
         exit
         ldxdw r0, [r1]
@@ -403,11 +403,11 @@ fn atomic_operations_are_the_processors() {
         &[],
         "mov r0, 1
         mov r2, 2
-        insn 0xdb 1 2 0 0x00
-        insn 0xdb 1 2 0 0x01
-        insn 0xc3 1 2 8 0x41
-        insn 0xdb 1 2 0 0xe1
-        insn 0xc3 1 2 8 0xf1
+        atomic_add_dw [r1], r2
+        atomic_fetch_add_dw [r1], r2
+        atomic_fetch_or_w [r1+8], r2
+        atomic_xchg_dw [r1], r2
+        atomic_cmpxchg_w [r1+8], r2
         add r0, r2
         exit",
     );
@@ -419,7 +419,7 @@ fn a_helpers_output_on_the_stack_is_zeroed_first() {
         "zero_on_entry",
         ContextDef::generic(),
         &[map("acks", MapKind::ControlInput, 12, 8)],
-        "map r1, 0
+        "lddw r1, map 0
         mov r2, r10
         add r2, -16
         mov r3, 12
@@ -436,7 +436,7 @@ fn an_empty_input_is_seen_without_a_call() {
         ContextDef::generic(),
         &[map("acks", MapKind::ControlInput, 8, 8)],
         "stdw [r10-8], 0
-        map r1, 0
+        lddw r1, map 0
         mov r2, r10
         add r2, -8
         mov r3, 8
@@ -451,11 +451,11 @@ fn an_output_buffer_is_reserved_without_a_call() {
         "reserve",
         ContextDef::generic(),
         &[map("out", MapKind::Output, 8, 8)],
-        "map r1, 0
+        "lddw r1, map 0
         call 17
         jeq r0, 0, +4
         stdw [r0], 7
-        map r1, 0
+        lddw r1, map 0
         call 18
         mov r0, 0
         exit",
@@ -471,7 +471,7 @@ fn a_record_is_sent_without_a_call_and_never_was_on_the_stack() {
         "ldxw r2, [r1+24]
         stxdw [r10-16], r2
         stdw [r10-8], 7
-        map r1, 0
+        lddw r1, map 0
         mov r2, r10
         add r2, -16
         mov r3, 16

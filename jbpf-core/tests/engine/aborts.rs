@@ -29,20 +29,20 @@ const ABORTS_IF_TOLD: &str = "ldxdw r0, [r1]
 
 /// The same, three functions deep, each with something to do afterwards.
 const ABORTS_DEEP_INSIDE: &str = "mov r6, r1
-    local 5
+    call +5
     ldxdw r0, [r6]
     add r0, 10
     stxdw [r6], r0
     mov r0, 77
     exit
     mov r6, r1
-    local 1
+    call +1
     exit
     ldxdw r0, [r1]
     add r0, 1
     stxdw [r1], r0
     mov r6, r1
-    local 2
+    call +2
     mov r0, 1
     exit
     ldxdw r2, [r1+8]
@@ -186,7 +186,7 @@ fn what_was_written_before_stays() {
         stw [r10-4], 0
         mov r2, r10
         add r2, -4
-        map r1, 0
+        lddw r1, map 0
         call 1
         jeq r0, 0, +8
         ldxdw r1, [r0]

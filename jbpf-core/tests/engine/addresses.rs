@@ -58,7 +58,7 @@ fn frame_pointers_that_are_never_stored_through_bound_what_is_added_to_them() {
         mov r8, r10
         add r8, -8
         jgt r7, r8, +4
-        value r1, 0, 0
+        lddw r1, section 0 + 0
         add r1, r6
         ldxdw r0, [r1]
         exit"
@@ -76,7 +76,7 @@ fn frame_pointers_that_are_never_stored_through_are_not_null() {
         "{WORDS}
         jeq r6, 1, +4
         mov r8, r7
-        value r9, 0, 0
+        lddw r9, section 0 + 0
         ja +2
         mov r8, r10
         mov r9, r7
@@ -93,10 +93,10 @@ fn frame_pointers_that_are_never_stored_through_are_not_null() {
 fn frames_that_are_never_stored_to_are_different_ones() {
     let deeper = "
         mov r1, r10
-        local +1
+        call +1
         exit
         mov r2, r10
-        local +1
+        call +1
         exit
         mov r0, 0
         jne r1, r10, +1
@@ -125,12 +125,12 @@ fn frame_pointers_are_multiples_of_sixteen() {
         stw [r10-20], 2
         mov r2, r10
         add r2, -20
-        map r1, 1
+        lddw r1, map 1
         call 1";
     let kept = format!("mov r6, r1{beside}\nldxw r7, [r6+24]{store}\nadd r0, r7");
     for body in [store.to_owned(), format!("{beside}{store}"), kept] {
         assert_eq!(answer(&format!("{body}\nexit"), [0; 2]), 1, "{body}");
-        let called = format!("stdw [r10-8], 0\nlocal +1\nexit\n{body}\nexit");
+        let called = format!("stdw [r10-8], 0\ncall +1\nexit\n{body}\nexit");
         assert_eq!(answer(&called, [0; 2]), 1, "{called}");
     }
 }

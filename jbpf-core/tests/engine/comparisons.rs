@@ -54,7 +54,9 @@ struct Kind {
 
 /// D = a value of a map, or null.
 fn lookup(map: usize, key: u32) -> String {
-    format!("stw [r10-64], {key}\nmov r2, r10\nadd r2, -64\nmap r1, {map}\ncall 1\nmov D, r0\n")
+    format!(
+        "stw [r10-64], {key}\nmov r2, r10\nadd r2, -64\nlddw r1, map {map}\ncall 1\nmov D, r0\n"
+    )
 }
 
 /// Returns unless D is something.
@@ -64,11 +66,11 @@ const FOUND: &str = "jne D, 0, +2\nmov r0, 0\nexit\n";
 const NUMBER: &str = "ldxw r5, [r6+24]\nand r5, 15\n";
 
 fn kinds() -> Vec<Kind> {
-    let reserve = "map r1, 5\ncall 17\nmov D, r0\n";
-    let sent = "map r1, 5\nmov r7, D\ncall 18\nmov D, r7\n";
+    let reserve = "lddw r1, map 5\ncall 17\nmov D, r0\n";
+    let sent = "lddw r1, map 5\nmov r7, D\ncall 18\nmov D, r7\n";
     // A slot of the hash must hold the key, for both engines alike.
     let insert = "stw [r10-64], 1\nstdw [r10-56], 0\nstdw [r10-48], 0
-        mov r2, r10\nadd r2, -64\nmov r3, r10\nadd r3, -56\nmap r1, 4\nmov r4, 0\ncall 3\n";
+        mov r2, r10\nadd r2, -64\nmov r3, r10\nadd r3, -56\nlddw r1, map 4\nmov r4, 0\ncall 3\n";
     // Returns unless the region has 16 bytes.
     let sixteen =
         "ldxdw D, [r6]\nldxdw r1, [r6+8]\nmov r2, D\nadd r2, 16\njle r2, r1, +2\nmov r0, 0\nexit\n";
@@ -108,8 +110,8 @@ fn kinds() -> Vec<Kind> {
         ),
         ("end", "ldxdw D, [r6+8]\n".to_owned()),
         ("end-8", "ldxdw D, [r6+8]\nadd D, -8\n".to_owned()),
-        ("section", "value D, 1, 0\n".to_owned()),
-        ("section+16", "value D, 1, 8\nadd D, 8\n".to_owned()),
+        ("section", "lddw D, section 1 + 0\n".to_owned()),
+        ("section+16", "lddw D, section 1 + 8\nadd D, 8\n".to_owned()),
         ("array[1] or null", lookup(2, 1)),
         ("array[9] or null", lookup(2, 9)),
         ("array[9] or null, +8", lookup(2, 9) + "add D, 8\n"),
@@ -128,8 +130,8 @@ fn kinds() -> Vec<Kind> {
         ("buffer", format!("{reserve}{found}")),
         ("buffer+16", format!("{reserve}{found}add D, 16\n")),
         ("sent", format!("{reserve}{found}{sent}")),
-        ("map", "map D, 2\n".to_owned()),
-        ("another map", "map D, 3\n".to_owned()),
+        ("map", "lddw D, map 2\n".to_owned()),
+        ("another map", "lddw D, map 3\n".to_owned()),
     ];
     kinds
         .map(|(name, text)| Kind {
@@ -184,7 +186,7 @@ fn from_caller(left: &Kind, right: &Kind) -> Vec<RawInsn> {
     let mut insns = assemble("mov r6, r1");
     insns.extend_from_slice(&left.in_r8);
     insns.extend(assemble(
-        "mov r1, r8\nmov r2, r6\nlocal +1\nexit\nmov r8, r1\nmov r6, r2",
+        "mov r1, r8\nmov r2, r6\ncall +1\nexit\nmov r8, r1\nmov r6, r2",
     ));
     insns.extend_from_slice(&right.in_r9);
     insns

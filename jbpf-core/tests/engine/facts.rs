@@ -65,7 +65,7 @@ fn program(proto: &HelperProto, map: usize) -> String {
     }
     for (register, kind) in (1..).zip(&proto.args) {
         text += &match kind {
-            ArgKind::Map(_) => format!("map r{register}, {map}\n"),
+            ArgKind::Map(_) => format!("lddw r{register}, map {map}\n"),
             ArgKind::Number | ArgKind::Ignored | ArgKind::FormatArg => {
                 format!("mov r{register}, r6\n")
             }

@@ -111,9 +111,10 @@ fn codelets_beyond_the_inlining_limit_of_a_hook_still_run() {
     // Each is small; together they are more than one dispatch function takes.
     let counters = map("counters", MapKind::Array, 8, 1);
     let map = Arc::new(Map::new(&counters, &MapOptions::default()).unwrap());
-    let mut text = "stw [r10-4], 0\nmov r2, r10\nadd r2, -4\nmap r1, 0\ncall 1\njeq r0, 0, +3\n\
+    let mut text =
+        "stw [r10-4], 0\nmov r2, r10\nadd r2, -4\nlddw r1, map 0\ncall 1\njeq r0, 0, +3\n\
         ldxdw r1, [r0]\nadd r1, 1\nstxdw [r0], r1\n"
-        .to_owned();
+            .to_owned();
     text.push_str(&"mov r3, 1\n".repeat(60));
     text.push_str("mov r0, 0\nexit");
     let codelets: Vec<_> = (0..16)
@@ -136,7 +137,7 @@ fn codelets_beyond_the_inlining_limit_of_a_hook_still_run() {
     let read = bind_to(
         "read",
         assemble(
-            "stw [r10-4], 0\nmov r2, r10\nadd r2, -4\nmap r1, 0\ncall 1\njne r0, 0, +1\nexit\n\
+            "stw [r10-4], 0\nmov r2, r10\nadd r2, -4\nlddw r1, map 0\ncall 1\njne r0, 0, +1\nexit\n\
             ldxdw r0, [r0]\nexit",
         ),
         ContextDef::generic(),
@@ -194,13 +195,13 @@ fn calls_nest_eight_frames_deep_with_stacks_of_their_own() {
         text.push_str(&format!("stdw [r10-512], {depth}\n"));
         if depth < 7 {
             // Five instructions follow the call.
-            text.push_str("local 4\n");
+            text.push_str("call +4\n");
         } else {
             text.push_str("mov r0, 1000\n");
         }
         text.push_str("ldxdw r1, [r10-512]\nadd r0, r1\nexit\n");
     }
-    let text = text.replace("local 4", "local 3");
+    let text = text.replace("call +4", "call +3");
     let codelet = bind("deep", assemble(&text), ContextDef::memory(0), &[]);
     let expected = 1000 + (0..8).sum::<u64>();
     assert_eq!(run_native(&codelet, &[], &[]).0, expected);
@@ -307,7 +308,7 @@ fn functions_know_of_no_others_than_they_call() {
     // Thousands of functions would take minutes to compile if each imported all others.
     const COUNT: i64 = 30;
     let calls: String = (0..COUNT)
-        .map(|at| format!("local {}\n", COUNT + at))
+        .map(|at| format!("call +{}\n", COUNT + at))
         .collect();
     let text = format!("{calls}exit\n{}", "mov r0, 1\nexit\n".repeat(30));
     let codelet = bind("many", assemble(&text), ContextDef::memory(8), &[]);
@@ -324,16 +325,16 @@ fn functions_know_of_no_others_than_they_call() {
 fn a_codelet_that_calls_helpers_in_a_thousand_places_does_what_it_says() {
     // So many calls are not inlined.
     let lookup_and_add = "
-        map r1, 0
+        lddw r1, map 0
         mov r2, r10
         add r2, -8
         call 1
         jeq r0, 0, +2
         mov r1, 1
-        insn 0xdb 0 1 0 0
+        atomic_add_dw [r0], r1
     ";
     let text = format!(
-        "stdw [r10-8], 1\n{}map r1, 0\nmov r2, r10\nadd r2, -8\ncall 1\njeq r0, 0, +1\nldxdw r0, [r0]\nexit",
+        "stdw [r10-8], 1\n{}lddw r1, map 0\nmov r2, r10\nadd r2, -8\ncall 1\njeq r0, 0, +1\nldxdw r0, [r0]\nexit",
         lookup_and_add.repeat(1000)
     );
     let maps = [map("counters", MapKind::Array, 8, 2)];
@@ -346,7 +347,7 @@ fn a_codelet_that_calls_helpers_in_a_thousand_places_does_what_it_says() {
 #[test]
 fn a_map_of_another_shape_is_refused() {
     let wanted = map("counters", MapKind::Array, 8, 4);
-    let text = "map r1, 0\nmov r0, 0\nexit";
+    let text = "lddw r1, map 0\nmov r0, 0\nexit";
     let verify_it = || {
         let maps = std::slice::from_ref(&wanted);
         verify("codelet", assemble(text), ContextDef::generic(), maps).unwrap()
@@ -683,13 +684,13 @@ fn full_frames() -> String {
     let bytes = |of: &dyn Fn(usize) -> String| (1..=512).map(of).collect::<String>();
     let frame = |call: &str| {
         format!(
-            "mov r6, r1\nstw [r10-4], 1\nmov r2, r10\nadd r2, -4\nmap r1, 0\n{}call 1\nmov r0, 0\n{}{call}exit\n",
+            "mov r6, r1\nstw [r10-4], 1\nmov r2, r10\nadd r2, -4\nlddw r1, map 0\n{}call 1\nmov r0, 0\n{}{call}exit\n",
             bytes(&|at| format!("ldxb r7, [r6+{}]\nstxb [r10-{at}], r7\n", at % 64)),
             bytes(&|at| format!("ldxb r7, [r10-{at}]\nadd r0, r7\n")),
         )
     };
     // Behind the call comes `exit`, and then the next function.
-    let calling = "mov r7, r0\nmov r1, r6\nlocal 2\nadd r0, r7\n";
+    let calling = "mov r7, r0\nmov r1, r6\ncall +2\nadd r0, r7\n";
     (1..=FRAMES)
         .map(|depth| frame(if depth < FRAMES { calling } else { "" }))
         .collect()

@@ -4,12 +4,12 @@
 use crate::support::*;
 use jbpf_verifier::types::ContextDef;
 
-/// Assembles `entry` and behind it a function, which `local F` in the entry calls.
+/// Assembles `entry` and behind it a function, which `call F` in the entry calls.
 fn with_function(entry: &str, function: &str) -> String {
-    let before = assemble(entry.split("local F").next().unwrap()).len();
-    let entry_slots = assemble(&entry.replace("local F", "mov r0, 0")).len();
+    let before = assemble(entry.split("call F").next().unwrap()).len();
+    let entry_slots = assemble(&entry.replace("call F", "mov r0, 0")).len();
     let distance = entry_slots - before - 1;
-    let entry = entry.replace("local F", &format!("local {distance}"));
+    let entry = entry.replace("call F", &format!("call +{distance}"));
     format!("{entry}\n{function}")
 }
 
@@ -47,7 +47,7 @@ fn a_function_that_returns_nothing_may_leave_anything() {
             stdw [r10-8], 0
             mov r1, r10
             add r1, -8
-            local F
+            call F
             ldxdw r0, [r10-8]
             exit
         ";
@@ -65,9 +65,9 @@ fn a_function_that_returns_nothing_may_leave_anything() {
 fn nothing_is_handed_on_from_function_to_function() {
     // r0 is nothing at the end of each function but the last, and r2 to r5 are nothing at its
     // start.
-    let entry = "mov r0, 9\nlocal F\nmov r0, 7\nexit";
+    let entry = "mov r0, 9\ncall F\nmov r0, 7\nexit";
     returns(
-        &with_function(entry, "local 1\nexit\nmov r6, 1\nexit"),
+        &with_function(entry, "call +1\nexit\nmov r6, 1\nexit"),
         &[0; 12],
         7,
     );
@@ -75,7 +75,7 @@ fn nothing_is_handed_on_from_function_to_function() {
 
 #[test]
 fn a_result_that_was_never_written_is_not_returned() {
-    let text = with_function("mov r0, 9\nlocal F\nexit", "mov r6, 1\nexit");
+    let text = with_function("mov r0, 9\ncall F\nexit", "mov r6, 1\nexit");
     let rejection = verify("unwritten", assemble(&text), ContextDef::generic(), &[]).unwrap_err();
     assert_eq!(rejection.code.to_string(), "E0014", "{rejection}");
 }
@@ -110,7 +110,7 @@ fn what_only_merged_paths_reach_is_not_compiled() {
         add r7, r5
         jne r7, 1, +2
         ldxdw r1, [r10-512]
-        local F
+        call F
         mov r0, r7
         exit
     ";

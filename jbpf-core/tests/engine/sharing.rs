@@ -72,7 +72,7 @@ fn beside(
 fn a_codelet_that_waits_sees_what_another_thread_stores() {
     // Loads the word up to 1000 times more, until it is another one.
     let text = "
-        value r2, 0, 0
+        lddw r2, section 0 + 0
         ldxdw r3, [r2]
         mov r5, 0
         mov r0, 0
@@ -100,7 +100,7 @@ fn a_codelet_that_waits_sees_what_another_thread_stores() {
 #[test]
 fn a_flag_that_a_codelet_raises_and_lowers_is_seen_by_another_thread() {
     let text = "
-        value r2, 0, 0
+        lddw r2, section 0 + 0
         stdw [r2+8], 1
         mov r5, 0
         add r5, 1
@@ -123,7 +123,7 @@ fn a_flag_that_a_codelet_raises_and_lowers_is_seen_by_another_thread() {
 fn a_word_is_never_seen_half() {
     // The other thread stores 0 and 2^64 - 1 in turn. The codelet copies the word, and answers it.
     let text = "
-        value r2, 0, 0
+        lddw r2, section 0 + 0
         ldxdw r0, [r2]
         stxdw [r2+8], r0
         exit";

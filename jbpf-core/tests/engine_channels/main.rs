@@ -47,7 +47,7 @@ fn control_records_reach_one_call_each() {
             stdw [r10-8], 0
             mov r2, r10
             add r2, -16
-            map r1, 0
+            lddw r1, map 0
             mov r3, 16
             call 16
             mul r6, 1000
@@ -82,7 +82,7 @@ fn control_records_reach_one_call_each() {
 
 #[test]
 fn a_buffer_too_small_for_a_record_is_refused_and_the_record_stays() {
-    let text = "stdw [r10-8], 0\nmov r2, r10\nadd r2, -8\nmap r1, 0\nmov r3, 8\ncall 16\nexit";
+    let text = "stdw [r10-8], 0\nmov r2, r10\nadd r2, -8\nlddw r1, map 0\nmov r3, 8\ncall 16\nexit";
     for engine in ENGINES {
         let acks = channel("acks", MapKind::ControlInput, 16, 8);
         let maps = [Arc::clone(&acks)];
@@ -100,7 +100,7 @@ fn a_buffer_too_small_for_a_record_is_refused_and_the_record_stays() {
 /// Sends a record with ctx_id as its first word; r0: 0 sent, 1 no buffer, negative not sent.
 const SEND: &str = "
     mov r6, r1
-    map r1, 0
+    lddw r1, map 0
     call 17
     jne r0, 0, +2
     mov r0, 1
@@ -108,7 +108,7 @@ const SEND: &str = "
     ldxw r2, [r6+24]
     stxdw [r0], r2
     stdw [r0+8], 77
-    map r1, 0
+    lddw r1, map 0
     call 18
     exit";
 
@@ -155,7 +155,7 @@ fn a_reserved_record_stays_with_the_thread_whose_codelet_left() {
     // odd, and else sends.
     let text = "
         mov r6, r1
-        map r1, 0
+        lddw r1, map 0
         call 17
         jne r0, 0, +2
         mov r0, 1
@@ -170,7 +170,7 @@ fn a_reserved_record_stays_with_the_thread_whose_codelet_left() {
         jeq r2, 0, +2
         mov r1, 5
         call 31
-        map r1, 0
+        lddw r1, map 0
         call 18
         exit";
     for engine in ENGINES {
@@ -214,7 +214,7 @@ fn a_reservation_lasts_across_calls() {
     // Adds ctx_id to the record's first word, and sends it when ctx_id is 0.
     let text = "
         mov r6, r1
-        map r1, 0
+        lddw r1, map 0
         call 17
         jeq r0, 0, +8
         ldxw r2, [r6+24]
@@ -222,7 +222,7 @@ fn a_reservation_lasts_across_calls() {
         stxdw [r0], r2
         stdw [r0+8], 0
         ja +3
-        map r1, 0
+        lddw r1, map 0
         call 18
         mov r0, 0
         exit";

@@ -24,7 +24,7 @@ fn compile(engine: Engine, text: &str, context: ContextDef, maps: &[Arc<Map>]) -
 
 /// Sends the `size` bytes that r2 points at.
 fn send(size: u32) -> String {
-    format!("map r1, 0\nmov r3, {size}\ncall 12\n")
+    format!("lddw r1, map 0\nmov r3, {size}\ncall 12\n")
 }
 
 /// The record that a channel of `record_size` makes of `sent`.
@@ -176,7 +176,7 @@ fn records_come_from_map_values_and_from_what_is_only_partly_known() {
         stw [r10-4], 1
         mov r2, r10
         add r2, -4
-        map r1, 1
+        lddw r1, map 1
         call 1
         jne r0, 0, +1
         exit
@@ -260,13 +260,13 @@ fn a_loop_sends_each_turns_record() {
 fn a_reader_that_sleeps_is_woken_by_either_kind_of_send() {
     let copied = format!("mov r2, r1\n{}exit", send(8));
     let reserved = "
-        map r1, 0
+        lddw r1, map 0
         call 17
         jne r0, 0, +2
         mov r0, 1
         exit
         stdw [r0], 77
-        map r1, 0
+        lddw r1, map 0
         call 18
         exit";
     for engine in ENGINES {

@@ -26,7 +26,7 @@ const COPY: &str = "
     stxdw [r10-16], r3
     add r2, r3
     stxdw [r10-8], r2
-    map r1, 0
+    lddw r1, map 0
     mov r2, r10
     add r2, -24
     mov r3, 24
@@ -36,7 +36,7 @@ const COPY: &str = "
 /// The same in a reserved buffer.
 const RESERVE: &str = "
     mov r6, r1
-    map r1, 0
+    lddw r1, map 0
     call 17
     jne r0, 0, +2
     mov r0, 1
@@ -47,7 +47,7 @@ const RESERVE: &str = "
     stxdw [r0+8], r3
     add r2, r3
     stxdw [r0+16], r2
-    map r1, 0
+    lddw r1, map 0
     call 18
     exit";
 

@@ -224,7 +224,7 @@ fn generic() -> ContextDef {
 const FOUND: &str = "stw [r10-4], 1
     mov r2, r10
     add r2, -4
-    map r1, M
+    lddw r1, map M
     call 1
     jne r0, 0, +2
     mov r0, 0
@@ -239,13 +239,13 @@ const PUT: &str = "stw [r10-4], 1
     add r2, -4
     mov r3, r10
     add r3, -24
-    map r1, M
+    lddw r1, map M
     mov r4, 0
     call 3
     stw [r10-4], 1
     mov r2, r10
     add r2, -4
-    map r1, M
+    lddw r1, map M
     call 1
     jne r0, 0, +2
     mov r0, 0
@@ -257,7 +257,7 @@ const INDEXED: &str = "ldxw r3, [r1+24]
     stxw [r10-4], r3
     mov r2, r10
     add r2, -4
-    map r1, M
+    lddw r1, map M
     call 1
     jne r0, 0, +2
     mov r0, 0
@@ -275,7 +275,7 @@ const REGION: &str = "ldxdw r6, [r1]
     ";
 
 /// r0 = a record that is reserved.
-const RESERVED: &str = "map r1, 4
+const RESERVED: &str = "lddw r1, map 4
     call 17
     jne r0, 0, +2
     mov r0, 0
@@ -391,7 +391,7 @@ fn accesses_to_a_callers_frame_stay_in_one() {
         stdw [r10-8], 0
         mov r1, r10
         add r1, -16
-        local 2
+        call +2
         mov r0, 0
         exit
         stdw [r10-8], 0
@@ -444,7 +444,7 @@ fn accesses_to_the_context_stay_in_it() {
         ],
         context: generic,
     });
-    for program in ["HOLE", "local 2\nmov r0, 0\nexit\nHOLE"] {
+    for program in ["HOLE", "call +2\nmov r0, 0\nexit\nHOLE"] {
         stopped(&Case {
             name: "two fields side by side that may be written",
             program,
@@ -471,7 +471,7 @@ fn accesses_to_the_context_stay_in_it() {
     ] {
         stopped(&Case {
             name,
-            program: "local 2\nmov r0, 0\nexit\nHOLE",
+            program: "call +2\nmov r0, 0\nexit\nHOLE",
             honest,
             forged,
             context: generic,
@@ -508,11 +508,11 @@ fn accesses_to_the_region_stay_in_it() {
     stopped(&Case {
         name: "atomic operations",
         program: Box::leak(format!("{REGION}mov r2, 7\nHOLE").into_boxed_str()),
-        honest: "insn 0xdb 6 2 8 0",
+        honest: "atomic_add_dw [r6+8], r2",
         forged: &[
-            "insn 0xdb 6 2 32 0",
-            "insn 0xdb 6 2 -8 0",
-            "insn 0xdb 6 2 28 0",
+            "atomic_add_dw [r6+32], r2",
+            "atomic_add_dw [r6-8], r2",
+            "atomic_add_dw [r6+28], r2",
         ],
         context: generic,
     });
@@ -573,14 +573,14 @@ fn accesses_to_values_stay_in_their_map() {
         name: "another map than was said",
         program: Box::leak(
             INDEXED
-                .replace("map r1, M", "HOLE")
+                .replace("lddw r1, map M", "HOLE")
                 .replace("call 1", "call 1\nmov r5, 1")
                 .into_boxed_str(),
         ),
-        honest: "map r1, 0",
+        honest: "lddw r1, map 0",
         forged: &[
-            "map r1, 8",
-            "map r1, 1",
+            "lddw r1, map 8",
+            "lddw r1, map 1",
             "lddw r1, 0",
             "lddw r1, 0x7fff00000000",
         ],
@@ -592,14 +592,14 @@ fn accesses_to_values_stay_in_their_map() {
 fn data_sections_stay_what_they_are() {
     stopped(&Case {
         name: "constants",
-        program: "value r6, 7, 4\nHOLE",
+        program: "lddw r6, section 7 + 4\nHOLE",
         honest: "ldxdw r0, [r6]",
         forged: &["ldxdw r0, [r6+8]", "ldxdw r0, [r6-5]", "stdw [r6], STORED"],
         context: generic,
     });
     stopped(&Case {
         name: "constants, by an index",
-        program: "value r6, 7, 0\nldxw r3, [r1+24]\nand r3, 15\nadd r6, r3\nHOLE",
+        program: "lddw r6, section 7 + 0\nldxw r3, [r1+24]\nand r3, 15\nadd r6, r3\nHOLE",
         honest: "ldxb r0, [r6]",
         forged: &["ldxb r0, [r6+16]", "ldxb r0, [r6-2]", "stb [r6], STORED"],
         context: generic,
@@ -624,8 +624,10 @@ fn records_are_written_where_they_were_reserved() {
     stopped(&Case {
         name: "a record that is gone",
         program: Box::leak(
-            format!("{RESERVED}mov r6, r0\nstdw [r6], 1\nmap r1, 4\nHOLE\nstdw [r6+8], STORED")
-                .into_boxed_str(),
+            format!(
+                "{RESERVED}mov r6, r0\nstdw [r6], 1\nlddw r1, map 4\nHOLE\nstdw [r6+8], STORED"
+            )
+            .into_boxed_str(),
         ),
         honest: "call 17",
         forged: &["call 18"],
@@ -692,7 +694,7 @@ fn an_access_to_one_of_several_objects_is_to_one_of_them() {
 
 #[test]
 fn helpers_are_given_what_the_verifier_said() {
-    let key = "stw [r10-4], 1\nstdw [r10-16], 0\nstdw [r10-24], 0\nmov r2, r10\nadd r2, -4\nmov r3, r10\nadd r3, -24\nmap r1, 1\nmov r4, 0\n";
+    let key = "stw [r10-4], 1\nstdw [r10-16], 0\nstdw [r10-24], 0\nmov r2, r10\nadd r2, -4\nmov r3, r10\nadd r3, -24\nlddw r1, map 1\nmov r4, 0\n";
     let on = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
     stopped(&Case {
         name: "keys",
@@ -711,21 +713,21 @@ fn helpers_are_given_what_the_verifier_said() {
     let send = "stdw [r10-8], 0\nstdw [r10-16], 0\nmov r2, r10\nadd r2, -16\nldxw r3, [r1+24]\nand r3, 15\n";
     stopped(&Case {
         name: "records, of a size that is not known",
-        program: on(format!("{send}map r1, 5\nHOLE\ncall 12")),
+        program: on(format!("{send}lddw r1, map 5\nHOLE\ncall 12")),
         honest: "mov r5, 1",
         forged: &["add r3, 16", "mov r3, -1", "mov r3, 17", "mov r2, 99"],
         context: generic,
     });
     stopped(&Case {
         name: "records, of a size that is known",
-        program: on(format!("{send}map r1, 5\nHOLE\ncall 12")),
+        program: on(format!("{send}lddw r1, map 5\nHOLE\ncall 12")),
         honest: "mov r3, 16",
         forged: &["mov r3, 17", "mov r3, 4096", "mov r3, -1"],
         context: generic,
     });
     stopped(&Case {
         name: "room for what is received",
-        program: on(format!("{send}map r1, 6\nHOLE\ncall 16")),
+        program: on(format!("{send}lddw r1, map 6\nHOLE\ncall 16")),
         honest: "mov r3, 16",
         forged: &["mov r3, 17", "mov r3, -1"],
         context: generic,
@@ -757,7 +759,7 @@ fn frames_have_room_or_are_not_entered() {
     let function = "stdw [r10-512], 0
         jeq r1, 0, +2
         sub r1, 1
-        local 2
+        call +2
         mov r0, 0
         exit
         ";
@@ -825,7 +827,7 @@ fn what_null_frame_pointers_would_let_through_is_stopped() {
             mov r8, r10
             add r8, -8
             jgt r7, r8, +4
-            value r1, 9, 0
+            lddw r1, section 9 + 0
             add r1, r6
             {access}
             exit"
@@ -864,7 +866,7 @@ fn numbers_that_null_frame_pointers_would_make_pointers_are_stopped() {
             ldxw r5, [r6]
             jeq r5, 1, +4
             ldxw r7, [r6+4]
-            value r8, 9, 0
+            lddw r8, section 9 + 0
             ja +2
             mov r7, r10
             ldxdw r8, [r6+8]
@@ -898,7 +900,7 @@ fn numbers_that_null_frame_pointers_would_make_pointers_are_stopped() {
 fn functions_without_frames_are_not_entered() {
     // Frames are different ones. Nothing is accessed, but the callee's frame would lie nowhere.
     let program = "mov r1, r10
-        local 1
+        call +1
         exit
         mov r0, 1
         jeq r1, r10, +1
@@ -948,7 +950,7 @@ fn what_nobody_reaches_leaves_the_call() {
 fn calls_of_functions_that_nobody_reaches_leave_the_call() {
     let honest = "ldxw r2, [r1+24]
         jeq r2, 1, +1
-        local 2
+        call +2
         mov r0, 4
         exit
         mov r0, 5

@@ -1,5 +1,15 @@
-//! An application that is operated through its control socket, one at a time.
-#![allow(dead_code, reason = "each test program uses a part of it")]
+//! The application that tests, benchmarks and a fuzz target operate through its control socket.
+//!
+//! It has one hook, [`example`], that codelets of `codelets/first_example` attach to.
+//! [`Application`] runs one at a time in a process, on a socket of its own, and [`Raw`] is a client
+//! that knows no protocol.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails here"
+)]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -16,8 +26,11 @@ use tempfile::TempDir;
 /// The data that the application hands to its hook, and that the codelet sends out.
 #[jbpf_data]
 pub struct Packet {
+    /// Its number.
     pub seq_no: i32,
+    /// Any number.
     pub value: i32,
+    /// Any text.
     #[jbpf(text)]
     pub name: [u8; 32],
 }
@@ -26,9 +39,11 @@ pub struct Packet {
 #[jbpf_hook]
 pub fn example(packet: &Packet, ctx_id: u32) {}
 
+/// The output channel of `first_example`.
 pub const OUTPUT: StreamId = StreamId([
     0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
 ]);
+/// Its input channel.
 pub const INPUT: StreamId = StreamId([0x11; 16]);
 
 /// Fires the hook with packets of these numbers.
@@ -50,6 +65,7 @@ pub fn codelets(path: &str) -> PathBuf {
     folders.find(|folder| folder.is_dir()).unwrap().join(path)
 }
 
+/// The request of `codelets/first_example`.
 pub fn first_example() -> LoadRequest {
     LoadRequest::from_yaml_file(codelets("first_example/load.yaml")).unwrap()
 }
@@ -70,10 +86,12 @@ pub struct Application {
 }
 
 impl Application {
+    /// Starts it.
     pub fn start() -> Self {
         Self::with(|builder| builder)
     }
 
+    /// Starts it with settings of the runtime.
     pub fn with(configure: impl FnOnce(RuntimeBuilder) -> RuntimeBuilder) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,22 +106,27 @@ impl Application {
         }
     }
 
+    /// Its runtime.
     pub fn runtime(&self) -> &Runtime {
         self.runtime.as_ref().unwrap()
     }
 
+    /// A folder of its own.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
+    /// The path of its socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("app.sock")
     }
 
+    /// A client.
     pub fn operator(&self) -> Operator {
         Operator::connect(self.socket()).unwrap()
     }
 
+    /// A connection.
     pub fn connect(&self) -> Raw {
         Raw::new(UnixStream::connect(self.socket()).unwrap())
     }
@@ -120,6 +143,7 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// A connection whose answers come within a minute, or not at all.
     pub fn new(stream: UnixStream) -> Self {
         stream
             .set_read_timeout(Some(Duration::from_secs(60)))
@@ -129,10 +153,15 @@ impl Raw {
         }
     }
 
+    /// The socket.
     pub fn stream(&self) -> &UnixStream {
         self.reader.get_ref()
     }
 
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// The application has closed the connection.
     pub fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
         self.reader.get_ref().write_all(bytes)
     }
@@ -148,6 +177,7 @@ impl Raw {
         }
     }
 
+    /// Sends a line, and waits for the next one.
     pub fn ask(&mut self, line: &str) -> Value {
         self.write(format!("{line}\n").as_bytes()).unwrap();
         self.read().unwrap()
