@@ -12,10 +12,12 @@
     missing_docs
 )]
 
+mod pages;
+
 use std::path::{Path, PathBuf};
 
 use quote::ToTokens;
-use syn::{Attribute, Fields, ImplItem, Item, TraitItem, Visibility};
+use syn::{Attribute, Expr, Fields, ImplItem, Item, Lit, Meta, TraitItem, UseTree, Visibility};
 
 const CRATES: [&str; 8] = [
     "jbpf-abi",
@@ -62,6 +64,84 @@ fn the_public_items_are_those_of_the_lists() {
         "BLESS=1 writes the lists anew:\n{}",
         changed.join("\n")
     );
+}
+
+/// The doc tests of the facade run the examples; this test sees that there is one for each name.
+#[test]
+fn each_name_of_the_facade_has_an_example_that_uses_it() {
+    let source = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let mut without = Vec::new();
+    let mut names = 0;
+    for item in syn::parse_file(&source).unwrap().items {
+        let Item::Use(item) = item else { continue };
+        let docs = docs(&item.attrs);
+        if !is_public(&item.vis)
+            || item
+                .attrs
+                .last()
+                .is_some_and(|last| text(last).contains("hidden"))
+        {
+            continue;
+        }
+        let code: String = docs.split("```\n").skip(1).step_by(2).collect();
+        let words = |c: char| !c.is_alphanumeric() && c != '_';
+        for name in leaves(&item.tree) {
+            names += 1;
+            if !code.split(words).any(|word| word == name) {
+                without.push(name);
+            }
+        }
+    }
+    assert!(names > 50, "{names}");
+    assert!(without.is_empty(), "no example uses {without:?}");
+}
+
+/// Errors may get more reasons, so that no error enum of the library can be matched without a rest.
+/// The exception has the return codes of the ABI.
+#[test]
+fn error_enums_are_open() {
+    const CLOSED: [&str; 1] = ["MapError"];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("api");
+    for name in CRATES {
+        let list = std::fs::read_to_string(folder.join(format!("{name}.txt"))).unwrap();
+        for line in list.lines() {
+            let closed = line.split_once(": enum ").map(|(_, name)| name);
+            let closed = closed.filter(|name| name.ends_with("Error"));
+            let closed = closed.filter(|name| !name.starts_with("non_exhaustive"));
+            assert!(
+                closed.is_none_or(|name| CLOSED.contains(&name)),
+                "{name}: {line}"
+            );
+        }
+    }
+}
+
+/// The names that a `use` gives.
+fn leaves(tree: &UseTree) -> Vec<String> {
+    match tree {
+        UseTree::Path(path) => leaves(&path.tree),
+        UseTree::Name(name) => vec![name.ident.to_string()],
+        UseTree::Rename(name) => vec![name.rename.to_string()],
+        UseTree::Group(group) => group.items.iter().flat_map(leaves).collect(),
+        UseTree::Glob(_) => panic!("the facade names its items"),
+    }
+}
+
+/// The documentation of an item, a line each.
+fn docs(attributes: &[Attribute]) -> String {
+    let mut docs = String::new();
+    for attribute in attributes {
+        if let Meta::NameValue(meta) = &attribute.meta
+            && meta.path.is_ident("doc")
+            && let Expr::Lit(value) = &meta.value
+            && let Lit::Str(line) = &value.lit
+        {
+            let line = line.value();
+            docs += line.strip_prefix(' ').unwrap_or(&line);
+            docs.push('\n');
+        }
+    }
+    docs
 }
 
 #[derive(Default)]
