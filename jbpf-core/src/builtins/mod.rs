@@ -1,4 +1,8 @@
 //! The built-in helpers (ids 1 to 18, and 31) as functions that machine code calls.
+//!
+//! `maps` and `channels` have those of maps, `numbers` clocks, random numbers and the hash of
+//! `hash`, and `printf` messages, which `format` lays out. This file binds functions to a table of
+//! prototypes. Abort has its place in `engine::abort`.
 
 mod channels;
 mod format;
