@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jbpf::map::{MapOptions, MemoryBudget};
-use jbpf::request::CodeletBuilder;
+use jbpf::request::{ChannelRequest, CodeletBuilder};
 use jbpf::runtime::{MAX_CODELETS, MAX_CODELETSETS};
 use jbpf::{Engine, LoadRequest, Runtime, RuntimeBuilder, StreamId, jbpf_data, jbpf_hook};
 use tempfile::TempDir;
@@ -46,10 +46,10 @@ fn hurried(cell: &mut Cell, ctx_id: u32) {}
 
 /// Memory that each case may have for its maps.
 const BUDGET: usize = 2 * LARGE_RING + (64 << 10);
-/// Memory of a channel of 65,536 records of 32 bytes: records, the words that number them, a line
+/// Memory of a channel of 65,536 records of 32 bytes. With 32 more they are rounded up to 131,072: records, the words that number them, a line
 /// for each of 1024 threads, the ring's own words, and the reader's page.
 const LARGE_RING: usize =
-    ((65_536 * (32 + 8) + 1024 * 64 + 256_usize).next_multiple_of(4096)) + 4096;
+    ((131_072 * (32 + 8) + 1024 * 64 + 256_usize).next_multiple_of(4096)) + 4096;
 const STREAM: StreamId = StreamId([9; 16]);
 
 fn object(path: &str) -> PathBuf {
@@ -158,6 +158,7 @@ fn cases(folder: &TempDir) -> Vec<Case> {
         objects(),
         programs(),
         channels(),
+        records(),
         streams(),
         links(),
         memory(),
@@ -532,6 +533,32 @@ fn channels() -> Vec<Case> {
     ]
 }
 
+/// The type of a channel's records, as the request states it.
+fn records() -> Vec<Case> {
+    let stated = |record: &str| {
+        c("ringbuf").output_channel(ChannelRequest {
+            record: Some(record.to_owned()),
+            ..ChannelRequest::new("records".to_owned(), None)
+        })
+    };
+    let message = |rest: &str| format!("{IN_C}: `record` of channel `records` is {rest}");
+    vec![
+        accepted("a request states the type of records", [stated("record")]),
+        refused(
+            "a type that the object does not have",
+            [stated("recrod")],
+            message(
+                "`recrod`: the object's debug information has no type `recrod`; did you mean `record`?",
+            ),
+        ),
+        refused(
+            "a type of another size",
+            [stated("jbpf_load_map_def")],
+            message("`jbpf_load_map_def`: it has 32 bytes, and a record 24"),
+        ),
+    ]
+}
+
 fn streams() -> Vec<Case> {
     let in_use = |of: &str, direction: &str, map: &str, user: &str| {
         format!("{of}: the stream id {STREAM} of {direction} channel `{map}` is in use by {user}")
@@ -858,6 +885,27 @@ fn each_rule_of_loading_holds_and_says_so() {
         wrong.join("\n\n")
     );
     assert!(cases.len() >= 60, "{} cases", cases.len());
+}
+
+/// Channels of 1,024 records hold 2,047 in the original.
+#[test]
+fn a_burst_that_fits_the_original_is_kept_whole() {
+    let application = Application::start(|builder| builder);
+    for object in ["ringbuf", "output_1"] {
+        let codelet = c(object).output("records", STREAM);
+        application.runtime.load(&set("burst", [codelet])).unwrap();
+        let mut cell = Cell {
+            key: 1,
+            first: 0,
+            second: 0,
+            failed: 0,
+        };
+        for _ in 0..2047 {
+            loading(&mut cell, 0);
+        }
+        assert_eq!((cell.first, cell.failed), (2047, 0), "{object}");
+        application.runtime.unload("burst").unwrap();
+    }
 }
 
 #[test]

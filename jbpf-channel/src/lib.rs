@@ -48,6 +48,7 @@ pub use crate::{
     ring::{
         addresses::OutputAddresses,
         input::{InputAddresses, InputOptions, InputRing},
+        layout::MAX_CAPACITY,
         output::{OutputCounts, OutputOptions, OutputRing},
         region::PageOptions,
     },

@@ -349,6 +349,29 @@ fn a_collector_receives_what_codelets_send() {
 }
 
 #[test]
+fn a_collector_waits_for_an_application_that_starts_later() {
+    let (host, ring) = Host::output(4, 8);
+    let later = host.path.with_extension("later");
+    let _ = std::fs::remove_file(&later);
+    let refused = Collector::connect_within(&later, Duration::ZERO).unwrap_err();
+    assert!(
+        matches!(refused, CollectorError::Connect { .. }),
+        "{refused}"
+    );
+    let path = later.clone();
+    let waiting = thread::spawn(move || Collector::connect_within(path, Duration::MAX));
+    // Meanwhile the other one looks for it.
+    let limit = Duration::from_millis(60);
+    Collector::connect_within(&later, limit).unwrap_err();
+    std::os::unix::fs::symlink(&host.path, &later).unwrap();
+    let collector = waiting.join().unwrap().unwrap();
+    std::fs::remove_file(&later).unwrap();
+    send(&ring, 1).unwrap();
+    let receiver: Receiver<u64> = collector.output(OUT).unwrap();
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [1]);
+}
+
+#[test]
 fn a_collector_sends_to_codelets_in_a_lane_of_its_own() {
     let ring = shared_input(2, 8);
     let host = Host::serve(Book {

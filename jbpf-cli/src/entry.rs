@@ -9,6 +9,10 @@ use serde::Serialize;
 
 use crate::output::Failure;
 use crate::record::{Record, only_field};
+use crate::total;
+
+/// The most bins of a histogram.
+const MOST_BINS: u32 = 256;
 
 /// The map whose entries are shown.
 #[derive(Clone, Copy)]
@@ -34,6 +38,27 @@ impl MapTypes<'_> {
         matches!(self.kind, MapKind::Array | MapKind::PerThreadArray)
     }
 
+    /// Whether the copies of threads can be added up.
+    pub(crate) fn is_sum(&self) -> bool {
+        self.value.is_some_and(total::is_sum)
+    }
+
+    /// Whether this is an array of a few counts.
+    pub(crate) fn is_histogram(&self, max_entries: u32) -> bool {
+        let count = |field: &RecordField| {
+            matches!(
+                field.ty,
+                FieldType::Number {
+                    kind: NumberKind::Unsigned,
+                    size: 4 | 8,
+                }
+            )
+        };
+        self.is_array()
+            && (2..=MOST_BINS).contains(&max_entries)
+            && self.value.and_then(only_field).is_some_and(count)
+    }
+
     /// Whether each thread has a copy.
     pub(crate) fn is_per_thread(&self) -> bool {
         matches!(self.kind, MapKind::PerThreadArray | MapKind::PerThreadHash)
@@ -47,6 +72,14 @@ impl MapTypes<'_> {
 }
 
 impl<'a> MapTypes<'a> {
+    /// An entry that stands for the copies of all threads.
+    pub(crate) fn total(&self, key: &'a [u8], value: &'a [u8]) -> Entry<'a> {
+        Entry {
+            thread: None,
+            ..self.entry(0, key, value)
+        }
+    }
+
     /// An entry of this map.
     pub(crate) fn entry(&self, thread: u32, key: &'a [u8], value: &'a [u8]) -> Entry<'a> {
         Entry {

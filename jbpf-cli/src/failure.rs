@@ -227,6 +227,24 @@ pub(crate) enum Failure {
         running: Vec<String>,
     },
 
+    #[error("`{}` has no type `{wanted}` in its debug information{}", path.display(), alternatives(wanted, existing))]
+    NoRecordType {
+        path: PathBuf,
+        wanted: String,
+        existing: Vec<String>,
+    },
+
+    #[error("{0}")]
+    RecordType(String),
+
+    #[error("type `{name}` has {size} bytes, and a record of `{channel}` has {record_size}")]
+    RecordTypeSize {
+        name: String,
+        size: u32,
+        channel: String,
+        record_size: u32,
+    },
+
     #[error("`{}` has no channel `{wanted}`{}", path.display(), others(wanted, existing))]
     NoChannel {
         path: PathBuf,

@@ -9,7 +9,7 @@ use jbpf_core::builtins;
 use jbpf_core::engine::interpreter::{self, Observer};
 use jbpf_core::engine::measure::HookStats;
 use jbpf_core::engine::{Abort, BoundCodelet, CodeletEnvironment, CompiledHook, Engine, Input};
-use jbpf_core::map::{Map, MapOptions, Storage};
+use jbpf_core::map::{Map, MapOptions, SPARE_RECORDS, Storage};
 use jbpf_hooks::hook::HookKind;
 use jbpf_operator::stats::AbortPlace;
 use jbpf_verifier::VerifiedProgram;
@@ -105,7 +105,10 @@ impl OffTarget {
         environment: CodeletEnvironment,
         machine: Machine,
     ) -> Result<Self, Failure> {
-        let options = MapOptions::default();
+        let options = MapOptions {
+            spare_records: SPARE_RECORDS,
+            ..MapOptions::default()
+        };
         let maps = verified.program().maps.iter();
         let maps: Vec<Arc<Map>> = maps
             .map(|def| Map::new(def, &options).map(Arc::new))

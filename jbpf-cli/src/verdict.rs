@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use jbpf_object::{Object, ObjectProgram};
+use jbpf_object::record::{self, TypeError};
+use jbpf_object::{Object, ObjectProgram, RecordType};
 use jbpf_verifier::report::render;
 use jbpf_verifier::types::{MapDef, MapKind};
 use jbpf_verifier::{Rejection, VerifiedProgram};
@@ -37,6 +38,38 @@ pub(crate) fn read_object(path: &Path) -> Result<Object, Failure> {
         output::warn(&format!("{}: {warning}", path.display()));
     }
     Ok(object)
+}
+
+/// The type of a channel's records, by its name in the debug information of the object at `path`.
+pub(crate) fn record_type(
+    path: &Path,
+    name: &str,
+    channel: &str,
+    record_size: u32,
+) -> Result<RecordType, Failure> {
+    let path_of = || path.to_owned();
+    let named = record::named(&input::file(path)?, name);
+    let record = named.map_err(|error| match error {
+        TypeError::Unknown { wanted, existing } => Failure::NoRecordType {
+            path: path_of(),
+            wanted,
+            existing,
+        },
+        TypeError::Object(source) => Failure::Object {
+            path: path_of(),
+            source,
+        },
+        other => Failure::RecordType(other.to_string()),
+    })?;
+    if record.size != record_size {
+        return Err(Failure::RecordTypeSize {
+            name: name.to_owned(),
+            size: record.size,
+            channel: channel.to_owned(),
+            record_size,
+        });
+    }
+    Ok(record)
 }
 
 /// Verifies a program of the object at `path`, and prints the answer.

@@ -106,7 +106,7 @@ fn codelets_run_on_the_data_of_its_hooks(terminal: &Terminal<'_>) {
     let said = terminal.json(&format!(
         r#"run {codelet} --hook example --data-json {{"seq_no":3}} --json"#
     ));
-    assert_eq!(said[0]["record"]["seq_no"], "3");
+    assert_eq!(said[0]["record"]["seq_no"], 3);
     // The hook's region has a size.
     let said = terminal.complains(2, &format!("run {codelet} --hook example --data-hex 00"));
     assert_eq!(

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use jbpf::request::CodeletBuilder;
 use jbpf::{LoadRequest, Receiver, Runtime, jbpf_data, jbpf_hook};
 use terminal::{Terminal, codelets, has};
 
@@ -29,6 +30,10 @@ struct Request {
 /// Called when a request has been served.
 #[jbpf_hook]
 fn request_served(request: &Request) {}
+
+/// As in `codelets/packet_pipeline/hooks.h`.
+#[jbpf_hook]
+fn packet_leaves(port: u32, waited_ns: u64) {}
 
 fn fire(id: u64) {
     request_served(&Request {
@@ -57,6 +62,7 @@ fn records_come_and_go_in_all_formats() {
     records_are_watched(&terminal, &runtime);
     records_are_sent(&terminal, folder.path());
     entries_are_shown(&terminal);
+    histograms_are_drawn(&terminal, &runtime);
     if has("protoc") {
         stock_tools_read_and_write_them(&terminal, &runtime, folder.path());
     }
@@ -120,7 +126,7 @@ fn slow_us(terminal: &Terminal<'_>, sent: usize) -> String {
     // Each call takes one.
     (0..sent as u64).for_each(fire);
     let current = terminal.json("maps slow_requests current --json");
-    current[0]["value"]["slow_us"].as_str().unwrap().to_owned()
+    current[0]["value"]["slow_us"].to_string()
 }
 
 fn records_are_sent(terminal: &Terminal<'_>, folder: &Path) {
@@ -147,6 +153,41 @@ fn records_are_sent(terminal: &Terminal<'_>, folder: &Path) {
     assert_eq!(error["error"]["code"], "unanswered");
     terminal.complains(2, "send settings --format csv");
     terminal.complains(2, "send settings --file /no/such/file");
+}
+
+/// Each thread has a copy of the histogram.
+fn histograms_are_drawn(terminal: &Terminal<'_>, runtime: &Runtime) {
+    let codelet = codelets("packet_pipeline/wait_histogram.o");
+    let codelet = CodeletBuilder::from_path("waits", codelet, "packet_leaves");
+    let request = LoadRequest::builder("histogram").codelet(codelet).build();
+    runtime.load(&request.unwrap()).unwrap();
+    let wait = |times: usize, waited_ns: u64| {
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..times).for_each(|_| packet_leaves(0, waited_ns)));
+        });
+    };
+    wait(30, 16);
+    wait(50, 17);
+    wait(20, 64);
+    wait(1, 1024);
+    let said = terminal.prints("maps histogram waits");
+    let lines: Vec<_> = said.lines().skip(1).collect();
+    let bar = |columns| "#".repeat(columns);
+    let drawn = [(4, 80, 40), (6, 20, 10), (10, 1, 1)];
+    let drawn = drawn.map(|(bin, count, columns)| format!("  {bin}  {count}  {}", bar(columns)));
+    assert_eq!(lines, drawn);
+    let sums = terminal.json("maps histogram waits --json");
+    assert_eq!(
+        (&sums[0]["key"], &sums[0]["value"]),
+        (&4.into(), &80.into())
+    );
+    assert!(sums[0].get("thread").is_none(), "{}", sums[0]);
+    let copies = terminal.json("maps histogram waits --json --per-thread");
+    let of_bin = copies.iter().filter(|copy| copy["key"] == 4);
+    let counts = of_bin.clone().map(|copy| copy["value"].as_u64().unwrap());
+    assert_eq!(counts.sum::<u64>(), 80);
+    assert!(of_bin.clone().all(|copy| copy["thread"].is_u64()));
+    runtime.unload("histogram").unwrap();
 }
 
 fn entries_are_shown(terminal: &Terminal<'_>) {

@@ -70,7 +70,7 @@ fn a_new_project_builds_runs_and_is_operated() {
         let current = terminal.json("maps slow_requests current --json");
         current
             .first()
-            .is_some_and(|entry| entry["value"]["slow_us"] == "500")
+            .is_some_and(|entry| entry["value"]["slow_us"] == 500)
     });
     let request = project.join("codelets/load.yaml");
     terminal.prints(&format!("replace {}", request.display()));

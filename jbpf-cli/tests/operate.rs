@@ -285,8 +285,8 @@ fn records_are_watched_and_sent(terminal: &Terminal<'_>, runtime: &Runtime) {
         .collect();
     assert_eq!(records.len(), 3);
     for record in &records {
-        let number: i32 = record["seq_no"].as_str().unwrap().parse().unwrap();
-        assert_eq!(record["value"], (-number).to_string());
+        let number = record["seq_no"].as_i64().unwrap();
+        assert_eq!(record["value"], -number);
         assert_eq!(record["name"], "hello");
     }
 

@@ -199,6 +199,21 @@ pub enum LoadError {
         /// The map.
         map: String,
     },
+    /// The type that the request states for a channel's records is none of the object's, or of another
+    /// size.
+    #[error("{subject}: `record` of channel `{map}` is `{record}`: {reason}{}", did_you_mean(.nearest))]
+    RecordType {
+        /// The codelet that has the channel.
+        subject: Subject,
+        /// The channel's map.
+        map: String,
+        /// The type's name.
+        record: String,
+        /// The reason, a sentence without a full stop.
+        reason: String,
+        /// The nearest type of the object.
+        nearest: Option<String>,
+    },
     /// The stream id is taken.
     #[error("{subject}: the stream id {stream_id} of {} channel `{map}` is in use by {user}", direction.name())]
     StreamIdInUse {

@@ -5,12 +5,14 @@
 //! `Packet` in section `.jbpf.types`. The array takes no bytes, and its type is in the BTF.
 //! `__key` does the same for keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 use jbpf_verifier::types::MapDef;
 
 use crate::btf::{Btf, BtfType, Words, kind};
+use crate::elf::Elf;
+use crate::error::ObjectError;
 
 /// The section of the annotations.
 const SECTION: &str = ".jbpf.types";
@@ -61,8 +63,7 @@ pub(crate) fn annotations(btf: &Btf<'_>, maps: &[MapDef]) -> Annotations {
         let size = if is_key { def.key_size } else { def.value_size };
         if let Some(record) = types.annotated(variable)
             && record.size == size
-            && record.check().is_ok()
-            && serde_json::to_vec(&record).is_ok_and(|json| json.len() <= MAX_JSON)
+            && is_possible(&record)
         {
             let place = if is_key {
                 &mut annotations.keys
@@ -73,6 +74,66 @@ pub(crate) fn annotations(btf: &Btf<'_>, maps: &[MapDef]) -> Annotations {
         }
     }
     annotations
+}
+
+/// A type of the object's debug information, by its name: a struct's tag, or a typedef.
+///
+/// # Errors
+/// The object cannot be read, or has no such type that a record may have.
+pub fn named(bytes: &[u8], name: &str) -> Result<RecordType, TypeError> {
+    let elf = Elf::parse(bytes).map_err(TypeError::Object)?;
+    let (btf, _) = Btf::read(&elf);
+    let is_type = |kind| {
+        matches!(
+            kind,
+            kind::STRUCT | kind::UNION | kind::TYPEDEF | kind::INT | kind::ENUM | kind::ENUM64
+        )
+    };
+    let mut types = Types {
+        btf: &btf,
+        fields_left: MAX_FIELDS,
+    };
+    let candidates = || {
+        (1_u32..)
+            .zip(btf.types())
+            .filter(|(_, ty)| is_type(ty.kind))
+    };
+    for (id, _) in candidates().filter(|(_, ty)| btf.name(ty.name) == name) {
+        if let Some(mut record) = types.record(id)
+            && is_possible(&record)
+        {
+            name.clone_into(&mut record.name);
+            return Ok(record);
+        }
+    }
+    let names = candidates().map(|(_, ty)| btf.name(ty.name));
+    let names: BTreeSet<_> = names.filter(|name| !name.is_empty()).collect();
+    Err(TypeError::Unknown {
+        wanted: name.to_owned(),
+        existing: names.into_iter().map(str::to_owned).collect(),
+    })
+}
+
+/// Why there is no type of a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TypeError {
+    /// The object cannot be read.
+    #[error(transparent)]
+    Object(ObjectError),
+    /// The debug information has no such type.
+    #[error("the object's debug information has no type `{wanted}`")]
+    Unknown {
+        /// The name.
+        wanted: String,
+        /// The names that it has, in their order.
+        existing: Vec<String>,
+    },
+}
+
+/// Whether records can have this layout, and an answer has room for it.
+fn is_possible(record: &RecordType) -> bool {
+    record.check().is_ok() && serde_json::to_vec(record).is_ok_and(|json| json.len() <= MAX_JSON)
 }
 
 struct Types<'a, 'data> {
@@ -87,7 +148,11 @@ impl<'data> Types<'_, 'data> {
         if array.kind != kind::ARRAY {
             return None;
         }
-        let element = Words(array.rest).u32()?;
+        self.record(Words(array.rest).u32()?)
+    }
+
+    /// A type as that of a record.
+    fn record(&mut self, element: u32) -> Option<RecordType> {
         let (name, _) = self.unqualified(element)?;
         let record = match self.resolve(element, MAX_DEPTH)? {
             FieldType::Struct(record) => record,

@@ -9,6 +9,7 @@ pub(crate) mod remote;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jbpf_hooks::layout::FieldType;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -78,6 +79,17 @@ pub struct Collector {
     connection: Arc<Connection>,
 }
 
+/// How often a collector looks for an application that is not there yet.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// Whether nobody serves the socket so far.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}
+
 impl Collector {
     /// Connects to the application `app`. `app` is the name given to its runtime, or the path of
     /// its control socket; a path has a slash in it.
@@ -102,6 +114,31 @@ impl Collector {
         Ok(Self {
             connection: Arc::new(connection),
         })
+    }
+
+    /// Connects to the application once it serves its control socket. The collector may be started
+    /// before the application.
+    ///
+    /// # Errors
+    ///
+    /// [`CollectorError::Connect`] if the application does not serve its socket within `limit`, or
+    /// does not serve this user.
+    pub fn connect_within(app: impl AsRef<Path>, limit: Duration) -> Result<Self, CollectorError> {
+        let end = Instant::now().checked_add(limit);
+        loop {
+            let refused = match Self::connect(app.as_ref()) {
+                Err(CollectorError::Connect { path, source }) if is_absent(&source) => {
+                    CollectorError::Connect { path, source }
+                }
+                connected => return connected,
+            };
+            let now = Instant::now();
+            let left = end.map_or(RETRY, |end| end.saturating_duration_since(now));
+            if left.is_zero() {
+                return Err(refused);
+            }
+            std::thread::sleep(left.min(RETRY));
+        }
     }
 
     /// Opens an output channel as its primary reader.

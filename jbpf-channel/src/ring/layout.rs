@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use super::region::whole_pages;
 
 /// The most places a ring may have.
-pub(crate) const MAX_CAPACITY: u32 = 1 << 28;
+pub const MAX_CAPACITY: u32 = 1 << 28;
 
 /// The most bytes a record may have: 1 MiB.
 pub(crate) const MAX_RECORD_SIZE: u32 = 1 << 20;

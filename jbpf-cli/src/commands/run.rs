@@ -143,7 +143,7 @@ struct Summary<'a> {
     data: Option<Record<'a>>,
     /// The fields of the context that the last call changed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    fields: BTreeMap<&'a str, String>,
+    fields: BTreeMap<&'a str, u64>,
     dropped: u64,
 }
 
@@ -461,15 +461,15 @@ fn changed_fields<'c>(
     context: &'c ContextDef,
     before: &[u8],
     after: &[u8],
-) -> BTreeMap<&'c str, String> {
+) -> BTreeMap<&'c str, u64> {
     let number = |bytes: &[u8], field: &ContextFieldDef| {
         let start = (field.offset as usize).checked_sub(FIELDS)?;
         let bytes = bytes.get(start..start + field.size as usize)?;
-        Some(record::little_endian(bytes))
+        u64::try_from(record::little_endian(bytes)).ok()
     };
     let fields = context.fields.iter().filter_map(|field| {
         let now = number(after, field)?;
-        (number(before, field)? != now).then(|| (field.name.as_str(), now.to_string()))
+        (number(before, field)? != now).then(|| (field.name.as_str(), now))
     });
     fields.collect()
 }

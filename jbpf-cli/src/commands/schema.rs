@@ -32,6 +32,10 @@ pub(crate) struct SchemaOf {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["app", "socket", "codeletset"])]
     object: Option<PathBuf>,
 
+    /// The type of the records, where the source does not annotate them: a type in the object of --object.
+    #[arg(long = "type", value_name = "NAME", requires = "object")]
+    record_type: Option<String>,
+
     #[command(flatten)]
     application: Application,
 }
@@ -80,6 +84,9 @@ impl SchemaOf {
             wanted: self.name.clone(),
             existing: channels.by_ref().map(|map| map.name.clone()).collect(),
         })?;
+        if let Some(wanted) = &self.record_type {
+            return verdict::record_type(path, wanted, &self.name, channel.value_size);
+        }
         let known = object.record_types.get(&self.name).cloned();
         Ok(known.unwrap_or_else(|| record::opaque(channel.value_size)))
     }

@@ -1,5 +1,7 @@
 //! `jbpf tail STREAM`: the records of a channel, as they come.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use jbpf_channel::record::RecordType;
 use jbpf_operator::client::TailEvent;
@@ -11,6 +13,7 @@ use crate::application::{self, Application};
 use crate::format::{Format, Writer};
 use crate::output::{self, Failure, Output, Status};
 use crate::record::{self, Record};
+use crate::verdict;
 
 /// Watch an output channel: its records, as they come, without taking them from its reader.
 ///
@@ -41,6 +44,14 @@ pub(crate) struct Tail {
     #[arg(long, conflicts_with_all = ["json", "format"])]
     raw: bool,
 
+    /// The type of the records, where the codelet's source does not annotate them: a type in the object of --object.
+    #[arg(long = "type", value_name = "NAME", requires = "object")]
+    record_type: Option<String>,
+
+    /// The codelet's object, for --type.
+    #[arg(long, value_name = "FILE", requires = "record_type")]
+    object: Option<PathBuf>,
+
     #[command(flatten)]
     application: Application,
 }
@@ -58,7 +69,15 @@ impl Tail {
         let stream = application::stream(&mut operator, &self.stream, Some(Direction::Output))?;
         let mut tail = operator.tail(stream.stream_id)?;
         let name = application::whole_name(&stream);
-        let layout = stream.record_type;
+        let layout = match (&self.object, &self.record_type) {
+            (Some(object), Some(wanted)) => Some(verdict::record_type(
+                object,
+                wanted,
+                &name,
+                stream.record_size,
+            )?),
+            _ => stream.record_type,
+        };
         let layout = layout.unwrap_or_else(|| record::opaque(stream.record_size));
         let writer = self.writer(&layout, output)?;
         let (mut shown, mut lost) = (0, 0);

@@ -46,11 +46,12 @@ impl Columns {
             bytes,
         };
         let cells = self.0.fields.iter().map(|field| {
-            let value = serde_json::to_value(record.field(field));
-            match value.map_err(Failure::Json)? {
-                Value::String(text) => Ok(text),
-                Value::Null => Ok(String::new()),
-                value => Ok(value.to_string()),
+            // As text: a `Value` would widen floats.
+            let json = serde_json::to_string(&record.field(field)).map_err(Failure::Json)?;
+            match json.as_bytes().first() {
+                Some(b'"') => serde_json::from_str(&json).map_err(Failure::Json),
+                Some(b'n') => Ok(String::new()),
+                _ => Ok(json),
             }
         });
         line(cells.collect::<Result<Vec<_>, Failure>>()?)

@@ -1,8 +1,8 @@
 //! Records as JSON, and JSON as records, by the layout that the application gives with its
 //! channels.
 //!
-//! Numbers are strings, as where the application itself prints records: JSON's own lose the low
-//! bits of 64-bit values in many readers. Read are both.
+//! Numbers of at most 64 bits are JSON numbers. Wider ones are strings, and so is a float that is
+//! none of JSON's (`NaN`, `inf`). Both forms are read.
 
 use std::borrow::Cow;
 
@@ -199,10 +199,22 @@ fn number<S: Serializer>(
     let signed = (bits << unused).cast_signed() >> unused;
     match (kind, width) {
         (NumberKind::Bool, _) => serializer.serialize_bool(unsigned != 0),
-        (NumberKind::Signed, _) => serializer.collect_str(&signed),
-        (NumberKind::Float, 32) => serializer.collect_str(&f32::from_bits(unsigned as u32)),
-        (NumberKind::Float, 64) => serializer.collect_str(&f64::from_bits(unsigned as u64)),
-        _ => serializer.collect_str(&unsigned),
+        (NumberKind::Float, 32) => match f32::from_bits(unsigned as u32) {
+            float if float.is_finite() => serializer.serialize_f32(float),
+            float => serializer.collect_str(&float),
+        },
+        (NumberKind::Float, 64) => match f64::from_bits(unsigned as u64) {
+            float if float.is_finite() => serializer.serialize_f64(float),
+            float => serializer.collect_str(&float),
+        },
+        (NumberKind::Signed, _) => match i64::try_from(signed) {
+            Ok(number) if width <= 64 => serializer.serialize_i64(number),
+            _ => serializer.collect_str(&signed),
+        },
+        _ => match u64::try_from(unsigned) {
+            Ok(number) if width <= 64 => serializer.serialize_u64(number),
+            _ => serializer.collect_str(&unsigned),
+        },
     }
 }
 
@@ -319,6 +331,30 @@ mod tests {
             layout: &layout,
             bytes: &bytes,
         };
-        assert_eq!(serde_json::to_string(&record).unwrap(), "\"-2\"");
+        assert_eq!(serde_json::to_string(&record).unwrap(), "-2");
+    }
+
+    #[test]
+    fn numbers_that_json_does_not_have_are_text() {
+        let of = |kind, bytes: &[u8]| {
+            let layout = RecordType {
+                name: "number".to_owned(),
+                size: bytes.len() as u32,
+                fields: vec![field("", 0, num(kind, bytes.len() as u32))],
+            };
+            let layout = &layout;
+            let text = serde_json::to_string(&Decoded { layout, bytes }).unwrap();
+            let again = encode(layout, &serde_json::from_str(&text).unwrap()).unwrap();
+            assert_eq!(again, bytes, "{text}");
+            text
+        };
+        assert_eq!(of(NumberKind::Unsigned, &[255; 8]), "18446744073709551615");
+        assert_eq!(of(NumberKind::Signed, &[255; 8]), "-1");
+        assert_eq!(of(NumberKind::Unsigned, &7_u128.to_le_bytes()), "\"7\"");
+        assert_eq!(of(NumberKind::Float, &0.1_f32.to_le_bytes()), "0.1");
+        assert_eq!(
+            of(NumberKind::Float, &f64::INFINITY.to_le_bytes()),
+            "\"inf\""
+        );
     }
 }

@@ -52,4 +52,4 @@ pub(crate) fn layout() -> RecordType {
 }
 
 /// Such a record in JSON.
-pub(crate) const TEXT: &str = r#"{"id":"18446744073709551615","points":[{"x":"-1","y":"2"},{"x":"3","y":"65535"}],"name":"ab","low":"5","high":"-16","up":true,"raw":"0aff","load":"1.5"}"#;
+pub(crate) const TEXT: &str = r#"{"id":18446744073709551615,"points":[{"x":-1,"y":2},{"x":3,"y":65535}],"name":"ab","low":5,"high":-16,"up":true,"raw":"0aff","load":1.5}"#;

@@ -22,7 +22,7 @@ fn a_codelet_runs_on_json_and_shows_what_it_did() {
     ]);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{}", run.stdout);
     let lines: Vec<_> = run.stdout.lines().collect();
-    let packet = r#"outmap  {"seq_no":"7","value":"-7","name":"seven"}"#;
+    let packet = r#"outmap  {"seq_no":7,"value":-7,"name":"seven"}"#;
     assert_eq!(
         lines[..5],
         [
@@ -30,7 +30,7 @@ fn a_codelet_runs_on_json_and_shows_what_it_did() {
             packet,
             packet,
             "counter",
-            "  0  \"2\"",
+            "  0  2",
         ]
     );
     assert_eq!(lines[5], "returned 0, the last of 2 calls");
@@ -66,7 +66,7 @@ fn both_engines_give_the_same_results_and_measures_of_their_own() {
         );
         assert_eq!(
             (&lines[300]["map"], &lines[300]["value"]),
-            (&"counter".into(), &"300".into())
+            (&"counter".into(), &300.into())
         );
         assert_eq!(
             (&lines[301]["calls"], &lines[301]["result"]),
@@ -87,7 +87,7 @@ fn data_comes_from_a_file_and_a_change_of_it_is_shown() {
     let run = jbpf(&["run", &first_example(), "--data", bytes.to_str().unwrap()]);
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert!(
-        run.stdout.contains("outmap  {\"seq_no\":\"16843009\""),
+        run.stdout.contains("outmap  {\"seq_no\":16843009"),
         "{}",
         run.stdout
     );
@@ -163,7 +163,7 @@ fn a_changed_context_is_shown() {
         run.stdout
     );
     let run = jbpf(&[&arguments[..], &["--json"]].concat());
-    assert_eq!(run.json()[0]["fields"]["meta_data"], "7");
+    assert_eq!(run.json()[0]["fields"]["meta_data"], 7);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use jbpf_object::{Object, ObjectError};
 use jbpf_verifier::types::MapDef;
 
-use crate::map::{Map, MapError};
+use crate::map::{Map, MapError, SPARE_RECORDS, records};
 
 /// Bytes of memory that one map may take, with one thread's copy.
 const MAX_MAP_BYTES: usize = 1 << 30;
@@ -27,8 +27,15 @@ pub fn read_object(bytes: &[u8]) -> Result<Object, ObjectError> {
 /// The limit holds for the memory that the map takes, and not for the sizes in its definition:
 /// entries of one byte take eight, or forty.
 fn check_memory(def: &MapDef) -> Result<(), String> {
+    let whole = MapDef {
+        max_entries: match def.kind.is_channel() {
+            true => records(def, SPARE_RECORDS),
+            false => def.max_entries,
+        },
+        ..def.clone()
+    };
     let asked = || format!("{} entries of {} bytes", def.max_entries, def.value_size);
-    match Map::memory_of(def) {
+    match Map::memory_of(&whole) {
         Ok(bytes) if bytes > MAX_MAP_BYTES => Err(format!(
             "{} take {bytes} bytes of memory; the limit is {MAX_MAP_BYTES}",
             asked()

@@ -1,11 +1,13 @@
 //! From an entry of the request to a verified program: object, hook, program type, verifier.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jbpf_channel::record::RecordType;
 use jbpf_hooks::hook::Hook;
 use jbpf_hooks::registry;
+use jbpf_object::record::{self, TypeError};
 use jbpf_object::{Object, ObjectProgram, ProgramType};
 use jbpf_operator::nearest::nearest;
 use jbpf_operator::request::{CodeletRequest, ObjectSource, Subject};
@@ -48,8 +50,10 @@ impl<'a> VerifiedCodelet<'a> {
             codelet: request.name.clone(),
         };
         let hook = find_hook(&request.hook, &subject)?;
-        let object = open_object(&request.object, &subject)?;
-        let (maps, record_types) = (object.maps, object.record_types);
+        let bytes = object_bytes(&request.object, &subject)?;
+        let object = open_object(&bytes, &request.object, &subject)?;
+        let (maps, mut record_types) = (object.maps, object.record_types);
+        record_types.extend(stated_types(request, &bytes, &maps, &subject)?);
         let key_types = object.key_types;
         let program = only_program(object.programs, request, &subject)?;
         check_program_type(&program, hook, &subject)?;
@@ -95,19 +99,66 @@ fn find_hook(name: &str, subject: &Subject) -> Result<&'static Hook, LoadError> 
     })
 }
 
-fn open_object(source: &ObjectSource, subject: &Subject) -> Result<Object, LoadError> {
-    let parsed = match source {
-        ObjectSource::Bytes(bytes) => super::read_object(bytes),
-        ObjectSource::Path(path) => {
-            let bytes = read_file(path).map_err(|source| LoadError::ReadObject {
+fn object_bytes<'a>(
+    source: &'a ObjectSource,
+    subject: &Subject,
+) -> Result<Cow<'a, [u8]>, LoadError> {
+    match source {
+        ObjectSource::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
+        ObjectSource::Path(path) => match read_file(path) {
+            Ok(bytes) => Ok(Cow::Owned(bytes)),
+            Err(source) => Err(LoadError::ReadObject {
                 subject: subject.clone(),
                 path: path.clone(),
                 source,
-            })?;
-            super::read_object(&bytes)
+            }),
+        },
+    }
+}
+
+/// The types of records that the request states for channels, by map.
+fn stated_types(
+    request: &CodeletRequest,
+    object: &[u8],
+    maps: &[MapDef],
+    subject: &Subject,
+) -> Result<Vec<(String, RecordType)>, LoadError> {
+    let channels = request.inputs.iter().chain(&request.outputs);
+    let stated = channels.filter_map(|channel| Some((channel, channel.record.as_deref()?)));
+    let types = stated.map(|(channel, record)| {
+        let refused = |reason, nearest| LoadError::RecordType {
+            subject: subject.clone(),
+            map: channel.map.clone(),
+            record: record.to_owned(),
+            reason,
+            nearest,
+        };
+        let ty = record::named(object, record).map_err(|error| {
+            let nearest = match &error {
+                TypeError::Unknown { existing, .. } => {
+                    nearest(record, existing.iter().map(String::as_str))
+                }
+                _ => None,
+            };
+            refused(error.to_string(), nearest)
+        })?;
+        let map = maps.iter().find(|map| map.name == channel.map);
+        // A channel without a map is reported elsewhere.
+        if let Some(map) = map.filter(|map| map.value_size != ty.size) {
+            let reason = format!("it has {} bytes, and a record {}", ty.size, map.value_size);
+            return Err(refused(reason, None));
         }
-    };
-    parsed.map_err(|error| LoadError::Object {
+        Ok((channel.map.clone(), ty))
+    });
+    types.collect()
+}
+
+fn open_object(
+    bytes: &[u8],
+    source: &ObjectSource,
+    subject: &Subject,
+) -> Result<Object, LoadError> {
+    super::read_object(bytes).map_err(|error| LoadError::Object {
         subject: subject.clone(),
         origin: origin(source),
         source: error,

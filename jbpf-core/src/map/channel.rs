@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jbpf_channel::{
-    InputOptions, InputRing, OutputAddresses, OutputOptions, OutputRing, PageOptions,
+    InputOptions, InputRing, MAX_CAPACITY, OutputAddresses, OutputOptions, OutputRing, PageOptions,
 };
 use jbpf_hooks::reclaim::HookCall;
 use jbpf_verifier::types::{MapDef, MapKind};
@@ -36,8 +36,12 @@ impl OutputMap {
             budget: options.budget.clone(),
             ..output_options(def)
         };
-        let ring = OutputRing::new(def.max_entries, def.value_size, &ring_options)
-            .map_err(|source| MapError::channel(def, &source))?;
+        let ring = OutputRing::new(
+            records(def, options.spare_records),
+            def.value_size,
+            &ring_options,
+        )
+        .map_err(|source| MapError::channel(def, &source))?;
         Ok(Self { ring })
     }
 
@@ -126,8 +130,12 @@ impl InputMap {
             budget: options.budget.clone(),
             ..InputOptions::default()
         };
-        let ring = InputRing::new(def.max_entries, def.value_size, &ring_options)
-            .map_err(|source| MapError::channel(def, &source))?;
+        let ring = InputRing::new(
+            records(def, options.spare_records),
+            def.value_size,
+            &ring_options,
+        )
+        .map_err(|source| MapError::channel(def, &source))?;
         Ok(Self { ring })
     }
 
@@ -153,6 +161,20 @@ impl Drop for InputMap {
     }
 }
 
+/// The records that a channel holds. A definition of none stays as it is: making it fails.
+pub(crate) fn records(def: &MapDef, spare: u32) -> u32 {
+    match def.max_entries {
+        0 => 0,
+        _ if spare == 0 => def.max_entries,
+        asked => asked
+            .saturating_add(spare)
+            .checked_next_power_of_two()
+            .unwrap_or(u32::MAX)
+            .min(MAX_CAPACITY)
+            .max(asked),
+    }
+}
+
 /// The options that decide a ring's size.
 fn output_options(def: &MapDef) -> OutputOptions {
     // Only OUTPUT is filled in place, in buffers that threads own.
@@ -172,5 +194,46 @@ fn pages(options: &MapOptions) -> PageOptions {
     PageOptions {
         huge_pages: options.huge_pages,
         lock_memory: options.lock_memory,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jbpf_verifier::types::MapParameters;
+
+    use super::*;
+    use crate::map::SPARE_RECORDS;
+
+    /// The original has room for one record less than this power of two.
+    #[test]
+    fn channels_hold_what_those_of_the_original_hold() {
+        let of = |max_entries, spare| {
+            let def = MapDef {
+                name: "records".to_owned(),
+                kind: MapKind::RingBuf,
+                key_size: 0,
+                value_size: 8,
+                max_entries,
+                parameters: MapParameters::default(),
+                section: None,
+            };
+            records(&def, spare)
+        };
+        for (asked, held) in [
+            (0, 0),
+            (1, 64),
+            (3, 64),
+            (32, 64),
+            (33, 128),
+            (100, 256),
+            (1024, 2048),
+        ] {
+            assert_eq!(of(asked, SPARE_RECORDS), held);
+            assert_eq!(of(asked, 0), asked);
+        }
+        // What is made without more than the definition asks for is made with it.
+        for asked in [MAX_CAPACITY - 40, MAX_CAPACITY, MAX_CAPACITY + 1, u32::MAX] {
+            assert_eq!(of(asked, SPARE_RECORDS), asked.max(MAX_CAPACITY));
+        }
     }
 }

@@ -43,11 +43,12 @@ pub use self::application::{
     ApplicationKind, ApplicationMap, ApplicationStorage, MAX_COPIED_SIZE, ShowElement,
 };
 pub use self::array::{ArrayLayout, ArrayMap};
+pub(crate) use self::channel::records;
 pub use self::channel::{InputMap, OutputMap};
 pub use self::error::MapError;
 use self::hash::Busy;
 pub use self::hash::{HashLayout, HashTable, MAX_HASH_ENTRIES, MAX_KEY_SIZE};
-pub use self::pages::{MapOptions, Pages, PagesError};
+pub use self::pages::{MapOptions, Pages, PagesError, SPARE_RECORDS};
 pub use self::per_thread::{INLINE_SLOTS, PerThreadArray, PerThreadHash};
 pub use self::status::Status;
 pub use self::storage::Storage;

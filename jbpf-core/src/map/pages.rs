@@ -49,7 +49,14 @@ pub struct MapOptions {
     pub doorbells: Vec<Arc<Doorbell>>,
     /// Make channels that can be lent to other processes.
     pub shared_channels: bool,
+    /// Records that a channel holds beyond `max_entries`; the sum is rounded up to a power of two.
+    /// [`SPARE_RECORDS`] in a runtime, 0 otherwise.
+    pub spare_records: u32,
 }
+
+/// The records that channels of codelets hold beyond `max_entries`: what fits into a channel of the
+/// original jbpf fits here.
+pub const SPARE_RECORDS: u32 = 32;
 
 /// Why memory for a map could not be had.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use crate::containment;
 use crate::declared;
 use crate::engine::{CompileOptions, Engine};
 use crate::error::BuildError;
-use crate::map::{ApplicationKind, MapOptions, MemoryBudget};
+use crate::map::{ApplicationKind, MapOptions, MemoryBudget, SPARE_RECORDS};
 use crate::server::{self, ServerOptions};
 
 /// Longest name of a runtime, in bytes.
@@ -53,7 +53,10 @@ impl Default for RuntimeBuilder {
                 engine: Engine::default(),
                 options: CompileOptions::default(),
             },
-            map_options: MapOptions::default(),
+            map_options: MapOptions {
+                spare_records: SPARE_RECORDS,
+                ..MapOptions::default()
+            },
             serve: false,
             socket: None,
             allow_uids: Vec::new(),
@@ -100,6 +103,7 @@ impl RuntimeBuilder {
         own.huge_pages |= options.huge_pages;
         own.lock_memory |= options.lock_memory;
         own.shared_channels |= options.shared_channels;
+        own.spare_records = own.spare_records.max(options.spare_records);
         own.budget = options.budget.or(own.budget.take());
         own.kinds.extend(options.kinds);
         own.doorbells.extend(options.doorbells);

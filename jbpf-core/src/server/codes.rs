@@ -72,7 +72,7 @@ fn load_code(error: &LoadError) -> ErrorCode {
         LoadError::ChannelKind { .. } => ErrorCode::ChannelKind,
         LoadError::ChannelNotListed { .. } => ErrorCode::ChannelNotListed,
         LoadError::StreamIdInUse { .. } => ErrorCode::StreamInUse,
-        LoadError::RecordLayout { .. } => ErrorCode::ChannelLayout,
+        LoadError::RecordLayout { .. } | LoadError::RecordType { .. } => ErrorCode::ChannelLayout,
         LoadError::NotLinkable { .. } => ErrorCode::NotLinkable,
         LoadError::LinkedMapsDiffer { .. } => ErrorCode::LinkedMapsDiffer,
         LoadError::Limit { .. } => ErrorCode::Limit,
