@@ -34,6 +34,13 @@ pub(crate) enum Failure {
         existing: Vec<String>,
     },
 
+    #[error("line {line} of `{}` is not what `jbpf hooks --json` writes: {reason}", path.display())]
+    Contexts {
+        path: PathBuf,
+        line: usize,
+        reason: String,
+    },
+
     #[error("no hook `{wanted}`{}", others(wanted, existing))]
     NoHook {
         wanted: String,

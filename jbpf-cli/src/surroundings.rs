@@ -1,5 +1,5 @@
-//! Programs are verified against these: stand-ins, or the hooks and helpers of a running
-//! application.
+//! Programs are verified against these: stand-ins, or the hooks and helpers of an application,
+//! which runs or has written them down.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,8 +9,10 @@ use jbpf_object::{ObjectProgram, ProgramType};
 use jbpf_operator::client::Operator;
 use jbpf_operator::protocol::HookReport;
 use jbpf_verifier::types::{ContextDef, HelperTable};
+use serde::Deserialize;
 
 use crate::application::Target;
+use crate::input;
 use crate::output::Failure;
 
 /// The program type of the hooks that report statistics.
@@ -21,12 +23,16 @@ use jbpf_abi::object::{GENERIC_PROGRAM, STATS_PROGRAM, TIMERS};
 pub(crate) struct Against {
     /// The context that stands for an application's; by default the one that the section's name
     /// asks for.
-    #[arg(long, conflicts_with_all = ["app", "socket", "hook"])]
+    #[arg(long, conflicts_with_all = ["app", "socket", "hook", "contexts"])]
     context: Option<StandIn>,
 
-    /// The hook of a running application; by default the only one that takes the program's type.
+    /// The hooks and helpers of an application, as `jbpf hooks --json` wrote them. No application need run.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["app", "socket"])]
+    contexts: Option<PathBuf>,
+
+    /// The hook of the application; by default the only one that takes the program's type.
     ///
-    /// The application is the only one that runs, unless --app or --socket say which.
+    /// The application is the only one that runs, unless --app, --socket or --contexts say which.
     #[arg(long, value_name = "NAME")]
     hook: Option<String>,
 
@@ -90,7 +96,8 @@ impl std::fmt::Display for Misplaced<'_> {
 impl Against {
     /// The application that is asked, if one is.
     pub(crate) fn connect(&self) -> Result<Option<Operator>, Failure> {
-        if self.app.is_none() && self.socket.is_none() && self.hook.is_none() {
+        let named = self.app.is_some() || self.socket.is_some() || self.hook.is_some();
+        if self.contexts.is_some() || !named {
             return Ok(None);
         }
         let target = Target {
@@ -105,13 +112,16 @@ impl Against {
         &self,
         application: Option<&mut Operator>,
     ) -> Result<Surroundings, Failure> {
-        let Some(application) = application else {
-            return Ok(Surroundings {
-                hooks: Hooks::StandIns(self.context),
-                ..Surroundings::off_target()
-            });
+        let (all, helpers) = match (application, &self.contexts) {
+            (Some(application), _) => (application.hooks()?, application.helpers()?),
+            (None, Some(contexts)) => recorded(contexts)?,
+            (None, None) => {
+                return Ok(Surroundings {
+                    hooks: Hooks::StandIns(self.context),
+                    ..Surroundings::off_target()
+                });
+            }
         };
-        let all = application.hooks()?;
         if let Some(wanted) = &self.hook
             && !all.iter().any(|hook| hook.name == *wanted)
         {
@@ -121,7 +131,7 @@ impl Against {
             });
         }
         Ok(Surroundings {
-            helpers: Arc::new(application.helpers()?),
+            helpers: Arc::new(helpers),
             hooks: Hooks::Running {
                 all,
                 wanted: self.hook.clone(),
@@ -154,6 +164,43 @@ impl Surroundings {
             Hooks::Running { all, wanted: None } => only_fitting(all, path, program).map(Ok),
         }
     }
+}
+
+/// A line of `jbpf hooks --json`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Hook(Box<HookReport>),
+    Helpers { helpers: HelperTable },
+}
+
+/// The hooks and helpers in a file.
+fn recorded(path: &Path) -> Result<(Vec<HookReport>, HelperTable), Failure> {
+    let refused = |line: usize, reason: String| Failure::Contexts {
+        path: path.to_owned(),
+        line,
+        reason,
+    };
+    let bytes = input::file(path)?;
+    let (mut hooks, mut helpers) = (Vec::new(), None);
+    for (text, number) in bytes.split(|byte| *byte == b'\n').zip(1..) {
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(text) {
+            Ok(Line::Hook(hook)) => hooks.push(*hook),
+            Ok(Line::Helpers { helpers: table }) => helpers = Some(table),
+            Err(error) => return Err(refused(number, error.to_string())),
+        }
+    }
+    let helpers = helpers.ok_or_else(|| {
+        refused(
+            1,
+            "the line with the helpers is missing; write all hooks, without a name".to_owned(),
+        )
+    })?;
+    // Tables of files are in no order that a lookup may rely on.
+    Ok((hooks, HelperTable::new(helpers.iter().cloned())))
 }
 
 fn stand_in(given: Option<StandIn>, program: &ObjectProgram) -> Place<'static> {

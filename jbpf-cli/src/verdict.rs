@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jbpf_object::record::{self, TypeError};
 use jbpf_object::{Object, ObjectProgram, RecordType};
+use jbpf_verifier::report::codes::Code;
 use jbpf_verifier::report::render;
 use jbpf_verifier::types::{MapDef, MapKind};
 use jbpf_verifier::{Rejection, VerifiedProgram};
@@ -25,7 +26,10 @@ pub(crate) struct Form {
 
 /// A rejection may be due to a stand-in: it has other fields and data than a hook, and none of
 /// the application's helpers.
-const WITHOUT_APPLICATION: &str = "note: verified without an application; for the real hook and helpers add `--hook NAME` (and `--app NAME`)";
+const WITHOUT_APPLICATION: &str = "note: verified without an application; for the real hook and helpers add `--hook NAME` (and `--app NAME`, or `--contexts FILE`)";
+
+/// A rejection that only a stand-in causes.
+const BEYOND_STAND_IN: &str = "note: the codelet reads beyond the stand-in context, which has 28 bytes; the hook's own context may have more";
 
 /// Reads an object; what is wrong with it and does no harm is said.
 pub(crate) fn read_object(path: &Path) -> Result<Object, Failure> {
@@ -258,6 +262,10 @@ impl Outcome<'_> {
                 output.line(report)?;
                 output.line(format_args!("{verdict}: {program}"))?;
                 if self.hook.is_none() {
+                    if rejection.code == Code::ContextOutOfBounds {
+                        let note = output.faint(BEYOND_STAND_IN);
+                        output.line(note)?;
+                    }
                     let note = output.faint(WITHOUT_APPLICATION);
                     output.line(note)?;
                 }

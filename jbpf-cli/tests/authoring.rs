@@ -60,6 +60,7 @@ fn codelets_are_written_for_a_running_application() {
     let terminal = Terminal(folder.path());
     codelets_are_verified_for_its_hooks(&terminal);
     codelets_run_on_the_data_of_its_hooks(&terminal);
+    its_contexts_serve_without_it(&terminal);
     if has("clang") {
         codelets_are_built_for_its_hooks(&terminal, folder.path());
     }
@@ -99,6 +100,54 @@ fn codelets_are_verified_for_its_hooks(terminal: &Terminal<'_>) {
         2,
         &format!("verify {codelet} --hook example --context generic"),
     );
+}
+
+/// The application has written down its hooks, and is asked no more.
+fn its_contexts_serve_without_it(terminal: &Terminal<'_>) {
+    let file = terminal.0.join("contexts.json");
+    std::fs::write(&file, terminal.prints("hooks --json")).unwrap();
+    let contexts = file.to_str().unwrap();
+    let codelet = codelets("first_example/example_codelet.o");
+    for against in ["--hook example", "--hook report_stats"] {
+        let live = terminal.run(&format!("verify {codelet} {against} --json"));
+        let offline = terminal.run(&format!(
+            "verify {codelet} {against} --contexts {contexts} --json"
+        ));
+        assert_eq!(offline.status.code(), live.status.code());
+        assert_eq!(
+            String::from_utf8_lossy(&offline.stdout),
+            String::from_utf8_lossy(&live.stdout)
+        );
+    }
+    let said = terminal.json(&format!(
+        r#"run {codelet} --contexts {contexts} --hook example --data-json {{"seq_no":3}} --json"#
+    ));
+    assert_eq!(said[0]["record"]["seq_no"], 3);
+    let said = terminal.complains(
+        2,
+        &format!("verify {codelet} --contexts {contexts} --hook exmaple"),
+    );
+    assert_eq!(said, "error: no hook `exmaple`; did you mean `example`?\n");
+    terminal.complains(
+        2,
+        &format!("verify {codelet} --contexts {contexts} --app x"),
+    );
+
+    let (hooks, helpers) = terminal
+        .prints("hooks --json")
+        .trim_end()
+        .rsplit_once('\n')
+        .map(|(hooks, helpers)| (hooks.to_owned(), helpers.to_owned()))
+        .unwrap();
+    assert!(helpers.starts_with("{\"helpers\":"), "{helpers}");
+    for (text, told) in [
+        (hooks, "the line with the helpers is missing"),
+        ("{}".to_owned(), "is not what `jbpf hooks --json` writes"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let said = terminal.complains(2, &format!("verify {codelet} --contexts {contexts}"));
+        assert!(said.contains(told) && said.contains("line 1 of"), "{said}");
+    }
 }
 
 fn codelets_run_on_the_data_of_its_hooks(terminal: &Terminal<'_>) {

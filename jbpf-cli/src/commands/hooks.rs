@@ -2,11 +2,16 @@
 
 use clap::Args;
 use jbpf_operator::protocol::{HookReport, HookRole};
+use jbpf_verifier::types::HelperTable;
+use serde::Serialize;
 
 use crate::application::Application;
 use crate::output::{Failure, Output, Status};
 
 /// List the hooks of an application: what codelets get there, and which are attached.
+///
+/// With --json, the helpers are the last line, unless a hook is named. `verify`, `build` and `run` take the output as
+/// --contexts FILE.
 #[derive(Args)]
 pub(crate) struct Hooks {
     /// Show this hook alone.
@@ -17,9 +22,16 @@ pub(crate) struct Hooks {
     application: Application,
 }
 
+/// The last line of the hooks as JSON.
+#[derive(Serialize)]
+struct Helpers {
+    helpers: HelperTable,
+}
+
 impl Hooks {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
-        let mut hooks = self.application.connect()?.hooks()?;
+        let mut application = self.application.connect()?;
+        let mut hooks = application.hooks()?;
         if let Some(wanted) = &self.name {
             let existing: Vec<_> = hooks.iter().map(|hook| hook.name.clone()).collect();
             hooks.retain(|hook| hook.name == *wanted);
@@ -30,10 +42,17 @@ impl Hooks {
                 });
             }
         }
-        self.application
+        let status = self
+            .application
             .answer_each(hooks, output, |hooks, output| {
                 hooks.iter().try_for_each(|hook| print(hook, output))
-            })
+            })?;
+        if self.application.json && self.name.is_none() {
+            output.json(&Helpers {
+                helpers: application.helpers()?,
+            })?;
+        }
+        Ok(status)
     }
 }
 

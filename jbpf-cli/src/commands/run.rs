@@ -469,7 +469,7 @@ fn changed_fields<'c>(
     };
     let fields = context.fields.iter().filter_map(|field| {
         let now = number(after, field)?;
-        (number(before, field)? != now).then(|| (field.name.as_str(), now))
+        (number(before, field)? != now).then_some((field.name.as_str(), now))
     });
     fields.collect()
 }

@@ -237,3 +237,14 @@ fn output_to_a_pipe_has_no_colors() {
     let run = jbpf(&["verify", &codelet("tests/v3/histogram_beyond.o")]);
     assert!(!run.stdout.contains('\u{1b}'));
 }
+
+#[test]
+fn a_codelet_that_reads_beyond_the_stand_in_is_told_so() {
+    let run = jbpf(&["verify", &codelet("tests/v3/context_beyond.o")]);
+    assert_eq!((run.status, run.stderr.as_str()), (1, ""));
+    let told = "note: the codelet reads beyond the stand-in context, which has 28 bytes; the hook's own context may have more\n";
+    assert!(run.stdout.contains("error[E0017]: "), "{}", run.stdout);
+    assert!(run.stdout.contains(told), "{}", run.stdout);
+    let run = jbpf(&["verify", &codelet("tests/v3/histogram_beyond.o")]);
+    assert!(!run.stdout.contains(told), "{}", run.stdout);
+}
