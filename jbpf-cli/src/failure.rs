@@ -244,6 +244,19 @@ pub(crate) enum Failure {
     #[error("{0}")]
     RecordType(String),
 
+    #[error(
+        "`{}` names no protobuf message (`serde`, `protobuf`, `package_path` and `msg_name`) for channel `{channel}`",
+        path.display()
+    )]
+    NoMessage { path: PathBuf, channel: String },
+
+    #[error("`{}` has no message `{wanted}`{}", path.display(), alternatives(wanted, existing))]
+    NoMessageInSet {
+        path: PathBuf,
+        wanted: String,
+        existing: Vec<String>,
+    },
+
     #[error("type `{name}` has {size} bytes, and a record of `{channel}` has {record_size}")]
     RecordTypeSize {
         name: String,

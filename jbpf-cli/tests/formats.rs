@@ -224,6 +224,48 @@ fn protoc(folder: &Path, schema: &str, mode: &str, input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
+/// The request names a descriptor that the codelet's readers have.
+fn readers_keep_their_own_schema(terminal: &Terminal<'_>, runtime: &Runtime, folder: &Path) {
+    let proto = "syntax = \"proto2\";\nmessage served {\n  required int32 status = 8;\n  optional uint64 latency_us = 3;\n  optional string user = 4;\n}\n";
+    std::fs::write(folder.join("served.proto"), proto).unwrap();
+    let made = Command::new("protoc")
+        .current_dir(folder)
+        .args(["--descriptor_set_out=served.pb", "served.proto"])
+        .status();
+    assert!(made.unwrap().success());
+    let request = std::fs::read_to_string(codelets("new_project/load.yaml")).unwrap();
+    let serde = "      - name: slow\n        serde: {protobuf: {package_path: served.pb, msg_name: MESSAGE}}\n";
+    let request = request.replacen("      - name: slow\n", serde, 1);
+    let path = folder.join("load.yaml");
+    let name = path.display();
+    std::fs::write(&path, request.replace("MESSAGE", "served")).unwrap();
+    let schema = terminal.prints(&format!("schema slow --request {name}"));
+    assert!(schema.contains("  int32 status = 8;\n"), "{schema}");
+    assert!(schema.contains("  uint64 latency_us = 3;\n"), "{schema}");
+    let records = tail(
+        terminal,
+        runtime,
+        &format!("--format protobuf --request {name}"),
+    );
+    let text = protoc(folder, &schema, "--decode=Records", &records);
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(text.matches("latency_us: 1000\n").count(), 3, "{text}");
+    assert_eq!(text.matches("status: 200\n").count(), 3, "{text}");
+    assert!(
+        !text.contains("user") && !text.contains("attempts"),
+        "{text}"
+    );
+
+    let said = terminal.complains(2, &format!("schema settings --request {name}"));
+    assert!(said.contains("names no protobuf message"), "{said}");
+    std::fs::write(&path, request.replace("MESSAGE", "servd")).unwrap();
+    let said = terminal.complains(2, &format!("schema slow --request {name}"));
+    assert!(
+        said.ends_with("has no message `servd`; did you mean `served`?\n"),
+        "{said}"
+    );
+}
+
 fn stock_tools_read_and_write_them(terminal: &Terminal<'_>, runtime: &Runtime, folder: &Path) {
     // Records that are far apart are slow ones again.
     terminal.prints(r#"send settings {"slow_us":0}"#);
@@ -237,6 +279,8 @@ fn stock_tools_read_and_write_them(terminal: &Terminal<'_>, runtime: &Runtime, f
     let text = String::from_utf8(text).unwrap();
     assert_eq!(text.matches("record {").count(), 3, "{text}");
     assert_eq!(text.matches("latency_us: 1000").count(), 3, "{text}");
+
+    readers_keep_their_own_schema(terminal, runtime, folder);
 
     let schema = terminal.prints("schema settings");
     let settings = "record { slow_us: 5 } record { slow_us: 6 }";

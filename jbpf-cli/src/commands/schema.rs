@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jbpf_channel::record::RecordType;
+use prost_reflect::MessageDescriptor;
 use serde::Serialize;
 
 use crate::application::{self, Application};
 use crate::entry;
-use crate::format::protobuf::Schema;
+use crate::format::protobuf::{Schema, known};
 use crate::output::{Failure, Output, Status};
 use crate::record;
 use crate::verdict;
@@ -36,6 +37,10 @@ pub(crate) struct SchemaOf {
     #[arg(long = "type", value_name = "NAME", requires = "object")]
     record_type: Option<String>,
 
+    /// The load request of the codelet: its `protobuf` names the message that readers know.
+    #[arg(long, value_name = "REQUEST", conflicts_with_all = ["object", "codeletset"])]
+    request: Option<PathBuf>,
+
     #[command(flatten)]
     application: Application,
 }
@@ -49,7 +54,10 @@ struct Printed<'a> {
 
 impl SchemaOf {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
-        let schema = Schema::of(&self.layout()?);
+        let schema = match &self.request {
+            Some(request) => Schema::known(&self.known(request)?),
+            None => Schema::of(&self.layout()?),
+        };
         if self.application.json {
             output.json(&Printed {
                 stream_message: schema.stream(),
@@ -60,6 +68,14 @@ impl SchemaOf {
             output.line(schema.to_string().trim_end())?;
         }
         Ok(Status::Success)
+    }
+
+    /// The message that a request names for the channel.
+    fn known(&self, request: &Path) -> Result<MessageDescriptor, Failure> {
+        match self.name.split_once('/') {
+            Some((codelet, map)) => known::in_request(request, Some(codelet), map),
+            None => known::in_request(request, None, &self.name),
+        }
     }
 
     fn layout(&self) -> Result<RecordType, Failure> {

@@ -7,9 +7,11 @@ use jbpf_channel::record::RecordType;
 use jbpf_operator::client::TailEvent;
 use jbpf_operator::protocol::RecordEvent;
 use jbpf_operator::stream::Direction;
+use prost_reflect::MessageDescriptor;
 use serde::Serialize;
 
 use crate::application::{self, Application};
+use crate::format::protobuf::known;
 use crate::format::{Format, Writer};
 use crate::output::{self, Failure, Output, Status};
 use crate::record::{self, Record};
@@ -52,6 +54,10 @@ pub(crate) struct Tail {
     #[arg(long, value_name = "FILE", requires = "record_type")]
     object: Option<PathBuf>,
 
+    /// The load request of the codelet: its `protobuf` names the message that `--format protobuf` writes.
+    #[arg(long, value_name = "REQUEST", conflicts_with_all = ["json", "raw"])]
+    request: Option<PathBuf>,
+
     #[command(flatten)]
     application: Application,
 }
@@ -79,7 +85,15 @@ impl Tail {
             _ => stream.record_type,
         };
         let layout = layout.unwrap_or_else(|| record::opaque(stream.record_size));
-        let writer = self.writer(&layout, output)?;
+        let known = match &self.request {
+            Some(request) => Some(known::in_request(
+                request,
+                Some(&stream.codelet),
+                &stream.map,
+            )?),
+            None => None,
+        };
+        let writer = self.writer(&layout, known.as_ref(), output)?;
         let (mut shown, mut lost) = (0, 0);
         while self.count.is_none_or(|count| shown < count) {
             match tail.next_event(None)? {
@@ -113,12 +127,13 @@ impl Tail {
     fn writer<'a>(
         &self,
         layout: &'a RecordType,
+        known: Option<&MessageDescriptor>,
         output: &mut Output,
     ) -> Result<Option<Writer<'a>>, Failure> {
         if self.raw || self.application.json {
             return Ok(None);
         }
-        let writer = Writer::new(self.format, layout, output)?;
+        let writer = Writer::with(self.format, layout, known, output)?;
         output.flush()?;
         Ok(Some(writer))
     }

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use jbpf_channel::record::RecordType;
+use prost_reflect::MessageDescriptor;
 
 use crate::output::{Failure, Output};
 use crate::record::{self, Decoded};
@@ -46,6 +47,16 @@ impl<'a> Writer<'a> {
         layout: &'a RecordType,
         output: &mut Output,
     ) -> Result<Self, Failure> {
+        Self::with(format, layout, None, output)
+    }
+
+    /// The same, where others know the records as this message of protobuf.
+    pub(crate) fn with(
+        format: Format,
+        layout: &'a RecordType,
+        known: Option<&MessageDescriptor>,
+        output: &mut Output,
+    ) -> Result<Self, Failure> {
         let form = match format {
             Format::Json => Form::Json,
             Format::Csv => {
@@ -53,7 +64,10 @@ impl<'a> Writer<'a> {
                 output.bytes(&columns.names()?)?;
                 Form::Csv(columns)
             }
-            Format::Protobuf => Form::Protobuf(protobuf::Messages::of(layout)?),
+            Format::Protobuf => Form::Protobuf(match known {
+                Some(known) => protobuf::Messages::known(known)?,
+                None => protobuf::Messages::of(layout)?,
+            }),
         };
         Ok(Self { layout, form })
     }

@@ -4,6 +4,7 @@
 //! So any number of them, written one by one, is a message that stock tools read, and readers of
 //! streams need no other framing: each record comes with its tag and its length.
 
+pub(crate) mod known;
 mod schema;
 
 use jbpf_channel::record::{FieldType, NumberKind, RecordType};
@@ -20,16 +21,29 @@ use crate::record::{self, Decoded, only_field};
 pub(crate) use schema::Schema;
 use schema::{ONLY_FIELD, RECORD_FIELD, is_bytes};
 
+/// The tag of field 1 of a stream, which has a length.
+const RECORD_TAG: u8 = 0x0a;
+
 /// The messages of a layout's schema.
 pub(crate) struct Messages {
     stream: MessageDescriptor,
     record: MessageDescriptor,
+    /// The message of a record as others know it, if one is named.
+    known: Option<MessageDescriptor>,
 }
 
 impl Messages {
     /// The messages that `layout` makes.
     pub(crate) fn of(layout: &RecordType) -> Result<Self, Failure> {
-        let schema = Schema::of(layout);
+        Self::of_schema(&Schema::of(layout), None)
+    }
+
+    /// The messages of records that others know as this one.
+    pub(crate) fn known(record: &MessageDescriptor) -> Result<Self, Failure> {
+        Self::of_schema(&Schema::known(record), Some(record.clone()))
+    }
+
+    fn of_schema(schema: &Schema, known: Option<MessageDescriptor>) -> Result<Self, Failure> {
         let pool = DescriptorPool::from_file_descriptor_set(schema.descriptors())
             .map_err(|error| Failure::Protobuf(error.to_string()))?;
         let message = |name: &str| {
@@ -39,11 +53,20 @@ impl Messages {
         Ok(Self {
             stream: message(schema.stream())?,
             record: message(schema.record())?,
+            known,
         })
     }
 
     /// A message of the stream's type with one record.
     pub(super) fn encode(&self, layout: &RecordType, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+        if let Some(known) = &self.known {
+            let record = known::message(known, layout, bytes)?.encode_to_vec();
+            let mut framed = vec![RECORD_TAG];
+            prost_reflect::prost::encode_length_delimiter(record.len(), &mut framed)
+                .map_err(|error| Failure::Protobuf(error.to_string()))?;
+            framed.extend(record);
+            return Ok(framed);
+        }
         let record = message(&self.record, layout, bytes)?;
         let mut stream = DynamicMessage::new(self.stream.clone());
         let records = Value::List(vec![Value::Message(record)]);

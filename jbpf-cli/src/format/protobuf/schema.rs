@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jbpf_channel::record::{FieldType, NumberKind, RecordType};
+use prost_reflect::MessageDescriptor;
 use prost_reflect::prost_types::field_descriptor_proto::{Label, Type};
 use prost_reflect::prost_types::{
     DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
@@ -61,6 +62,7 @@ struct Message {
 
 struct Field {
     name: String,
+    number: u32,
     kind: Kind,
     repeated: bool,
 }
@@ -76,18 +78,14 @@ impl Schema {
     pub(crate) fn of(layout: &RecordType) -> Self {
         let mut builder = Builder::default();
         let record = builder.message_of(layout);
-        let stream = builder.free_name(STREAM);
-        builder.messages.push(Message {
-            name: stream,
-            fields: vec![Field {
-                name: RECORD_FIELD.to_owned(),
-                kind: Kind::Message(record),
-                repeated: true,
-            }],
-        });
-        Self {
-            messages: builder.messages,
-        }
+        builder.schema(record)
+    }
+
+    /// The schema of records that others know as this message. Enums are numbers in it.
+    pub(crate) fn known(record: &MessageDescriptor) -> Self {
+        let mut builder = Builder::default();
+        let record = builder.known(record);
+        builder.schema(record)
     }
 
     /// The name of the message that holds records.
@@ -122,7 +120,7 @@ impl Schema {
 
 impl Message {
     fn descriptor(&self) -> DescriptorProto {
-        let fields = (1..).zip(&self.fields).map(|(number, field)| {
+        let fields = self.fields.iter().map(|field| {
             let (ty, type_name) = match &field.kind {
                 Kind::Scalar(ty) => (*ty, None),
                 Kind::Message(name) => (Type::Message, Some(format!(".{name}"))),
@@ -134,7 +132,7 @@ impl Message {
             };
             FieldDescriptorProto {
                 name: Some(field.name.clone()),
-                number: Some(number),
+                number: Some(field.number.cast_signed()),
                 label: Some(label.into()),
                 r#type: Some(ty.into()),
                 type_name,
@@ -154,9 +152,54 @@ impl Message {
 struct Builder {
     messages: Vec<Message>,
     named: Vec<(RecordType, String)>,
+    /// By full name: messages that others made.
+    known: Vec<(String, String)>,
 }
 
 impl Builder {
+    /// The messages so far and a stream's.
+    fn schema(mut self, record: String) -> Schema {
+        let stream = self.free_name(STREAM);
+        self.messages.push(Message {
+            name: stream,
+            fields: vec![Field {
+                name: RECORD_FIELD.to_owned(),
+                number: 1,
+                kind: Kind::Message(record),
+                repeated: true,
+            }],
+        });
+        Schema {
+            messages: self.messages,
+        }
+    }
+
+    /// A message of a descriptor, after those that it refers to. A message that refers to itself is left
+    /// as a name while its fields are being read.
+    fn known(&mut self, descriptor: &MessageDescriptor) -> String {
+        let full = descriptor.full_name();
+        if let Some((_, name)) = self.known.iter().find(|(known, _)| known == full) {
+            return name.clone();
+        }
+        let name = self.free_name(descriptor.name());
+        self.known.push((full.to_owned(), name.clone()));
+        let fields = descriptor.fields().map(|field| Field {
+            name: field.name().to_owned(),
+            number: field.number(),
+            kind: match field.kind() {
+                prost_reflect::Kind::Message(inner) => Kind::Message(self.known(&inner)),
+                scalar => Kind::Scalar(scalar_of(&scalar)),
+            },
+            repeated: field.is_list() || field.is_map(),
+        });
+        let fields = fields.collect();
+        self.messages.push(Message {
+            name: name.clone(),
+            fields,
+        });
+        name
+    }
+
     fn message_of(&mut self, layout: &RecordType) -> String {
         if let Some((_, name)) = self.named.iter().find(|(known, _)| known == layout) {
             return name.clone();
@@ -170,8 +213,10 @@ impl Builder {
             let taken = |name: &str| fields.iter().any(|field| same_in_json(&field.name, name));
             let name_of_field = free(identifier(wanted, "field"), taken);
             let (kind, repeated) = self.kind_of(&field.ty, &name, &name_of_field);
+            let number = u32::try_from(fields.len()).map_or(u32::MAX, |before| before + 1);
             fields.push(Field {
                 name: name_of_field,
+                number,
                 kind,
                 repeated,
             });
@@ -197,6 +242,7 @@ impl Builder {
                     name: name.clone(),
                     fields: vec![Field {
                         name: ONLY_FIELD.to_owned(),
+                        number: 1,
                         kind,
                         repeated: true,
                     }],
@@ -217,7 +263,11 @@ impl Builder {
         let taken = |name: &str| {
             let messages = self.messages.iter().map(|message| &message.name);
             let named = self.named.iter().map(|(_, name)| name);
-            messages.chain(named).any(|taken| taken == name)
+            let known = self.known.iter().map(|(_, name)| name);
+            messages
+                .chain(named)
+                .chain(known)
+                .any(|taken| taken == name)
         };
         let name = identifier(wanted, "Record");
         if KEYWORDS.contains(&name.as_str()) {
@@ -264,6 +314,28 @@ fn scalar(ty: &FieldType) -> Type {
     }
 }
 
+/// The type of a field that is no message. Enums travel as numbers of 32 bits.
+fn scalar_of(kind: &prost_reflect::Kind) -> Type {
+    use prost_reflect::Kind as Known;
+    match kind {
+        Known::Double => Type::Double,
+        Known::Float => Type::Float,
+        Known::Int32 | Known::Enum(_) => Type::Int32,
+        Known::Int64 => Type::Int64,
+        Known::Uint32 => Type::Uint32,
+        Known::Uint64 => Type::Uint64,
+        Known::Sint32 => Type::Sint32,
+        Known::Sint64 => Type::Sint64,
+        Known::Fixed32 => Type::Fixed32,
+        Known::Fixed64 => Type::Fixed64,
+        Known::Sfixed32 => Type::Sfixed32,
+        Known::Sfixed64 => Type::Sfixed64,
+        Known::Bool => Type::Bool,
+        Known::String => Type::String,
+        Known::Bytes | Known::Message(_) => Type::Bytes,
+    }
+}
+
 /// `wanted` with what protobuf does not take as a name replaced.
 fn identifier(wanted: &str, otherwise: &str) -> String {
     let name: String = wanted
@@ -295,13 +367,13 @@ impl fmt::Display for Schema {
         f.write_str("syntax = \"proto3\";\n")?;
         for message in &self.messages {
             write!(f, "\nmessage {} {{\n", message.name)?;
-            for (number, field) in (1..).zip(&message.fields) {
+            for field in &message.fields {
                 let repeated = if field.repeated { "repeated " } else { "" };
                 let kind = match &field.kind {
                     Kind::Scalar(ty) => ty.as_str_name().trim_start_matches("TYPE_").to_lowercase(),
                     Kind::Message(name) => name.clone(),
                 };
-                let name = &field.name;
+                let (name, number) = (&field.name, field.number);
                 writeln!(f, "  {repeated}{kind} {name} = {number};")?;
             }
             f.write_str("}\n")?;
