@@ -86,7 +86,6 @@ fn a_codelet_of_a_type_attaches_to_hooks_of_that_type_alone() {
         ("slot", "slot_done", None),
         ("slot", "slot_late", Some(("jbpf_slot", "jbpf_slot_late"))),
         ("slot", "ask", Some(("jbpf_slot", "jbpf_generic"))),
-        ("slot", "report_stats", Some(("jbpf_slot", "jbpf_stats"))),
         ("slot_late", "slot_late", None),
         (
             "slot_late",

@@ -168,7 +168,7 @@ fn channels_count_their_drops_whoever_measures() {
     let turn = Turn::start();
     let request = sending("set", "bench/send", "counted", "records");
     turn.runtime.load(&request).unwrap();
-    fire(counted, 70_000);
+    fire(counted, 140_000);
     let hook = statistics(&turn, "counted");
     assert_eq!(hook.measured, None);
     let channel = &hook.codelets[0].channels[0];
@@ -176,7 +176,7 @@ fn channels_count_their_drops_whoever_measures() {
         (channel.stream_id, channel.map.as_str()),
         (STREAM, "records")
     );
-    assert_eq!(channel.sent + channel.dropped, 70_000);
+    assert_eq!(channel.sent + channel.dropped, 140_000);
     assert_eq!(hook.dropped(), channel.dropped);
     assert!(channel.dropped > 0, "{channel:?}");
 }
