@@ -17,6 +17,7 @@ use jbpf::operator::OperatorError;
 use jbpf::request::CodeletBuilder;
 use jbpf::{LoadRequest, Receiver, RuntimeBuilder, Sender, StreamId};
 use jbpf_channel::Collector;
+use jbpf_channel::limits::MappingShare;
 use jbpf_testing_app::{Application, INPUT, OUTPUT, Packet, codelets, fire, first_example};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -93,6 +94,24 @@ fn without_mappings_an_operator_is_refused_and_the_application_goes_on() {
     operator.replace(&request).unwrap();
     fire(7..=9);
     operator.unload("example_codeletset").unwrap();
+}
+
+/// The application's allocator finds mappings, however many maps operators load.
+#[test]
+fn maps_and_channels_take_half_of_the_mappings_at_most() {
+    let application = Application::start();
+    let mut operator = application.operator();
+    let before = MappingShare::left();
+    let rest = MappingShare::take(before - 4).unwrap();
+    let refused = operator.load(&first_example()).unwrap_err().to_string();
+    assert!(refused.contains("vm.max_map_count"), "{refused}");
+    assert_eq!(MappingShare::left(), 4);
+    drop(rest);
+    operator.load(&first_example()).unwrap();
+    // A counter, and two channels.
+    assert!(MappingShare::left() < before - 2);
+    operator.unload("example_codeletset").unwrap();
+    assert_eq!(MappingShare::left(), before);
 }
 
 /// Runs `attempt` while the process has this limit, in the place of what it had.

@@ -344,6 +344,35 @@ fn maps_are_read_by_pages() {
 }
 
 #[test]
+fn memory_is_told_as_long_as_somebody_holds_it() {
+    const BUDGET: u64 = 10 << 20;
+    let application =
+        Application::with(|builder| builder.shared_channels().memory_budget(BUDGET as usize));
+    let mut operator = application.operator();
+    let none = operator.hello().unwrap().memory;
+    assert_eq!((none.used, none.limit, none.unloaded), (0, Some(BUDGET), 0));
+    let loaded = operator.load(&first_example()).unwrap();
+    let maps = loaded.codelets.iter().flat_map(|codelet| &codelet.maps);
+    let bytes: u64 = maps.map(|map| map.memory).sum();
+    let all = operator.hello().unwrap().memory;
+    assert_eq!((all.used, all.unloaded), (bytes, 0));
+    let statistics = operator.statistics(Some(&["example"])).unwrap();
+    assert_eq!(statistics[0].codelets[0].memory, bytes);
+
+    // A collector has mapped the channel, and goes on reading what was sent.
+    let mut collector = application.connect();
+    let open =
+        format!(r#"{{"version":1,"id":1,"open_output":{{"stream_id":"{OUTPUT}","tap":true}}}}"#);
+    let attachment = &collector.ask(&open)["output"]["attachment"];
+    let close = format!(r#"{{"version":1,"id":2,"close":{{"attachment":{attachment}}}}}"#);
+    operator.unload("example_codeletset").unwrap();
+    let held = operator.hello().unwrap().memory;
+    assert!(held.unloaded > 0 && held.used == held.unloaded, "{held:?}");
+    assert!(collector.ask(&close)["error"].is_null());
+    assert_eq!(operator.hello().unwrap().memory, none);
+}
+
+#[test]
 fn lists_are_told_from_where_one_wants() {
     let application = Application::start();
     let mut operator = application.operator();

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::limits::TooManyMappings;
 use crate::protocol::ErrorCode;
 use crate::record::Disagreement;
 use crate::ring::layout::MAX_RECORD_SIZE;
@@ -116,6 +117,14 @@ pub enum ChannelError {
 }
 
 impl ChannelError {
+    pub(crate) fn too_many_mappings(channel: &str) -> impl FnOnce(TooManyMappings) -> Self + '_ {
+        |source| Self::System {
+            channel: channel.to_owned(),
+            step: "mapping its memory",
+            source: io::Error::other(source),
+        }
+    }
+
     /// The reason, for programs.
     #[must_use]
     pub fn code(&self) -> ErrorCode {

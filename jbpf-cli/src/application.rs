@@ -8,7 +8,7 @@ use jbpf_channel::StreamId;
 use jbpf_operator::client::{self as operator, Operator, OperatorError, applications};
 use jbpf_operator::info::ThreadInside;
 use jbpf_operator::nearest::nearest;
-use jbpf_operator::protocol::{ChangeReport, Hello, StreamReport, WaitingReport};
+use jbpf_operator::protocol::{ChangeReport, Hello, MemoryReport, StreamReport, WaitingReport};
 use jbpf_operator::stats::AbortStatistics;
 use jbpf_operator::stream::Direction;
 use serde::Serialize;
@@ -278,6 +278,17 @@ pub(crate) fn stream(
 /// The name that no other channel of this direction has.
 pub(crate) fn whole_name(stream: &StreamReport) -> String {
     format!("{}/{}/{}", stream.codeletset, stream.codelet, stream.map)
+}
+
+/// How much memory maps and channels take, of how much.
+pub(crate) fn memory(memory: &MemoryReport) -> String {
+    let limit = memory.limit;
+    let limit = limit.map_or_else(String::new, |limit| format!(" of {limit}"));
+    let unloaded = match memory.unloaded {
+        0 => String::new(),
+        bytes => format!(", {bytes} of them by what is unloaded and still held"),
+    };
+    format!("{}{limit} bytes of memory in use{unloaded}", memory.used)
 }
 
 /// How many calls a codelet has left before their end, and where it was the last time.

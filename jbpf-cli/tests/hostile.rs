@@ -20,8 +20,8 @@ use jbpf_channel::record::{FieldType, NumberKind, RecordField, RecordType};
 use jbpf_object::visible::is_invisible;
 use jbpf_operator::info::ThreadInside;
 use jbpf_operator::protocol::{
-    Bytes, ChangeReport, Envelope, ErrorReport, Hello, MeasureBody, RecordEvent, Reply,
-    StreamReport, VERSION, WaitingReport, to_line,
+    Bytes, ChangeReport, Envelope, ErrorReport, Hello, MeasureBody, MemoryReport, RecordEvent,
+    Reply, StreamReport, VERSION, WaitingReport, to_line,
 };
 use jbpf_operator::stats::{AbortPlace, AbortStatistics, CodeletStatistics, HookStatistics};
 use jbpf_operator::stream::Direction;
@@ -175,6 +175,7 @@ fn the_live_table_obeys_no_names() {
             codelet: hostile(),
             measured: None,
             busy: 0,
+            memory: u64::MAX,
             aborts: AbortStatistics {
                 count: 1,
                 faults: 1,
@@ -199,6 +200,11 @@ fn the_live_table_obeys_no_names() {
         uptime_s: 0,
         codeletsets: 1,
         codelets: 1,
+        memory: MemoryReport {
+            used: u64::MAX,
+            limit: Some(0),
+            unloaded: u64::MAX,
+        },
     });
     let measuring = Reply::Measuring(MeasureBody::default());
     let answers = vec![hello, measuring, statistics];
@@ -309,6 +315,7 @@ fn an_application_that_no_panic_is_contained_in_is_warned_of() {
         uptime_s: 0,
         codeletsets: 0,
         codelets: 0,
+        memory: MemoryReport::default(),
     });
     let application = application(&sockets.join("fragile.sock"), vec![hello]);
     let said = Terminal(folder.path()).complains(0, "ps");

@@ -399,6 +399,8 @@ fn hooks_are_watched(terminal: &Terminal<'_>, runtime: &Runtime) {
             assert!(row["p50_ns"].as_u64() <= row["p99_ns"].as_u64(), "{row}");
             // Nobody reads the channel, which is full.
             assert!(row["dropped"].as_u64().unwrap() > 0, "{row}");
+            // The channel's places and the counter's page.
+            assert!(row["memory"].as_u64().unwrap() > 4096, "{row}");
         }
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 2, "{text}");
@@ -407,7 +409,7 @@ fn hooks_are_watched(terminal: &Terminal<'_>, runtime: &Runtime) {
             titles,
             [
                 "HOOK", "CODELET", "CALLS/S", "P50", "P99", "LOAD", "DROPS/S", "DROPPED", "PASSED",
-                "BUSY", "ABORTS"
+                "BUSY", "MEMORY", "ABORTS"
             ]
         );
         assert!(lines[1].starts_with("example  (all)"), "{text}");

@@ -62,6 +62,10 @@ pub struct CodeletStatistics {
     /// for that reason.
     #[serde(default)]
     pub busy: u64,
+    /// Bytes of memory that its maps and channels take now, as the memory budget is charged. A map
+    /// that codelets share counts for each of them.
+    #[serde(default)]
+    pub memory: u64,
     /// The calls that it left before their end.
     #[serde(default, skip_serializing_if = "AbortStatistics::is_none")]
     pub aborts: AbortStatistics,

@@ -14,6 +14,7 @@ use super::lanes::Lanes;
 use super::layout::{ConsumerHeader, InputGeometry, SenderHeader};
 use super::protocol::input::{ConsumerWords, SenderWords};
 use super::region::{PageOptions, Region, whole_pages};
+use crate::limits::MappingShare;
 use crate::record::{Disagreement, RecordType};
 use crate::{ChannelError, MemoryBudget, MemoryCharge, RawSender, SendError};
 
@@ -218,6 +219,8 @@ pub struct InputRing {
     charge: MemoryCharge,
     /// The memory that the view points into.
     _region: Region,
+    /// Those of the ring and its lanes.
+    _mappings: MappingShare,
 }
 
 /// The addresses by which machine code finds out that there is no record.
@@ -280,6 +283,11 @@ impl InputRing {
         let len = geometry.memory();
         let charge = MemoryCharge::new(len, options.budget.as_ref())
             .map_err(ChannelError::over_budget(&options.name))?;
+        let lanes = if options.shared { Self::LANES } else { 0 };
+        // Each half of a lane is exchanged alone.
+        let mappings = if options.shared { 2 + 2 * lanes } else { 1 };
+        let mappings = MappingShare::take(mappings as u64)
+            .map_err(ChannelError::too_many_mappings(&options.name))?;
         let region = Region::anonymous(len)
             .map_err(ChannelError::system(&options.name, "mapping its memory"))?;
         region
@@ -293,7 +301,6 @@ impl InputRing {
         // that holds the view owns the region. All of it is writable in this process.
         let view = unsafe { InputView::new(consumer, sender, geometry) };
         view.initialise();
-        let lanes = if options.shared { Self::LANES } else { 0 };
         let lanes = Lanes::new(lanes, geometry, options.budget.clone()).map_err(
             ChannelError::system(&options.name, "reserving memory for senders"),
         )?;
@@ -308,6 +315,7 @@ impl InputRing {
             lanes,
             charge,
             _region: region,
+            _mappings: mappings,
         }))
     }
 

@@ -19,6 +19,7 @@ use super::layout::{Control, MAX_CAPACITY, MAX_RECORD_SIZE, OutputGeometry, Thre
 use super::protocol::output::{Claim, OutputWords};
 use super::reader::OutputView;
 use super::region::{Access, PageOptions, Region, page_size, whole_pages};
+use crate::limits::MappingShare;
 use crate::record::{Disagreement, RecordType};
 use crate::shared::memory::{Lendable, MemoryFile};
 use crate::wake::{self, Doorbell, Producers, attention};
@@ -103,7 +104,7 @@ pub struct OutputRing {
     has_reader: Mutex<bool>,
     /// The thread slots that may reserve, and their memory. A thread holds the lock for moments,
     /// to make more.
-    ready: Mutex<Ready>,
+    ready: Arc<Mutex<Ready>>,
     /// The cursors' files that were lent, one for each user.
     cursors: Mutex<Vec<Lendable>>,
     pages: PageOptions,
@@ -112,6 +113,9 @@ pub struct OutputRing {
     /// The memory that the view points into: the page of control words, then the producers'
     /// memory.
     region: Region,
+    /// Those of the region: the page of control words, which is exchanged, and what lies before and
+    /// behind it, sparse or not.
+    _mappings: MappingShare,
 }
 
 /// The part of a ring that is memory.
@@ -121,6 +125,11 @@ struct Ready {
     slots: u32,
     charge: MemoryCharge,
 }
+
+/// The charge for the memory of a ring that another process may have mapped, whether the ring is
+/// still there or not.
+#[derive(Debug)]
+pub(crate) struct KeptCharge(#[expect(dead_code, reason = "held, not read")] Arc<Mutex<Ready>>);
 
 /// Bytes of memory of a ring in which slots below `ready` may reserve: the page of control words,
 /// and the producers' part.
@@ -172,6 +181,9 @@ impl OutputRing {
         let prepared = memory(geometry, options.prepared_slots);
         let charge = MemoryCharge::new(prepared, options.budget.as_ref())
             .map_err(ChannelError::over_budget(&options.name))?;
+        let mappings = if options.shared { 6 } else { 3 };
+        let mappings =
+            MappingShare::take(mappings).map_err(ChannelError::too_many_mappings(&options.name))?;
         let region = Region::anonymous(page_size() + geometry.size())
             .map_err(ChannelError::system(&options.name, "mapping its memory"))?;
         let data_file = options
@@ -189,12 +201,13 @@ impl OutputRing {
         region
             .prepare(0, prepared, options.pages)
             .map_err(ChannelError::system(&options.name, "locking its memory"))?;
-        Self::on(region, data_file, geometry, options, charge).map(Arc::new)
+        Self::on(region, mappings, data_file, geometry, options, charge).map(Arc::new)
     }
 
     /// Makes a ring in zeroed memory.
     fn on(
         region: Region,
+        mappings: MappingShare,
         data_file: Option<MemoryFile>,
         geometry: OutputGeometry,
         options: &OutputOptions,
@@ -240,14 +253,15 @@ impl OutputRing {
                 .collect(),
             bell: AtomicU32::new(0),
             has_reader: Mutex::new(false),
-            ready: Mutex::new(Ready {
+            ready: Arc::new(Mutex::new(Ready {
                 slots: options.prepared_slots,
                 charge,
-            }),
+            })),
             cursors: Mutex::default(),
             pages: options.pages,
             data_file,
             region,
+            _mappings: mappings,
         })
     }
 
@@ -702,6 +716,11 @@ impl OutputRing {
             charge.shrink(page_size());
             ChannelError::system(&self.name, "making the cursor's file")(errno)
         })
+    }
+
+    /// Keeps the charge for its memory.
+    pub(crate) fn keep_charge(&self) -> KeptCharge {
+        KeptCharge(Arc::clone(&self.ready))
     }
 
     /// Keeps what [`take_cursor_file`](Self::take_cursor_file) gave, for the user's next reader.

@@ -8,6 +8,7 @@ use rustix::process::geteuid;
 
 use super::{SharedInput, SharedOutput};
 use crate::protocol::{CollectorReply, CollectorRequest, ErrorCode};
+use crate::ring::output::KeptCharge;
 use crate::{ChannelError, InputRing, OutputRing, StreamId};
 
 /// Channels that one connection may hold open.
@@ -48,8 +49,12 @@ enum Attachment {
     Input {
         _lent: SharedInput,
     },
-    /// A tap does not keep the ring: the ring goes with its codelet, even if it is watched.
-    Tap(Weak<OutputRing>),
+    /// A tap does not keep the ring: the ring goes with its codelet, even if it is watched. Its
+    /// memory stays, and stays charged, until the collector closes the tap.
+    Tap {
+        ring: Weak<OutputRing>,
+        _charge: KeptCharge,
+    },
 }
 
 /// A reply, and the descriptors to send with its first byte.
@@ -112,7 +117,10 @@ impl Session {
                     let shared = ring.share_tap()?;
                     return Ok(Answer {
                         reply: CollectorReply::Output {
-                            attachment: self.keep(Attachment::Tap(Arc::downgrade(&ring))),
+                            attachment: self.keep(Attachment::Tap {
+                                ring: Arc::downgrade(&ring),
+                                _charge: ring.keep_charge(),
+                            }),
                             grant: shared.grant,
                         },
                         descriptors: shared.descriptors,
@@ -171,7 +179,7 @@ impl Session {
 
     fn tap(&self, attachment: u64) -> Option<Arc<OutputRing>> {
         match self.open.get(&attachment)? {
-            Attachment::Tap(ring) => ring.upgrade(),
+            Attachment::Tap { ring, .. } => ring.upgrade(),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::application::{Application, aborts, table};
+use crate::application::{self, Application, aborts, table};
 use crate::output::{Failure, Output, Status};
 
 /// List the codeletsets that are loaded.
@@ -17,7 +17,9 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
-        let sets = self.application.connect()?.list()?;
+        let mut operator = self.application.connect()?;
+        let sets = operator.list()?;
+        let memory = operator.hello()?.memory;
         self.application.answer_each(sets, output, |sets, output| {
             let rows: Vec<_> = sets
                 .iter()
@@ -40,7 +42,11 @@ impl List {
             let titles = [
                 "ID", "CODELET", "HOOK", "PRIORITY", "MAPS", "MEMORY", "ABORTS",
             ];
-            table(output, titles, &rows)
+            table(output, titles, &rows)?;
+            if memory.limit.is_some() || memory.unloaded > 0 {
+                output.line(application::memory(&memory))?;
+            }
+            Ok(())
         })
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use jbpf_channel::limits::{MappingShare, TooManyMappings};
 use jbpf_channel::{Doorbell, MemoryBudget, MemoryCharge, OverBudget};
 use thiserror::Error;
 
@@ -80,6 +81,9 @@ pub enum PagesError {
         /// The system's reason.
         reason: String,
     },
+    /// Maps and channels have as many memory mappings as they may.
+    #[error(transparent)]
+    TooManyMappings(#[from] TooManyMappings),
     /// `mlock` failed.
     #[error(
         "{bytes} bytes could not be locked in memory: {reason}; raise RLIMIT_MEMLOCK or build the runtime without lock_memory"
@@ -116,6 +120,7 @@ pub struct Pages {
     start: NonNull<u8>,
     len: usize,
     _charge: MemoryCharge,
+    _mapping: MappingShare,
 }
 
 // SAFETY: `Pages` owns its mapping like a `Box` owns its memory. It gives access through raw
@@ -135,11 +140,13 @@ impl Pages {
             reason: "more than the address space holds".to_owned(),
         })?;
         let charge = MemoryCharge::new(len, options.budget.as_ref())?;
+        let mapping = MappingShare::take(1)?;
         let start = system::obtain(len, options)?;
         Ok(Self {
             start,
             len,
             _charge: charge,
+            _mapping: mapping,
         })
     }
 

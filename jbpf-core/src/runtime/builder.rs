@@ -220,6 +220,9 @@ impl RuntimeBuilder {
     /// [`MapInfo::memory`](crate::codeletset::MapInfo::memory) gives the number for each map. Maps
     /// of the application's own kinds count the size that they give when they are made. Machine
     /// code does not count, and neither does memory that a load takes for a moment.
+    ///
+    /// Maps and channels have half of the memory mappings that the system allows the process
+    /// (`vm.max_map_count`), with a budget or without.
     pub fn memory_budget(mut self, bytes: usize) -> Self {
         self.map_options.budget = Some(MemoryBudget::new(bytes));
         self
@@ -264,6 +267,9 @@ impl RuntimeBuilder {
             .unwrap_or_else(|| server::default_path(&self.name));
         let bell = Arc::new(Doorbell::new()?);
         let mut map_options = self.map_options;
+        map_options
+            .budget
+            .get_or_insert_with(|| MemoryBudget::new(usize::MAX));
         map_options.doorbells.push(Arc::clone(&bell));
         let server_bell = self.serve.then(Doorbell::new).transpose()?.map(Arc::new);
         map_options.doorbells.extend(server_bell.clone());

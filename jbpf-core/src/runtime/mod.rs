@@ -45,6 +45,7 @@ use crate::codeletset::{Channel, CodeletsetInfo, LoadedSet, World, prepare};
 use crate::error::{
     BuildError, LoadError, OpenError, ThreadInside, UnloadError, WrongPlace, threads as named,
 };
+use crate::map::MemoryBudget;
 use crate::server::{ServeError, Server, ServerOptions};
 use crate::stats::Statistics;
 use attachment::{Attachments, Change, CompileError, Compiler};
@@ -113,6 +114,13 @@ pub(crate) struct Loaded {
     pub(crate) set: Codeletset,
     /// The threads that are inside of its predecessor still.
     pub(crate) inside: Vec<ThreadInside>,
+}
+
+impl Shared {
+    /// The budget of maps and channels, which counts them even if it has no limit.
+    pub(crate) fn budget(&self) -> Option<&MemoryBudget> {
+        self.world.map_options.budget.as_deref()
+    }
 }
 
 impl Runtime {

@@ -40,6 +40,11 @@ impl Shared {
                         .as_ref()
                         .and_then(|measured| measured.measured_of(&codelet.bound)),
                     busy: codelet.maps.iter().map(|named| named.map.busy()).sum(),
+                    memory: codelet
+                        .maps
+                        .iter()
+                        .map(|named| named.map.memory() as u64)
+                        .sum(),
                     aborts: codelet.bound.abort_statistics(),
                     channels: set
                         .channels

@@ -1,5 +1,6 @@
 //! Answers that are ready at once: facts about the application, and records for codelets.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +16,7 @@ use jbpf_operator::info::{CodeletsetInfo, MapInfo};
 use jbpf_operator::nearest::nearest;
 use jbpf_operator::protocol::{
     AttachedReport, Bytes, Element, ErrorCode, ErrorReport, Hello, HookReport, HookRole, MAX_LINE,
-    MapBody, MapPage, Reply, StatisticsBody, StreamReport,
+    MapBody, MapPage, MemoryReport, Reply, StatisticsBody, StreamReport,
 };
 use jbpf_operator::stats::HookStatistics;
 use jbpf_operator::stream::Direction;
@@ -59,7 +60,26 @@ pub(super) fn hello(shared: &Shared, since: Instant) -> Reply {
         uptime_s: since.elapsed().as_secs(),
         codeletsets: sets.len(),
         codelets: sets.values().map(|set| set.codelets.len()).sum(),
+        memory: memory(shared, &sets),
     })
+}
+
+fn memory(shared: &Shared, sets: &BTreeMap<String, Arc<LoadedSet>>) -> MemoryReport {
+    let budget = shared.budget();
+    let codelets = sets.values().flat_map(|set| &set.codelets);
+    let maps = codelets.flat_map(|codelet| &codelet.maps);
+    // A linked map is one map.
+    let maps: BTreeMap<_, _> = maps.map(|it| (Arc::as_ptr(&it.map), &it.map)).collect();
+    let loaded: usize = maps.values().map(|map| map.memory()).sum();
+    let used = budget.map_or(loaded, |budget| budget.used());
+    MemoryReport {
+        used: used as u64,
+        limit: budget
+            .map(|budget| budget.limit())
+            .filter(|limit| *limit != usize::MAX)
+            .map(|limit| limit as u64),
+        unloaded: used.saturating_sub(loaded) as u64,
+    }
 }
 
 pub(super) fn hooks(shared: &Shared, skip: Option<u64>) -> Reply {

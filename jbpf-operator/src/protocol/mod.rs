@@ -27,6 +27,6 @@ pub use bytes::Bytes;
 pub use load::{ChannelBody, CodeletBody, LinkedMapBody, LoadBody, ObjectBody, UnreadableObject};
 pub use reply::{
     AttachedReport, ChangeReport, Element, ErrorReport, Hello, HookReport, HookRole, MapPage,
-    RecordEvent, Reply, StreamReport, WaitingReport,
+    MemoryReport, RecordEvent, Reply, StreamReport, WaitingReport,
 };
 pub use request::{MapBody, MeasureBody, Request, RequestName, StatisticsBody};

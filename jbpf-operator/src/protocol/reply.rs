@@ -84,6 +84,23 @@ pub struct Hello {
     pub codeletsets: usize,
     /// Codelets loaded.
     pub codelets: usize,
+    /// The memory of maps and channels.
+    #[serde(default)]
+    pub memory: MemoryReport,
+}
+
+/// The memory of maps and channels, in bytes that the system gives.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MemoryReport {
+    /// Bytes in use.
+    pub used: u64,
+    /// The memory budget; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Bytes in use that belong to no loaded codeletset: threads inside, collectors or the
+    /// application still hold them.
+    #[serde(default)]
+    pub unloaded: u64,
 }
 
 /// The changes that have not ended, and the threads that they wait for.

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, poll, read};
 use crossterm::style::Attribute;
 use jbpf_operator::client::Operator;
+use jbpf_operator::protocol::MemoryReport;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::rows::{Column, Rows, TITLES, View};
 use super::screen::{Line, Screen};
+use crate::application::memory;
 use crate::output::Failure;
 
 /// How often it is looked whether a signal says to end.
@@ -24,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The screen's content.
 struct Table<'a> {
     application: &'a str,
+    /// The memory of maps and channels, at the last look.
+    memory: MemoryReport,
     rows: Rows,
     view: View,
     interval: Duration,
@@ -41,6 +45,7 @@ enum Step {
 pub(super) fn run(
     mut operator: Operator,
     application: &str,
+    memory: MemoryReport,
     rows: Rows,
     view: View,
     interval: Duration,
@@ -51,6 +56,7 @@ pub(super) fn run(
     }
     let mut table = Table {
         application,
+        memory,
         rows,
         view,
         interval,
@@ -69,6 +75,7 @@ pub(super) fn run(
             }
         } else if Instant::now() >= next {
             table.rows.update(operator.statistics(None)?);
+            table.memory = operator.hello()?.memory;
             // A look that comes late is not made up for.
             next = (next + interval).max(Instant::now());
         }
@@ -169,8 +176,9 @@ impl Table<'_> {
         let what = if self.view.hooks { "hooks" } else { "codelets" };
         let every = self.interval.as_secs_f64();
         format!(
-            "jbpf top  {}  {shown} {what}, every {every} s",
-            self.application
+            "jbpf top  {}  {shown} {what}, every {every} s, {}",
+            self.application,
+            memory(&self.memory)
         )
     }
 
@@ -226,6 +234,7 @@ mod tests {
     fn table() -> Table<'static> {
         Table {
             application: "app",
+            memory: MemoryReport::default(),
             rows: Rows::default(),
             view: View {
                 sort: Column::Calls,
@@ -254,7 +263,7 @@ mod tests {
             (table.view.sort, table.view.ascending),
             (Column::P99, false)
         );
-        press(&mut table, [KeyCode::Right; 7]);
+        press(&mut table, [KeyCode::Right; 8]);
         assert_eq!(
             (table.view.sort, table.view.ascending),
             (Column::Hook, true)

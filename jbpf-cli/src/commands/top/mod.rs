@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jbpf_operator::client::{Operator, OperatorError};
+use jbpf_operator::protocol::Hello;
 use serde::Serialize;
 
 use crate::application::{Application, table};
@@ -28,7 +29,7 @@ use rows::{Column, Rows, View};
 ///
 /// CALLS/S counts every call. P50 and P99 are the times that half and 99 of 100 calls do not
 /// exceed, and LOAD the share of one processor that they take together, by a sample of the calls.
-/// A dash is what nobody knows.
+/// MEMORY is what maps and channels take, in bytes. A dash is what nobody knows.
 #[derive(Args)]
 pub(crate) struct Top {
     #[command(flatten)]
@@ -59,7 +60,7 @@ impl Top {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Status, Failure> {
         let mut operator = self.application.connect()?;
         let begun = begin(&mut operator);
-        let (name, rows) = match begun {
+        let (hello, rows) = match begun {
             Ok(begun) => begun,
             Err(error) => {
                 return self
@@ -77,7 +78,7 @@ impl Top {
         if self.application.json || self.count.is_some() || !std::io::stdout().is_terminal() {
             self.print(operator, rows, &view, interval, output)?;
         } else {
-            live::run(operator, &name, rows, view, interval)?;
+            live::run(operator, &hello.name, hello.memory, rows, view, interval)?;
         }
         Ok(Status::Success)
     }
@@ -117,10 +118,10 @@ impl Top {
 }
 
 /// Has everything measured, and looks once: a rate needs two looks.
-fn begin(operator: &mut Operator) -> Result<(String, Rows), OperatorError> {
-    let name = operator.hello()?.name;
+fn begin(operator: &mut Operator) -> Result<(Hello, Rows), OperatorError> {
+    let hello = operator.hello()?;
     operator.measure(None)?;
     let mut rows = Rows::default();
     rows.update(operator.statistics(None)?);
-    Ok((name, rows))
+    Ok((hello, rows))
 }

@@ -25,17 +25,18 @@ pub(super) enum Column {
     Dropped,
     Passed,
     Busy,
+    Memory,
     Aborts,
 }
 
 /// The titles of the columns, in their order.
-pub(super) const TITLES: [&str; 11] = [
+pub(super) const TITLES: [&str; 12] = [
     "HOOK", "CODELET", "CALLS/S", "P50", "P99", "LOAD", "DROPS/S", "DROPPED", "PASSED", "BUSY",
-    "ABORTS",
+    "MEMORY", "ABORTS",
 ];
 
 impl Column {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Hook,
         Self::Codelet,
         Self::Calls,
@@ -46,6 +47,7 @@ impl Column {
         Self::Dropped,
         Self::Passed,
         Self::Busy,
+        Self::Memory,
         Self::Aborts,
     ];
 
@@ -82,6 +84,8 @@ pub(super) struct Row {
     passed_over: u64,
     /// Operations on its maps that did not wait for another thread.
     busy: u64,
+    /// Bytes of memory of its maps and channels.
+    memory: u64,
     /// Calls that it left before their end, since it was loaded; of a hook, those of its codelets.
     aborts: AbortStatistics,
 }
@@ -99,6 +103,7 @@ pub(super) struct Rows {
 struct Seen {
     measured: Option<Measured>,
     lost: Lost,
+    memory: u64,
     aborts: AbortStatistics,
 }
 
@@ -146,16 +151,19 @@ impl Rows {
         self.rows.clear();
         for hook in hooks.into_iter().filter(|hook| !hook.codelets.is_empty()) {
             let mut lost = Lost::default();
+            let mut memory: u64 = 0;
             let mut aborts = AbortStatistics::default();
             for codelet in &hook.codelets {
                 let own = Lost::of(codelet);
                 lost = lost.and(own);
+                memory = memory.saturating_add(codelet.memory);
                 let name = format!("{}/{}", codelet.codeletset, codelet.codelet);
                 let key = (hook.hook.clone(), Some(name));
                 add(&mut aborts, &codelet.aborts);
                 let seen = Seen {
                     measured: codelet.measured.clone(),
                     lost: own,
+                    memory: codelet.memory,
                     aborts: codelet.aborts.clone(),
                 };
                 self.add(key, seen, &before, seconds);
@@ -163,6 +171,7 @@ impl Rows {
             let seen = Seen {
                 measured: hook.measured,
                 lost,
+                memory,
                 aborts,
             };
             self.add((hook.hook, None), seen, &before, seconds);
@@ -233,6 +242,7 @@ impl Row {
             dropped: seen.lost.dropped,
             passed_over: seen.lost.passed_over,
             busy: seen.lost.busy,
+            memory: seen.memory,
             aborts: seen.aborts.clone(),
         }
     }
@@ -255,12 +265,13 @@ impl Row {
             Column::Dropped => self.dropped.cmp(&other.dropped),
             Column::Passed => self.passed_over.cmp(&other.passed_over),
             Column::Busy => self.busy.cmp(&other.busy),
+            Column::Memory => self.memory.cmp(&other.memory),
             Column::Aborts => self.aborts.count.cmp(&other.aborts.count),
         }
     }
 
     /// As text, in the order of [`TITLES`].
-    pub(super) fn cells(&self) -> [String; 11] {
+    pub(super) fn cells(&self) -> [String; 12] {
         let unknown = || "-".to_owned();
         [
             self.hook.clone(),
@@ -274,6 +285,7 @@ impl Row {
             self.dropped.to_string(),
             self.passed_over.to_string(),
             self.busy.to_string(),
+            self.memory.to_string(),
             aborts(&self.aborts),
         ]
     }
@@ -363,6 +375,7 @@ mod tests {
                 codelet: format!("of_{name}"),
                 measured: measured(seconds, calls),
                 busy: 0,
+                memory: u64::MAX,
                 aborts: AbortStatistics::default(),
                 channels: Vec::new(),
             }],
@@ -445,7 +458,21 @@ mod tests {
         unknown.codelets[0].measured = None;
         rows.update(vec![unknown]);
         let cells = rows.shown(&view(Column::Calls, false, ""))[0].cells();
-        assert_eq!(cells[2..], ["-", "-", "-", "-", "-", "0", "0", "0", "0"]);
+        assert_eq!(
+            cells[2..],
+            [
+                "-",
+                "-",
+                "-",
+                "-",
+                "-",
+                "0",
+                "0",
+                "0",
+                &u64::MAX.to_string(),
+                "0"
+            ]
+        );
     }
 
     fn aborts_of(codelet: &mut CodeletStatistics, count: u64, kind: &str, at_ms: u64) {
@@ -476,7 +503,7 @@ mod tests {
         let by_aborts = view(Column::Aborts, true, "");
         let shown = |view: &View| -> Vec<String> {
             let rows = rows.shown(view);
-            rows.iter().map(|row| row.cells()[10].clone()).collect()
+            rows.iter().map(|row| row.cells()[11].clone()).collect()
         };
         let most = format!("{} (assertion at echo.c:12)", u64::MAX);
         assert_eq!(
