@@ -267,10 +267,8 @@ impl Drop for Over<'_> {
 
 fn crossfire(engine: Engine) {
     let budget = MemoryBudget::new(900 << 10);
-    let options = MapOptions {
-        budget: Some(Arc::clone(&budget)),
-        ..MapOptions::default()
-    };
+    let mut options = MapOptions::default();
+    options.budget = Some(Arc::clone(&budget));
     let builder = Runtime::builder().name("crossfire").engine(engine);
     let runtime = Arc::new(builder.map_options(options).build().unwrap());
     *RUNTIME.lock().unwrap() = Some(Arc::clone(&runtime));
@@ -343,10 +341,8 @@ fn what_comes_from_a_runtime_may_be_dropped_in_any_order() {
     let mut seen = std::collections::BTreeSet::new();
     for number in 0..(1..=PARTS).product() {
         let budget = MemoryBudget::new(usize::MAX);
-        let options = MapOptions {
-            budget: Some(Arc::clone(&budget)),
-            ..MapOptions::default()
-        };
+        let mut options = MapOptions::default();
+        options.budget = Some(Arc::clone(&budget));
         let builder = Runtime::builder().name("parts").engine(Engine::Interpreter);
         let runtime = builder.map_options(options).build().unwrap();
         let set = runtime.load(&request).unwrap();
@@ -379,10 +375,8 @@ fn a_replacement_takes_memory_for_what_is_new_alone_and_a_linked_map_takes_it_on
     let linked = |name: &str| counts(name).linked_map("counts", "a", "counts");
     const PAGE: usize = 4096;
     let budget = MemoryBudget::new(2 * PAGE);
-    let options = MapOptions {
-        budget: Some(Arc::clone(&budget)),
-        ..MapOptions::default()
-    };
+    let mut options = MapOptions::default();
+    options.budget = Some(Arc::clone(&budget));
     let builder = Runtime::builder().name("memory").map_options(options);
     let runtime = builder.build().unwrap();
     let three = set("set", [counts("a"), linked("b"), linked("c")]);

@@ -859,10 +859,8 @@ fn outcome(runtime: &Runtime, case: &Case) -> Result<(), String> {
 #[test]
 fn each_rule_of_loading_holds_and_says_so() {
     let budget = MemoryBudget::new(BUDGET);
-    let options = MapOptions {
-        budget: Some(budget.clone()),
-        ..MapOptions::default()
-    };
+    let mut options = MapOptions::default();
+    options.budget = Some(budget.clone());
     let application = Application::start(|builder| builder.map_options(options));
     let folder = tempfile::tempdir().unwrap();
     let cases = cases(&folder);

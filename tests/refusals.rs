@@ -82,10 +82,8 @@ fn request(codelets: impl IntoIterator<Item = CodeletBuilder>) -> LoadRequest {
 fn refused_at_each_step() {
     let stream = StreamId([3; 16]);
     let budget = MemoryBudget::new(1 << 20);
-    let options = MapOptions {
-        budget: Some(Arc::clone(&budget)),
-        ..MapOptions::default()
-    };
+    let mut options = MapOptions::default();
+    options.budget = Some(Arc::clone(&budget));
     let runtime = Runtime::builder()
         .name("refusals")
         .map_options(options)

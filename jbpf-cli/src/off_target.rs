@@ -105,10 +105,8 @@ impl OffTarget {
         environment: CodeletEnvironment,
         machine: Machine,
     ) -> Result<Self, Failure> {
-        let options = MapOptions {
-            spare_records: SPARE_RECORDS,
-            ..MapOptions::default()
-        };
+        let mut options = MapOptions::default();
+        options.spare_records = SPARE_RECORDS;
         let maps = verified.program().maps.iter();
         let maps: Vec<Arc<Map>> = maps
             .map(|def| Map::new(def, &options).map(Arc::new))

@@ -21,10 +21,9 @@ mod last_seen;
 use last_seen::last_seen;
 
 fn options() -> MapOptions {
-    MapOptions {
-        kinds: vec![last_seen()],
-        ..MapOptions::default()
-    }
+    let mut options = MapOptions::default();
+    options.kinds = vec![last_seen()];
+    options
 }
 
 fn def(number: u32, value_size: u32, max_entries: u32) -> MapDef {

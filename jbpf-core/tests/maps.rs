@@ -134,10 +134,8 @@ fn sizes_at_the_limit_are_accepted() {
 #[test]
 fn a_map_beyond_the_budget_is_refused_and_gives_back_what_it_took() {
     let budget = MemoryBudget::new(1 << 20);
-    let options = MapOptions {
-        budget: Some(Arc::clone(&budget)),
-        ..MapOptions::default()
-    };
+    let mut options = MapOptions::default();
+    options.budget = Some(Arc::clone(&budget));
     for kind in [
         MapKind::Array,
         MapKind::Hash,
@@ -167,10 +165,8 @@ fn a_map_beyond_the_budget_is_refused_and_gives_back_what_it_took() {
 #[test]
 fn a_copy_beyond_the_budget_is_not_there_and_nothing_breaks() {
     let budget = MemoryBudget::new(8192);
-    let options = MapOptions {
-        budget: Some(Arc::clone(&budget)),
-        ..MapOptions::default()
-    };
+    let mut options = MapOptions::default();
+    options.budget = Some(Arc::clone(&budget));
     let map = Map::new(&def(MapKind::PerThreadArray, 4, 4096, 1), &options);
     // Threads of other tests may have taken slots: then not even the map can be made.
     let Ok(map) = map else { return };
@@ -192,10 +188,8 @@ fn a_copy_beyond_the_budget_is_not_there_and_nothing_breaks() {
 
 #[test]
 fn locked_memory_is_had_or_refused_with_what_to_do() {
-    let options = MapOptions {
-        lock_memory: true,
-        ..MapOptions::default()
-    };
+    let mut options = MapOptions::default();
+    options.lock_memory = true;
     if let Err(error) = Map::new(&def(MapKind::Array, 4, 8, 16), &options) {
         assert!(error.to_string().contains("RLIMIT_MEMLOCK"), "{error}");
     }
@@ -203,10 +197,8 @@ fn locked_memory_is_had_or_refused_with_what_to_do() {
 
 #[test]
 fn huge_pages_are_had_or_refused_with_what_to_do() {
-    let options = MapOptions {
-        huge_pages: true,
-        ..MapOptions::default()
-    };
+    let mut options = MapOptions::default();
+    options.huge_pages = true;
     let small = Map::new(&def(MapKind::Array, 4, 8, 16), &options).unwrap();
     assert_eq!(small.memory(), 4096, "no huge page for a small map");
     match Map::new(&def(MapKind::Array, 4, 8, 1 << 20), &options) {

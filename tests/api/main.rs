@@ -75,12 +75,7 @@ fn each_name_of_the_facade_has_an_example_that_uses_it() {
     for item in syn::parse_file(&source).unwrap().items {
         let Item::Use(item) = item else { continue };
         let docs = docs(&item.attrs);
-        if !is_public(&item.vis)
-            || item
-                .attrs
-                .last()
-                .is_some_and(|last| text(last).contains("hidden"))
-        {
+        if !is_public(&item.vis) || !hidden(&item.attrs).is_empty() {
             continue;
         }
         let code: String = docs.split("```\n").skip(1).step_by(2).collect();
@@ -176,7 +171,7 @@ impl List {
                 let name = module.ident.to_string();
                 let inner = format!("{path}::{name}");
                 if is_public(&module.vis) {
-                    self.add(path, &format!("mod {name}"));
+                    self.add(path, &format!("mod {}{name}", hidden(&module.attrs)));
                 }
                 match module.content {
                     Some((_, items)) => self.items(items, &folder.join(&name), &inner),
@@ -189,7 +184,10 @@ impl List {
                 }
             }
             Item::Use(item) if is_public(&item.vis) => {
-                self.add(path, &format!("use {}", text(&item.tree)));
+                self.add(
+                    path,
+                    &format!("use {}{}", hidden(&item.attrs), text(&item.tree)),
+                );
             }
             Item::Fn(item) if is_public(&item.vis) => self.add(path, &text(&item.sig)),
             Item::Const(item) if is_public(&item.vis) => {
@@ -272,6 +270,12 @@ fn open(attributes: &[Attribute]) -> &'static str {
         .iter()
         .any(|a| a.path().is_ident("non_exhaustive"));
     if open { "non_exhaustive " } else { "" }
+}
+
+/// Hidden items are no API, and come and go without notice.
+fn hidden(attributes: &[Attribute]) -> &'static str {
+    let hidden = attributes.iter().any(|a| text(&a.meta) == "doc (hidden)");
+    if hidden { "hidden " } else { "" }
 }
 
 fn is_public(visibility: &Visibility) -> bool {

@@ -275,10 +275,8 @@ fn whatever_panics_in_it_the_codelet_ends_and_is_unloaded() {
 fn its_memory_counts_against_the_budget() {
     let budget = MemoryBudget::new(64);
     let application = Application::start(|builder| {
-        let options = MapOptions {
-            budget: Some(Arc::clone(&budget)),
-            ..MapOptions::default()
-        };
+        let mut options = MapOptions::default();
+        options.budget = Some(Arc::clone(&budget));
         builder.map_type(last_seen()).map_options(options)
     });
     application.load(&single("own_map", "ask")).unwrap();

@@ -14,12 +14,17 @@ use jbpf_hooks::hook::{Dispatch, HookKind};
 pub mod abort;
 mod bound;
 mod input;
+#[doc(hidden)]
 pub mod interpreter;
+#[doc(hidden)]
 pub mod measure;
+#[doc(hidden)]
 pub mod native;
 
 pub use abort::{Abort, AbortKind, Aborts, LastAbort};
+#[doc(hidden)]
 pub use bound::{BindError, BoundCodelet, CodeletEnvironment};
+#[doc(hidden)]
 pub use input::{Input, InputError};
 use measure::HookStats;
 

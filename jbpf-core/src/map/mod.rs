@@ -42,15 +42,20 @@ pub use self::access::AccessError;
 pub use self::application::{
     ApplicationKind, ApplicationMap, ApplicationStorage, MAX_COPIED_SIZE, ShowElement,
 };
+#[doc(hidden)]
 pub use self::array::{ArrayLayout, ArrayMap};
 pub(crate) use self::channel::records;
+#[doc(hidden)]
 pub use self::channel::{InputMap, OutputMap};
 pub use self::error::MapError;
 use self::hash::Busy;
+#[doc(hidden)]
 pub use self::hash::{HashLayout, HashTable, MAX_HASH_ENTRIES, MAX_KEY_SIZE};
 pub use self::pages::{MapOptions, Pages, PagesError, SPARE_RECORDS};
+#[doc(hidden)]
 pub use self::per_thread::{INLINE_SLOTS, PerThreadArray, PerThreadHash};
 pub use self::status::Status;
+#[doc(hidden)]
 pub use self::storage::Storage;
 use self::threads::{ForThreads, Shortage};
 pub use self::view::{MapKey, MapValue, MapView};

@@ -36,7 +36,10 @@ pub(super) fn whole_pages(bytes: usize) -> Option<usize> {
 }
 
 /// How maps are made, and the source of their memory.
+///
+/// Options begin as [`Default`]: no huge pages, no locks, no limit.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct MapOptions {
     /// Ask for transparent huge pages (`madvise(MADV_HUGEPAGE)`) if a map is large enough.
     pub huge_pages: bool,

@@ -124,11 +124,9 @@ fn files() -> usize {
 
 fn check(case: &Case) -> Result<(), TestCaseError> {
     let budget = MemoryBudget::new(usize::MAX);
-    let options = MapOptions {
-        budget: Some(Arc::clone(&budget)),
-        shared_channels: case.shared,
-        ..MapOptions::default()
-    };
+    let mut options = MapOptions::default();
+    options.budget = Some(Arc::clone(&budget));
+    options.shared_channels = case.shared;
     let mut maps = Vec::with_capacity(MAPS);
     let mut lent = Vec::with_capacity(MAPS * case.senders);
     let before = mapped();
@@ -237,11 +235,9 @@ fn senders_that_come_and_go_gather_no_memory() {
         return;
     }
     let budget = MemoryBudget::new(1 << 20);
-    let options = MapOptions {
-        budget: Some(Arc::clone(&budget)),
-        shared_channels: true,
-        ..MapOptions::default()
-    };
+    let mut options = MapOptions::default();
+    options.budget = Some(Arc::clone(&budget));
+    options.shared_channels = true;
     let def = MapDef {
         name: "lanes".to_owned(),
         kind: MapKind::ControlInput,

@@ -17,10 +17,8 @@ use super::super::last_seen::last_seen;
 
 /// Maps for an accepted program.
 pub fn maps_of(verified: &VerifiedProgram) -> Vec<Arc<Map>> {
-    let options = MapOptions {
-        kinds: vec![last_seen()],
-        ..MapOptions::default()
-    };
+    let mut options = MapOptions::default();
+    options.kinds = vec![last_seen()];
     let defs = verified.program().maps.iter();
     defs.map(|def| {
         let map = Map::new(def, &options).unwrap();
