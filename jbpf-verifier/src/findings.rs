@@ -200,7 +200,9 @@ impl Findings {
             Space::Context => objects.context = true,
             Space::Stack { .. } if own_frame => objects.own_frame = true,
             Space::Stack { .. } => objects.caller_frames = true,
-            Space::Region | Space::RegionEnd => objects.region = true,
+            Space::Region | Space::RegionEnd | Space::RegionHalf | Space::RegionEndHalf => {
+                objects.region = true
+            }
             Space::MapValue { map } => insert(&mut objects.values, map),
             Space::OutputBuffer { map } | Space::Released { map } => {
                 insert(&mut objects.records, map);
@@ -319,7 +321,9 @@ fn has(objects: &Objects, space: Space, own_frame: bool) -> bool {
         Space::Context => objects.context,
         Space::Stack { .. } if own_frame => objects.own_frame,
         Space::Stack { .. } => objects.caller_frames,
-        Space::Region | Space::RegionEnd => objects.region,
+        Space::Region | Space::RegionEnd | Space::RegionHalf | Space::RegionEndHalf => {
+            objects.region
+        }
         Space::MapValue { map } => objects.values.binary_search(&map).is_ok(),
         Space::OutputBuffer { map } | Space::Released { map } => {
             objects.records.binary_search(&map).is_ok()

@@ -154,7 +154,12 @@ impl Hull<'_> {
         let same_object = a.object == b.object;
         let movable = !matches!(
             a.space,
-            Space::Context | Space::RegionEnd | Space::Map { .. } | Space::Released { .. }
+            Space::Context
+                | Space::RegionEnd
+                | Space::RegionHalf
+                | Space::RegionEndHalf
+                | Space::Map { .. }
+                | Space::Released { .. }
         );
         let mut pointer = a.clone();
         pointer.or_null = a.or_null || b.or_null;

@@ -184,6 +184,10 @@ pub(crate) enum Space {
     Region,
     /// The end of the data region. Offsets count from there.
     RegionEnd,
+    /// The low half of a pointer into the data region, or to its end. It is no address, and nothing
+    /// but its 32-bit distance from another half is defined.
+    RegionHalf,
+    RegionEndHalf,
     /// A map itself: an argument of helpers, never an address.
     Map {
         map: usize,
@@ -213,6 +217,30 @@ pub(crate) struct Pointer {
     /// The object, if the space has several.
     pub(crate) object: Id,
     pub(crate) or_null: bool,
+}
+
+impl Space {
+    /// The space of the low half of a pointer, if that is followed.
+    pub(crate) fn half(self) -> Option<Self> {
+        match self {
+            Self::Region | Self::RegionHalf => Some(Self::RegionHalf),
+            Self::RegionEnd | Self::RegionEndHalf => Some(Self::RegionEndHalf),
+            _ => None,
+        }
+    }
+
+    /// The space of the pointer that a half was made of; any other space itself.
+    pub(crate) fn whole(self) -> Self {
+        match self {
+            Self::RegionHalf => Self::Region,
+            Self::RegionEndHalf => Self::RegionEnd,
+            other => other,
+        }
+    }
+
+    pub(crate) fn is_half(self) -> bool {
+        matches!(self, Self::RegionHalf | Self::RegionEndHalf)
+    }
 }
 
 impl Pointer {
@@ -460,8 +488,8 @@ impl fmt::Display for Pointer {
         let base = match self.space {
             Space::Context => "ctx",
             Space::Stack { .. } => "fp",
-            Space::Region => "data",
-            Space::RegionEnd => "data_end",
+            Space::Region | Space::RegionHalf => "data",
+            Space::RegionEnd | Space::RegionEndHalf => "data_end",
             Space::Map { map } => return write!(f, "map {map}"),
             Space::MapValue { .. } => "value",
             Space::OutputBuffer { .. } => "buffer",
@@ -473,6 +501,9 @@ impl fmt::Display for Pointer {
             Space::MapValue { map } => write!(f, "pointer to a value of map {map}: ")?,
             Space::OutputBuffer { map } => {
                 write!(f, "pointer to the output buffer of map {map}: ")?
+            }
+            Space::RegionHalf | Space::RegionEndHalf => {
+                f.write_str("half of a pointer into the region: ")?
             }
             _ => f.write_str("pointer into the region: ")?,
         }

@@ -6,9 +6,9 @@
 //!
 //! copies the workspace to `target/mutations`. For each bug in the table, it replaces the text in
 //! the copy, builds it, and runs the crate's tests, of which one must fail: `classics.rs` first,
-//! then the rules, then all others. It takes some minutes. With `JBPF_MUTATION=merged`, it puts
-//! back only bugs whose names have that word. Every ordinary run checks that the replaced texts
-//! are still there.
+//! then the rules, then all others. It takes some minutes. With `JBPF_MUTATION=merged,half`, it
+//! puts back only bugs whose names have one of these words. Every ordinary run checks that the
+//! replaced texts are still there.
 
 #![allow(
     clippy::unwrap_used,
@@ -489,6 +489,16 @@ const MUTATIONS: &[Mutation] = &[
         before: "let rest = i128::from(behind) - i128::from(size) - further;",
         after: "let rest = i128::from(behind.max(0)) - i128::from(size) - further;",
     },
+    Mutation {
+        name: "halves of addresses are compared",
+        before: "Kind::Pointer(pointer) => width == Width::W32 || pointer.space.is_half(),",
+        after: "Kind::Pointer(_) => width == Width::W32,",
+    },
+    Mutation {
+        name: "the 64-bit distance of halves is the one of their pointers",
+        before: "if width == Width::W64 && (a.space.is_half() || b.space.is_half()) {",
+        after: "if false {",
+    },
 ];
 
 /// The test suites that have to catch them, the quickest first.
@@ -557,8 +567,9 @@ fn every_mutation_is_caught() {
     }
 
     let mut escaped = Vec::new();
-    let word = std::env::var("JBPF_MUTATION").unwrap_or_default();
-    let chosen = MUTATIONS.iter().filter(|m| m.name.contains(&word));
+    let words = std::env::var("JBPF_MUTATION").unwrap_or_default();
+    let is_chosen = |name: &str| words.split(',').any(|word| name.contains(word));
+    let chosen = MUTATIONS.iter().filter(|m| is_chosen(m.name));
     for mutation in chosen {
         let file = place(mutation, &sources.join("jbpf-verifier/src"));
         let text = fs::read_to_string(&file).expect("the file was copied");

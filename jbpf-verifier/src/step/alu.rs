@@ -43,7 +43,15 @@ impl Step<'_> {
                 self.set(dst, Kind::Number(low), places);
             }
             (Kind::Pointer(pointer), Width::W32) => {
-                return Err(self.narrow_arithmetic(src, pointer));
+                let half = pointer.space.half().filter(|_| !pointer.or_null);
+                let Some(space) = half else {
+                    return Err(self.narrow_arithmetic(src, pointer));
+                };
+                let half = Pointer {
+                    space,
+                    ..pointer.clone()
+                };
+                self.set(dst, Kind::Pointer(half), places);
             }
             _ => {
                 let source = Source::new(self.state.segment, places);
@@ -328,7 +336,10 @@ impl Step<'_> {
                 self.path.need(Need::Exact, places);
                 num.number.as_constant().is_some()
             }
-            Space::Map { .. } | Space::Released { .. } => false,
+            Space::Map { .. }
+            | Space::Released { .. }
+            | Space::RegionHalf
+            | Space::RegionEndHalf => false,
         };
         if !movable {
             return Err(self.no_arithmetic(reg, pointer));
@@ -408,8 +419,14 @@ impl Step<'_> {
             };
             variable.add_constant(a.offset.wrapping_sub(b.offset))
         };
+        // The low half of a distance is the distance of the low halves. In 64 bits, the distance of
+        // two halves would tell which of them is larger.
+        if width == Width::W64 && (a.space.is_half() || b.space.is_half()) {
+            let half = if a.space.is_half() { a } else { b };
+            return Err(self.narrow_arithmetic(dst, half));
+        }
         let mut places = places;
-        let num = match (a.space, b.space) {
+        let num = match (a.space.whole(), b.space.whole()) {
             (Space::RegionEnd, Space::Region) => {
                 places |= self.state.range_places(0) | self.state.range_places(b.variable_id);
                 self.remainder(a, b, places)

@@ -109,7 +109,10 @@ impl Step<'_> {
                 self.check_object(pointer, access, size, Code::OutputBufferOutOfBounds)
             }
             // `address` rules these out.
-            Space::Map { .. } | Space::Released { .. } => Err(Fault::new(
+            Space::Map { .. }
+            | Space::Released { .. }
+            | Space::RegionHalf
+            | Space::RegionEndHalf => Err(Fault::new(
                 Code::NotAPointer,
                 format!("{} is no address", access.reg),
             )),

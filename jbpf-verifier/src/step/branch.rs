@@ -32,8 +32,11 @@ impl Step<'_> {
             Operand::Reg(reg) => self.read(reg, Need::Shape)?.kind.clone(),
         };
         let places = self.state.places(lhs) | self.operand_places(rhs);
-        let is_pointer = |kind: &Kind| matches!(kind, Kind::Pointer(_));
-        if width == Width::W32 && (is_pointer(&left) || is_pointer(&right)) {
+        let is_half = |kind: &Kind| match kind {
+            Kind::Pointer(pointer) => width == Width::W32 || pointer.space.is_half(),
+            _ => false,
+        };
+        if is_half(&left) || is_half(&right) {
             return Err(self.no_comparison(lhs, rhs, "half of a pointer says nothing"));
         }
         let jump = Jump {
@@ -235,7 +238,11 @@ impl Step<'_> {
             Space::MapValue { map } | Space::OutputBuffer { map } => self.subject.value_size(map),
             Space::Stack { .. } => return first >= i128::from(-FRAME_SIZE) && last <= 0,
             // An empty region may start anywhere.
-            Space::Region | Space::RegionEnd | Space::Released { .. } => return false,
+            Space::Region
+            | Space::RegionEnd
+            | Space::RegionHalf
+            | Space::RegionEndHalf
+            | Space::Released { .. } => return false,
         };
         first >= 0 && last <= i128::from(size)
     }
@@ -323,7 +330,11 @@ impl Step<'_> {
                 self.path.need(Need::Exact, self.state.range_places(0));
                 self.state.facts.size
             }
-            Space::Stack { .. } | Space::RegionEnd | Space::Released { .. } => 0,
+            Space::Stack { .. }
+            | Space::RegionEnd
+            | Space::RegionHalf
+            | Space::RegionEndHalf
+            | Space::Released { .. } => 0,
         };
         let inside = first >= 0 && last < i128::from(size);
         if inside && (at_start || !pointer.or_null) {

@@ -414,6 +414,13 @@ impl Step<'_> {
             )
             .origin(origin, "the buffer was reserved here")
             .hint("finish the record before send_output, or reserve another one")
+        } else if pointer.space.is_half() {
+            Fault::new(
+                Code::NotAPointer,
+                format!("{base} is used as an address, but holds half of one"),
+            )
+            .origin(origin, format!("{base} was cut to 32 bits here"))
+            .hint("keep pointers in 64-bit variables")
         } else if let Space::Map { map } = pointer.space {
             Fault::new(
                 Code::NotAPointer,
@@ -448,7 +455,9 @@ impl Subject<'_> {
         match space {
             Space::Context => MemorySpace::Context,
             Space::Stack { .. } => MemorySpace::Stack,
-            Space::Region | Space::RegionEnd => MemorySpace::Region,
+            Space::Region | Space::RegionEnd | Space::RegionHalf | Space::RegionEndHalf => {
+                MemorySpace::Region
+            }
             Space::MapValue { map } if self.is_private(map) => MemorySpace::PrivateValue,
             Space::MapValue { .. } | Space::Map { .. } => MemorySpace::MapValue,
             Space::OutputBuffer { .. } | Space::Released { .. } => MemorySpace::OutputBuffer,

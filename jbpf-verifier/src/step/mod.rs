@@ -89,7 +89,12 @@ impl<'a> Subject<'a> {
             Space::Stack { .. } => Some(FRAME_ALIGN.into()),
             Space::MapValue { .. } | Space::OutputBuffer { .. } => Some(VALUE_ALIGN.into()),
             Space::Region => Some(self.context.region.align),
-            Space::Context | Space::RegionEnd | Space::Map { .. } | Space::Released { .. } => None,
+            Space::Context
+            | Space::RegionEnd
+            | Space::RegionHalf
+            | Space::RegionEndHalf
+            | Space::Map { .. }
+            | Space::Released { .. } => None,
         }
     }
 
@@ -340,6 +345,7 @@ impl<'s> Step<'s> {
             Space::Stack { .. } => "a caller's stack".to_owned(),
             Space::Region => "the data region".to_owned(),
             Space::RegionEnd => "the end of the data region".to_owned(),
+            Space::RegionHalf | Space::RegionEndHalf => "half of an address".to_owned(),
             Space::Map { map } => format!("map {}", self.subject.map_name(map)),
             Space::MapValue { map } => format!("a value of map {}", self.subject.map_name(map)),
             Space::OutputBuffer { map } => {
@@ -367,6 +373,8 @@ impl fmt::Display for PointerText<'_> {
             Space::Stack { frame } => write!(f, "fp of frame {frame}: fp")?,
             Space::Region => f.write_str("data")?,
             Space::RegionEnd => f.write_str("data_end")?,
+            Space::RegionHalf => f.write_str("low half of data")?,
+            Space::RegionEndHalf => f.write_str("low half of data_end")?,
             Space::Map { map } => return write!(f, "map {}", self.subject.map_name(map)),
             Space::MapValue { map } => write!(f, "value of {}", self.subject.map_name(map))?,
             Space::OutputBuffer { map } => {

@@ -36,6 +36,8 @@ const KINDS: &[(&str, &str)] = &[
         "ldxdw r8, [r6]\nldxb r1, [r6+16]\nadd r8, r1",
     ),
     ("data_end", "ldxdw r8, [r6+8]"),
+    ("half of data", "ldxdw r8, [r6]\nmov32 r8, r8"),
+    ("half of data_end", "ldxdw r8, [r6+8]\nmov32 r8, r8"),
     ("map", "lddw r8, map array"),
     ("other map", "lddw r8, map small"),
     ("output map", "lddw r8, map out"),
@@ -118,6 +120,8 @@ const CHECKS: &[&str] = &[
     "ldxdw r1, [r6+8]\nadd r1, r8",
     "ldxdw r1, [r6+8]\nsub r1, r8",
     "ldxdw r1, [r6]\nsub r1, r8",
+    "ldxdw r1, [r6]\nmov32 r1, r1\nsub32 r1, r8",
+    "ldxdw r1, [r6]\nsub32 r8, r1",
     "lddw r1, map array\nadd r1, r8",
     "lddw r1, section table\nsub r1, r8",
     // Comparisons.

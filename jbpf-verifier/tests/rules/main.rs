@@ -18,6 +18,7 @@ mod ends;
 mod facts;
 mod functions;
 mod gate;
+mod halves;
 mod helpers;
 mod idioms;
 mod lengths;

@@ -17,7 +17,7 @@ fn arithmetic_is_limited_to_moving() {
         "xor r2, r2\nxor r2, r1",
         "neg r2",
         "add32 r2, 4",
-        "mov32 r2, r2",
+        "mov32 r2, r1",
         "le32 r2",
         "sub r4, r2",
         "add r2, r3",
