@@ -37,10 +37,11 @@
 //! comparisons of pointers to one object, signed and unsigned, are comparisons of offsets.
 //!
 //! * `step/branch.rs` relies on it: `one_object` decides comparisons and bounds the numbers that
-//!   were added, and `region_end` learns how many bytes a region has. `step/alu.rs`, `remainder`,
-//!   relies on it: `data_end` minus a pointer is at most [`LARGEST_REGION`] more than the
-//!   pointer's offset. `proven.rs` relies on it when it carries the range behind one variable over
-//!   to another variable near it.
+//!   were added, and `region_end` learns how many bytes a region has, or does not have, and
+//!   decides comparisons by that. `step/alu.rs`, `remainder`, relies on it: `data_end` minus a
+//!   pointer is at most [`LARGEST_REGION`] more than the pointer's offset. `facts.rs` relies on it:
+//!   sums of numbers near the region do not wrap. `proven.rs` relies on it when it carries the
+//!   range behind one variable over to another variable near it.
 //! * The machine provides it: memory of a process lies below [`LARGEST_REGION`] and above the
 //!   first pages, which kernels do not map. Only a reference to no bytes may hold any address.
 //!   `Bounds` of `jbpf-hooks/src/region.rs` gives codelets another address in its place, and
@@ -66,7 +67,9 @@
 //!
 //! No comparison tells more of an address than clauses 1 to 3 do. A pointer is never compared with
 //! a number but 0, by order with another object, in its halves or bits, or so far from its object
-//! that the sum may wrap. No pointer becomes a number, or leaves the codelet.
+//! that the sum may wrap. No pointer becomes a number, or leaves the codelet. The low half of a
+//! pointer into the region is good for one thing: the 32-bit distance of two of them, which is the
+//! low half of the distance of the pointers.
 //!
 //! * Applications rely on it: their addresses are secrets against attackers. Tests rely on it that
 //!   run programs in two layouts of memory and expect one result.

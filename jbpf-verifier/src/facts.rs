@@ -41,6 +41,10 @@ pub(crate) struct RegionFacts {
     /// Numbers that the size of the region is, less a constant.
     pub(crate) sizes: Vec<(Id, i64)>,
     pub(crate) ranges_source: Source,
+    /// The number of bytes known not to be there from `data` plus a variable on, by the variable's
+    /// id (0: none). Less than that is there.
+    pub(crate) limits: Vec<(Id, i64)>,
+    pub(crate) limits_source: Source,
 }
 
 /// `variable + times * number + offset` is at most the size of the region.
@@ -94,6 +98,8 @@ impl RegionFacts {
             sums: Vec::new(),
             sizes: Vec::new(),
             ranges_source: Source::OLD,
+            limits: Vec::new(),
+            limits_source: Source::OLD,
         }
     }
 
@@ -103,11 +109,13 @@ impl RegionFacts {
             + size_of_val(self.remainders.as_slice())
             + size_of_val(self.sums.as_slice())
             + size_of_val(self.sizes.as_slice())
+            + size_of_val(self.limits.as_slice())
     }
 
     /// The number of facts besides the known size.
     pub(crate) fn count(&self) -> usize {
-        self.ranges.len() + self.remainders.len() + self.sums.len() + self.sizes.len()
+        let facts = self.ranges.len() + self.remainders.len();
+        facts + self.sums.len() + self.sizes.len() + self.limits.len()
     }
 
     /// Whether there is no room for another fact.
@@ -116,6 +124,7 @@ impl RegionFacts {
             || self.remainders.len() >= MAX_FACTS
             || self.sums.len() >= MAX_FACTS
             || self.sizes.len() >= MAX_FACTS
+            || self.limits.len() >= MAX_FACTS
     }
 
     /// The number of bytes known to be there behind `data` plus the variable of this id (0: none).
@@ -126,6 +135,13 @@ impl RegionFacts {
         self.ranges
             .iter()
             .find_map(|(id, range)| (*id == variable).then_some(*range))
+    }
+
+    /// The number of bytes known not to be there behind `data` plus the variable of this id.
+    pub(crate) fn limit(&self, variable: Id) -> Option<i64> {
+        self.limits
+            .iter()
+            .find_map(|(id, limit)| (*id == variable).then_some(*limit))
     }
 
     /// The largest offset of a fact of these numbers.
@@ -203,8 +219,8 @@ impl State {
         }
     }
 
-    /// The number of bytes known to be there from `data` plus the variable of a pointer on, and the
-    /// sources of that knowledge.
+    /// The number of bytes known to be there from `data` plus the variable of a pointer on, and
+    /// the sources of that knowledge.
     pub(crate) fn known_behind(&self, pointer: &Pointer) -> (i128, Places) {
         let from_start = i128::from(self.facts.size) - i128::from(pointer.variable.smax());
         match self.facts.range(pointer.variable_id) {
@@ -213,6 +229,40 @@ impl State {
             }
             _ => (from_start, self.range_places(0)),
         }
+    }
+
+    /// The number of bytes known not to be there from `data` plus the variable of a pointer on, if
+    /// there is one, and the sources of all such knowledge.
+    pub(crate) fn limit_behind(&self, pointer: &Pointer) -> (Option<i128>, Places) {
+        let facts = &self.facts;
+        // Behind the least value of the variable, no more is there than behind the start.
+        let least = i128::from(pointer.variable.smin());
+        let of_region = facts.limit(0).map(|limit| i128::from(limit) - least);
+        let own = facts.limit(pointer.variable_id).map(i128::from);
+        let limit = match (of_region, own) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let places = facts.limits_source.places(self.segment, Places::LIMITS);
+        (limit, places)
+    }
+
+    /// Learns that less than `limit` bytes are there from `data` plus a variable on.
+    pub(crate) fn learn_limit(&mut self, variable: Id, limit: i64, places: Places) {
+        if self
+            .facts
+            .limit(variable)
+            .is_some_and(|known| known <= limit)
+        {
+            return;
+        }
+        let before = self.facts.limits_source;
+        let places = places | before.places(self.segment, Places::LIMITS);
+        self.make_room_for_facts();
+        let facts = Rc::make_mut(&mut self.facts);
+        facts.limits.retain(|(id, _)| *id != variable);
+        facts.limits.push((variable, limit));
+        facts.limits_source = Source::new(self.segment, places);
     }
 
     /// Learns that `range` bytes are there from `data` plus a variable on.
@@ -334,8 +384,8 @@ impl State {
         }
     }
 
-    /// Notes that a number is `less` than another, or as large, and not negative. `times` of it are
-    /// at most the other. `places` are the sources of both.
+    /// Notes that `times` a number, which is not negative, is at most another number. `places` are
+    /// the sources of both.
     pub(crate) fn learn_part(&mut self, part: &Num, whole: &Num, times: i64, places: Places) {
         let (Some((least, _)), Some(_)) = (base(part), base(whole)) else {
             return;
@@ -494,6 +544,7 @@ impl State {
             facts.remainders.drain(..beyond(facts.remainders.len()));
             facts.sums.drain(..beyond(facts.sums.len()));
             facts.sizes.drain(..beyond(facts.sizes.len()));
+            facts.limits.drain(..beyond(facts.limits.len()));
         }
     }
 
@@ -529,6 +580,7 @@ impl State {
             used.contains(&sum.sum) && (used.contains(&sum.variable) || used.contains(&sum.number))
         });
         facts.sizes.retain(|(id, _)| used.contains(id));
+        facts.limits.retain(|(id, _)| used.contains(id));
         facts.ranges.retain(|(id, _)| used.contains(id));
     }
 }

@@ -73,6 +73,10 @@ fn facts(a: &State, b: &State) -> RegionFacts {
             ..*fact
         })
     });
+    let limits = a.facts.limits.iter().filter_map(|(id, limit)| {
+        let other = b.facts.limit(*id)?;
+        Some((*id, other.max(*limit)))
+    });
     let has_sum = |sum: &&Sum| b.facts.sums.iter().any(|other| other.is_same(sum));
     let has_size = |size: &&(Id, i64)| b.facts.sizes.contains(size);
     RegionFacts {
@@ -83,6 +87,8 @@ fn facts(a: &State, b: &State) -> RegionFacts {
         sums: a.facts.sums.iter().filter(has_sum).copied().collect(),
         sizes: a.facts.sizes.iter().filter(has_size).copied().collect(),
         ranges_source: joined(a.facts.ranges_source, b.facts.ranges_source, Places::RANGES),
+        limits: limits.collect(),
+        limits_source: joined(a.facts.limits_source, b.facts.limits_source, Places::LIMITS),
     }
 }
 

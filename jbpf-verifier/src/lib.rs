@@ -4,8 +4,8 @@
 //! It knows no runtime and holds no unsafe code. It can be used offline and fuzzed on its own.
 //!
 //! The rooms, from the instruction to the whole program: `insn` is the gate, and `flow` finds the
-//! shape of the code. `number`, `value`, `stack` and `state` hold the known values, and `facts` holds the
-//! known inequalities between numbers and the region's size. `step` executes
+//! shape of the code. `number`, `value`, `stack` and `state` hold the known values, and `facts`
+//! holds the known inequalities between numbers and the region's size. `step` executes
 //! one instruction on a state, by the model of `addresses`. `path` and `proven` remember the needs
 //! of proofs, and `archive` finds proofs again. `join` and `hull` cover several states by one.
 //! `explore` walks all paths, and `findings` gathers the facts that hold on each. `record` keeps

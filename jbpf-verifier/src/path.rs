@@ -325,6 +325,8 @@ impl Ancestry {
         add(state.range_places(0), Places::REGION);
         let ranges = state.facts.ranges_source;
         add(ranges.places(state.segment, Places::RANGES), Places::RANGES);
+        let limits = state.facts.limits_source;
+        add(limits.places(state.segment, Places::LIMITS), Places::LIMITS);
         *looked += state.cells() as u64 + Places::COUNT as u64;
         Self(made.map(|places| {
             *looked += places.numbers().count() as u64 / 4;
@@ -384,6 +386,10 @@ fn passed_on(state: &State, needs: Needs) -> Needs {
     if let Some(need) = needs.at(Places::RANGES) {
         let source = state.facts.ranges_source;
         before |= Needs::of(need, source.places(state.segment, Places::RANGES));
+    }
+    if let Some(need) = needs.at(Places::LIMITS) {
+        let source = state.facts.limits_source;
+        before |= Needs::of(need, source.places(state.segment, Places::LIMITS));
     }
     before
 }

@@ -32,6 +32,8 @@ pub(crate) enum Requirement {
     Region { size: i64 },
     /// The facts of numbers and the region. Checked last, when ids have found their images.
     Ranges { facts: Rc<RegionFacts> },
+    /// The bytes that are known not to be in the region. Checked last, too.
+    Limits { facts: Rc<RegionFacts> },
 }
 
 /// A proven state.
@@ -89,6 +91,10 @@ impl Proven {
                     (Need::Shape, stack_places(state, *frame, *start, *end))
                 }
                 Requirement::Region { .. } => (Need::Exact, state.range_places(0)),
+                Requirement::Limits { .. } => {
+                    let source = state.facts.limits_source;
+                    (Need::Exact, source.places(state.segment, Places::LIMITS))
+                }
                 Requirement::Ranges { .. } => {
                     // If a variable is one number here, its range follows from the bytes known
                     // behind the start.
@@ -193,6 +199,11 @@ pub(crate) fn requirements(state: &State, needs: Needs) -> Vec<Requirement> {
             facts: Rc::clone(&state.facts),
         });
     }
+    if needs.at(Places::LIMITS).is_some() {
+        requirements.push(Requirement::Limits {
+            facts: Rc::clone(&state.facts),
+        });
+    }
     requirements
 }
 
@@ -242,6 +253,7 @@ impl Requirement {
             }),
             Self::Region { size } => state.facts.size >= *size,
             Self::Ranges { facts } => images.have_facts(facts, state),
+            Self::Limits { facts } => images.have_limits(facts, state),
         }
     }
 }
@@ -327,8 +339,8 @@ impl Images {
         }
     }
 
-    /// Whether the facts of a proof hold in a state, as far as they are about numbers that the proof
-    /// needs.
+    /// Whether the facts of a proof hold in a state, as far as they are about numbers that the
+    /// proof needs.
     fn have_facts(&self, facts: &RegionFacts, state: &State) -> bool {
         let is_needed = |id: Id| id == 0 || self.get(id).is_some();
         facts
@@ -348,6 +360,24 @@ impl Images {
                 .sizes
                 .iter()
                 .all(|(id, less)| !is_needed(*id) || self.has_size(*id, *less, state))
+    }
+
+    /// The same for what is known not to be in the region.
+    fn have_limits(&self, facts: &RegionFacts, state: &State) -> bool {
+        facts.limits.iter().all(|(id, limit)| {
+            let image = match self.get(*id) {
+                _ if *id == 0 => Some((0, 0)),
+                None => return true,
+                Some(Image::Constant(constant)) => Some((0, constant as i64)),
+                Some(_) => self.moved(*id),
+            };
+            image.is_some_and(|(image, distance)| {
+                let known = state.facts.limit(image);
+                known.is_some_and(|known| {
+                    i128::from(known) <= i128::from(*limit) + i128::from(distance)
+                })
+            })
+        })
     }
 
     /// The image of a number as another number, and the distance from it. `None` if it is too far

@@ -268,6 +268,22 @@ impl State {
         }
     }
 
+    /// Teaches every copy of a number its bounds, if the low bits of it are known to be one of
+    /// `low`, and if it has no others.
+    pub(crate) fn learn_low_bits(&mut self, of: Link, bits: u32, low: &Number, places: Places) {
+        let base = Link::to(of.id);
+        let Some((number, known)) = self.linked(base) else {
+            return;
+        };
+        let most = u64::MAX >> (64 - bits);
+        if number.umax() > most {
+            return;
+        }
+        let narrowed = low.add_constant(of.distance.wrapping_neg());
+        let narrowed = narrowed.truncate((bits / 8) as u8);
+        self.learn(of.id, &narrowed, places | known);
+    }
+
     /// Moves the state to an earlier segment: `made_of` says which places at its start a place was
     /// made of.
     pub(crate) fn rebase(&mut self, segment: u32, made_of: impl Fn(Places) -> Places) {
@@ -289,6 +305,7 @@ impl State {
         let facts = Rc::make_mut(&mut self.facts);
         facts.size_source = moved(facts.size_source, Places::REGION);
         facts.ranges_source = moved(facts.ranges_source, Places::RANGES);
+        facts.limits_source = moved(facts.limits_source, Places::LIMITS);
         self.segment = segment;
     }
 

@@ -125,6 +125,8 @@ pub(crate) enum Part {
     Quotient(Link, i64),
     /// That quotient times the divisor, or times its negative, modulo 2 to the width.
     Multiple(Link, i64, Width),
+    /// The low bits of the other number, so many. A sum that may wrap in these bits is made of it.
+    Wrapped(Link, u32),
 }
 
 impl Part {
@@ -136,7 +138,8 @@ impl Part {
             | Self::ShiftedWhole(link)
             | Self::Low(link)
             | Self::Quotient(link, _)
-            | Self::Multiple(link, _, _) => link,
+            | Self::Multiple(link, _, _)
+            | Self::Wrapped(link, _) => link,
         }
     }
 
@@ -149,6 +152,7 @@ impl Part {
             Self::Low(_) => Self::Low(link),
             Self::Quotient(_, by) => Self::Quotient(link, by),
             Self::Multiple(_, by, width) => Self::Multiple(link, by, width),
+            Self::Wrapped(_, bits) => Self::Wrapped(link, bits),
         }
     }
 }
@@ -388,6 +392,8 @@ pub(crate) struct Places([u64; 2]);
 impl Places {
     pub(crate) const NONE: Self = Self([0; 2]);
     pub(crate) const ALL: Self = Self([u64::MAX; 2]);
+    /// The known limits of the region.
+    pub(crate) const LIMITS: Self = Self::bit(125);
     /// The known size of the region.
     pub(crate) const REGION: Self = Self::bit(126);
     /// The known ranges behind variable offsets into the region.
@@ -414,10 +420,10 @@ impl Places {
         let first = (-end).max(0) / 8;
         let last = (-start - 1).max(0) / 8;
         if first == last {
-            return Self::bit(20 + (frame as u32 * 64 + first as u32) % 106);
+            return Self::bit(20 + (frame as u32 * 64 + first as u32) % 105);
         }
         (first..=last).fold(Self::NONE, |places, slot| {
-            places | Self::bit(20 + (frame as u32 * 64 + slot as u32) % 106)
+            places | Self::bit(20 + (frame as u32 * 64 + slot as u32) % 105)
         })
     }
 
@@ -442,7 +448,7 @@ impl Places {
 
     /// The places that are stack slots.
     pub(crate) const fn stack_only(self) -> Self {
-        Self([self.0[0] & !0xf_ffff, self.0[1] & !(0b11 << 62)])
+        Self([self.0[0] & !0xf_ffff, self.0[1] & !(0b111 << 61)])
     }
 
     pub(crate) const fn is_empty(self) -> bool {

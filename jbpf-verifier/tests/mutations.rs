@@ -499,6 +499,31 @@ const MUTATIONS: &[Mutation] = &[
         before: "if width == Width::W64 && (a.space.is_half() || b.space.is_half()) {",
         after: "if false {",
     },
+    Mutation {
+        name: "a mask changes no number",
+        before: "let changes = a.number.possible_bits() & !mask != 0;",
+        after: "let changes = false;",
+    },
+    Mutation {
+        name: "low bits bound a number that has others",
+        before: "if number.umax() > most {",
+        after: "if false {",
+    },
+    Mutation {
+        name: "the end is as far as a pointer that is beyond it",
+        before: "let more = |state: &mut State| lack(state, range);",
+        after: "let more = |state: &mut State| lack(state, range - 1);",
+    },
+    Mutation {
+        name: "a proof that rests on a limit of the region holds for any region",
+        before: "i128::from(known) <= i128::from(*limit) + i128::from(distance)",
+        after: "i128::from(known) <= i128::MAX || *limit == 0 || distance == 0",
+    },
+    Mutation {
+        name: "what is decided by a limit of the region rests on nothing",
+        before: "if is_no_more_there {\n                places |= limit_places;\n            }",
+        after: "",
+    },
 ];
 
 /// The test suites that have to catch them, the quickest first.

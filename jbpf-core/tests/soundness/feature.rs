@@ -29,6 +29,7 @@ list! {
         Branch32,
         Branch64,
         RelatedNumbers,
+        RangeBySum,
         // Memory.
         FixedAccess,
         VariableStack,
@@ -53,8 +54,10 @@ list! {
         OrAsSum,
         LeftOfRegion,
         LeftOfRegion32,
+        HalvesOfRegion,
         LastOfLength,
         IndexBelowLength,
+        ComparedAgain,
         ComparedPointers,
         ComparedFrames,
         DistanceOfPointers,

@@ -91,8 +91,8 @@ impl Step<'_> {
         }
     }
 
-    /// What is known of a number and the region holds of its low half, sign-extended or not, if it
-    /// is not negative: no half is larger. `places` are the sources of the number.
+    /// Carries the facts of a number that is not negative over to its low half, sign-extended or
+    /// not: no half is larger. `places` are the sources of the number.
     fn keep_remainder(&mut self, num: &Num, places: Places) {
         if num.number.smin() < 0 || !self.state.facts.mention(num.link.id) {
             return;
@@ -419,8 +419,8 @@ impl Step<'_> {
             };
             variable.add_constant(a.offset.wrapping_sub(b.offset))
         };
-        // The low half of a distance is the distance of the low halves. In 64 bits, the distance of
-        // two halves would tell which of them is larger.
+        // The low half of a distance is the distance of the low halves. In 64 bits, the distance
+        // of two halves would tell which of them is larger.
         if width == Width::W64 && (a.space.is_half() || b.space.is_half()) {
             let half = if a.space.is_half() { a } else { b };
             return Err(self.narrow_arithmetic(dst, half));
@@ -559,7 +559,14 @@ impl Step<'_> {
             (AluOp::Add, None, Part::Multiple(whole, by @ ..0, of), _) if of == width => {
                 self.rest(width, b, whole, -by, number)
             }
-            _ => Num::linked(number, moved_link(op, width, a, b)),
+            _ => {
+                let link = moved_link(op, width, a, b);
+                let num = Num::linked(number.clone(), link);
+                match wrapped(op, width, a, by) {
+                    Some(wrapped) if !link.exists() => part(wrapped),
+                    _ => num,
+                }
+            }
         };
         (num, Places::NONE)
     }
@@ -664,6 +671,36 @@ impl Step<'_> {
             format!("{reg} was made here"),
         )
         .hint("keep pointers in 64-bit variables")
+    }
+}
+
+/// The relation of a sum or difference with a constant that may wrap in 32 bits, or of the low
+/// bits of a sum, to the number that it is made of.
+fn wrapped(op: AluOp, width: Width, num: &Num, by: Option<i64>) -> Option<Part> {
+    let by = by?;
+    let moved = |by: i64| Link {
+        id: num.link.id,
+        distance: num.link.distance.wrapping_add(by),
+    };
+    match (op, width) {
+        (AluOp::Add, Width::W32) if num.link.exists() => Some(Part::Wrapped(moved(by), 32)),
+        (AluOp::Sub, Width::W32) if num.link.exists() => {
+            Some(Part::Wrapped(moved(by.wrapping_neg()), 32))
+        }
+        (AluOp::And, _) => {
+            let bits = match by {
+                0xff => 8,
+                0xffff => 16,
+                0xffff_ffff => 32,
+                _ => return None,
+            };
+            match num.part {
+                Part::Wrapped(of, known) if known >= bits => Some(Part::Wrapped(of, bits)),
+                _ if num.link.exists() => Some(Part::Wrapped(num.link, bits)),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 

@@ -273,10 +273,8 @@ impl Step<'_> {
                 let (a, b) = (from_start(a), from_start(b));
                 self.one_object(jump, &a, &b)
             }
-            (Space::Region, Space::RegionEnd) => Ok(self.region_end(jump, jump.cond, a, b)),
-            (Space::RegionEnd, Space::Region) => {
-                Ok(self.region_end(jump, jump.cond.swapped(), b, a))
-            }
+            (Space::Region, Space::RegionEnd) => self.region_end(jump, jump.cond, a, b),
+            (Space::RegionEnd, Space::Region) => self.region_end(jump, jump.cond.swapped(), b, a),
             (left, right) if left == right && a.object == b.object => self.one_object(jump, a, b),
             // The order of a map's values tells nothing of the map's address. An application's map
             // may keep each of its values anywhere, so that this does not hold for it.
@@ -401,7 +399,7 @@ impl Step<'_> {
         cond: JumpCond,
         pointer: &Pointer,
         end: &Pointer,
-    ) -> Outcome {
+    ) -> Checked<Outcome> {
         let (first, last) = pointer.offsets();
         // Below the start of the region an address might wrap. `end` may go back at most as far as
         // the region is known to reach.
@@ -413,7 +411,7 @@ impl Step<'_> {
         let variable_is_near = pointer.variable.smin() >= -FAR && pointer.variable.smax() <= FAR;
         let is_near = first >= (-FAR).into() && last <= FAR.into();
         if !is_near || !variable_is_near || !end_is_sane {
-            return self.undecided(jump, &|_| (), &|_| ());
+            return Ok(self.undecided(jump, &|_| (), &|_| ()));
         }
         let places = if back == 0 {
             jump.places
@@ -422,17 +420,56 @@ impl Step<'_> {
         };
         // If pointer <= end, `range` bytes are behind the variable. If pointer < end, one more is.
         let range = pointer.offset.saturating_sub(end.offset);
+        // Earlier comparisons may have shown that this many bytes are there, or that they are not.
+        let (known, known_places) = self.state.known_behind(pointer);
+        let (limit, limit_places) = self.state.limit_behind(pointer);
+        let wide = i128::from(range);
+        let is_there = wide <= known;
+        let is_more_there = wide < known;
+        let is_not_there = limit.is_some_and(|limit| limit <= wide);
+        let is_no_more_there = limit.is_some_and(|limit| limit <= wide + 1);
+        let decided = match cond {
+            JumpCond::Lt | JumpCond::Slt => (is_more_there, is_no_more_there),
+            JumpCond::Le | JumpCond::Sle => (is_there, is_not_there),
+            JumpCond::Gt | JumpCond::Sgt => (is_not_there, is_there),
+            JumpCond::Ge | JumpCond::Sge => (is_no_more_there, is_more_there),
+            JumpCond::Eq => (is_there && is_no_more_there, is_more_there || is_not_there),
+            JumpCond::Ne => (is_more_there || is_not_there, is_there && is_no_more_there),
+            JumpCond::Set => (false, false),
+        };
+        if decided.0 != decided.1 {
+            let mut places = places;
+            if is_there {
+                places |= known_places;
+            }
+            if is_no_more_there {
+                places |= limit_places;
+            }
+            self.path.need(Need::Exact, places);
+            return self.decided(jump, decided.0);
+        }
+        let most = pointer.variable.smax();
         let least = pointer.variable.smin();
         let learn = |state: &mut State, range: i64| {
             state.learn_range(pointer.variable_id, range, places);
             // Bytes behind the variable are behind its smallest value too.
             state.learn_range(0, least.saturating_add(range), places);
         };
+        let lack = |state: &mut State, range: i64| {
+            state.learn_limit(pointer.variable_id, range, places);
+            // The region has less than that behind the largest value of the variable.
+            state.learn_limit(0, most.saturating_add(range), places);
+        };
         let at_most = |state: &mut State| learn(state, range);
         let less = |state: &mut State| learn(state, range.saturating_add(1));
+        let more = |state: &mut State| lack(state, range);
+        let at_least = |state: &mut State| lack(state, range.saturating_add(1));
+        let equal = |state: &mut State| {
+            at_most(state);
+            at_least(state);
+        };
         // A pointer that is at most the end and not the end is below the end. That rests on the
         // comparison before, which has shown that it is at most the end.
-        let (known, known_places) = self.state.known_behind(pointer);
         let other = |state: &mut State| {
             if known >= i128::from(range) {
                 let places = places | known_places;
@@ -442,15 +479,15 @@ impl Step<'_> {
             }
         };
         let nothing = |_: &mut State| ();
-        match cond {
-            JumpCond::Lt | JumpCond::Slt => self.undecided(jump, &less, &nothing),
-            JumpCond::Le | JumpCond::Sle => self.undecided(jump, &at_most, &nothing),
-            JumpCond::Gt | JumpCond::Sgt => self.undecided(jump, &nothing, &at_most),
-            JumpCond::Ge | JumpCond::Sge => self.undecided(jump, &nothing, &less),
-            JumpCond::Eq => self.undecided(jump, &at_most, &other),
-            JumpCond::Ne => self.undecided(jump, &other, &at_most),
+        Ok(match cond {
+            JumpCond::Lt | JumpCond::Slt => self.undecided(jump, &less, &at_least),
+            JumpCond::Le | JumpCond::Sle => self.undecided(jump, &at_most, &more),
+            JumpCond::Gt | JumpCond::Sgt => self.undecided(jump, &more, &at_most),
+            JumpCond::Ge | JumpCond::Sge => self.undecided(jump, &at_least, &less),
+            JumpCond::Eq => self.undecided(jump, &equal, &other),
+            JumpCond::Ne => self.undecided(jump, &other, &equal),
             JumpCond::Set => self.undecided(jump, &nothing, &nothing),
-        }
+        })
     }
 
     fn no_comparison(&self, lhs: Reg, rhs: Operand, why: &str) -> Box<Fault> {
@@ -505,8 +542,10 @@ fn learn_number(state: &mut State, reg: Reg, old: &Num, new: &Number, places: Pl
         let base = new.add_constant(old.link.distance.wrapping_neg());
         state.learn(old.link.id, &base, places);
     }
-    if let Part::Low(whole) = old.part {
-        state.learn_low_half(whole, new, places);
+    match old.part {
+        Part::Low(whole) => state.learn_low_half(whole, new, places),
+        Part::Wrapped(of, bits) => state.learn_low_bits(of, bits, new, places),
+        _ => {}
     }
     let mut value = state.register(reg).clone();
     value.kind = Kind::Number(Num {

@@ -182,7 +182,7 @@ impl Step<'_> {
                     .state
                     .number(reg)
                     .is_some_and(|num| num.number.truncate(size) == num.number);
-                if size >= 4 && fits {
+                if fits {
                     self.link(reg);
                 }
                 let places = self.state.places(reg);

@@ -75,7 +75,7 @@ fn an_index_of_64_bits_is_compared_as_one() {
 
 #[test]
 fn a_length_that_may_be_negative_bounds_nothing() {
-    // What is left behind data + 16 may be negative, and large as an unsigned number.
+    // The rest behind data + 16 may be negative, and large as an unsigned number.
     let behind = |below: &str| {
         with_region(&format!(
             "
@@ -162,7 +162,7 @@ fn an_index_and_a_length_may_be_behind_another_index() {
     // The pointer starts elsewhere afterwards.
     let moved = "jge r4, r5, out\nldxb r8, [r1+16]\nmov r6, r2\nadd r6, r8";
     refused(&behind("", moved, "ldxb r0, [r6]"));
-    // What is left behind r6, as a number.
+    // The rest behind r6, as a number.
     let left = "mov r7, r3\nsub r7, r6\njsge r4, r7, out";
     accepted(&behind("", left, "ldxb r0, [r6]"));
     let other = "mov r7, r3\nsub r7, r2\njsge r4, r7, out";

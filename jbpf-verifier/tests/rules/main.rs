@@ -27,6 +27,7 @@ mod merging;
 mod numbers;
 mod pointers;
 mod region;
+mod remembered;
 mod report;
 mod stack;
 mod values;

@@ -144,6 +144,7 @@ impl Evaluator {
                 object: region,
                 offset,
                 from_end: !bytes.is_empty(),
+                half: false,
             };
             bytes.extend((0..8).map(|at| Byte::Of(pointer, at)));
         }

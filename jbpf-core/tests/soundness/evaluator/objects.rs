@@ -164,6 +164,9 @@ impl Objects {
 
     /// The bytes that an access touches, if it may touch them.
     fn range(&self, pointer: Pointer, size: usize) -> Result<std::ops::Range<usize>, Stop> {
+        if pointer.half {
+            return Err(fault("touches memory at half of an address"));
+        }
         let object = self.at(pointer.object);
         match object.ended {
             Ended::No => {}

@@ -25,6 +25,8 @@ pub struct Pointer {
     pub offset: i64,
     /// Whether it was made of the end of the region.
     pub from_end: bool,
+    /// Whether the upper 32 bits were cleared.
+    pub half: bool,
 }
 
 impl Pointer {
@@ -33,6 +35,7 @@ impl Pointer {
             object,
             offset,
             from_end: false,
+            half: false,
         }
     }
 
@@ -82,7 +85,11 @@ pub fn compute(
         return Ok(match right {
             Nothing => return Err(fault("copies what was never written")),
             value if wide => value,
-            Pointer(_) | Address => Address,
+            Pointer(pointer) => Pointer(self::Pointer {
+                half: true,
+                ..pointer
+            }),
+            Address => Address,
             Chance => Chance,
             value => Number(value.number().unwrap_or_default() & 0xffff_ffff),
         });
@@ -100,6 +107,10 @@ pub fn compute(
     };
     if zero && !left.is_pointer() {
         return Ok(Number(0));
+    }
+    let is_half = |value: Value| matches!(value, Pointer(pointer) if pointer.half);
+    if (is_half(left) || is_half(right)) && (wide || function != Function::Subtract) {
+        return Ok(Address);
     }
     Ok(match (function, left, right) {
         (_, Chance, Chance | Number(_) | Value::Null) | (_, Number(_) | Value::Null, Chance) => {
@@ -227,6 +238,9 @@ pub fn holds(
         (Address, _) | (_, Address) => Err(fault("compares a number that was made of an address")),
         (Chance, _) | (_, Chance) => Err(Stop::Chance("what a jump compares")),
         (Pointer(_), _) | (_, Pointer(_)) if !wide => Err(fault("compares half of an address")),
+        (Pointer(half), _) | (_, Pointer(half)) if half.half => {
+            Err(fault("compares half of an address"))
+        }
         (Pointer(left), Pointer(right)) if left.object == right.object => {
             let near = BACK..=FORTH;
             if !near.contains(&left.offset) || !near.contains(&right.offset) {

@@ -335,7 +335,9 @@ impl Writer<'_, '_> {
 
     /// A piece that stores nothing to the frame.
     fn frameless_piece(&mut self) {
-        match self.choices.below(26) {
+        match self.choices.below(28) {
+            26 => self.range_by_sum(),
+            27 => self.compare_with_the_end_again(),
             22 | 23 => self.last_of_length(),
             24 | 25 => self.index_below_length(),
             0..=4 => self.arithmetic(),
@@ -353,7 +355,9 @@ impl Writer<'_, '_> {
     }
 
     fn mixed_piece(&mut self) {
-        match self.choices.below(42) {
+        match self.choices.below(44) {
+            42 => self.range_by_sum(),
+            43 => self.compare_with_the_end_again(),
             38 | 39 => self.last_of_length(),
             40 | 41 => self.index_below_length(),
             34..=37 if self.kept.is_empty() => self.any_aim(),

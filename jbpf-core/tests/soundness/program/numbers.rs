@@ -206,4 +206,27 @@ impl Writer<'_, '_> {
             _ => {}
         }
     }
+
+    /// A range check by one comparison of a sum that wraps, or does not quite.
+    pub(super) fn range_by_sum(&mut self) {
+        let (index, sum) = self.two_registers();
+        let width = self.choices.pick(&[BYTE, 0x69, 0x69, WORD]);
+        self.emit_all(&[load(width, index, CTX, 24), mov(sum, index)]);
+        let least = self.choices.pick(&[0, 1, 3, 8, -2]);
+        let class = self.choices.pick(&[0x04, 0x04, 0x07]);
+        self.emit(insn(class, sum, 0, 0, -least));
+        let mask = self.choices.pick(&[0, 0xff, 0xffff]);
+        if mask != 0 {
+            let class = self.choices.pick(&[0x54, 0x57]);
+            self.emit(insn(class, sum, 0, 0, mask));
+        }
+        let bound = self.choices.pick(&[3, 7, 8, 15]);
+        let opcode = self.choices.pick(&[0xb5, 0xb6, 0xa5]);
+        self.emit(insn(opcode, sum, 0, 2, bound));
+        self.leave();
+        self.emit_all(&[mov(1, super::BASE), add(1, index)]);
+        let offset = self.choices.pick(&[-least, -least, -least - 1, 0]);
+        self.touch(offset as i16);
+        self.note(Feature::RangeBySum);
+    }
 }

@@ -48,7 +48,22 @@ impl Writer<'_, '_> {
         }
         self.emit(load(DOUBLE, left, CTX, 8));
         let narrow = self.choices.chance(45);
-        self.emit(insn(0x1f, left, 1, 0, 0));
+        let halves = self.choices.chance(35);
+        if halves {
+            // The distance of the low halves, in 32 bits most often.
+            self.emit(insn(0xbc, left, left, 0, 0));
+            let from = if self.choices.chance(50) {
+                self.emit(insn(0xbc, index, 1, 0, 0));
+                index
+            } else {
+                1
+            };
+            let opcode = self.choices.pick(&[0x1c, 0x1c, 0x1c, 0x1c, 0x1c, 0x1f]);
+            self.emit(insn(opcode, left, from, 0, 0));
+            self.note(Feature::HalvesOfRegion);
+        } else {
+            self.emit(insn(0x1f, left, 1, 0, 0));
+        }
         if narrow {
             let cut = self
                 .choices
@@ -72,6 +87,9 @@ impl Writer<'_, '_> {
             Feature::LeftOfRegion
         });
         self.refill(&[left]);
+        if halves {
+            self.refill(&[index]);
+        }
     }
 
     /// A byte near the end of a length that was compared with the end of the region. The length is
@@ -104,8 +122,8 @@ impl Writer<'_, '_> {
         self.note(Feature::LastOfLength);
     }
 
-    /// An index below a length, or not quite: what is left of the region behind a pointer, what was
-    /// compared with its end, or a number of elements.
+    /// An index below a length, or not quite. The length is what is left of the region behind a
+    /// pointer, what was compared with its end, or a number of elements.
     pub(super) fn index_below_length(&mut self) {
         let (index, length) = self.two_registers();
         let kept = self.kept.len();
@@ -117,7 +135,7 @@ impl Writer<'_, '_> {
             .pick(&[load(WORD, index, CTX, 24), load(DOUBLE, index, CTX, 16)]);
         self.emit(narrow);
         if self.choices.chance(50) {
-            let mask = self.choices.pick(&[31, 255, 0xffff]);
+            let mask = self.choices.pick(&[3, 7, 31, 0xffff]);
             self.emit(and_imm(index, mask));
         }
         // The pointer that the length is behind.
@@ -201,6 +219,29 @@ impl Writer<'_, '_> {
         self.touch(at);
         self.note(Feature::IndexBelowLength);
         self.refill(&[index, length]);
+    }
+
+    /// Two comparisons with the end of the region, the first of which decides about an index.
+    pub(super) fn compare_with_the_end_again(&mut self) {
+        let (index, end) = self.two_registers();
+        self.emit_all(&[load(DOUBLE, 1, CTX, 0), load(DOUBLE, end, CTX, 8)]);
+        let first = self.choices.pick(&[0, 1, 4, 8]);
+        // Too large, unless the first comparison goes on.
+        self.emit_all(&[add_imm(1, first), mov_imm(index, 4000)]);
+        let opcode = self.choices.pick(&[0x2d, 0x2d, 0x3d, 0x1d, 0x5d, 0x6d]);
+        let jump = self.jump(insn(opcode, 1, end, 0, 0));
+        let small = self.choices.below(8) as i32;
+        self.emit(mov_imm(index, small));
+        self.land(jump);
+        let further = self.choices.pick(&[0, 0, 0, 1, 4, -1]);
+        self.emit(add_imm(1, further));
+        let opcode = self.choices.pick(&[0xbd, 0xbd, 0xad, 0xdd, 0x5d]);
+        self.emit(insn(opcode, 1, end, 2, 0));
+        self.leave();
+        self.emit_all(&[mov(1, BASE), add(1, index)]);
+        self.touch(0);
+        self.note(Feature::ComparedAgain);
+        self.refill(&[index, end]);
     }
 
     /// Two pointers into one object in an order, which bounds the index in one of them.

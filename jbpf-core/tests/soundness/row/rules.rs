@@ -228,7 +228,8 @@ pub fn can_be_accepted(row: Row) -> bool {
         | Row::KeySize { .. }
         | Row::ValueSize { .. } => true,
         Row::PartOfPointer { .. } => false,
-        Row::Returned { kind } => kind != Kind::Own,
+        // A pointer to the own frame is left in r0 if no caller reads it.
+        Row::Returned { .. } => true,
         Row::Computed {
             arithmetic,
             wide,
@@ -281,7 +282,9 @@ fn one_object(left: Kind, right: Kind) -> bool {
 
 fn computes(arithmetic: Arithmetic, wide: bool, left: Kind, right: Kind) -> bool {
     if arithmetic == Arithmetic::Move {
-        return right.is_number() || wide && right != Kind::Nothing;
+        // The low halves of addresses in the region have a distance.
+        let has_half = matches!(right, Kind::Region | Kind::End);
+        return right.is_number() || has_half || wide && right != Kind::Nothing;
     }
     if left.is_number() && right.is_number() {
         return true;
