@@ -173,6 +173,7 @@ fn a_guarded_access_is_a_comparison_and_one_of_a_known_place_is_none() {
     );
     let options = CompileOptions {
         guard_accesses: true,
+        ..CompileOptions::default()
     };
     hold_with("guarded", HookKind::Monitoring, &[codelet], None, options);
 }
@@ -557,6 +558,7 @@ fn a_block_counts_few_aborts_however_many_there_are() {
     let loads = bind("loads", assemble(&loads), ContextDef::memory(8), &[]);
     let guarded = CompileOptions {
         guard_accesses: true,
+        ..CompileOptions::default()
     };
     assert_eq!(most_jumps(&loads, guarded), 64);
 

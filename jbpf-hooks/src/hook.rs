@@ -76,7 +76,9 @@ pub struct Hook {
     /// For the use of the dispatch function: the interpreter finds its programs here.
     environment: AtomicPtr<c_void>,
     /// The number of calls skipped because hooks nested deeper than
-    /// [`MAX_NESTING`](crate::reclaim::MAX_NESTING), or because the thread could have no record.
+    /// [`MAX_NESTING`](crate::reclaim::MAX_NESTING), or more often than
+    /// [`MAX_NESTED_CALLS`](crate::reclaim::MAX_NESTED_CALLS), or because the thread could have no
+    /// record.
     skipped: AtomicU64,
     info: HookInfo,
 }
@@ -113,7 +115,8 @@ impl Hook {
     }
 
     /// The number of calls that ran no codelet although some were attached. They were nested
-    /// deeper than [`MAX_NESTING`](reclaim::MAX_NESTING), or made when the thread could have no
+    /// deeper than [`MAX_NESTING`](reclaim::MAX_NESTING), or more often than
+    /// [`MAX_NESTED_CALLS`](reclaim::MAX_NESTED_CALLS), or made when the thread could have no
     /// record (see [`crate::reclaim`]).
     #[must_use]
     pub fn skipped(&self) -> u64 {

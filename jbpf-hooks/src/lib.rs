@@ -21,8 +21,9 @@
 //! # Calling hooks
 //!
 //! Any thread may call any hook at any time, also from a destructor while it exits, and from a
-//! helper that a codelet called. Such calls nest up to [`MAX_NESTING`](reclaim::MAX_NESTING) deep;
-//! deeper ones are skipped and counted. Two places are not supported:
+//! helper that a codelet called. Such calls nest up to [`MAX_NESTING`](reclaim::MAX_NESTING) deep,
+//! and up to [`MAX_NESTED_CALLS`](reclaim::MAX_NESTED_CALLS) are nested in one call. Further ones
+//! are skipped and counted. Two places are not supported:
 //!
 //! * *Signal handlers.* A codelet's maps take short locks, and a thread's first call takes memory.
 //!   A handler that interrupts either would wait for itself. Have it set a flag, and call the hook

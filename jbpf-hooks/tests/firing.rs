@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use jbpf_hooks::hook::Hook;
-use jbpf_hooks::reclaim::{self, MAX_NESTING, SynchronizeError, ThreadRecord};
+use jbpf_hooks::reclaim::{self, MAX_NESTED_CALLS, MAX_NESTING, SynchronizeError, ThreadRecord};
 
 mod number;
 use number::{Number, attach, fire, hook, number};
@@ -69,6 +69,28 @@ fn nested_calls_run_down_to_the_limit_and_are_counted_below_it() {
     assert_eq!(fire(&HOOK, 0), Some(MAX_NESTING), "the mark was taken back");
     assert_eq!(HOOK.skipped(), 2);
     assert!(!reclaim::inside_codelet());
+    reclaim::synchronize().unwrap();
+}
+
+/// A hook that fires itself ten times at each depth would run 11,111,111 calls.
+#[test]
+fn nested_calls_are_limited_in_number_for_each_outermost_call() {
+    static HOOK: Hook = hook();
+    /// Answers how many calls ran in it, itself included.
+    extern "C" fn branches(_: *mut c_void, _: *const ThreadRecord, hook: *const Hook) -> u64 {
+        // SAFETY: a hook that fires is alive.
+        let inner = (0..10).filter_map(|_| fire(unsafe { &*hook }, 0));
+        1 + inner.sum::<u64>()
+    }
+    attach(&HOOK, branches);
+    for _ in 0..3 {
+        let skipped = HOOK.skipped();
+        assert_eq!(fire(&HOOK, 0), Some(1 + MAX_NESTED_CALLS));
+        // Each call that ran made ten attempts, and the calls nested in the first one are the
+        // attempts that succeeded.
+        let attempts = 10 * (1 + MAX_NESTED_CALLS);
+        assert_eq!(HOOK.skipped() - skipped, attempts - MAX_NESTED_CALLS);
+    }
     reclaim::synchronize().unwrap();
 }
 

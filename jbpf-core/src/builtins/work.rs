@@ -23,6 +23,8 @@ const OF_AN_INSTRUCTION: u64 = 24;
 const OF_A_CALL: u64 = 512;
 /// A key counts once, and is read, hashed, compared and written.
 const OF_A_KEY: u64 = 6;
+/// A key that was chosen to meet others is compared with as many of them as a chain holds.
+const MET_KEYS: u64 = 32;
 
 const SLOT: u32 = 0;
 
@@ -55,10 +57,17 @@ fn helper(id: u32) -> HelperProto {
 /// Compares the bytes that a call touches with the instructions counted for it.
 #[track_caller]
 fn hold(id: u32, map: &Map, size: usize, run: impl FnOnce()) {
+    hold_among(0, id, map, size, run);
+}
+
+/// As [`hold`], if `met` keys of the map have the tag of the key.
+#[track_caller]
+fn hold_among(met: u64, id: u32, map: &Map, size: usize, run: impl FnOnce()) {
     let (proto, def) = (helper(id), map.def());
     let counted = proto.work_instructions(Some(def), size as u64).unwrap();
     let touched = touched::during(run);
-    let allowed = OF_A_CALL + OF_AN_INSTRUCTION * counted + OF_A_KEY * u64::from(def.key_size);
+    let key = u64::from(def.key_size).next_multiple_of(8);
+    let allowed = OF_A_CALL + OF_AN_INSTRUCTION * counted + (OF_A_KEY + met) * key;
     assert!(
         touched <= allowed,
         "{} touches {touched} bytes and counts {counted} instructions: {def:?}, {size}",
@@ -188,5 +197,45 @@ fn an_empty_map_of_many_buckets_is_walked_and_cleared_bucket_by_bucket() {
         });
         // One cache line for each home bucket: the probe sees the reads.
         assert!(walk >= (1 << 16) * 64, "{walk}");
+    }
+}
+
+/// Keys that meet in one chain, and have one tag, as a codelet may choose them: all operations on
+/// keys that are there and are not, while the chain grows to its full length and shrinks.
+#[test]
+fn the_longest_chain_touches_what_a_call_may() {
+    for key_size in [4, 8, 24, 40, 512] {
+        let map = map(MapKind::Hash, key_size, 8, 400).with_keys_that_meet();
+        let mut value = Bytes::new(8, 0, 7);
+        let hold = |id, run: &mut dyn FnMut()| hold_among(MET_KEYS, id, &map, 0, run);
+        let mut entries = 0;
+        for number in 0..100 {
+            // The last bytes differ: a comparison looks at all of the key.
+            let mut key = Bytes::new(key_size as usize, 0, 0);
+            // SAFETY: the last four bytes of the key.
+            unsafe {
+                let last = key.at().add(key_size as usize - 4);
+                last.cast::<u32>().write_unaligned(number);
+            }
+            // SAFETY: key and value have the sizes of the map.
+            unsafe {
+                hold(1, &mut || {
+                    map.lookup(key.at(), SLOT);
+                });
+                hold(2, &mut || {
+                    map.lookup_reset(key.at(), SLOT);
+                });
+                hold(3, &mut || {
+                    map.update(key.at(), value.at(), SLOT);
+                });
+                entries += u64::from(!map.lookup(key.at(), SLOT).is_null());
+                if number == 50 {
+                    hold(4, &mut || {
+                        map.delete(key.at(), SLOT);
+                    });
+                }
+            }
+        }
+        assert_eq!(entries, MET_KEYS, "a chain holds as many");
     }
 }

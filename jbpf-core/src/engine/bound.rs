@@ -26,8 +26,9 @@ pub struct BoundCodelet {
     aborts: Arc<Aborts>,
     /// Calls of helpers in reachable code.
     helper_calls: usize,
-    /// Compiled once, when the first dispatch function calls it: without guards, and with.
-    compiled: [OnceLock<CodeletCode>; 2],
+    /// Compiled once, when the first dispatch function calls it: without guards and with, each
+    /// optimised and fast.
+    compiled: [[OnceLock<CodeletCode>; 2]; 2],
 }
 
 /// A codelet with more calls of helpers than this has none of them inlined.
@@ -223,16 +224,17 @@ impl BoundCodelet {
 
     /// The program as functions of its own, as far as dispatch functions have called them.
     pub(super) fn compiled_before(&self) -> impl Iterator<Item = &CodeletCode> {
-        self.compiled.iter().filter_map(OnceLock::get)
+        self.compiled.iter().flatten().filter_map(OnceLock::get)
     }
 
     /// The program as a function of its own, compiled on the first call.
     pub(super) fn compiled(&self, options: CompileOptions) -> Result<&CodeletCode, EngineError> {
-        let [plain, guarded] = &self.compiled;
-        let compiled = if options.guard_accesses {
-            guarded
-        } else {
-            plain
+        let [[plain, plain_fast], [guarded, guarded_fast]] = &self.compiled;
+        let compiled = match (options.guard_accesses, options.fast_compile) {
+            (false, false) => plain,
+            (false, true) => plain_fast,
+            (true, false) => guarded,
+            (true, true) => guarded_fast,
         };
         if let Some(code) = compiled.get() {
             return Ok(code);

@@ -64,6 +64,9 @@ pub struct CompileOptions {
     /// that a helper gets. An access to anything else is not made: the codelet leaves its call by
     /// [`AbortKind::Guard`]. The interpreter checks all accesses in any case.
     pub guard_accesses: bool,
+    /// Whether every codelet is compiled in the way of large ones: in time that grows with its
+    /// length and no faster, without optimisation, and with its registers in memory.
+    pub fast_compile: bool,
 }
 
 impl Engine {
@@ -188,6 +191,18 @@ pub enum EngineError {
         codelet: String,
         /// The helper's id.
         helper: u32,
+    },
+    /// The machine code of a function takes more stack than small threads have.
+    #[error(
+        "the machine code of `{function}` takes {bytes} bytes of stack beside its own; the limit is {limit}; split the function"
+    )]
+    MachineFrame {
+        /// The function.
+        function: String,
+        /// Bytes that its machine code takes, beside the codelet's stack.
+        bytes: u32,
+        /// The most that it may take.
+        limit: u32,
     },
     /// Cranelift failed.
     #[error("the compiler refused `{function}`: {message}")]

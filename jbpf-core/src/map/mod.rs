@@ -95,6 +95,15 @@ impl Map {
         Ok(map)
     }
 
+    /// The same map, in which all keys meet in one bucket and have one tag.
+    #[cfg(test)]
+    pub(crate) fn with_keys_that_meet(mut self) -> Self {
+        if let Storage::Hash(table) = &mut self.storage {
+            table.let_keys_meet();
+        }
+        self
+    }
+
     /// The handle by which the shims of the application's helpers take a map. Its address is the
     /// map's own.
     #[must_use]

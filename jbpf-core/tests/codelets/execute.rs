@@ -68,6 +68,7 @@ impl Session {
         let native = (on != On::CheckedInterpreter).then(|| {
             let options = CompileOptions {
                 guard_accesses: on == On::Guarded,
+                ..CompileOptions::default()
             };
             Engine::Native
                 .compile_with(HookKind::Control, &[Arc::clone(&codelet)], None, options)

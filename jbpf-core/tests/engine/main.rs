@@ -16,6 +16,7 @@ mod support;
 mod aborts;
 mod addresses;
 mod comparisons;
+mod compiling;
 mod facts;
 mod results;
 mod sharing;

@@ -26,7 +26,10 @@ const MACHINE: [&str; 7] = ["ud2", "int3", "hlt", "udf", "brk", "ebreak", "unimp
 /// the only ones that could are divisions, and no divisor has a value that traps.
 pub fn assert_none(codelet: &Arc<BoundCodelet>) {
     for guard_accesses in [false, true] {
-        let options = CompileOptions { guard_accesses };
+        let options = CompileOptions {
+            guard_accesses,
+            ..CompileOptions::default()
+        };
         let codelets = std::slice::from_ref(codelet);
         let listing = list_dispatch_with(HookKind::Control, codelets, None, options).unwrap();
         for function in &listing.functions {

@@ -76,6 +76,10 @@ pub(crate) use self::thread::{current, occupy};
 /// Hooks fired from inside codelets, by helpers of the application, nest at most this deep.
 pub const MAX_NESTING: u64 = 8;
 
+/// At most so many hook calls are nested in one call that is not nested itself, at all depths
+/// together. Further ones are skipped and counted.
+pub const MAX_NESTED_CALLS: u64 = 4096;
+
 #[cfg(not(loom))]
 static DOMAIN: Domain = Domain::new();
 #[cfg(loom)]

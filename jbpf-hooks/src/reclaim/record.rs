@@ -1,7 +1,7 @@
 //! One thread's mark, and the reader's side of reclamation.
 
-use super::MAX_NESTING;
 use super::atomics::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence, light_fence};
+use super::{MAX_NESTED_CALLS, MAX_NESTING};
 
 /// The bits of [`ThreadRecord::state`] that hold the nesting depth.
 const DEPTH: u64 = 0x3f;
@@ -48,7 +48,14 @@ pub struct ThreadRecord {
     pub(super) next: AtomicPtr<ThreadRecord>,
     /// The hooks of nested sections, from the second on.
     inner: [AtomicU64; MAX_NESTING as usize - 1],
+    /// Which outermost section had nested ones last: its count in `state`, in the bits above
+    /// [`NESTED`]. The bits below count the nested ones. Only the owner uses it.
+    nested: core::sync::atomic::AtomicU64,
 }
+
+/// The bits of [`ThreadRecord::nested`] that count.
+const NESTED: u64 = 0xffff;
+const _: () = assert!(MAX_NESTED_CALLS < NESTED);
 
 /// Stands for no hook. Hooks have their address.
 pub(crate) const NO_HOOK: u64 = 0;
@@ -78,6 +85,7 @@ impl ThreadRecord {
             thread: core::sync::atomic::AtomicU32::new(0),
             next: AtomicPtr::new(core::ptr::null_mut()),
             inner: core::array::from_fn(|_| AtomicU64::new(NO_HOOK)),
+            nested: core::sync::atomic::AtomicU64::new(0),
         }
     }
 
@@ -173,11 +181,14 @@ impl ThreadRecord {
     }
 
     /// Like [`enter`](Self::enter), but nested, and with a fence if one is needed. `None` if the
-    /// call is nested too deep, or in a forked child.
+    /// call is nested too deep, if it is one nested call too many, or in a forked child.
     pub(crate) fn enter_anyhow(&self, hook: u64) -> Option<Section<'_>> {
         let outside = self.state.load(Ordering::Relaxed);
         let depth = outside & DEPTH;
         if depth >= MAX_NESTING || outside & ALIVE == 0 {
+            return None;
+        }
+        if depth != 0 && !self.may_nest(outside / LEFT) {
             return None;
         }
         let mut levels = core::iter::once(&self.outer).chain(&self.inner);
@@ -196,6 +207,25 @@ impl ThreadRecord {
                 outside
             },
         })
+    }
+
+    /// Counts a call nested in the `outermost` section of the thread; false if that had as many as
+    /// it may have. Without this limit, codelets that fire hooks by way of helpers could do the
+    /// work of a codelet to the power of the depth.
+    fn may_nest(&self, outermost: u64) -> bool {
+        let outermost = outermost.wrapping_mul(NESTED + 1);
+        let nested = self.nested.load(Ordering::Relaxed);
+        let before = if nested & !NESTED == outermost {
+            nested & NESTED
+        } else {
+            0
+        };
+        if before >= MAX_NESTED_CALLS {
+            return false;
+        }
+        self.nested
+            .store(outermost | (before + 1), Ordering::Relaxed);
+        true
     }
 
     /// Stores the mark with Release, which costs nothing on x86-64. A writer that waits for an
@@ -226,9 +256,16 @@ impl ThreadRecord {
     }
 }
 
-/// The hook call that a thread is in, told apart from the calls around it and from earlier ones.
-/// An object that a codelet has in hand while a helper fires a hook does not belong to the inner
-/// codelet.
+/// The hook call that a thread is in, told apart from the calls around it. An object that a
+/// codelet has in hand while a helper fires a hook does not belong to the inner codelet.
+///
+/// A word holds the depth of the call, and the low 24 bits of the number of outermost calls that
+/// the thread has left. So a call and the calls inside it agree on these bits, always:
+/// [`is_inside_of`](Self::is_inside_of) misses no call that goes on. Calls of one depth that follow
+/// each other inside one outermost call have the same word, and words repeat after 2^24 outermost
+/// calls. An object that such an earlier call has left behind belongs to nobody. If it is taken for
+/// that of an outer call, it is not available to this call; if it is taken for this call's own, it
+/// is used, as what earlier calls left may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HookCall(u32);
 
@@ -242,7 +279,7 @@ impl HookCall {
         Self(word)
     }
 
-    /// A number of its own among the calls of a thread, not 0.
+    /// A number that no call around this one has, not 0.
     #[must_use]
     pub const fn word(self) -> u32 {
         self.0

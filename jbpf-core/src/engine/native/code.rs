@@ -21,6 +21,7 @@ use jbpf_verifier::program::VerifiedFunction;
 
 use super::frame::{self, Frame};
 use super::guard::{SURROUNDINGS, Surroundings};
+use super::homes::Effort;
 use super::insn::Insn;
 use super::leaving::Shape;
 use super::lower::{Body, Callees, Exit, ExitTo, Imports};
@@ -52,25 +53,29 @@ const FUNCTION_ARGUMENTS: usize = 6;
 /// The same, with guards: the start of the caller's frame, and the surroundings.
 const GUARDED_FUNCTION_ARGUMENTS: usize = FUNCTION_ARGUMENTS + 1 + SURROUNDINGS;
 
-/// Codelets of more instructions are compiled as they stand. Optimised code keeps values that it
-/// needs again later, in its stack frame if there are many. A hostile codelet could make it keep a
-/// number for every few instructions.
-const OPTIMISED_INSTRUCTIONS: usize = 4096;
+/// The most stack that machine code of one function may take beside the codelet's own frame: for
+/// spilled values, saved registers and arguments of calls. Eight functions that call each other
+/// take at most eight times as much, and eight frames.
+const MAX_MACHINE_FRAME: u32 = 512;
 
 /// The machine that this process runs on, with all its features.
-pub(super) fn host() -> Result<OwnedTargetIsa, EngineError> {
-    static HOST: OnceLock<Result<OwnedTargetIsa, String>> = OnceLock::new();
-    HOST.get_or_init(|| this_machine("speed"))
+pub(super) fn host(effort: Effort) -> Result<OwnedTargetIsa, EngineError> {
+    static HOST: [OnceLock<Result<OwnedTargetIsa, String>>; 2] = [const { OnceLock::new() }; 2];
+    let [optimised, linear] = &HOST;
+    let host = match effort {
+        Effort::Optimised => optimised,
+        Effort::Linear => linear,
+    };
+    host.get_or_init(|| this_machine(opt_level(effort)))
         .clone()
         .map_err(|reason| EngineError::NoBackend { reason })
 }
 
-/// As [`host`], for a codelet that is compiled on its own.
-fn host_of(codelet: &BoundCodelet) -> Result<OwnedTargetIsa, EngineError> {
-    if codelet.program().program().insns.len() <= OPTIMISED_INSTRUCTIONS {
-        return host();
+const fn opt_level(effort: Effort) -> &'static str {
+    match effort {
+        Effort::Optimised => "speed",
+        Effort::Linear => "none",
     }
-    this_machine("none").map_err(|reason| EngineError::NoBackend { reason })
 }
 
 fn this_machine(opt_level: &str) -> Result<OwnedTargetIsa, String> {
@@ -79,10 +84,11 @@ fn this_machine(opt_level: &str) -> Result<OwnedTargetIsa, String> {
 }
 
 /// The same architecture without optional features: listings are then the same on every machine.
-pub(super) fn baseline() -> Result<OwnedTargetIsa, EngineError> {
+pub(super) fn baseline(effort: Effort) -> Result<OwnedTargetIsa, EngineError> {
+    let opt_level = opt_level(effort);
     isa::lookup_by_name(std::env::consts::ARCH)
         .map_err(|error| error.to_string())
-        .and_then(|builder| finish(builder, "speed"))
+        .and_then(|builder| finish(builder, opt_level))
         .map_err(|reason| EngineError::NoBackend { reason })
 }
 
@@ -404,6 +410,7 @@ impl Unit {
         self.module
             .define_function(id, &mut self.context)
             .map_err(|e| compiler_error(name, &e))?;
+        self.check_machine_frame(name)?;
         if let (Some(listing), Some(ir)) = (&mut self.listing, ir) {
             let code = self.context.compiled_code();
             let traps = code.iter().flat_map(|code| code.buffer.traps());
@@ -416,6 +423,26 @@ impl Unit {
         }
         self.module.clear_context(&mut self.context);
         Ok(())
+    }
+
+    /// Whether the function that was compiled last takes no more stack than a function may.
+    fn check_machine_frame(&self, name: &str) -> Result<(), EngineError> {
+        let layout = self.context.compiled_code();
+        let layout = layout.and_then(|code| code.buffer.frame_layout());
+        let slots = self.context.func.sized_stack_slots.values();
+        let slots = slots.fold(0, |sum: u32, slot| {
+            sum.saturating_add(slot.size.next_multiple_of(8))
+        });
+        let bytes = layout.map_or(0, |layout| layout.frame_to_fp_offset);
+        let bytes = bytes.saturating_sub(slots);
+        if bytes <= MAX_MACHINE_FRAME {
+            return Ok(());
+        }
+        Err(EngineError::MachineFrame {
+            function: name.to_owned(),
+            bytes,
+            limit: MAX_MACHINE_FRAME,
+        })
     }
 
     /// Makes everything executable and gives the address of `entry`.
@@ -489,10 +516,13 @@ impl CodeletCode {
         options: CompileOptions,
     ) -> Result<Self, EngineError> {
         contained(codelet.name(), || {
-            let mut unit = Unit::new(host_of(codelet)?);
-            let (entry, leaves) = unit.codelet_function(Subject::new(codelet, options))?;
-            let code = unit.finish(codelet.name(), entry)?;
-            Ok(Self { code, leaves })
+            Effort::for_codelet(codelet, options).compile(|effort| {
+                let mut unit = Unit::new(host(effort)?);
+                let subject = Subject::new(codelet, options, effort);
+                let (entry, leaves) = unit.codelet_function(subject)?;
+                let code = unit.finish(codelet.name(), entry)?;
+                Ok(Self { code, leaves })
+            })
         })
     }
 
@@ -512,7 +542,10 @@ impl CodeletCode {
 impl Unit {
     /// Compiles a codelet as a function of the dispatch type; also returns whether it can leave
     /// the codelet.
-    fn codelet_function(&mut self, subject: Subject<'_>) -> Result<(FuncId, bool), EngineError> {
+    pub(super) fn codelet_function(
+        &mut self,
+        subject: Subject<'_>,
+    ) -> Result<(FuncId, bool), EngineError> {
         let codelet = subject.codelet;
         let inner = self.inner_functions(subject)?;
         let leaves = inner.entry_leaves;

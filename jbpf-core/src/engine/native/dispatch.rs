@@ -18,6 +18,7 @@ use super::code::{
 };
 use super::frame::{self, FrameUse};
 use super::function_signature;
+use super::homes::Effort;
 use super::lower::{Body, Exit, ExitTo, Imports, address_of};
 use super::subject::Subject;
 use crate::engine::abort;
@@ -72,13 +73,15 @@ pub fn compile_dispatch(
     options: CompileOptions,
 ) -> Result<NativeDispatch, EngineError> {
     contained("dispatch", || {
-        let mut unit = Unit::new(host()?);
-        let subjects = subjects(codelets, options);
-        let entry = build(&mut unit, kind, &subjects, stats.as_deref())?;
-        Ok(NativeDispatch {
-            code: unit.finish("dispatch", entry)?,
-            codelets: codelets.to_vec(),
-            _stats: stats,
+        Effort::for_dispatch(options).compile(|effort| {
+            let mut unit = Unit::new(host(effort)?);
+            let subjects = subjects(codelets, options, effort);
+            let entry = build(&mut unit, kind, &subjects, stats.as_deref())?;
+            Ok(NativeDispatch {
+                code: unit.finish("dispatch", entry)?,
+                codelets: codelets.to_vec(),
+                _stats: stats.clone(),
+            })
         })
     })
 }
@@ -91,7 +94,7 @@ pub(super) fn compile_subjects(
     subjects: &[Subject<'_>],
     owners: &[Arc<BoundCodelet>],
 ) -> Result<NativeDispatch, EngineError> {
-    let mut unit = Unit::new(host()?);
+    let mut unit = Unit::new(host(Effort::Optimised)?);
     let entry = build(&mut unit, kind, subjects, None)?;
     Ok(NativeDispatch {
         code: unit.finish("dispatch", entry)?,
@@ -100,25 +103,31 @@ pub(super) fn compile_subjects(
     })
 }
 
-/// As [`compile_dispatch`], for another machine, into text.
+/// As [`compile_dispatch`], for the machine that `isa` gives, into text.
 pub(super) fn list(
-    isa: OwnedTargetIsa,
+    isa: impl Fn(Effort) -> Result<OwnedTargetIsa, EngineError>,
     kind: HookKind,
     codelets: &[Arc<BoundCodelet>],
     stats: Option<&HookStats>,
     options: CompileOptions,
 ) -> Result<Vec<Listed>, EngineError> {
     contained("dispatch", || {
-        let mut unit = Unit::new(isa).listed();
-        build(&mut unit, kind, &subjects(codelets, options), stats)?;
-        Ok(unit.take_listing())
+        Effort::for_dispatch(options).compile(|effort| {
+            let mut unit = Unit::new(isa(effort)?).listed();
+            build(&mut unit, kind, &subjects(codelets, options, effort), stats)?;
+            Ok(unit.take_listing())
+        })
     })
 }
 
-fn subjects(codelets: &[Arc<BoundCodelet>], options: CompileOptions) -> Vec<Subject<'_>> {
+fn subjects(
+    codelets: &[Arc<BoundCodelet>],
+    options: CompileOptions,
+    effort: Effort,
+) -> Vec<Subject<'_>> {
     let codelets = codelets.iter();
     codelets
-        .map(|codelet| Subject::new(codelet, options))
+        .map(|codelet| Subject::new(codelet, options, effort))
         .collect()
 }
 

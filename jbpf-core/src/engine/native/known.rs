@@ -8,6 +8,7 @@
 
 use cranelift_codegen::ir::Value;
 
+use super::homes::Effort;
 use super::shared::SharedLoads;
 
 /// The knowledge of one register.
@@ -59,16 +60,18 @@ const REMEMBERED_STORES: usize = 64;
 pub(super) struct KnownState {
     registers: [Known; 11],
     stack: Vec<StackBytes>,
+    effort: Effort,
     pub(super) shared_loads: SharedLoads,
 }
 
 impl KnownState {
     /// Nothing known but that r10 is the top of the frame, and which loads of shared memory came
     /// before.
-    pub(super) fn new(shared_loads: SharedLoads) -> Self {
+    pub(super) fn new(shared_loads: SharedLoads, effort: Effort) -> Self {
         let mut state = Self {
             registers: [Known::Unknown; 11],
             stack: Vec::new(),
+            effort,
             shared_loads,
         };
         state.set(10, Known::Frame(0));
@@ -107,6 +110,10 @@ impl KnownState {
     pub(super) fn stack_stored(&mut self, offset: i32, bytes: i32, stored: Option<Stored>) {
         self.stack
             .retain(|held| held.offset + held.bytes <= offset || offset + bytes <= held.offset);
+        // A remembered value would be kept alive from one instruction to many others.
+        let stored = stored.filter(|stored| {
+            self.effort == Effort::Optimised || matches!(stored, Stored::Constant(_))
+        });
         if let Some(stored) = stored {
             if self.stack.len() >= REMEMBERED_STORES {
                 self.stack.remove(0);

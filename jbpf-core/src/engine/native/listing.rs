@@ -73,7 +73,7 @@ pub fn list_dispatch_with(
     stats: Option<&HookStats>,
     options: CompileOptions,
 ) -> Result<Listing, EngineError> {
-    let functions = dispatch::list(baseline()?, kind, codelets, stats, options)?;
+    let functions = dispatch::list(baseline, kind, codelets, stats, options)?;
     let names = Names::of(codelets, stats);
     Ok(Listing {
         functions: functions

@@ -1,6 +1,7 @@
 //! One lowering for every function: from verified instructions to Cranelift IR.
 //!
-//! Registers become SSA variables, so that no register file exists in memory. The lowering walks
+//! Registers become SSA variables, so that no register file exists in memory. (`homes` tells of
+//! the large codelets, whose registers do.) The lowering walks
 //! the instructions once, in order, and starts a block at each target of a reachable jump. The
 //! verifier's facts decide the code: nothing for unreachable instructions, a plain jump for a
 //! branch that goes one way, plain loads and stores without checks.
@@ -12,13 +13,14 @@ use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Block, BlockArg, FuncRef, Inst, InstBuilder, MemFlagsData,
     SigRef, StackSlot, StackSlotData, StackSlotKind, Value, types,
 };
-use cranelift_frontend::{FunctionBuilder, Variable};
+use cranelift_frontend::FunctionBuilder;
 use jbpf_verifier::RawInsn;
 use jbpf_verifier::program::{BranchOutcome, Fact, VerifiedFunction};
 
 use super::alu;
 use super::frame::{self, Frame, FrameUse};
 use super::guard::Surroundings;
+use super::homes::{Effort, Registers};
 use super::insn::{AluOp, Bits, Condition, Insn, Operand};
 use super::known::{Known, KnownState, Lookup};
 use super::leaving::AbortBlocks;
@@ -132,7 +134,7 @@ pub(super) struct Body<'b, 'f> {
     pub(super) functions: &'b Callees,
     pub(super) exit: Exit,
     pub(super) known: KnownState,
-    pub(super) registers: [Variable; 11],
+    pub(super) registers: Registers,
     /// The stores to known places of the frame.
     pub(super) frame_stores: Vec<Inst>,
     /// The blocks of aborts, made by the first abort.
@@ -170,7 +172,7 @@ impl<'b, 'f> Body<'b, 'f> {
         arguments: &[Value],
         exit: Exit,
     ) -> Result<FrameUse, EngineError> {
-        let registers = [(); 11].map(|()| fb.declare_var(types::I64));
+        let registers = Registers::new(fb, subject.effort);
         let shared_loads = std::mem::replace(&mut imports.shared_loads, SharedLoads::Any);
         #[cfg(test)]
         let frame = if subject.null_frames && function.stack_size == 0 {
@@ -188,7 +190,7 @@ impl<'b, 'f> Body<'b, 'f> {
             thread,
             functions,
             exit,
-            known: KnownState::new(shared_loads),
+            known: KnownState::new(shared_loads, subject.effort),
             registers,
             frame_stores: Vec::new(),
             aborts: None,
@@ -199,11 +201,15 @@ impl<'b, 'f> Body<'b, 'f> {
         let top = body.fb.ins().iadd_imm_s(frame.base, i64::from(frame.size));
         body.define(10, top);
         body.known.set(10, Known::Frame(0));
+        body.settle();
         for bytes in &function.zero_on_entry {
             body.zero_frame(bytes.offset, bytes.len);
         }
         body.walk(function)?;
         body.fill_abort_blocks();
+        if subject.effort == Effort::Linear {
+            return Ok(FrameUse::Used);
+        }
         let Self {
             fb, frame_stores, ..
         } = body;
@@ -241,6 +247,7 @@ impl<'b, 'f> Body<'b, 'f> {
             }
             let insn = self.decode(at)?;
             if !filled {
+                self.recall(insn);
                 filled = self.instruction(at, insn, &mut leaders)?;
             }
             at += insn.slots();
@@ -402,9 +409,9 @@ impl<'b, 'f> Body<'b, 'f> {
             Insn::CallHelper { id } => return self.call_helper(at, id),
             Insn::CallFunction { target } => return self.call_function(at, target),
             Insn::Exit => {
-                // A function that returns nothing may get here with r0 unwritten: a variable that
-                // no path defined is 0 to the builder. Nobody reads it.
-                let result = self.fb.use_var(self.registers[0]);
+                // A function that returns nothing may get here with r0 unwritten, which is 0 then.
+                // Nobody reads it.
+                let result = self.registers.get(self.fb, 0);
                 self.end(result, false);
                 return Ok(true);
             }
@@ -434,9 +441,7 @@ impl<'b, 'f> Body<'b, 'f> {
     // Registers.
 
     pub(super) fn define(&mut self, register: u8, value: Value) {
-        if let Some(&variable) = self.registers.get(usize::from(register)) {
-            self.fb.def_var(variable, value);
-        }
+        self.registers.set(self.fb, register, value);
         self.known.set(register, Known::Unknown);
     }
 
@@ -448,9 +453,7 @@ impl<'b, 'f> Body<'b, 'f> {
 
     /// The low `bits` of a register.
     pub(super) fn read(&mut self, register: u8, bits: Bits) -> Value {
-        let index = usize::from(register);
-        let variable = self.registers.get(index).unwrap_or(&self.registers[0]);
-        let value = self.fb.use_var(*variable);
+        let value = self.registers.get(self.fb, register);
         alu::truncate(self.fb, value, bits)
     }
 

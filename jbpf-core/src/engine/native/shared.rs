@@ -138,15 +138,20 @@ fn is_other(dfg: &DataFlowGraph, stored: Value, loaded: Value) -> bool {
     }
 }
 
-/// A value before it was cut or extended. (A value that is cut and extended again has lost bits,
-/// but its low bits are still the original's.)
+/// A value before it was cut or extended, up to so many times. (A value that is cut and extended
+/// again has lost bits, but its low bits are still the original's.)
 fn without_conversions(dfg: &DataFlowGraph, value: Value) -> Value {
+    /// A codelet may have thousands in a row, and each store looks at its own.
+    const MOST_CONVERSIONS: usize = 16;
     let mut value = dfg.resolve_aliases(value);
-    while let Some(&InstructionData::Unary {
-        opcode: Opcode::Ireduce | Opcode::Uextend | Opcode::Sextend,
-        arg,
-    }) = definition(dfg, value)
-    {
+    for _ in 0..MOST_CONVERSIONS {
+        let Some(&InstructionData::Unary {
+            opcode: Opcode::Ireduce | Opcode::Uextend | Opcode::Sextend,
+            arg,
+        }) = definition(dfg, value)
+        else {
+            break;
+        };
         value = dfg.resolve_aliases(arg);
     }
     value

@@ -3,6 +3,7 @@
 use jbpf_verifier::RawInsn;
 use jbpf_verifier::program::{Fact, Objects, VerifiedFunction};
 
+use super::homes::Effort;
 use crate::engine::{BoundCodelet, CompileOptions};
 
 /// A codelet that is compiled.
@@ -12,19 +13,21 @@ pub(super) struct Subject<'c> {
     insns: &'c [RawInsn],
     facts: &'c [Fact],
     pub options: CompileOptions,
+    pub effort: Effort,
     /// Whether r10 is 0 in functions that store nothing in their frames: a mistake of the engine.
     #[cfg(test)]
     pub null_frames: bool,
 }
 
 impl<'c> Subject<'c> {
-    pub(super) fn new(codelet: &'c BoundCodelet, options: CompileOptions) -> Self {
+    pub(super) fn new(codelet: &'c BoundCodelet, options: CompileOptions, effort: Effort) -> Self {
         let program = codelet.program();
         Self {
             codelet,
             insns: &program.program().insns,
             facts: program.facts(),
             options,
+            effort,
             #[cfg(test)]
             null_frames: false,
         }
@@ -43,6 +46,7 @@ impl<'c> Subject<'c> {
             insns,
             facts,
             options,
+            effort: Effort::Optimised,
             null_frames: false,
         }
     }

@@ -9,11 +9,14 @@ use jbpf_verifier::RawInsn;
 use jbpf_verifier::program::{BranchOutcome, Fact};
 use jbpf_verifier::types::{ContextDef, DataSection, HelperTable, MapDef, MapKind};
 
+use super::code::{Unit, host};
 use super::dispatch::compile_subjects;
+use super::homes::Effort;
 use super::subject::Subject;
 use crate::builtins;
 use crate::engine::{
-    Abort, AbortKind, BoundCodelet, CodeletEnvironment, CompileOptions, CompiledHook, Engine, Input,
+    Abort, AbortKind, BoundCodelet, CodeletEnvironment, CompileOptions, CompiledHook, Engine,
+    EngineError, Input,
 };
 use crate::map::{Map, MapOptions};
 
@@ -26,6 +29,7 @@ use assembler::assemble;
 
 const GUARDED: CompileOptions = CompileOptions {
     guard_accesses: true,
+    fast_compile: false,
 };
 
 fn map(kind: MapKind, value_size: u32) -> MapDef {
@@ -990,4 +994,52 @@ fn codelets_that_are_called_are_guarded_too_and_both_ways_are_kept() {
     }
     assert_eq!(codelet.compiled_before().count(), 2);
     assert_eq!(codelet.aborts().total(), 0);
+}
+
+/// Computes numbers that an optimiser keeps on the stack, as many as `terms`.
+fn many_values(terms: i32) -> Arc<BoundCodelet> {
+    let terms = |combine: &str| -> String {
+        let term = |at| format!("mul r3, {}\n{combine} r0, r3\n", 2 * at + 3);
+        (0..terms).map(term).collect()
+    };
+    let text = format!(
+        "ldxw r2, [r1+24]\nmov r0, 0\nmov r3, r2\n{}mov r3, r2\n{}exit",
+        terms("xor"),
+        terms("add")
+    );
+    bind(assemble(&text), ContextDef::generic())
+}
+
+#[test]
+fn code_that_takes_much_stack_is_compiled_again_without_optimisation() {
+    let compile = |codelet: &Arc<BoundCodelet>, effort| {
+        let mut unit = Unit::new(host(effort).unwrap());
+        let subject = Subject::new(codelet, CompileOptions::default(), effort);
+        unit.codelet_function(subject).map(|_| ())
+    };
+    // Few enough instructions to be optimised; half a dozen values stay in registers.
+    let large = many_values(900);
+    match compile(&large, Effort::Optimised) {
+        Err(EngineError::MachineFrame { bytes, limit, .. }) => {
+            assert!(bytes > 900 * 7, "{bytes}");
+            assert_eq!(limit, 512);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(compile(&large, Effort::Linear), Ok(()));
+    assert_eq!(compile(&many_values(40), Effort::Optimised), Ok(()));
+
+    // Nobody notices but by the answer.
+    let options = CompileOptions::default();
+    let hook = Engine::Native
+        .compile_with(HookKind::Control, &[Arc::clone(&large)], None, options)
+        .unwrap();
+    let fast = CompileOptions {
+        fast_compile: true,
+        ..options
+    };
+    let again = Engine::Native
+        .compile_with(HookKind::Control, &[large], None, fast)
+        .unwrap();
+    assert_eq!(call(&hook, 7), call(&again, 7));
 }

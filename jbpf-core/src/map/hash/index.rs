@@ -18,7 +18,9 @@
 //! A codelet that dumps its map sees which keys meet in one bucket, under any seed, and could
 //! collect such keys. So a chain has at most [`MAX_CHAIN`] buckets, and an insertion beyond finds
 //! the map full. A home has [`TARGET_LOAD`] entries on average. Keys that nobody chose on purpose
-//! never fill 128 places of one home: the map would not fit into a machine.
+//! fill the 32 places of one home in one of 10^18 homes. The call of a helper counts one
+//! instruction and some for its key, whatever the chain: `builtins/work` holds the longest chain
+//! against that count.
 //!
 //! # Why lookups need no lock
 //!
@@ -58,8 +60,9 @@ use super::primitives::{
 /// Entries that a home bucket is meant to hold on average, at most.
 const TARGET_LOAD: u32 = 4;
 
-/// The most buckets of a chain, its home included: 128 entries.
-const MAX_CHAIN: usize = 16;
+/// The most buckets of a chain, its home included: 32 entries. A change of the map reads each
+/// twice.
+const MAX_CHAIN: usize = 4;
 
 /// Walks that a writer disturbs start again this often before they lock the bucket.
 const WALK_ATTEMPTS: usize = 16;

@@ -221,6 +221,12 @@ impl HashTable {
         })
     }
 
+    /// All keys meet in one bucket from now on, and have one tag.
+    #[cfg(test)]
+    pub(crate) fn let_keys_meet(&mut self) {
+        self.layout.seed = Seed::degenerate();
+    }
+
     /// Sizes.
     #[must_use]
     pub fn layout(&self) -> &HashLayout {

@@ -46,7 +46,10 @@ struct Shared {
 impl Shared {
     fn new(accepted: &Accepted, maps: &[Arc<Map>], guard_accesses: bool) -> Self {
         let codelet = bind(&accepted.verified, accepted.replaced, maps.to_vec());
-        let options = CompileOptions { guard_accesses };
+        let options = CompileOptions {
+            guard_accesses,
+            ..CompileOptions::default()
+        };
         let codelets = std::slice::from_ref(&codelet);
         let hook = Engine::Native
             .compile_with(HookKind::Control, codelets, None, options)

@@ -1,5 +1,5 @@
-//! Accepted programs, run by the interpreter, by machine code, by machine code with guards and by
-//! the evaluator side by side: the same r0, region, fields, maps and records. No guard ever fires.
+//! Accepted programs, run by the interpreter, by machine code, by machine code with guards, by
+//! machine code that is compiled fast, and by the evaluator side by side: the same r0, region, fields, maps and records. No guard ever fires.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -37,13 +37,13 @@ struct Native {
 }
 
 impl Native {
-    fn new(codelets: Vec<Arc<BoundCodelet>>, guard_accesses: bool) -> Self {
-        let who = if guard_accesses {
-            "natively with guards"
-        } else {
-            "natively"
+    fn new(codelets: Vec<Arc<BoundCodelet>>, options: CompileOptions) -> Self {
+        let who = match (options.guard_accesses, options.fast_compile) {
+            (false, false) => "natively",
+            (true, false) => "natively with guards",
+            (false, true) => "natively, compiled fast",
+            (true, true) => "natively with guards, compiled fast",
         };
-        let options = CompileOptions { guard_accesses };
         let hook = Engine::Native
             .compile_with(HookKind::Control, &codelets, None, options)
             .unwrap_or_else(|error| {
@@ -59,10 +59,10 @@ impl Native {
 }
 
 /// Codelets that the interpreter runs, the same once more in one dispatch function, once more in
-/// one with guards, and once more evaluated.
+/// one with guards, once more in one that is compiled fast, and once more evaluated.
 pub struct Voices {
     pub interpreted: Vec<Arc<BoundCodelet>>,
-    natives: [Native; 2],
+    natives: [Native; 3],
     evaluator: Evaluator,
     /// How often each codelet left its call.
     aborts: Vec<u64>,
@@ -81,7 +81,19 @@ impl Voices {
                 .collect()
         };
         let interpreted: Vec<_> = bound();
-        let natives = [false, true].map(|guarded| Native::new(bound(), guarded));
+        // Either way to compile fast, in turns.
+        let length: usize = interpreted
+            .iter()
+            .map(|one| one.program().facts().len())
+            .sum();
+        let options = [(false, false), (true, false), (length % 2 == 0, true)];
+        let natives = options.map(|(guard_accesses, fast_compile)| {
+            let options = CompileOptions {
+                guard_accesses,
+                fast_compile,
+            };
+            Native::new(bound(), options)
+        });
         let subjects: Vec<Subject<'_>> =
             programs.iter().map(|program| subject_of(program)).collect();
         Self {

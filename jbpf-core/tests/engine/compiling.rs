@@ -1,0 +1,129 @@
+//! The compilation of large codelets: its time and the stack of its code are bounded.
+//!
+//! The compiler's time grows with the square of the uses of one value, and with the square of the
+//! jumps that hand values to one block. These tests count both, in codelets of any length, and
+//! measure no time.
+
+use std::collections::BTreeMap;
+
+use jbpf_core::engine::CompileOptions;
+use jbpf_core::engine::native::list_dispatch_with;
+
+use super::*;
+
+/// Codelets of one kind of instruction, that many times.
+fn repeated(times: usize) -> Vec<(&'static str, Arc<BoundCodelet>)> {
+    let value = "stw [r10-4], 0\nmov r2, r10\nadd r2, -4\nmap r1, 0\ncall 1\njne r0, 0, +1\nexit\n\
+        mov r6, r0\nmov r1, 3\nldxdw r7, [r6+16]\nmov r8, r10\n";
+    let kinds = [
+        ("loads", "ldxdw r2, [r6+8]\n"),
+        ("stores", "stxdw [r6+8], r1\n"),
+        ("atomics", "insn 219 6 1 8 65\n"),
+        ("sums", "add r1, r7\n"),
+        ("frames", "stxdw [r8-16], r7\nldxdw r2, [r8-16]\n"),
+        ("branches", "jgt r7, 7, +1\nadd r1, r7\n"),
+        ("loops", "mov r2, 2\nadd r1, r2\nsub r2, 1\njne r2, 0, -3\n"),
+        ("helpers", "call 15\n"),
+        (
+            "lookups",
+            "mov r2, r10\nadd r2, -4\nmap r1, 0\ncall 1\njeq r0, 0, +1\nstxdw [r0+8], r7\n",
+        ),
+    ];
+    let of = |(name, text): (&'static str, &str)| {
+        let lines = text.lines().count();
+        let text = format!("{value}{}mov r0, 0\nexit", text.repeat(times / lines));
+        let maps = [map("values", MapKind::Array, 64, 4)];
+        (
+            name,
+            bind(name, assemble(&text), ContextDef::generic(), &maps),
+        )
+    };
+    kinds.into_iter().map(of).collect()
+}
+
+/// The uses of the value that is used most, and the jumps to the block that most of them hand
+/// values to.
+fn most_uses(codelet: &Arc<BoundCodelet>, options: CompileOptions) -> (usize, usize) {
+    let codelets = std::slice::from_ref(codelet);
+    let listing = list_dispatch_with(HookKind::Control, codelets, None, options).unwrap();
+    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut jumps: BTreeMap<&str, usize> = BTreeMap::new();
+    let is_named = |word: &str, prefix| {
+        word.strip_prefix(prefix)
+            .is_some_and(|rest: &str| rest.parse::<u32>().is_ok())
+    };
+    for line in listing
+        .functions
+        .iter()
+        .flat_map(|function| function.ir.lines())
+    {
+        // The head of a block, or an instruction behind its results.
+        if line.starts_with("block") {
+            continue;
+        }
+        let used = line.split_once(" = ").map_or(line, |(_, used)| used);
+        for part in used.split_inclusive('(') {
+            let words = part.split(|c: char| !c.is_ascii_alphanumeric());
+            for word in words.clone().filter(|word| is_named(word, "v")) {
+                *uses.entry(word).or_default() += 1;
+            }
+            let target = words.filter(|word| is_named(word, "block")).next_back();
+            if let (true, Some(target)) = (part.ends_with('('), target) {
+                *jumps.entry(target).or_default() += 1;
+            }
+        }
+    }
+    let most = |counts: BTreeMap<&str, usize>| counts.into_values().max().unwrap_or_default();
+    (most(uses), most(jumps))
+}
+
+#[test]
+fn fast_compilation_uses_no_value_often_however_long_the_codelet_is() {
+    let options = |guard_accesses, fast_compile| CompileOptions {
+        guard_accesses,
+        fast_compile,
+    };
+    // Codelets of this size are listed with their hook.
+    let times = 112;
+    let mut optimised = (0, 0);
+    for (name, codelet) in repeated(times) {
+        for guard_accesses in [false, true] {
+            let (uses, jumps) = most_uses(&codelet, options(guard_accesses, true));
+            assert!(uses <= 8, "{name}, guards {guard_accesses}: {uses} uses");
+            assert!(
+                jumps <= 64,
+                "{name}, guards {guard_accesses}: {jumps} jumps"
+            );
+            let (uses, jumps) = most_uses(&codelet, options(guard_accesses, false));
+            optimised = (optimised.0.max(uses), optimised.1.max(jumps));
+        }
+    }
+    assert!(
+        optimised.0 > times,
+        "the count sees what it is to see: {optimised:?}"
+    );
+}
+
+/// Both ways to compile give codelets their effects, whatever the length.
+#[test]
+fn codelets_of_any_length_do_as_the_interpreter() {
+    for times in [12, 112, 5000] {
+        for (name, codelet) in repeated(times) {
+            let wanted = run_interpreted(&codelet, &[], &[7; 16]).0;
+            let inputs = codelet.maps()[0].clone();
+            inputs.clear_all().unwrap();
+            for guard_accesses in [false, true] {
+                let options = CompileOptions {
+                    guard_accesses,
+                    fast_compile: true,
+                };
+                let codelets = std::slice::from_ref(&codelet);
+                let hook = Engine::Native
+                    .compile_with(HookKind::Control, codelets, None, options)
+                    .unwrap();
+                assert_eq!(call(&hook, &[], &[7; 16]).0, wanted, "{name}, {times}");
+                assert_eq!(codelet.aborts().total(), 0, "{name}");
+            }
+        }
+    }
+}
