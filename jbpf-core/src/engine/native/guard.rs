@@ -31,7 +31,7 @@ use super::frame;
 use super::insn::{Bits, Operand};
 use super::known::Known;
 use super::lower::{Body, address_of};
-use crate::engine::{AbortKind, EngineError};
+use crate::engine::{AbortKind, BoundCodelet, EngineError};
 use crate::map::{ArrayLayout, INLINE_SLOTS, Map, OutputMap, PerThreadArray, Storage};
 
 /// The objects that accesses of a codelet are compared with, beside its own frame and its maps.
@@ -96,6 +96,11 @@ impl Surroundings {
         }
     }
 }
+
+/// An operand that may point into more maps than this is not compared with each: a call looks
+/// through all of them. Without this limit, a codelet of a thousand accesses to one of 64 maps
+/// would make a million comparisons to compile.
+const COMPARED_MAPS: usize = 4;
 
 /// How many bytes an access touches.
 #[derive(Debug, Clone, Copy)]
@@ -189,9 +194,9 @@ impl Body<'_, '_> {
                     map = Some(register);
                     continue;
                 }
-                ArgKind::MapKey => (self.size_by_map(at, map, |map| map.def().key_size)?, false),
+                ArgKind::MapKey => (self.size_by_map(at, map, key_size_of)?, false),
                 ArgKind::MapValue => {
-                    let size = self.size_by_map(at, map, |map| map.def().value_size)?;
+                    let size = self.size_by_map(at, map, value_size_of)?;
                     (size, false)
                 }
                 ArgKind::Readable | ArgKind::Format => (self.size_in(register + 1), false),
@@ -245,14 +250,19 @@ impl Body<'_, '_> {
         &mut self,
         at: usize,
         register: Option<u8>,
-        size: impl Fn(&Map) -> u32,
+        size: unsafe extern "C" fn(*const Map) -> u64,
     ) -> Result<Size, EngineError> {
+        let asked = size as *const () as usize as u64;
         let codelet = self.codelet;
         let maps = register.and_then(|register| self.subject.objects(at, register));
         let maps = maps.map(|objects| &*objects.maps).unwrap_or_default();
         let sizes = maps
             .iter()
-            .map(|map| Ok((codelet.map(*map)?, size(codelet.map(*map)?))))
+            .map(|map| {
+                let map = codelet.map(*map)?;
+                // SAFETY: a reference to a map.
+                Ok((map, unsafe { size(map) }))
+            })
             .collect::<Result<Vec<_>, EngineError>>()?;
         let largest = sizes
             .iter()
@@ -261,14 +271,21 @@ impl Body<'_, '_> {
             .unwrap_or_default();
         let (Some(register), true) = (register, sizes.iter().any(|(_, size)| *size != largest))
         else {
-            return Ok(Size::Constant(largest.into()));
+            return Ok(Size::Constant(largest));
         };
         let given = self.read(register, 64);
-        let mut chosen = self.fb.ins().iconst(types::I64, i64::from(largest));
+        if sizes.len() > COMPARED_MAPS {
+            // The register was guarded before: it holds one of these maps.
+            let signature = self.imports.signature(self.fb, 1);
+            let callee = self.address(asked);
+            let call = self.fb.ins().call_indirect(signature, callee, &[given]);
+            return Ok(Size::Value(self.only_result(call)));
+        }
+        let mut chosen = self.address(largest);
         for (map, size) in sizes {
             let map = self.address(address_of(&raw const *map));
             let is_this = self.fb.ins().icmp(IntCC::Equal, given, map);
-            let size = self.fb.ins().iconst(types::I64, i64::from(size));
+            let size = self.address(size);
             chosen = self.fb.ins().select(is_this, size, chosen);
         }
         Ok(Size::Value(chosen))
@@ -286,6 +303,11 @@ impl Body<'_, '_> {
         let verdict = match self.known_operand(Operand::Register(register)) {
             Some(address) if addresses.contains(&address) => Verdict::Inside,
             Some(_) => Verdict::Outside,
+            None if addresses.len() > COMPARED_MAPS => {
+                let given = self.read(register, 64);
+                let one_of_these = is_one_of_maps as *const () as usize;
+                Verdict::If(self.ask_all(one_of_these, at, register, &[given]))
+            }
             None => {
                 let given = self.read(register, 64);
                 let mut terms = Vec::with_capacity(addresses.len());
@@ -307,9 +329,26 @@ impl Body<'_, '_> {
         let objects = objects.unwrap_or(&nothing);
         let verdict = match self.judge_known(access, objects)? {
             Some(verdict) => verdict,
-            None => self.judge(access, objects)?,
+            None => self.judge(access, operand, objects)?,
         };
         self.follow(access.at, verdict)
+    }
+
+    /// Calls a function of this codelet and the objects of an operand, and of these numbers. Not 0
+    /// if its answer is not.
+    fn ask_all(&mut self, asked: usize, at: usize, operand: u8, numbers: &[Value]) -> Value {
+        let objects = self.subject.objects(at, operand);
+        let objects = objects.map_or(std::ptr::null(), std::ptr::from_ref);
+        let mut arguments = vec![
+            self.address(address_of(self.codelet)),
+            self.address(address_of(objects)),
+        ];
+        arguments.extend_from_slice(numbers);
+        let signature = self.imports.signature(self.fb, arguments.len());
+        let callee = self.address(asked as u64);
+        let call = self.fb.ins().call_indirect(signature, callee, &arguments);
+        let answer = self.only_result(call);
+        self.fb.ins().icmp_imm_u(IntCC::NotEqual, answer, 0)
     }
 
     fn follow(&mut self, at: usize, verdict: Verdict) -> Result<bool, EngineError> {
@@ -408,7 +447,12 @@ impl Body<'_, '_> {
     }
 
     /// Judges an access by the address that its register holds when the codelet runs.
-    fn judge(&mut self, access: Access, objects: &Objects) -> Result<Verdict, EngineError> {
+    fn judge(
+        &mut self,
+        access: Access,
+        operand: u8,
+        objects: &Objects,
+    ) -> Result<Verdict, EngineError> {
         let Some(surroundings) = self.surroundings else {
             return Ok(Verdict::Inside);
         };
@@ -420,6 +464,20 @@ impl Body<'_, '_> {
         let mut terms = Vec::new();
         for extent in self.extents(access, objects, surroundings)? {
             terms.extend(self.inside(extent, address, access.size));
+        }
+        if objects.values.len() + objects.records.len() > COMPARED_MAPS {
+            if let Size::Value(size) = access.size {
+                terms.push(self.fb.ins().icmp_imm_u(IntCC::Equal, size, 0));
+            }
+            let size = match access.size {
+                Size::Constant(size) => self.address(size),
+                Size::Value(size) => size,
+            };
+            let writes = self.address(access.writes.into());
+            let in_one_of_these = is_in_values as *const () as usize;
+            let numbers = [address, size, writes, self.thread];
+            terms.push(self.ask_all(in_one_of_these, access.at, operand, &numbers));
+            return Ok(self.any(terms).map_or(Verdict::Outside, Verdict::If));
         }
         // These kinds have their values elsewhere for each thread. An address outside of the usual
         // place is put to `is_in_value`.
@@ -491,6 +549,9 @@ impl Body<'_, '_> {
                 size: Size::Value(surroundings.region_size),
                 values: None,
             });
+        }
+        if objects.values.len() + objects.records.len() > COMPARED_MAPS {
+            return Ok(extents);
         }
         for map in &objects.values {
             let map = self.codelet.map(*map)?;
@@ -769,4 +830,58 @@ pub(super) unsafe extern "C" fn is_in_value(
         return 0;
     };
     u64::from(map.contains(address, size, slot))
+}
+
+/// [`is_in_value`] of any of the maps of `objects` that may be accessed so.
+///
+/// # Safety
+/// `codelet`, `objects` and `thread` point at live objects of their types for the length of the
+/// call; the record is the calling thread's.
+pub(super) unsafe extern "C" fn is_in_values(
+    codelet: *const BoundCodelet,
+    objects: *const Objects,
+    address: u64,
+    size: u64,
+    writes: u64,
+    thread: *const ThreadRecord,
+) -> u64 {
+    // SAFETY: the caller's word.
+    let (codelet, objects) = unsafe { (&*codelet, &*objects) };
+    let maps = objects.values.iter().chain(&objects.records);
+    let mut maps = maps.filter_map(|map| codelet.map(*map).ok());
+    let found = maps.any(|map| {
+        // SAFETY: the map is alive, and so is the record, by the caller's word.
+        !(writes != 0 && is_constant(map))
+            && unsafe { is_in_value(map, address, size, thread) } != 0
+    });
+    found.into()
+}
+
+/// 1 if `map` is the address of one of the maps of `objects`.
+///
+/// # Safety
+/// `codelet` and `objects` point at live objects of their types for the length of the call.
+pub(super) unsafe extern "C" fn is_one_of_maps(
+    codelet: *const BoundCodelet,
+    objects: *const Objects,
+    map: u64,
+) -> u64 {
+    // SAFETY: the caller's word.
+    let (codelet, objects) = unsafe { (&*codelet, &*objects) };
+    let mut maps = objects.maps.iter().filter_map(|map| codelet.map(*map).ok());
+    maps.any(|known| address_of(known) == map).into()
+}
+
+/// # Safety
+/// `map` points at a live map.
+unsafe extern "C" fn key_size_of(map: *const Map) -> u64 {
+    // SAFETY: the caller's word.
+    unsafe { &*map }.def().key_size.into()
+}
+
+/// # Safety
+/// `map` points at a live map.
+unsafe extern "C" fn value_size_of(map: *const Map) -> u64 {
+    // SAFETY: the caller's word.
+    unsafe { &*map }.def().value_size.into()
 }

@@ -141,6 +141,10 @@ impl Names {
         names.add(count, 1, || "count_abort".to_owned());
         let asked = guard::is_in_value as *const () as usize as u64;
         names.add(asked, 1, || "is_in_value".to_owned());
+        let asked = guard::is_in_values as *const () as usize as u64;
+        names.add(asked, 1, || "is_in_values".to_owned());
+        let asked = guard::is_one_of_maps as *const () as usize as u64;
+        names.add(asked, 1, || "is_one_of_maps".to_owned());
         let withhold = abort::withhold_answer as *const () as usize as u64;
         names.add(withhold, 1, || "withhold_answer".to_owned());
         let counter = clock::counter_ticks as *const () as usize as u64;
