@@ -13,12 +13,12 @@ use super::*;
 
 /// Codelets of one kind of instruction, that many times.
 fn repeated(times: usize, wanted: impl Fn(&str) -> bool) -> Vec<(&'static str, Arc<BoundCodelet>)> {
-    let value = "stw [r10-4], 0\nmov r2, r10\nadd r2, -4\nmap r1, 0\ncall 1\njne r0, 0, +1\nexit\n\
+    let value = "stw [r10-4], 0\nmov r2, r10\nadd r2, -4\nlddw r1, map 0\ncall 1\njne r0, 0, +1\nexit\n\
         mov r6, r0\nmov r1, 3\nldxdw r7, [r6+16]\nmov r8, r10\n";
     let kinds = [
         ("loads", "ldxdw r2, [r6+8]\n"),
         ("stores", "stxdw [r6+8], r1\n"),
-        ("atomics", "insn 219 6 1 8 65\n"),
+        ("atomics", "atomic_fetch_or_dw [r6+8], r1\n"),
         ("sums", "add r1, r7\n"),
         ("frames", "stxdw [r8-16], r7\nldxdw r2, [r8-16]\n"),
         ("branches", "jgt r7, 7, +1\nadd r1, r7\n"),
@@ -26,7 +26,7 @@ fn repeated(times: usize, wanted: impl Fn(&str) -> bool) -> Vec<(&'static str, A
         ("helpers", "call 15\n"),
         (
             "lookups",
-            "mov r2, r10\nadd r2, -4\nmap r1, 0\ncall 1\njeq r0, 0, +1\nstxdw [r0+8], r7\n",
+            "mov r2, r10\nadd r2, -4\nlddw r1, map 0\ncall 1\njeq r0, 0, +1\nstxdw [r0+8], r7\n",
         ),
     ];
     let of = |(name, text): (&'static str, &str)| {
@@ -137,7 +137,7 @@ fn one_of(count: usize) -> Arc<BoundCodelet> {
     let mut text = "ldxw r2, [r1+24]\nmod r2, 16\n".to_owned();
     for index in 0..count {
         text.push_str(&format!(
-            "map r1, {index}\njeq r2, {index}, +{}\n",
+            "lddw r1, map {index}\njeq r2, {index}, +{}\n",
             3 * (count - 1 - index)
         ));
     }
