@@ -109,7 +109,7 @@ fn fast_compilation_uses_no_value_often_however_long_the_codelet_is() {
 #[test]
 fn codelets_of_any_length_do_as_the_interpreter() {
     // Long ones of two kinds: they take the verifier some time.
-    let long = |name| matches!(name, "atomics" | "frames");
+    let long = |name: &str| matches!(name, "atomics" | "frames");
     for times in [12, 112, 4200] {
         for (name, codelet) in repeated(times, |name| times < 4096 || long(name)) {
             let wanted = run_interpreted(&codelet, &[], &[7; 16]).0;
