@@ -229,9 +229,10 @@ fn helpers_of(choice: u8, decisions: &mut Decisions<'_>) -> HelperTable {
     let mut helpers = HelperTable::builtin();
     if choice == LIE {
         for id in 0..decisions.below(4) {
-            helpers.insert(HelperProto {
+            // A table refuses prototypes that make no sense.
+            let _ = helpers.insert(HelperProto {
                 id: id.into(),
-                name: String::new(),
+                name: format!("lie_{id}"),
                 args: (0..decisions.below(8))
                     .map(|_| argument(decisions))
                     .collect(),
@@ -245,13 +246,16 @@ fn helpers_of(choice: u8, decisions: &mut Decisions<'_>) -> HelperTable {
         return helpers;
     }
     let mut declare = |id, args: &[ArgKind], returns| {
-        helpers.insert(HelperProto {
+        let is_sized = args.contains(&ArgKind::Size);
+        let given = is_sized.then_some(Work::Given);
+        let proto = HelperProto {
             id,
             name: format!("own_{id}"),
             args: args.to_vec(),
             returns,
-            work: vec![Work::Given, Work::Bytes(64)],
-        });
+            work: given.into_iter().chain([Work::Bytes(64)]).collect(),
+        };
+        helpers.insert(proto).unwrap();
     };
     use ArgKind::{
         Ignored, Map, MapKey, MapValue, Number, Readable, ReadableFixed, Size, Writable,

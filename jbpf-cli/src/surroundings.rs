@@ -199,8 +199,7 @@ fn recorded(path: &Path) -> Result<(Vec<HookReport>, HelperTable), Failure> {
             "the line with the helpers is missing; write all hooks, without a name".to_owned(),
         )
     })?;
-    // Tables of files are in no order that a lookup may rely on.
-    Ok((hooks, HelperTable::new(helpers.iter().cloned())))
+    Ok((hooks, helpers))
 }
 
 fn stand_in(given: Option<StandIn>, program: &ObjectProgram) -> Place<'static> {

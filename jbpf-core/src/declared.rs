@@ -6,7 +6,7 @@ use jbpf_hooks::helper::{HelperArgument, HelperInfo, HelperReturn};
 use jbpf_hooks::hook::HookInfo;
 use jbpf_verifier::types::{
     ArgKind, ContextDef, ContextFieldDef, EntryKind, HelperProto, HelperTable, MapKinds, RegionDef,
-    ReturnKind, Work,
+    ReturnKind, SenselessHelper, Work,
 };
 
 /// No layout that a compiler accepts comes near the limit. A layout that did would be cut, not
@@ -131,13 +131,17 @@ pub fn prototype(info: &HelperInfo) -> HelperProto {
 }
 
 /// The built-in helpers and the application's own; one of those may replace a built-in of its id.
-#[must_use]
-pub fn helpers<'a>(declared: impl IntoIterator<Item = &'a HelperInfo>) -> HelperTable {
+///
+/// # Errors
+/// A declaration makes no sense, or two helpers have one name.
+pub fn helpers<'a>(
+    declared: impl IntoIterator<Item = &'a HelperInfo>,
+) -> Result<HelperTable, SenselessHelper> {
     let mut table = HelperTable::builtin();
     for info in declared {
-        table.insert(prototype(info));
+        table.insert(prototype(info))?;
     }
-    table
+    Ok(table)
 }
 
 #[cfg(test)]

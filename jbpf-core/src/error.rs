@@ -9,6 +9,7 @@ pub use jbpf_operator::info::ThreadInside;
 use jbpf_operator::request::{RequestError, Subject};
 use jbpf_operator::stream::Direction;
 use jbpf_verifier::Rejection;
+use jbpf_verifier::bug::Bug;
 use jbpf_verifier::types::{MapDef, MapKind};
 
 use crate::engine::EngineError;
@@ -46,6 +47,9 @@ pub enum BuildError {
         "two of the application's map types have the number {0}; give one of them another, from 16 on"
     )]
     MapTypeTwice(u32),
+    /// A declared helper makes no sense, or has the name of another.
+    #[error(transparent)]
+    Helper(#[from] jbpf_verifier::types::SenselessHelper),
     /// A declared helper cannot be bound.
     #[error(transparent)]
     Helpers(#[from] crate::builtins::BindError),
@@ -329,7 +333,7 @@ pub enum LoadError {
     Gone,
     /// A defect of the runtime.
     #[error("a defect of the runtime itself: {0}; please report it")]
-    Internal(&'static str),
+    Internal(Bug),
 }
 
 /// The first of several, and how many more there are.

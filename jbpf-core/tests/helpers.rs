@@ -193,13 +193,15 @@ fn all_nineteen_are_bound_and_nothing_else() {
 #[test]
 fn a_helper_without_a_function_is_named() {
     let mut table = HelperTable::builtin();
-    table.insert(HelperProto {
-        id: 40,
-        name: "set_priority".to_owned(),
-        args: Vec::new(),
-        returns: ReturnKind::AnyNumber,
-        work: Vec::new(),
-    });
+    table
+        .insert(HelperProto {
+            id: 40,
+            name: "set_priority".to_owned(),
+            args: Vec::new(),
+            returns: ReturnKind::AnyNumber,
+            work: Vec::new(),
+        })
+        .unwrap();
     let error = builtins::bindings(Arc::new(table), []).unwrap_err();
     assert_eq!(
         error,
@@ -234,7 +236,7 @@ fn declared(id: u32, arguments: &'static [HelperArgument]) -> HelperInfo {
 fn a_table_that_says_something_else_of_a_declared_helper_is_bound_to_nothing() {
     let own = declared(40, &[HelperArgument::Number(Scalar::U64)]);
     let proto = declared_as::prototype(&own);
-    let bound = |proto| builtins::bindings(Arc::new(HelperTable::new([proto])), [&own]);
+    let bound = |proto| builtins::bindings(Arc::new(HelperTable::new([proto]).unwrap()), [&own]);
     bound(proto.clone()).unwrap();
     let fewer = HelperProto {
         args: Vec::new(),
@@ -264,13 +266,15 @@ fn a_table_that_says_something_else_of_a_declared_helper_is_bound_to_nothing() {
 fn declared_helpers_are_bound_and_replace_built_in_ones() {
     let (clock, own) = (declared(7, &[]), declared(40, &[]));
     let mut table = HelperTable::builtin();
-    table.insert(HelperProto {
-        id: 40,
-        name: "own".to_owned(),
-        args: Vec::new(),
-        returns: ReturnKind::AnyNumber,
-        work: Vec::new(),
-    });
+    table
+        .insert(HelperProto {
+            id: 40,
+            name: "own".to_owned(),
+            args: Vec::new(),
+            returns: ReturnKind::AnyNumber,
+            work: Vec::new(),
+        })
+        .unwrap();
     let codelet = Codelet {
         bindings: builtins::bindings(Arc::new(table), [&clock, &own]).unwrap(),
         ..Codelet::new()

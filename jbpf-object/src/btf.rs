@@ -206,8 +206,8 @@ impl<'data> Btf<'data> {
             let by_offset = self.lines.entry(section).or_default();
             for record in records.chunks_exact(record_size) {
                 let mut words = Words(record);
-                let mut word = || words.u32().unwrap_or(0);
-                let (offset, file, text, position) = (word(), word(), word(), word());
+                let mut word = || words.u32().ok_or("a line's record is cut short");
+                let (offset, file, text, position) = (word()?, word()?, word()?, word()?);
                 let line = Line {
                     file,
                     text,

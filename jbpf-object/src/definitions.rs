@@ -195,12 +195,16 @@ fn read_definition(name: &str, bytes: &[u8]) -> Result<MapDef, ObjectError> {
         .chunks_exact(4)
         .filter_map(|word| word.try_into().ok())
         .map(u32::from_le_bytes);
-    let mut word = || words.next().unwrap_or(0);
-    let (number, key_size, value_size, max_entries) = (word(), word(), word(), word());
     let bad = |problem: String| ObjectError::BadMap {
         map: name.to_owned(),
         problem,
     };
+    let mut word = || {
+        words
+            .next()
+            .ok_or_else(|| bad("its definition is cut short".to_owned()))
+    };
+    let (number, key_size, value_size, max_entries) = (word()?, word()?, word()?, word()?);
     if name.len() > MAX_NAME_LEN {
         let len = name.len();
         return Err(bad(format!(
@@ -217,10 +221,10 @@ fn read_definition(name: &str, bytes: &[u8]) -> Result<MapDef, ObjectError> {
         // The application gives the numbers of its own kinds their meaning, so they are not
         // checked here.
         parameters = MapParameters {
-            flags: word(),
-            inner_map: word(),
-            numa_node: word(),
-            hash_functions: word(),
+            flags: word()?,
+            inner_map: word()?,
+            numa_node: word()?,
+            hash_functions: word()?,
         };
     } else {
         check_sizes(kind, key_size, value_size, max_entries).map_err(bad)?;

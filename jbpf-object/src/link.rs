@@ -237,7 +237,9 @@ impl<'data> Linker<'data, '_> {
         let code = section
             .bytes
             .get(function.start as usize..function.end as usize)
-            .unwrap_or_default();
+            .ok_or_else(|| {
+                ObjectError::Malformed(format!("a function leaves section `{}`", section.name))
+            })?;
         if start.saturating_add(code.len() / SLOT as usize) > MAX_INSTRUCTIONS {
             return Err(ObjectError::ProgramTooLong {
                 section: self.section(self.entry.section)?.name.to_owned(),

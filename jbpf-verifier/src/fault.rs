@@ -1,7 +1,6 @@
 //! Faults that a step finds, before they are reported with their path.
 
-use std::panic::Location;
-
+use crate::bug::Bug;
 use crate::report::Code;
 
 /// A failed obligation at the current instruction.
@@ -33,10 +32,8 @@ impl Fault {
     /// The fault for a case that cannot be: the verifier contradicts itself, and proves nothing.
     /// The message names the caller's place in the source.
     #[track_caller]
-    pub(crate) fn internal(what: &str) -> Box<Self> {
-        let place = Location::caller();
-        let (file, line) = (place.file(), place.line());
-        let message = format!("internal error of the verifier, {file}:{line}: {what}");
+    pub(crate) fn internal(what: &'static str) -> Box<Self> {
+        let message = format!("internal error of the verifier, {}", Bug::new(what));
         Self::new(Code::Internal, message)
             .hint("this is a fault of the verifier, not of the codelet: report it with the object")
     }

@@ -15,6 +15,7 @@
 
 pub mod addresses;
 mod archive;
+pub mod bug;
 mod explore;
 mod facts;
 mod fault;

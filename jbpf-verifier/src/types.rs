@@ -3,6 +3,8 @@
 //! They are plain owned values, so that they can come from a running process, a socket or a test
 //! alike. The runtime builds its maps and helper bindings from the same values.
 
+mod table;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::work::{self, Given};
 pub use crate::work::{BYTES_OF_AN_INSTRUCTION, PRINTF_BYTES, Work};
+pub use table::{HelperTable, SenselessHelper, SenselessPart};
 
 /// The most instructions that one call may execute, unless the application sets another limit.
 /// Work of helpers counts as well, see [`Work`].
@@ -472,67 +475,9 @@ pub enum ReturnKind {
     Never,
 }
 
-/// The helpers that a program may call, by id.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HelperTable {
-    protos: Vec<HelperProto>,
-}
-
-impl HelperTable {
-    /// A table of these prototypes. If two have the same id, the later one counts.
-    #[must_use]
-    pub fn new(protos: impl IntoIterator<Item = HelperProto>) -> Self {
-        let mut table = Self::default();
-        for proto in protos {
-            table.insert(proto);
-        }
-        table
-    }
-
-    /// Adds a prototype, which replaces any with the same id.
-    pub fn insert(&mut self, proto: HelperProto) {
-        match self.protos.binary_search_by_key(&proto.id, |p| p.id) {
-            Ok(at) => {
-                if let Some(slot) = self.protos.get_mut(at) {
-                    *slot = proto;
-                }
-            }
-            Err(at) => self.protos.insert(at, proto),
-        }
-    }
-
-    /// The prototype of a helper.
-    #[must_use]
-    pub fn get(&self, id: u32) -> Option<&HelperProto> {
-        self.protos
-            .binary_search_by_key(&id, |p| p.id)
-            .ok()
-            .and_then(|at| self.protos.get(at))
-    }
-
-    /// All prototypes, by ascending id.
-    pub fn iter(&self) -> impl Iterator<Item = &HelperProto> {
-        self.protos.iter()
-    }
-
-    /// The built-in helpers (ABI: helpers).
-    #[must_use]
-    pub fn builtin() -> Self {
-        let known = helper::NAMES.into_iter();
-        Self::new(known.filter_map(|(id, name)| HelperProto::builtin(id, name)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_built_in_helper_has_a_prototype() {
-        let table = HelperTable::builtin();
-        let ours = table.iter().map(|proto| (proto.id, proto.name.as_str()));
-        assert!(ours.eq(helper::NAMES));
-    }
 
     #[test]
     fn kinds_of_maps_have_the_numbers_of_the_abi() {

@@ -8,6 +8,7 @@ use jbpf_hooks::hook::HookInfo;
 use jbpf_operator::nearest::nearest;
 use jbpf_operator::request::{ChannelRequest, LoadRequest};
 use jbpf_operator::stream::{ChannelPath, Direction};
+use jbpf_verifier::bug::Bug;
 use jbpf_verifier::types::{ContextDef, HelperTable, MapKind};
 
 use super::linking::{Links, MapPlace};
@@ -232,9 +233,9 @@ impl Maps<'_> {
         let owner = self.codelets.get(place.codelet);
         let (owner, def) = owner
             .and_then(|owner| owner.maps.get(place.map).map(|def| (owner, def)))
-            .ok_or(LoadError::Internal(
+            .ok_or(LoadError::Internal(Bug::new(
                 "a map is linked to one that does not exist",
-            ))?;
+            )))?;
         let inherited = self
             .links
             .sharing(place)

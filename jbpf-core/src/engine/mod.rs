@@ -26,6 +26,7 @@ pub use abort::{Abort, AbortKind, Aborts, LastAbort};
 pub use bound::{BindError, BoundCodelet, CodeletEnvironment};
 #[doc(hidden)]
 pub use input::{Input, InputError};
+use jbpf_verifier::bug::Bug;
 use measure::HookStats;
 
 /// The engine that runs codelets.
@@ -170,6 +171,9 @@ pub enum EngineError {
         /// Index of the instruction.
         insn: usize,
     },
+    /// A mistake of the engine itself.
+    #[error("a mistake of the engine itself: {0}; please report it")]
+    Bug(Bug),
     /// A program without functions.
     #[error("codelet `{codelet}` has no function")]
     NoFunction {
@@ -212,4 +216,10 @@ pub enum EngineError {
         /// The error, as text.
         message: String,
     },
+}
+
+impl From<Bug> for EngineError {
+    fn from(bug: Bug) -> Self {
+        Self::Bug(bug)
+    }
 }

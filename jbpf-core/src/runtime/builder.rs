@@ -260,7 +260,7 @@ impl RuntimeBuilder {
         }
         check_map_types(&self.map_options.kinds)?;
         let declared: Vec<_> = registry::helpers().collect();
-        let helpers = Arc::new(declared::helpers(declared.iter().copied()));
+        let helpers = Arc::new(declared::helpers(declared.iter().copied())?);
         let bindings = builtins::bindings(Arc::clone(&helpers), declared)?;
         let socket = self
             .socket

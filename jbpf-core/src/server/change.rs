@@ -15,6 +15,7 @@ use jbpf_operator::protocol::{
     ChangeReport, ErrorCode, ErrorReport, LoadBody, MeasureBody, Reply, RequestName,
 };
 use jbpf_operator::request::{MAX_NAME_LEN, RequestError};
+use jbpf_verifier::bug::Bug;
 
 use super::store::{MAX_READ, Store, StoreError};
 use crate::error::{LoadError, threads};
@@ -258,7 +259,7 @@ impl Changes {
                     change.apply(&shared, store.as_deref(), &ended, &progress)
                 }));
                 let applied = applied.unwrap_or_else(|_| {
-                    let defect = LoadError::Internal("a load panicked");
+                    let defect = LoadError::Internal(Bug::new("a load panicked"));
                     Reply::Error(ErrorReport::from(&defect)).into()
                 });
                 drop(shared);

@@ -263,7 +263,7 @@ fn with_helper(name: &str, text: &str) -> Arc<BoundCodelet> {
     // SAFETY: the function takes a u64, which any number is, and returns one.
     let info = unsafe { HelperInfo::new(declaration, call_inner) };
     let mut table = HelperTable::builtin();
-    table.insert(declared::prototype(&info));
+    table.insert(declared::prototype(&info)).unwrap();
     let table = Arc::new(table);
     let program = jbpf_verifier::Program {
         name: name.to_owned(),

@@ -382,7 +382,8 @@ fn a_map_of_another_shape_is_refused() {
     let renamed = map("theirs", MapKind::Array, 8, 4);
     BoundCodelet::bind(verify_it(), vec![make(&renamed)], helpers(), environment()).unwrap();
 
-    let fewer = HelperTable::new(HelperTable::builtin().iter().filter(|p| p.id != 7).cloned());
+    let fewer =
+        HelperTable::new(HelperTable::builtin().iter().filter(|p| p.id != 7).cloned()).unwrap();
     let fewer = Arc::new(builtins::bindings(Arc::new(fewer), []).unwrap());
     let bound = BoundCodelet::bind(verify_it(), vec![make(&wanted)], fewer, environment());
     assert!(matches!(bound, Err(BindError::HelperTable { .. })));
@@ -472,13 +473,14 @@ mod without_unsafe_code {
     fn a_table_that_says_something_else_of_a_built_in_helper_is_bound_to_nothing() {
         for proto in HelperTable::builtin().iter() {
             let mut args = proto.clone();
-            args.args = vec![ArgKind::Ignored; 5];
+            args.args.truncate(4);
+            args.args.push(ArgKind::Ignored);
             let mut returns = proto.clone();
             returns.returns = ReturnKind::Number { min: 7, max: 7 };
             let mut work = proto.clone();
             work.work.push(jbpf_verifier::types::Work::Bytes(8));
             for changed in [args, returns, work] {
-                let table = Arc::new(HelperTable::new([changed]));
+                let table = Arc::new(HelperTable::new([changed]).unwrap());
                 let error = builtins::bindings(table, []).unwrap_err();
                 let name = proto.name.clone();
                 assert_eq!(error, builtins::BindError::Prototype { id: proto.id, name });
@@ -487,7 +489,7 @@ mod without_unsafe_code {
                 name: "another".to_owned(),
                 ..proto.clone()
             };
-            builtins::bindings(Arc::new(HelperTable::new([renamed])), []).unwrap();
+            builtins::bindings(Arc::new(HelperTable::new([renamed]).unwrap()), []).unwrap();
         }
     }
 }

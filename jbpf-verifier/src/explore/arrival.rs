@@ -43,7 +43,7 @@ impl Explorer<'_> {
         let at = state.at;
         let is_head = self.subject.flow.is_loop_head(at);
         self.count_loops(state, is_head)?;
-        self.drop_dead(state);
+        self.drop_dead(state)?;
         if self.limits.exhaustive {
             return Ok(Arrival::Go);
         }
@@ -183,16 +183,18 @@ impl Explorer<'_> {
     }
 
     /// Drops registers that are not read any more, so that states differ in what matters.
-    fn drop_dead(&self, state: &mut State) {
+    fn drop_dead(&self, state: &mut State) -> Result<(), Box<Fault>> {
         let dead = |frame: &Frame, live: u16| {
             Reg::WRITABLE
                 .into_iter()
                 .filter(|reg| live & reg.bit() == 0 && frame.registers[*reg].kind != Kind::Uninit)
                 .fold(0, |mask, reg| mask | reg.bit())
         };
-        let mask = dead(&state.active, self.subject.flow.live(state.at));
+        let live = self.subject.flow.live(state.at);
+        let live = live.ok_or_else(|| Fault::internal("a state at no instruction"))?;
+        let mask = dead(&state.active, live);
         if mask == 0 {
-            return;
+            return Ok(());
         }
         let frame = Rc::make_mut(&mut state.active);
         for reg in Reg::WRITABLE {
@@ -200,6 +202,7 @@ impl Explorer<'_> {
                 frame.registers[reg] = Value::UNINIT;
             }
         }
+        Ok(())
     }
 
     /// Refuses a path that came back to where it was, with nothing changed.

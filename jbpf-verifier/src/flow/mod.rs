@@ -91,9 +91,10 @@ impl Flow {
         self.loops.holds(head, at)
     }
 
-    /// The registers that are still needed before a slot, as a mask.
-    pub(crate) fn live(&self, at: usize) -> u16 {
-        self.slot(at).live
+    /// The registers that are still needed before a slot, as a mask; `None` for no slot of the
+    /// program.
+    pub(crate) fn live(&self, at: usize) -> Option<u16> {
+        Some(self.slots.get(at)?.live)
     }
 
     fn slot(&self, at: usize) -> Slot {
@@ -231,10 +232,10 @@ impl Flow {
                 let after = successors(at, insn)
                     .into_iter()
                     .flatten()
-                    .fold(0, |live, to| live | self.live(to));
+                    .fold(0, |live, to| live | self.slot(to).live);
                 let (read, written) = self.accesses(insn, helpers);
                 let live = read | after & !written;
-                if live == self.live(at) {
+                if live == self.slot(at).live {
                     continue;
                 }
                 if let Some(slot) = self.slot_mut(at) {
@@ -294,7 +295,7 @@ impl Flow {
                 arguments(helpers.get(*id).map_or(5, |proto| proto.args.len())),
                 CLOBBERED,
             ),
-            Insn::CallFunction { target } => (self.live(*target) & arguments(5), CLOBBERED),
+            Insn::CallFunction { target } => (self.slot(*target).live & arguments(5), CLOBBERED),
             Insn::Exit => (Reg::R0.bit(), 0),
         }
     }

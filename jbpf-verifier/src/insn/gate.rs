@@ -18,7 +18,7 @@ pub(crate) struct GateError {
 impl GateError {
     /// An error that cannot be; see [`Fault::internal`].
     #[track_caller]
-    pub(crate) fn internal(insn: usize, what: &str) -> Self {
+    pub(crate) fn internal(insn: usize, what: &'static str) -> Self {
         Self {
             code: Code::Internal,
             insn,

@@ -91,9 +91,8 @@ impl Step<'_> {
                 self.pointer(pointer)
             ))),
             Space::MapValue { map } => {
-                let size = self.subject.value_size(map);
-                let def = self.subject.program.maps.get(map);
-                let section = def.and_then(|def| def.section.as_ref());
+                let def = self.map_def(map)?;
+                let (size, section) = (def.value_size.into(), def.section.as_ref());
                 if access.mode.writes() && section.is_some_and(|section| section.read_only) {
                     return Err(Fault::new(
                         access.code(Code::MapValueNotWritable),
@@ -105,7 +104,7 @@ impl Step<'_> {
                 self.check_object(pointer, access, size, Code::MapValueOutOfBounds)
             }
             Space::OutputBuffer { map } => {
-                let size = self.subject.value_size(map);
+                let size = self.subject.value_size(map)?;
                 self.check_object(pointer, access, size, Code::OutputBufferOutOfBounds)
             }
             // `address` rules these out.

@@ -190,7 +190,7 @@ impl Step<'_> {
         self.check_tells_nothing(jump, pointer)?;
         let if_equal = jump.cond == JumpCond::Eq;
         if !pointer.or_null {
-            if self.is_inside(pointer) {
+            if self.is_inside(pointer)? {
                 return self.decided(jump, !if_equal);
             }
             return Ok(self.undecided(jump, &|_| (), &|_| ()));
@@ -230,21 +230,23 @@ impl Step<'_> {
     }
 
     /// Whether a pointer that is not null points into its object, or right behind it.
-    fn is_inside(&self, pointer: &Pointer) -> bool {
+    fn is_inside(&self, pointer: &Pointer) -> Checked<bool> {
         let (first, last) = pointer.offsets();
         let size = match pointer.space {
-            Space::Map { .. } => return true,
+            Space::Map { .. } => return Ok(true),
             Space::Context => self.subject.context.readable.into(),
-            Space::MapValue { map } | Space::OutputBuffer { map } => self.subject.value_size(map),
-            Space::Stack { .. } => return first >= i128::from(-FRAME_SIZE) && last <= 0,
+            Space::MapValue { map } | Space::OutputBuffer { map } => {
+                self.subject.value_size(map)?
+            }
+            Space::Stack { .. } => return Ok(first >= i128::from(-FRAME_SIZE) && last <= 0),
             // An empty region may start anywhere.
             Space::Region
             | Space::RegionEnd
             | Space::RegionHalf
             | Space::RegionEndHalf
-            | Space::Released { .. } => return false,
+            | Space::Released { .. } => return Ok(false),
         };
-        first >= 0 && last <= i128::from(size)
+        Ok(first >= 0 && last <= i128::from(size))
     }
 
     fn pointers(&mut self, jump: &Jump, a: &Pointer, b: &Pointer) -> Checked<Outcome> {
@@ -315,7 +317,9 @@ impl Step<'_> {
         let size = match pointer.space {
             Space::Map { .. } => 1,
             Space::Context => self.subject.context.readable.into(),
-            Space::MapValue { map } | Space::OutputBuffer { map } => self.subject.value_size(map),
+            Space::MapValue { map } | Space::OutputBuffer { map } => {
+                self.subject.value_size(map)?
+            }
             Space::Stack { frame } if first >= i128::from(-FRAME_SIZE) && last <= 0 => {
                 // The engine's frame must include this place, so that no other object lies there.
                 let function = self.frame(frame.into())?.function;

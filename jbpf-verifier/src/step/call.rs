@@ -318,7 +318,7 @@ impl Step<'_> {
         };
         let depth = usize::from(frame);
         let (start, end) = stack_range(&pointer, size);
-        self.walk_frame(depth);
+        self.walk_frame(depth)?;
         let made = Made {
             places: self.state.places(reg),
             segment: self.state.segment,
@@ -459,7 +459,9 @@ impl Step<'_> {
             return Ok(Outcome::End);
         }
         // A function that returns nothing leaves anything in r0. Its callers do not read it.
-        let is_read = self.subject.flow.live(self.state.active.call + 1) & Reg::R0.bit() != 0;
+        let live = self.subject.flow.live(self.state.active.call + 1);
+        let live = live.ok_or_else(|| Fault::internal("a call that nothing follows"))?;
+        let is_read = live & Reg::R0.bit() != 0;
         let mut result = if is_read {
             self.need(Need::Shape, Reg::R0);
             self.state.register(Reg::R0).clone()

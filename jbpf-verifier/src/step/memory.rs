@@ -77,7 +77,7 @@ impl Step<'_> {
         let frame = self.frame(depth)?;
         let places = frame.stack.places(depth, segment, start, end);
         if pointer.fixed_offset().is_none() {
-            self.walk_frame(depth);
+            self.walk_frame(depth)?;
             self.check_initialised(depth, start, end)?;
             let number = Number::of_size(size);
             let number = if signed {
@@ -227,7 +227,7 @@ impl Step<'_> {
         places: Places,
     ) -> Checked<()> {
         let (start, end) = stack_range(pointer, size.into());
-        self.walk_frame(depth);
+        self.walk_frame(depth)?;
         let is_whole = pointer.fixed_offset().is_some() && size == 8 && start % 8 == 0;
         if !is_whole || depth != self.state.depth() {
             // Some of these stores would be refused if the value were a pointer.
@@ -311,7 +311,7 @@ impl Step<'_> {
         if let Space::Stack { frame } = pointer.space {
             let depth = usize::from(frame);
             let (start, end) = stack_range(&pointer, size.into());
-            self.walk_frame(depth);
+            self.walk_frame(depth)?;
             self.check_initialised(depth, start, end)?;
             let made = Made {
                 places: self.state.places(src),

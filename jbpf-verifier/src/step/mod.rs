@@ -98,11 +98,17 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The size of a map's value or record in bytes. A map that does not exist has size 0, so that
-    /// every access to it is refused.
-    fn value_size(&self, map: usize) -> i64 {
+    /// The definition of a map that an instruction refers to.
+    #[track_caller]
+    fn map_def(&self, map: usize) -> Checked<&MapDef> {
         let def = self.program.maps.get(map);
-        def.map_or(0, |def| def.value_size.into())
+        def.ok_or_else(|| Fault::internal("a map that no definition names"))
+    }
+
+    /// The size of a map's value or record in bytes.
+    #[track_caller]
+    fn value_size(&self, map: usize) -> Checked<i64> {
+        Ok(self.map_def(map)?.value_size.into())
     }
 }
 
@@ -231,8 +237,7 @@ impl<'s> Step<'s> {
     /// The definition of a map that an instruction refers to.
     #[track_caller]
     fn map_def(&self, map: usize) -> Checked<&'s MapDef> {
-        let def = self.subject.program.maps.get(map);
-        def.ok_or_else(|| Fault::internal("a map that no definition names"))
+        self.subject.map_def(map)
     }
 
     /// Counts a walk through all that the state holds.
@@ -241,9 +246,10 @@ impl<'s> Step<'s> {
     }
 
     /// Counts a walk through a frame's stack.
-    fn walk_frame(&mut self, depth: usize) {
-        let frame = self.state.frame(depth);
-        self.looked += frame.map_or(0, |frame| frame.stack.cells().len() as u64);
+    #[track_caller]
+    fn walk_frame(&mut self, depth: usize) -> Checked<()> {
+        self.looked += self.frame(depth)?.stack.cells().len() as u64;
+        Ok(())
     }
 
     fn set_new(&mut self, dst: Reg, kind: Kind) {

@@ -99,13 +99,16 @@ fn a_helper_with_room_for_some_bytes_is_given_no_more() {
             buffer(16)
         )));
         let room = [ArgKind::Readable, ArgKind::SizeUpTo(8)];
-        example.helpers.insert(HelperProto {
-            id: 10,
-            name: "hash".to_owned(),
-            args: room.to_vec(),
-            returns: ReturnKind::AnyNumber,
-            work: Vec::new(),
-        });
+        example
+            .helpers
+            .insert(HelperProto {
+                id: 10,
+                name: "hash".to_owned(),
+                args: room.to_vec(),
+                returns: ReturnKind::AnyNumber,
+                work: Vec::new(),
+            })
+            .unwrap();
         let verified = jbpf_verifier::verify(
             &Arc::new(example.program),
             &Arc::new(example.context),

@@ -91,8 +91,8 @@ impl<'c> Machine<'c> {
         map: Option<&Map>,
     ) -> Result<usize, FaultKind> {
         let size = match kind {
-            ArgKind::MapKey => map.map_or(0, |map| map.def().key_size).into(),
-            ArgKind::MapValue => map.map_or(0, |map| map.def().value_size).into(),
+            ArgKind::MapKey => map.ok_or(NO_MAP)?.def().key_size.into(),
+            ArgKind::MapValue => map.ok_or(NO_MAP)?.def().value_size.into(),
             ArgKind::ReadableFixed(size) | ArgKind::WritableFixed(size) => u64::from(*size),
             _ => self.get(register + 1)?,
         };
@@ -105,24 +105,30 @@ impl<'c> Machine<'c> {
         map: Option<&Map>,
         result: u64,
     ) -> Result<(), FaultKind> {
-        let value_size = map.map_or(0, |map| map.def().value_size as usize);
-        let map_address = map.map_or(0, |map| std::ptr::from_ref(map) as u64);
+        let value_size = |map: &Map| map.def().value_size as usize;
+        let map_address = |map: &Map| std::ptr::from_ref(map) as u64;
         let fits = match proto.returns {
             ReturnKind::AnyNumber => true,
             ReturnKind::Never => false,
             ReturnKind::Number { min, max } => (min..=max).contains(&result.cast_signed()),
             ReturnKind::MapValueOrNull => {
                 result == 0
-                    || map.is_some_and(|map| self.memory.in_value_of(map, result, value_size))
+                    || self.memory.in_value_of(
+                        map.ok_or(NO_MAP)?,
+                        result,
+                        value_size(map.ok_or(NO_MAP)?),
+                    )
             }
             ReturnKind::OutputBufferOrNull => {
+                let map = map.ok_or(NO_MAP)?;
                 if result != 0 {
-                    self.memory.obtained(map_address, result, value_size);
+                    let (map, size) = (map_address(map), value_size(map));
+                    self.memory.obtained(map, result, size);
                 }
                 true
             }
             ReturnKind::SentOutput => {
-                self.memory.sent(map_address);
+                self.memory.sent(map_address(map.ok_or(NO_MAP)?));
                 result.cast_signed() <= 0
             }
         };
@@ -136,6 +142,9 @@ impl<'c> Machine<'c> {
         }
     }
 }
+
+/// The fault of a prototype that speaks of a map and takes none.
+const NO_MAP: FaultKind = FaultKind::UnknownMap { map: u64::MAX };
 
 fn takes(kinds: &MapKinds, map: &Map) -> bool {
     let kind = map.def().kind;

@@ -17,6 +17,7 @@ use cranelift_codegen::{Context, isa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, default_libcall_names};
+use jbpf_verifier::bug::Bug;
 use jbpf_verifier::program::VerifiedFunction;
 
 use super::frame::{self, Frame};
@@ -181,12 +182,11 @@ pub(super) struct InnerFunctions {
 impl InnerFunctions {
     /// Bytes of stack that the entry must have for frames: for its own, and with guards also for
     /// its callees'.
-    pub(super) fn entry_bytes(&self, subject: Subject<'_>) -> u32 {
+    pub(super) fn entry_bytes(&self, subject: Subject<'_>) -> Result<u32, EngineError> {
         if subject.options.guard_accesses {
-            return self.frames;
+            return Ok(self.frames);
         }
-        let entry = subject.functions().first();
-        frame::rounded(entry.map_or(0, |entry| entry.stack_size))
+        Ok(frame::rounded(subject.entry()?.stack_size))
     }
 }
 
@@ -197,17 +197,16 @@ pub(super) fn entry_frame(
     subject: Subject<'_>,
     (slot, bytes): (StackSlot, u32),
     context: Value,
-) -> (Frame, Option<Surroundings>) {
-    let entry = subject.functions().first();
-    let stack_size = entry.map_or(0, |entry| entry.stack_size);
+) -> Result<(Frame, Option<Surroundings>), EngineError> {
+    let stack_size = subject.entry()?.stack_size;
     if !subject.options.guard_accesses {
-        return (Frame::new(fb, slot, stack_size), None);
+        return Ok((Frame::new(fb, slot, stack_size), None));
     }
     let frame = Frame::at_end(fb, slot, bytes, stack_size);
     let end = fb.ins().iadd_imm_s(frame.base, i64::from(frame.size));
     let definition = subject.codelet.program().context();
     let surroundings = Surroundings::of_call(fb, definition, context, end);
-    (frame, Some(surroundings))
+    Ok((frame, Some(surroundings)))
 }
 
 /// Functions that are being compiled together.
@@ -259,10 +258,12 @@ impl Unit {
     ) -> Result<InnerFunctions, EngineError> {
         let codelet = subject.codelet;
         let functions = subject.functions();
-        let Shape { leaves, frames } = Shape::of(subject);
+        let Shape { leaves, frames } = Shape::of(subject)?;
         let mut inner = InnerFunctions {
             functions: Vec::with_capacity(functions.len()),
-            entry_leaves: leaves.first().copied().unwrap_or_default(),
+            entry_leaves: *leaves
+                .first()
+                .ok_or(Bug::new("a codelet without an entry"))?,
             frames: frames.min(frame::MAX_FRAMES),
         };
         let arguments = if subject.options.guard_accesses {
@@ -549,11 +550,7 @@ impl Unit {
         let codelet = subject.codelet;
         let inner = self.inner_functions(subject)?;
         let leaves = inner.entry_leaves;
-        let Some(function) = subject.functions().first() else {
-            return Err(EngineError::NoFunction {
-                codelet: codelet.name().to_owned(),
-            });
-        };
+        let function = subject.entry()?;
         let entry = self.dispatch_function(codelet.name(), leaves, |unit, fb| {
             let callees = unit.callees(subject, function, &inner, fb.func);
             let mut imports = Imports::new(fb);
@@ -562,11 +559,11 @@ impl Unit {
             fb.switch_to_block(block);
             fb.seal_block(block);
             let &[context, thread, _hook] = fb.block_params(block) else {
-                return Ok(());
+                return Err(Bug::new("a dispatch function of other parameters").into());
             };
-            let bytes = inner.entry_bytes(subject);
+            let bytes = inner.entry_bytes(subject)?;
             let slot = frame::slot(fb, bytes);
-            let (frame, surroundings) = entry_frame(fb, subject, (slot, bytes), context);
+            let (frame, surroundings) = entry_frame(fb, subject, (slot, bytes), context)?;
             let size = codelet.context_size().cast_signed();
             let size = fb.ins().iconst(types::I64, size);
             let used = Body::lower(

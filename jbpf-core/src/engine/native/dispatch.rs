@@ -24,6 +24,7 @@ use super::subject::Subject;
 use crate::engine::abort;
 use crate::engine::measure::{self, HookStats};
 use crate::engine::{BoundCodelet, CompileOptions, EngineError};
+use jbpf_verifier::bug::Bug;
 
 /// Codelets of at most this many instructions are lowered into the dispatch function itself. A
 /// larger one does enough work that a direct call does not show.
@@ -173,14 +174,14 @@ fn build(
         };
         parts.push((*subject, part));
     }
-    let bytes = frame_bytes(&parts);
+    let bytes = frame_bytes(&parts)?;
     unit.dispatch_function("dispatch", false, |unit, fb| {
         let block = fb.create_block();
         fb.append_block_params_for_function_params(block);
         fb.switch_to_block(block);
         fb.seal_block(block);
         let &[context, thread, hook] = fb.block_params(block) else {
-            return Ok(());
+            return Err(Bug::new("a dispatch function of other parameters").into());
         };
         let mut function = DispatchFunction {
             imports: Imports::new(fb),
@@ -202,12 +203,14 @@ fn build(
 
 /// Bytes of the one frame that all inlined codelets have: they run one after the other, and none
 /// reads a byte that it has not written.
-fn frame_bytes(parts: &[(Subject<'_>, Part)]) -> u32 {
-    let bytes = parts.iter().map(|(subject, part)| match part {
-        Part::Inlined(inner) => inner.entry_bytes(*subject),
-        Part::Called { .. } => 0,
-    });
-    frame::rounded(bytes.max().unwrap_or_default())
+fn frame_bytes(parts: &[(Subject<'_>, Part)]) -> Result<u32, EngineError> {
+    let mut most = 0;
+    for (subject, part) in parts {
+        if let Part::Inlined(inner) = part {
+            most = most.max(inner.entry_bytes(*subject)?);
+        }
+    }
+    Ok(frame::rounded(most))
 }
 
 struct DispatchFunction<'b, 'f> {
@@ -305,7 +308,7 @@ impl DispatchFunction<'_, '_> {
                 };
                 let size = subject.codelet.context_size().cast_signed();
                 let size = self.fb.ins().iconst(types::I64, size);
-                let (frame, surroundings) = entry_frame(self.fb, subject, self.slot, context);
+                let (frame, surroundings) = entry_frame(self.fb, subject, self.slot, context)?;
                 let used = Body::lower(
                     self.fb,
                     &mut self.imports,

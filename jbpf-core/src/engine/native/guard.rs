@@ -24,6 +24,7 @@ use cranelift_codegen::ir::{
 use cranelift_frontend::FunctionBuilder;
 use jbpf_channel::OutputAddresses;
 use jbpf_hooks::reclaim::ThreadRecord;
+use jbpf_verifier::bug::Bug;
 use jbpf_verifier::program::Objects;
 use jbpf_verifier::types::{ArgKind, ContextDef, EntryKind};
 
@@ -254,8 +255,12 @@ impl Body<'_, '_> {
     ) -> Result<Size, EngineError> {
         let asked = size as *const () as usize as u64;
         let codelet = self.codelet;
-        let maps = register.and_then(|register| self.subject.objects(at, register));
-        let maps = maps.map(|objects| &*objects.maps).unwrap_or_default();
+        let register = register.ok_or(Bug::new("a key or value of no map"))?;
+        let maps = self
+            .subject
+            .objects(at, register)
+            .map(|objects| &*objects.maps);
+        let maps = maps.ok_or(Bug::new("a map of a call that the verifier does not know"))?;
         let sizes = maps
             .iter()
             .map(|map| {
@@ -264,15 +269,12 @@ impl Body<'_, '_> {
                 Ok((map, unsafe { size(map) }))
             })
             .collect::<Result<Vec<_>, EngineError>>()?;
-        let largest = sizes
-            .iter()
-            .map(|(_, size)| *size)
-            .max()
-            .unwrap_or_default();
-        let (Some(register), true) = (register, sizes.iter().any(|(_, size)| *size != largest))
-        else {
+        let largest = sizes.iter().map(|(_, size)| *size).max();
+        // A size of 0 would guard nothing.
+        let largest = largest.ok_or(Bug::new("a call with one of no maps"))?;
+        if sizes.iter().all(|(_, size)| *size == largest) {
             return Ok(Size::Constant(largest));
-        };
+        }
         let given = self.read(register, 64);
         if sizes.len() > COMPARED_MAPS {
             // The register was guarded before: it holds one of these maps.

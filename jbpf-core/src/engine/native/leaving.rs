@@ -7,6 +7,7 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
 use jbpf_abi::helper::ABORT;
+use jbpf_verifier::bug::Bug;
 use jbpf_verifier::program::{BranchOutcome, Fact, VerifiedFunction};
 
 use super::frame;
@@ -166,12 +167,12 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn of(subject: Subject<'_>) -> Self {
+    pub(super) fn of(subject: Subject<'_>) -> Result<Self, EngineError> {
         let functions = subject.functions();
         let scanned: Vec<Scan<'_>> = functions
             .iter()
             .map(|function| Scan::of(subject, function))
-            .collect();
+            .collect::<Result<_, _>>()?;
         let mut leaves: Vec<bool> = scanned.iter().map(|scan| scan.leaves).collect();
         settle(&scanned, &mut leaves, |own, callees| {
             *own || callees.iter().any(|leaves| *leaves)
@@ -184,10 +185,10 @@ impl Shape {
             let deepest = callees.iter().map(|(_, below)| *below).max();
             (*own, own.saturating_add(deepest.unwrap_or_default()))
         });
-        Self {
-            leaves,
-            frames: frames.first().map_or(0, |(_, frames)| *frames),
-        }
+        let (_, frames) = *frames
+            .first()
+            .ok_or(Bug::new("a codelet without an entry"))?;
+        Ok(Self { leaves, frames })
     }
 }
 
@@ -221,7 +222,7 @@ struct Scan<'c> {
 }
 
 impl<'c> Scan<'c> {
-    fn of(subject: Subject<'c>, function: &VerifiedFunction) -> Self {
+    fn of(subject: Subject<'c>, function: &VerifiedFunction) -> Result<Self, EngineError> {
         let mut scan = Self {
             subject,
             leaves: subject.is_dead(function.start),
@@ -229,7 +230,9 @@ impl<'c> Scan<'c> {
         };
         let mut at = function.start;
         while at < function.end {
-            let raw = subject.insn(at).unwrap_or_default();
+            let raw = subject
+                .insn(at)
+                .ok_or(Bug::new("a function behind its program"))?;
             let next = at + slots(raw);
             if !subject.is_dead(at) {
                 match Insn::decode(at, raw, subject.insn(at + 1)) {
@@ -241,7 +244,7 @@ impl<'c> Scan<'c> {
         }
         scan.callees.sort_unstable();
         scan.callees.dedup();
-        scan
+        Ok(scan)
     }
 
     /// Looks at a reachable instruction.

@@ -15,6 +15,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_frontend::FunctionBuilder;
 use jbpf_verifier::RawInsn;
+use jbpf_verifier::bug::Bug;
 use jbpf_verifier::program::{BranchOutcome, Fact, VerifiedFunction};
 
 use super::alu;
@@ -242,7 +243,7 @@ impl<'b, 'f> Body<'b, 'f> {
                     self.abort(at, AbortKind::Unreachable)?;
                     filled = true;
                 }
-                at += slots(self.raw(at));
+                at += slots(self.raw(at)?);
                 continue;
             }
             let insn = self.decode(at)?;
@@ -269,7 +270,7 @@ impl<'b, 'f> Body<'b, 'f> {
         let mut at = function.start;
         while at < function.end {
             if self.fact(at) == Fact::Unreachable {
-                at += slots(self.raw(at));
+                at += slots(self.raw(at)?);
                 continue;
             }
             let insn = self.decode(at)?;
@@ -299,7 +300,7 @@ impl<'b, 'f> Body<'b, 'f> {
     }
 
     fn decode(&self, at: usize) -> Result<Insn, EngineError> {
-        let raw = self.raw(at);
+        let raw = self.raw(at)?;
         Insn::decode(at, raw, self.subject.insn(at + 1)).ok_or_else(|| self.unsupported(at, raw))
     }
 
@@ -389,7 +390,7 @@ impl<'b, 'f> Body<'b, 'f> {
             Insn::MapValue { dst, map, offset } => {
                 let base = match self.codelet.map(map)?.storage() {
                     Storage::Array(array) => address_of(array.base()),
-                    _ => return Err(self.unsupported(at, self.raw(at))),
+                    _ => return Err(self.unsupported(at, self.raw(at)?)),
                 };
                 self.define_constant(dst, base.wrapping_add(offset.into()));
             }
@@ -434,8 +435,9 @@ impl<'b, 'f> Body<'b, 'f> {
         };
     }
 
-    fn raw(&self, at: usize) -> RawInsn {
-        self.subject.insn(at).unwrap_or_default()
+    fn raw(&self, at: usize) -> Result<RawInsn, EngineError> {
+        let raw = self.subject.insn(at);
+        Ok(raw.ok_or(Bug::new("a function behind its program"))?)
     }
 
     // Registers.
@@ -538,7 +540,7 @@ impl<'b, 'f> Body<'b, 'f> {
                 leader.reached = true;
                 Ok(leader.block)
             }
-            None => Err(self.unsupported(at, self.raw(at))),
+            None => Err(self.unsupported(at, self.raw(at)?)),
         }
     }
 

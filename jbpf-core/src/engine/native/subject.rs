@@ -4,7 +4,7 @@ use jbpf_verifier::RawInsn;
 use jbpf_verifier::program::{Fact, Objects, VerifiedFunction};
 
 use super::homes::Effort;
-use crate::engine::{BoundCodelet, CompileOptions};
+use crate::engine::{BoundCodelet, CompileOptions, EngineError};
 
 /// A codelet that is compiled.
 #[derive(Clone, Copy)]
@@ -62,6 +62,13 @@ impl<'c> Subject<'c> {
 
     pub(super) fn functions(&self) -> &'c [VerifiedFunction] {
         self.codelet.program().functions()
+    }
+
+    /// The function that a call of the codelet runs.
+    pub(super) fn entry(&self) -> Result<&'c VerifiedFunction, EngineError> {
+        let codelet = || self.codelet.name().to_owned();
+        let entry = self.functions().first();
+        entry.ok_or_else(|| EngineError::NoFunction { codelet: codelet() })
     }
 
     /// Index of the function that starts at an instruction.

@@ -88,8 +88,9 @@ pub struct Oracle {
 impl Oracle {
     pub fn new() -> Self {
         Self {
-            helpers: [false, true]
-                .map(|replaced| Arc::new(declared::helpers(application::helpers(replaced)))),
+            helpers: [false, true].map(|replaced| {
+                Arc::new(declared::helpers(application::helpers(replaced)).unwrap())
+            }),
             limits: Limits {
                 instructions: 40_000,
                 ..Limits::default()
