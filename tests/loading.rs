@@ -46,8 +46,9 @@ fn hurried(cell: &mut Cell, ctx_id: u32) {}
 
 /// Memory that each case may have for its maps.
 const BUDGET: usize = 2 * LARGE_RING + (64 << 10);
-/// Memory of a channel of 65,536 records of 32 bytes. With 32 more they are rounded up to 131,072: records, the words that number them, a line
-/// for each of 1024 threads, the ring's own words, and the reader's page.
+/// Memory of a channel of 65,536 records of 32 bytes. With 32 more they are rounded up to 131,072:
+/// records, the words that number them, a line for each of 1024 threads, the ring's own words, and
+/// the reader's page.
 const LARGE_RING: usize =
     ((131_072 * (32 + 8) + 1024 * 64 + 256_usize).next_multiple_of(4096)) + 4096;
 const STREAM: StreamId = StreamId([9; 16]);

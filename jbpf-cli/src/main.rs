@@ -6,7 +6,8 @@
 //! * `input`, the files that are given; `output`, the terminal, JSON and exit codes; `visible`,
 //!   what a terminal may be shown; `failure`, the sentences of errors.
 //! * `application` finds and asks the running one. `record` turns records into JSON and back,
-//!   `entry` is what maps hold, `total` adds threads' copies up, and `format` the forms that other programs read.
+//!   `entry` is what maps hold, `total` adds threads' copies up, and `format` the forms that other
+//!   programs read.
 //! * `surroundings` are what programs are verified against, `verdict` is the verifier's answer,
 //!   and `listing` a program as text.
 //! * `stimulus` is what a codelet is run on off target, `off_target` runs it (`on_rbpf` on rbpf's

@@ -364,7 +364,8 @@ mod tests {
                 }
             }
         }
-        // Signed division, moves and swaps of ISA v4 and what else rbpf computes wrong are the minority.
+        // Signed division, moves and swaps of ISA v4 and what else rbpf computes wrong are the
+        // minority.
         assert!(
             ran > 200 && refused > 20 && refused < ran,
             "{ran} {refused}"

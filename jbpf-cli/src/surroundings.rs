@@ -26,7 +26,8 @@ pub(crate) struct Against {
     #[arg(long, conflicts_with_all = ["app", "socket", "hook", "contexts"])]
     context: Option<StandIn>,
 
-    /// The hooks and helpers of an application, as `jbpf hooks --json` wrote them. No application need run.
+    /// The hooks and helpers of an application, as `jbpf hooks --json` wrote them. No application
+    /// need run.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["app", "socket"])]
     contexts: Option<PathBuf>,
 

@@ -34,7 +34,8 @@ enum Way {
 }
 
 impl Way {
-    /// The way of a field, by a word in its name: the least of `min_ns` is wanted, and not the sum.
+    /// The way of a field, by a word in its name: the least of `min_ns` is wanted, and not the
+    /// sum.
     fn of(name: &str, otherwise: Self) -> Self {
         let has = |wanted: &str| {
             name.split('_')
@@ -56,7 +57,8 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Adds a thread's copy. Copies of nothing but zeros hold nothing yet, so they change no minimum.
+    /// Adds a thread's copy. Copies of nothing but zeros hold nothing yet, so they change no
+    /// minimum.
     pub(crate) fn add(&mut self, element: &Element, layout: Option<&RecordType>) {
         let (key, value) = (&element.key.0, &element.value.0);
         let known = self

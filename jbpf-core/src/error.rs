@@ -203,8 +203,8 @@ pub enum LoadError {
         /// The map.
         map: String,
     },
-    /// The type that the request states for a channel's records is none of the object's, or of another
-    /// size.
+    /// The type that the request states for a channel's records is none of the object's, or of
+    /// another size.
     #[error("{subject}: `record` of channel `{map}` is `{record}`: {reason}{}", did_you_mean(.nearest))]
     RecordType {
         /// The codelet that has the channel.

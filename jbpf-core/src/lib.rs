@@ -12,8 +12,8 @@
 //! [`error`], [`stats`] and [`builtin_hooks`] have the types that an application sees.
 //! `containment` keeps panics of the application's callbacks from the runtime's threads.
 //!
-//! The API of this crate is what `jbpf` names. Items that the documentation hides are for the tests,
-//! the benchmarks and the command of this repository, and change without notice.
+//! The API of this crate is what `jbpf` names. Items that the documentation hides are for the
+//! tests, the benchmarks and the command of this repository, and change without notice.
 
 pub mod builtin_hooks;
 #[doc(hidden)]

@@ -6,8 +6,8 @@
 //! The rooms, each naming only those before it:
 //! * [`nearest`]: the name that a user may have meant;
 //! * [`stream`]: directions, and the stream ids that requests leave out;
-//! * [`stats`] and [`info`]: counts, times and descriptions of what is loaded, in the application and
-//!   on the way;
+//! * [`stats`] and [`info`]: counts, times and descriptions of what is loaded, in the application
+//!   and on the way;
 //! * [`request`]: load requests, from YAML or built in Rust, one validation for both;
 //! * [`protocol`]: the messages of the control socket; `docs/protocol.md` describes each;
 //! * [`client`]: a blocking connection, one question at a time.

@@ -213,8 +213,8 @@ pub struct Times {
     pub histogram: [u64; BINS],
 }
 
-/// [`Times`] in a line: without the empty bins at the end, and with the quantiles, for readers that
-/// do not compute them. [`Times`] itself computes any quantile from its histogram.
+/// [`Times`] in a line: without the empty bins at the end, and with the quantiles, for readers
+/// that do not compute them. [`Times`] itself computes any quantile from its histogram.
 #[derive(Serialize, Deserialize)]
 struct TimesInLine {
     samples: u64,

@@ -39,8 +39,8 @@
 //! * `step/branch.rs` relies on it: `one_object` decides comparisons and bounds the numbers that
 //!   were added, and `region_end` learns how many bytes a region has, or does not have, and
 //!   decides comparisons by that. `step/alu.rs`, `remainder`, relies on it: `data_end` minus a
-//!   pointer is at most [`LARGEST_REGION`] more than the pointer's offset. `facts.rs` relies on it:
-//!   sums of numbers near the region do not wrap. `proven.rs` relies on it when it carries the
+//!   pointer is at most [`LARGEST_REGION`] more than the pointer's offset. `facts.rs` relies on
+//!   it: sums of numbers near the region do not wrap. `proven.rs` relies on it when it carries the
 //!   range behind one variable over to another variable near it.
 //! * The machine provides it: memory of a process lies below [`LARGEST_REGION`] and above the
 //!   first pages, which kernels do not map. Only a reference to no bytes may hold any address.

@@ -188,8 +188,8 @@ pub(crate) enum Space {
     Region,
     /// The end of the data region. Offsets count from there.
     RegionEnd,
-    /// The low half of a pointer into the data region, or to its end. It is no address, and nothing
-    /// but its 32-bit distance from another half is defined.
+    /// The low half of a pointer into the data region, or to its end. It is no address, and
+    /// nothing but its 32-bit distance from another half is defined.
     RegionHalf,
     RegionEndHalf,
     /// A map itself: an argument of helpers, never an address.

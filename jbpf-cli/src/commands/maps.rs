@@ -15,9 +15,9 @@ use crate::total::Totals;
 
 /// Show what the maps of a codeletset hold.
 ///
-/// Keys and values whose layout nobody knows are printed in hexadecimal. Copies of threads are added up where values
-/// consist of numbers; the least counts of a field called min, and the most of one called max. A histogram is drawn: an
-/// array of at most 256 counts.
+/// Keys and values whose layout nobody knows are printed in hexadecimal. Copies of threads are
+/// added up where values consist of numbers; the least counts of a field called min, and the most
+/// of one called max. A histogram is drawn: an array of at most 256 counts.
 #[derive(Args)]
 pub(crate) struct Maps {
     /// The codeletset's id.

@@ -46,7 +46,8 @@ pub(crate) struct Tail {
     #[arg(long, conflicts_with_all = ["json", "format"])]
     raw: bool,
 
-    /// The type of the records, where the codelet's source does not annotate them: a type in the object of --object.
+    /// The type of the records, where the codelet's source does not annotate them: a type in the
+    /// object of --object.
     #[arg(long = "type", value_name = "NAME", requires = "object")]
     record_type: Option<String>,
 
@@ -54,7 +55,8 @@ pub(crate) struct Tail {
     #[arg(long, value_name = "FILE", requires = "record_type")]
     object: Option<PathBuf>,
 
-    /// The load request of the codelet: its `protobuf` names the message that `--format protobuf` writes.
+    /// The load request of the codelet: its `protobuf` names the message that `--format protobuf`
+    /// writes.
     #[arg(long, value_name = "REQUEST", conflicts_with_all = ["json", "raw"])]
     request: Option<PathBuf>,
 

@@ -35,8 +35,8 @@ pub(crate) struct LoadedSet {
     pub(crate) codelets: Vec<LoadedCodelet>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) warnings: Vec<String>,
-    /// Its place among sets whose codelets have equal priority: given when it is attached first, and
-    /// handed on to what replaces it.
+    /// Its place among sets whose codelets have equal priority: given when it is attached first,
+    /// and handed on to what replaces it.
     pub(crate) turn: OnceLock<u64>,
 }
 

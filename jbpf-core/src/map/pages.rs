@@ -58,8 +58,8 @@ pub struct MapOptions {
     pub spare_records: u32,
 }
 
-/// The records that channels of codelets hold beyond `max_entries`: what fits into a channel of the
-/// original jbpf fits here.
+/// The records that channels of codelets hold beyond `max_entries`: what fits into a channel of
+/// the original jbpf fits here.
 pub const SPARE_RECORDS: u32 = 32;
 
 /// Why memory for a map could not be had.

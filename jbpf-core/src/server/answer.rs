@@ -28,8 +28,8 @@ use crate::containment;
 use crate::error::{OpenError, UnloadError};
 use crate::runtime::{MeasuredHook, Shared, find_hook};
 
-/// The most codelets of a hook, and of a codeletset, in one entry of a page: so many fit into a line,
-/// with the longest names, and with all their maps and channels.
+/// The most codelets of a hook, and of a codeletset, in one entry of a page: so many fit into a
+/// line, with the longest names, and with all their maps and channels.
 const CODELETS_OF_A_HOOK: usize = 32;
 const CODELETS_OF_A_SET: usize = 4;
 

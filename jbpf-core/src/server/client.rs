@@ -31,8 +31,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// nothing for it.
 const MAX_QUEUED: usize = 256 << 10;
 
-/// Descriptors that wait for a client, here or in its socket. From this number on, the server reads
-/// nothing more from it.
+/// Descriptors that wait for a client, here or in its socket. From this number on, the server
+/// reads nothing more from it.
 const MAX_WAITING_DESCRIPTORS: usize = 16;
 
 /// Channels that one client may watch.

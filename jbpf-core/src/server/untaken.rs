@@ -1,8 +1,9 @@
 //! Descriptors in flight: those that the server has sent, and that their client has not taken.
 //!
-//! The kernel counts them for the application's user, and refuses to send more than `RLIMIT_NOFILE` of
-//! them to anybody. They stay in flight when the server closes its end, until the client takes
-//! them or closes its own end. The server therefore counts those of ended connections, too.
+//! The kernel counts them for the application's user, and refuses to send more than
+//! `RLIMIT_NOFILE` of them to anybody. They stay in flight when the server closes its end, until
+//! the client takes them or closes its own end. The server therefore counts those of ended
+//! connections, too.
 #![expect(
     unsafe_code,
     reason = "asks the system by a request that rustix has no function for"

@@ -131,8 +131,8 @@ fn codelets_of_any_length_do_as_the_interpreter() {
     }
 }
 
-/// A codelet that looks at twenty words of a value of one of `count` maps, chosen by its input, and
-/// stores to another.
+/// A codelet that looks at twenty words of a value of one of `count` maps, chosen by its input,
+/// and stores to another.
 fn one_of(count: usize) -> Arc<BoundCodelet> {
     let mut text = "ldxw r2, [r1+24]\nmod r2, 16\n".to_owned();
     for index in 0..count {

@@ -261,11 +261,11 @@ impl ThreadRecord {
 ///
 /// A word holds the depth of the call, and the low 24 bits of the number of outermost calls that
 /// the thread has left. So a call and the calls inside it agree on these bits, always:
-/// [`is_inside_of`](Self::is_inside_of) misses no call that goes on. Calls of one depth that follow
-/// each other inside one outermost call have the same word, and words repeat after 2^24 outermost
-/// calls. An object that such an earlier call has left behind belongs to nobody. If it is taken for
-/// that of an outer call, it is not available to this call; if it is taken for this call's own, it
-/// is used, as what earlier calls left may be.
+/// [`is_inside_of`](Self::is_inside_of) misses no call that goes on. Calls of one depth that
+/// follow each other inside one outermost call have the same word, and words repeat after 2^24
+/// outermost calls. An object that such an earlier call has left behind belongs to nobody. If it
+/// is taken for that of an outer call, it is not available to this call; if it is taken for this
+/// call's own, it is used, as what earlier calls left may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HookCall(u32);
 

@@ -1,8 +1,8 @@
 //! The place of a mistake in a request, and what its author may have meant.
 //!
-//! A parser of YAML reports what a mistake makes impossible. A field that is indented wrongly makes
-//! its entry incomplete, so the parser names the entry's first line. This module reads the lines of
-//! the text themselves, and names the line with the mistake.
+//! A parser of YAML reports what a mistake makes impossible. A field that is indented wrongly
+//! makes its entry incomplete, so the parser names the entry's first line. This module reads the
+//! lines of the text themselves, and names the line with the mistake.
 
 use serde::de::IgnoredAny;
 use serde_yaml::Error;
@@ -57,8 +57,8 @@ fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
 
 /// What is wrong with a text that the parser refuses, and where.
 pub(super) fn told(text: &str, error: &Error) -> String {
-    // A mapping ends where a line is indented less. What the mapping lacks then is found before the
-    // fault in that line, so the text is read once more for its syntax alone.
+    // A mapping ends where a line is indented less. What the mapping lacks then is found before
+    // the fault in that line, so the text is read once more for its syntax alone.
     let syntax = serde_yaml::from_str::<IgnoredAny>(text).err();
     match syntax {
         Some(error) => of_syntax(text, &error),

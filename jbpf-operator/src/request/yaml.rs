@@ -192,8 +192,8 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, RequestError> {
     })
 }
 
-/// The lists and mappings that are open at a place of the text, or may be. Only the parser can tell
-/// what stands in strings and comments, so their brackets and columns count, too.
+/// The lists and mappings that are open at a place of the text, or may be. Only the parser can
+/// tell what stands in strings and comments, so their brackets and columns count, too.
 #[derive(Default)]
 struct Levels {
     /// The columns of those that are indented, in ascending order, and whether it is a list.

@@ -1,8 +1,8 @@
 //! Messages by a descriptor that others made: names, numbers and types are the descriptor's.
 //!
-//! The structs of such codelets follow nanopb. `has_x` says whether `x` is there, `x_count` how many
-//! elements are, and `which_x` has the number of the member that the union `x` holds. Bytes are a
-//! struct of `size` and `bytes`. Fields that the struct does not have are left out.
+//! The structs of such codelets follow nanopb. `has_x` says whether `x` is there, `x_count` how
+//! many elements are, and `which_x` has the number of the member that the union `x` holds. Bytes
+//! are a struct of `size` and `bytes`. Fields that the struct does not have are left out.
 
 use std::path::Path;
 

@@ -174,8 +174,8 @@ impl Builder {
         }
     }
 
-    /// A message of a descriptor, after those that it refers to. A message that refers to itself is left
-    /// as a name while its fields are being read.
+    /// A message of a descriptor, after those that it refers to. A message that refers to itself
+    /// is left as a name while its fields are being read.
     fn known(&mut self, descriptor: &MessageDescriptor) -> String {
         let full = descriptor.full_name();
         if let Some((_, name)) = self.known.iter().find(|(known, _)| known == full) {

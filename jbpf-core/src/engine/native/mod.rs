@@ -17,13 +17,13 @@
 //!
 //! # Rooms
 //!
-//! `insn` decodes; `lower` walks a function; `homes` keeps its registers, in memory if it is large;
-//! `alu`, `access` and `call` lower the kinds of instructions, `lookup`, `channel`, `send` and `clock` inline helpers; `subject` is the codelet
-//! that is compiled; `guard` checks accesses when they are made, if that is asked for; `leaving`
-//! finds the functions that can leave their codelet before its end; `shared` keeps accesses that
-//! other threads see; `known` remembers facts that help to inline helpers, and `frame` drops the
-//! stack frame if inlining made it useless; `code` compiles and owns memory, `memory` maps it;
-//! `dispatch` puts codelets together.
+//! `insn` decodes; `lower` walks a function; `homes` keeps its registers, in memory if it is
+//! large; `alu`, `access` and `call` lower the kinds of instructions, `lookup`, `channel`, `send`
+//! and `clock` inline helpers; `subject` is the codelet that is compiled; `guard` checks accesses
+//! when they are made, if that is asked for; `leaving` finds the functions that can leave their
+//! codelet before its end; `shared` keeps accesses that other threads see; `known` remembers facts
+//! that help to inline helpers, and `frame` drops the stack frame if inlining made it useless;
+//! `code` compiles and owns memory, `memory` maps it; `dispatch` puts codelets together.
 
 mod access;
 mod alu;

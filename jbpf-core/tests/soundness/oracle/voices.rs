@@ -1,5 +1,6 @@
 //! Accepted programs, run by the interpreter, by machine code, by machine code with guards, by
-//! machine code that is compiled fast, and by the evaluator side by side: the same r0, region, fields, maps and records. No guard ever fires.
+//! machine code that is compiled fast, and by the evaluator side by side: the same r0, region,
+//! fields, maps and records. No guard ever fires.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
