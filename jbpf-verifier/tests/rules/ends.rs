@@ -249,3 +249,47 @@ fn an_extension_that_cuts_a_number_makes_another() {
     accepted(&cut(32));
     rejected(Code::Unbounded, &cut(33));
 }
+
+#[test]
+fn a_merged_pointer_has_behind_it_what_every_way_has_compared() {
+    // Both ways of an iteration move r2 and leave as many bytes behind it as `left` says. The read
+    // comes in the middle of a hundred iterations, whose ways are merged by then.
+    let ways = |left: [i32; 2], access: &str| {
+        let way = |step: i32, left: i32| {
+            format!(
+                "mov r6, r2\nadd r6, {}\njgt r6, r3, out\nadd r2, {step}\n",
+                step + left
+            )
+        };
+        with_region(&format!(
+            "
+                mov r5, 0
+            again:
+                jne r5, 50, on
+                {access}
+            on:
+                ldxdw r7, [r1+16]
+                rsh r7, r5
+                and r7, 1
+                jeq r7, 0, other
+                {}
+                ja next
+            other:
+                {}
+            next:
+                add r5, 1
+                jlt r5, 100, again
+            ",
+            way(1, left[0]),
+            way(2, left[1])
+        ))
+    };
+    accepted(&ways([4, 4], "ldxw r0, [r2]"));
+    accepted(&ways([7, 4], "ldxw r0, [r2]"));
+    for left in [[7, 3], [3, 7], [4, 0]] {
+        assert!(
+            super::verify(&ways(left, "ldxw r0, [r2]")).is_err(),
+            "{left:?}"
+        );
+    }
+}
