@@ -60,6 +60,11 @@ enum Reason {
     /// The rest of the region behind a variable pointer is a number. It does not relate that
     /// number to the pointer.
     LeftOfRegion,
+    /// A pointer that is at most the end of the region and is not the end lies before it; so does
+    /// one with an index below the rest. Prevail learns neither from such comparisons.
+    BeforeTheEnd,
+    /// The low halves of two addresses are subtracted. To prevail half of an address is no number.
+    HalvesOfAddresses,
     /// It knows that a map value's address is not null, but not how far it is from null: after a
     /// step back it may be null.
     BackFromNull,
@@ -84,6 +89,8 @@ impl Reason {
             self,
             Self::ComparedPointers
                 | Self::LeftOfRegion
+                | Self::BeforeTheEnd
+                | Self::HalvesOfAddresses
                 | Self::BackFromNull
                 | Self::JoinedMaps
                 | Self::MapOfApplication
@@ -146,6 +153,9 @@ impl Accepted<'_> {
         if telling::is_helper_call(insn) && says("is not allowed for map_") {
             return Some(Reason::MapOfApplication);
         }
+        if telling::is_narrow_move(insn) && self.is_pointer(at, insn.src) {
+            return Some(Reason::HalvesOfAddresses);
+        }
         let wants_number = |register| {
             refusal
                 .message
@@ -183,6 +193,15 @@ impl Accepted<'_> {
             && (is_left(Feature::LeftOfRegion) || is_left(Feature::LeftOfRegion32))
         {
             return Some(Reason::LeftOfRegion);
+        }
+        let before_the_end = [
+            Feature::WalkToTheEnd,
+            Feature::LastOfLength,
+            Feature::IndexBelowLength,
+            Feature::ComparedAgain,
+        ];
+        if says("packet_size") && before_the_end.into_iter().any(is_left) {
+            return Some(Reason::BeforeTheEnd);
         }
         if says("Possible null access") && self.went_back(at) {
             return Some(Reason::BackFromNull);

@@ -41,6 +41,11 @@ pub fn is_wide_or(insn: &RawInsn) -> bool {
     matches!(insn.opcode, 0x47 | 0x4f)
 }
 
+/// A copy of a register's lower half.
+pub fn is_narrow_move(insn: &RawInsn) -> bool {
+    insn.opcode == 0xbc && insn.off == 0
+}
+
 /// A subtraction of a register, in 64 bits.
 pub fn is_difference(insn: &RawInsn) -> bool {
     insn.opcode == 0x1f
