@@ -63,7 +63,7 @@ def sentences(text):
 
 def main():
     total, inverted, long_lines = 0, [], []
-    sources = tracked("*.rs", "*.c", "*.h")
+    sources = tracked("*.rs", "*.c", "*.cpp", "*.h")
     for path in sources + tracked("*.md"):
         prose = path.suffix == ".md"
         lines = enumerate(path.read_text().splitlines(), 1) if prose else comments(path)

@@ -15,6 +15,9 @@ use std::process::Command;
 use jbpf::header::CodeletHeader;
 use jbpf::registry;
 
+#[path = "../examples/base_station/main.rs"]
+#[allow(dead_code, reason = "the declarations are wanted, not the program")]
+mod base_station;
 #[path = "../examples/custom_context.rs"]
 #[allow(dead_code, reason = "the declarations are wanted, not the program")]
 mod custom_context;
@@ -51,7 +54,7 @@ fn run(name: &str, arguments: &[&str]) -> (String, bool) {
 fn header(name: &str) -> CodeletHeader {
     let mut hooks: Vec<_> = registry::hooks()
         .map(jbpf::Hook::info)
-        .filter(|hook| hook.module.ends_with(&format!("::{name}")))
+        .filter(|hook| hook.module.split("::").any(|part| part == name))
         .collect();
     hooks.sort_by_key(|hook| hook.name);
     let mut helpers: Vec<_> = registry::helpers()
@@ -85,6 +88,22 @@ fn the_headers_are_what_the_types_say() {
     check_header("custom_helper", &limits);
     let slots = header("custom_context").data::<custom_context::Carrier>();
     check_header("custom_context", &slots);
+    let station = header("base_station")
+        .data::<base_station::totals::UeTraffic>()
+        .data::<base_station::totals::PrbUse>()
+        .data::<base_station::totals::HarqCounts>()
+        .data::<base_station::totals::BufferReports>()
+        .data::<base_station::totals::CrcCounts>()
+        .data::<base_station::totals::PacketCounts>()
+        .data::<base_station::totals::Gaps>()
+        .data::<base_station::totals::Delays>()
+        .data::<base_station::totals::Bearer>()
+        .data::<base_station::totals::Volume>()
+        .data::<base_station::totals::SliceWeights>()
+        .data::<base_station::totals::SliceUse>()
+        .data::<base_station::totals::CellReport>()
+        .data::<base_station::totals::Session>();
+    check_header("base_station", &station);
 }
 
 const AGREE: &str = "\nAll totals are what the application counted itself.\n";
@@ -189,4 +208,90 @@ fn a_custom_context_lets_codelets_change_one_number() {
         !agrees && printed.contains("\nThe totals differ"),
         "{printed}"
     );
+}
+
+/// A fifth of a second, idle and loaded: some hundred thousand calls.
+const SHORT: [&str; 5] = ["--seconds", "0.2", "--turns", "1", "--unpaced"];
+
+/// The lines of a report that do not depend on the clock.
+fn without_times(printed: &str) -> Vec<&str> {
+    let mut timed = false;
+    let mut kept = Vec::new();
+    for line in printed.lines() {
+        let titles = ["  Share of a core", "  Codelets, as the runtime"];
+        timed |= titles.iter().any(|title| line.starts_with(title));
+        timed &= !line.is_empty();
+        if !timed {
+            kept.push(line);
+        }
+    }
+    kept
+}
+
+#[test]
+fn the_base_station_counts_what_its_codelets_count() {
+    let (printed, agrees) = run("base_station", &SHORT);
+    assert!(printed.ends_with(AGREE) && agrees, "{printed}");
+    for part in [
+        "The station is idle: 16 UEs.",
+        "The station is loaded: 200 UEs.",
+        "  Share of a core, by the ",
+        "    the least of each ",
+        "  Codelets, as the runtime measures them",
+    ] {
+        assert!(printed.contains(&format!("\n{part}")), "{part}: {printed}");
+    }
+    let rate = |after: &str| -> f64 {
+        let (_, of_load) = printed.split_once(after).unwrap();
+        let line = of_load.lines().find(|line| line.starts_with("    all "));
+        let rate = line.and_then(|line| line.split_whitespace().last());
+        rate.unwrap().parse().unwrap()
+    };
+    let (idle, loaded) = (rate("station is idle"), rate("station is loaded"));
+    assert!((105e3..115e3).contains(&idle), "{idle} calls a second");
+    assert!(
+        (0.95e6..1.05e6).contains(&loaded),
+        "{loaded} calls a second"
+    );
+    let (again, _) = run("base_station", &SHORT);
+    assert_eq!(without_times(&printed), without_times(&again));
+}
+
+#[test]
+fn the_base_station_has_the_hooks_of_its_layers() {
+    let names: Vec<_> = registry::hooks()
+        .map(jbpf::Hook::info)
+        .filter(|hook| hook.module.contains("::base_station::"))
+        .map(|hook| hook.name)
+        .collect();
+    let of = |layer: &str| names.iter().filter(|name| name.starts_with(layer)).count();
+    let layers = [
+        "fapi_", "mac_", "rlc_", "pdcp_", "xran_", "rrc_", "ue_", "slice_",
+    ];
+    assert_eq!(layers.map(of), [14, 20, 15, 11, 7, 8, 4, 4]);
+    assert_eq!(names.len(), 83);
+}
+
+#[test]
+fn the_base_station_says_so_when_calls_are_hidden_from_codelets() {
+    let hidden = [&SHORT[..], &["--load", "idle", "--hide", "100"]].concat();
+    let (printed, agrees) = run("base_station", &hidden);
+    assert!(!agrees);
+    let (_, differences) = printed
+        .split_once("\nThe totals differ from what the application counted itself:\n")
+        .expect(&printed);
+    for codelet in ["xran_packets", "prb_use_down", "pdcp_volume", "bsr_stats"] {
+        assert!(
+            differences.contains(&format!("  {codelet} ")),
+            "{codelet}: {differences}"
+        );
+    }
+}
+
+#[test]
+fn the_base_station_runs_without_codelets() {
+    let alone = [&SHORT[..], &["--load", "idle", "--no-codelets"]].concat();
+    let (printed, agrees) = run("base_station", &alone);
+    assert!(agrees, "{printed}");
+    assert!(!printed.contains("by prb_use"), "{printed}");
 }

@@ -79,7 +79,7 @@ fn every_source_and_object_is_recorded() {
         .flat_map(|(_, lines)| lines)
         .map(|(_, path)| path)
         .collect();
-    for extension in ["c", "h", "o"] {
+    for extension in ["c", "cpp", "h", "o"] {
         let present = files(&codelets(), extension);
         assert!(!present.is_empty());
         let missing: Vec<_> = present.difference(&recorded).collect();

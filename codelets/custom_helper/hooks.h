@@ -35,7 +35,10 @@ __attribute__((unused)) static void (*note_refusal)(const Request *request) = (v
 /* Takes a user's bucket out of the map; 0, or -1 when there is none. */
 __attribute__((unused)) static int32_t (*close_account)(void *buckets, uint32_t user) = (void *)34;
 
-/* A user's account. A token is 10^9 parts, so that a plan of N requests a second earns N parts a nanosecond. */
+/*
+ * A user's account. A token is 10^9 parts, so that a plan of N requests a second earns N parts a
+ * nanosecond.
+ */
 typedef struct Bucket {
     uint64_t parts;
     uint64_t refilled_ns;
