@@ -24,9 +24,9 @@ use clap::{Parser, ValueEnum};
 use jbpf::stats::Statistics;
 use jbpf::{LoadRequest, Receiver, Runtime, StreamId};
 
-pub mod hooks;
+pub(crate) mod hooks;
 mod report;
-pub mod totals;
+pub(crate) mod totals;
 mod traffic;
 mod turn;
 

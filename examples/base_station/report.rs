@@ -216,6 +216,9 @@ impl Totals {
                 sum.reports, sum.requests, sum.prbs
             );
         }
+        if self.sessions.is_empty() {
+            return;
+        }
         println!(
             "\n  {:<22} {:>9} {:>9} {:>9}",
             "Departures, by sessions", "UEs", "bearers", "mean ms"

@@ -20,6 +20,8 @@ pub struct Load {
     pub ues: usize,
     /// UEs of a cell that are scheduled in a downlink slot.
     pub dl_grants: usize,
+    /// One of so many slots has downlink grants.
+    pub dl_every: u64,
     /// UEs of a cell that are scheduled in an uplink slot.
     pub ul_grants: usize,
     /// Packets of a bearer that a grant carries.
@@ -37,6 +39,7 @@ pub const IDLE: Load = Load {
     name: "idle",
     ues: 16,
     dl_grants: 1,
+    dl_every: 3,
     ul_grants: 1,
     packets_a_grant: 1,
     dl_symbols: 1,
@@ -49,7 +52,8 @@ pub const LOADED: Load = Load {
     name: "loaded",
     ues: 200,
     dl_grants: 9,
-    ul_grants: 10,
+    dl_every: 1,
+    ul_grants: 14,
     packets_a_grant: 1,
     dl_symbols: 13,
     ul_symbols: 14,
@@ -302,6 +306,15 @@ impl<'a> Worker<'a> {
                 Role::Uplink => self.indicate(at),
                 Role::Upper => self.carry(at),
             }
+        }
+    }
+
+    /// The UEs of a cell that are granted resources of this downlink slot.
+    fn scheduled_down(&self, at: SlotTime) -> Vec<&'a Stay> {
+        if at.number.is_multiple_of(self.load.dl_every) {
+            self.roster.scheduled(at, self.load.dl_grants)
+        } else {
+            Vec::new()
         }
     }
 

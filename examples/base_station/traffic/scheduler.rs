@@ -167,7 +167,7 @@ impl Worker<'_> {
 
     /// The downlink's grants, slice by slice: how many resource blocks, and how many UEs.
     fn grant_down(&mut self, at: SlotTime, by_slice: &mut [u16; SLICES as usize]) -> (u16, u16) {
-        let scheduled = self.roster.scheduled(at, self.load.dl_grants);
+        let scheduled = self.scheduled_down(at);
         let mut pdus = Vec::with_capacity(scheduled.len());
         let mut data = Vec::with_capacity(scheduled.len());
         let mut next_prb = 0;

@@ -27,7 +27,7 @@ impl Worker<'_> {
                 number: at.number - back,
                 cell: at.cell,
             };
-            for ue in self.roster.scheduled(then, self.load.dl_grants) {
+            for ue in self.scheduled_down(then) {
                 let feedback = self.harq(ue);
                 self.count_harq(&feedback);
                 fire!(

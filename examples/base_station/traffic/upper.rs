@@ -36,7 +36,7 @@ impl Worker<'_> {
         }
         match Direction::of(at.number) {
             Direction::Down | Direction::Special => {
-                for ue in self.roster.scheduled(at, self.load.dl_grants) {
+                for ue in self.scheduled_down(at) {
                     for _ in 0..self.load.packets_a_grant {
                         self.send(ue, at);
                     }
