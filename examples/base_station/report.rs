@@ -286,12 +286,13 @@ pub fn print_shares(turns: &[(Duration, Option<Duration>)], seconds: f64, clock:
     print("the least of each", without, with);
 }
 
-/// What the runtime has measured of each codelet.
+/// What the runtime has measured of each codelet. The median stands for all calls: a call during
+/// which its thread lost the processor takes a thousand times as long.
 pub fn print_measured(statistics: &Statistics, seconds: f64) {
-    println!("\n  Codelets, as the runtime measures them in a turn of its own");
+    println!("\n  Codelets, as the runtime measures them in a turn of its own: median x calls");
     println!(
-        "    {:<20} {:<22} {:>9} {:>8} {:>8} {:>9}",
-        "", "hook", "calls", "mean ns", "99% ns", "of a core"
+        "    {:<22} {:<22} {:>9} {:>9} {:>8} {:>9}",
+        "", "hook", "calls", "median ns", "99% ns", "of a core"
     );
     let mut all = 0.0;
     for hook in &statistics.hooks {
@@ -299,21 +300,21 @@ pub fn print_measured(statistics: &Statistics, seconds: f64) {
             let Some(measured) = &codelet.measured else {
                 continue;
             };
-            let times = &measured.times;
-            let mean = times.total_ns as f64 / times.samples.max(1) as f64;
-            let share = 100.0 * mean * measured.calls as f64 * 1e-9 / seconds;
+            let quantile = |of| measured.times.quantile_ns(of).unwrap_or(0);
+            let median = quantile(0.5);
+            let share = 100.0 * median as f64 * measured.calls as f64 * 1e-9 / seconds;
             all += share;
             println!(
-                "    {:<20} {:<22} {:>9} {mean:>8.0} {:>8} {share:>8.2}%",
+                "    {:<22} {:<22} {:>9} {median:>9} {:>8} {share:>8.2}%",
                 codelet.codelet,
                 hook.hook,
                 measured.calls,
-                times.quantile_ns(0.99).unwrap_or(0),
+                quantile(0.99),
             );
         }
     }
     println!(
-        "    {:<20} {:<22} {:>9} {:>8} {:>8} {all:>8.2}%",
+        "    {:<22} {:<22} {:>9} {:>9} {:>8} {all:>8.2}%",
         "all", "", "", "", ""
     );
 }
