@@ -1,4 +1,4 @@
-//! What is printed.
+//! The report that is printed.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub fn print_calls(calls: &[u64; Layer::NAMES.len()], seconds: f64) {
 }
 
 impl Totals {
-    /// What the codelets have found, as an operator would like to see it.
+    /// Prints the findings of the codelets, as an operator would like to see them.
     pub fn print(&self, seconds: f64) {
         self.print_cells();
         self.print_ues(seconds);
@@ -286,7 +286,7 @@ pub fn print_shares(turns: &[(Duration, Option<Duration>)], seconds: f64, clock:
     print("the least of each", without, with);
 }
 
-/// What the runtime has measured of each codelet. The median stands for all calls: a call during
+/// Prints the measurements of each codelet. The median stands for all calls: a call during
 /// which its thread lost the processor takes a thousand times as long.
 pub fn print_measured(statistics: &Statistics, seconds: f64) {
     println!("\n  Codelets, as the runtime measures them in a turn of its own: median x calls");

@@ -13,9 +13,9 @@ use super::traffic::{Layer, Load, Role, Run, Stay, Worker};
 /// Slots that a thread works off before it waits for the clock: half a radio frame.
 const BURST: u64 = 10;
 
-/// What a turn has come to.
+/// The result of a turn.
 pub struct Turn {
-    /// What the traffic model counted.
+    /// The counts of the traffic model.
     pub counted: Totals,
     pub calls: [u64; Layer::NAMES.len()],
     /// The time of all five threads together.

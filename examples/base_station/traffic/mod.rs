@@ -60,7 +60,7 @@ pub const LOADED: Load = Load {
     fragments: 2,
 };
 
-/// What one of the threads does.
+/// The work of a thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
     /// Packets to the radio units.
@@ -69,7 +69,7 @@ pub enum Role {
     FronthaulReceive,
     /// The downlink's and the uplink's grants.
     Scheduler,
-    /// What the physical layer indicates, and UEs report.
+    /// The indications of the physical layer, and the reports of UEs.
     Uplink,
     /// RLC, PDCP, RRC and the UEs' contexts.
     Upper,
@@ -158,7 +158,7 @@ pub struct Stay {
 const MEAN_STAY: u64 = 8000;
 const FIRST_RNTI: u16 = 0x4601;
 
-/// Who comes when: as many UEs as the load says, and for each that leaves another one.
+/// Plans the stays of UEs: as many UEs as the load says, and for each that leaves another one.
 pub fn plan(load: &Load, seed: u64, slots: u64) -> Vec<Stay> {
     let mut random = Random::new(seed, 0);
     let mut stays = Vec::new();
@@ -291,7 +291,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// What the thread does in one slot.
+    /// Works off one slot.
     pub fn slot(&mut self, number: u64) {
         self.roster.advance(number);
         if self.role == Role::FronthaulTransmit {
@@ -332,7 +332,7 @@ fn of_cell<'a>(stays: &[&'a Stay], at: SlotTime) -> Vec<&'a Stay> {
     of_cell.copied().collect()
 }
 
-/// What all threads of a run share.
+/// The settings that all threads of a run share.
 pub struct Run {
     pub slots: u64,
     pub seed: u64,

@@ -26,7 +26,7 @@ struct CellLoad {
     dl_ues: u16,
     ul_ues: u16,
     by_slice: [u16; SLICES as usize],
-    /// Of the downlink, at the last report.
+    /// The counts of the downlink, at the last report.
     reported_requests: u64,
     reported_prbs: u64,
 }
@@ -299,7 +299,7 @@ impl Worker<'_> {
         }
     }
 
-    /// What a transport block carries.
+    /// Fills a transport block.
     fn fill(&mut self, ue: &Stay, pdu: &TtiPdu, at: SlotTime) {
         for part in 0..2 {
             let sdu = MacSdu {
@@ -331,7 +331,7 @@ impl Worker<'_> {
         }
     }
 
-    /// What `cell_report` is to send at the end of this slot.
+    /// Counts the record that `cell_report` is to send at the end of this slot.
     fn count_report(&mut self, at: SlotTime, load: &mut CellLoad) {
         let downlink = self.counted.prb_down.get(&at.cell.into());
         let downlink = downlink.copied().unwrap_or_default();

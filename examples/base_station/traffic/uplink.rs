@@ -12,7 +12,7 @@ const NACK: u8 = 0;
 const DTX: u8 = 2;
 
 impl Worker<'_> {
-    /// What an uplink slot brings.
+    /// The events of an uplink slot.
     pub(super) fn indicate(&mut self, at: SlotTime) {
         for stay in self.arrived(at) {
             self.access(stay, at);
@@ -166,7 +166,7 @@ impl Worker<'_> {
         counts.retransmissions += u64::from(feedback.retransmissions);
     }
 
-    /// What a scheduled UE sends.
+    /// The reports of a scheduled UE.
     fn reports(&mut self, ue: &Stay, at: SlotTime) {
         let result = self.harq(ue);
         fire!(
