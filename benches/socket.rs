@@ -19,7 +19,7 @@ use jbpf::protocol::StreamReport;
 use jbpf::request::CodeletBuilder;
 use jbpf::{LoadRequest, Receiver, RuntimeBuilder, StreamId, jbpf_data, jbpf_hook};
 use jbpf_channel::Collector;
-use jbpf_testing_app::{Application, first_example};
+use jbpf_testing_app::{Application, codelets, first_example};
 
 /// The number of times that each request is measured.
 const ROUNDS: usize = 1000;
@@ -100,7 +100,7 @@ fn report(what: &str, mut times: Vec<Duration>) {
 fn records() {
     let application = Application::with(RuntimeBuilder::shared_channels);
     let runtime = application.runtime();
-    let object = served::codelets("bench/send.o");
+    let object = codelets("bench/send.o");
     let codelet = CodeletBuilder::from_path("send", object, "produced").output("records", STREAM);
     let request = LoadRequest::builder("records").codelet(codelet).build();
     runtime.load(&request.unwrap()).unwrap();

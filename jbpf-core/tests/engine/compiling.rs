@@ -64,11 +64,11 @@ fn most_uses(codelet: &Arc<BoundCodelet>, options: CompileOptions) -> (usize, us
         }
         let used = line.split_once(" = ").map_or(line, |(_, used)| used);
         for part in used.split_inclusive('(') {
-            let words = part.split(|c: char| !c.is_ascii_alphanumeric());
+            let mut words = part.split(|c: char| !c.is_ascii_alphanumeric());
             for word in words.clone().filter(|word| is_named(word, "v")) {
                 *uses.entry(word).or_default() += 1;
             }
-            let target = words.filter(|word| is_named(word, "block")).next_back();
+            let target = words.rfind(|word| is_named(word, "block"));
             if let (true, Some(target)) = (part.ends_with('('), target) {
                 *jumps.entry(target).or_default() += 1;
             }

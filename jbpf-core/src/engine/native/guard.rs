@@ -848,7 +848,9 @@ pub(super) unsafe extern "C" fn is_in_values(
     thread: *const ThreadRecord,
 ) -> u64 {
     // SAFETY: the caller's word.
-    let (codelet, objects) = unsafe { (&*codelet, &*objects) };
+    let codelet = unsafe { &*codelet };
+    // SAFETY: the caller's word.
+    let objects = unsafe { &*objects };
     let maps = objects.values.iter().chain(&objects.records);
     let mut maps = maps.filter_map(|map| codelet.map(*map).ok());
     let found = maps.any(|map| {
@@ -869,7 +871,9 @@ pub(super) unsafe extern "C" fn is_one_of_maps(
     map: u64,
 ) -> u64 {
     // SAFETY: the caller's word.
-    let (codelet, objects) = unsafe { (&*codelet, &*objects) };
+    let codelet = unsafe { &*codelet };
+    // SAFETY: the caller's word.
+    let objects = unsafe { &*objects };
     let mut maps = objects.maps.iter().filter_map(|map| codelet.map(*map).ok());
     maps.any(|known| address_of(known) == map).into()
 }

@@ -87,7 +87,11 @@ impl Voices {
             .iter()
             .map(|one| one.program().facts().len())
             .sum();
-        let options = [(false, false), (true, false), (length % 2 == 0, true)];
+        let options = [
+            (false, false),
+            (true, false),
+            (length.is_multiple_of(2), true),
+        ];
         let natives = options.map(|(guard_accesses, fast_compile)| {
             let options = CompileOptions {
                 guard_accesses,
