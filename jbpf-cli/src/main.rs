@@ -16,6 +16,7 @@
 
 mod application;
 mod commands;
+mod descriptor;
 mod entry;
 mod failure;
 mod format;

@@ -8,8 +8,9 @@ use prost_reflect::MessageDescriptor;
 use serde::Serialize;
 
 use crate::application::{self, Application};
+use crate::descriptor;
 use crate::entry;
-use crate::format::protobuf::{Schema, known};
+use crate::format::protobuf::Schema;
 use crate::output::{Failure, Output, Status};
 use crate::record;
 use crate::verdict;
@@ -73,8 +74,8 @@ impl SchemaOf {
     /// The message that a request names for the channel.
     fn known(&self, request: &Path) -> Result<MessageDescriptor, Failure> {
         match self.name.split_once('/') {
-            Some((codelet, map)) => known::in_request(request, Some(codelet), map),
-            None => known::in_request(request, None, &self.name),
+            Some((codelet, map)) => descriptor::in_request(request, Some(codelet), map),
+            None => descriptor::in_request(request, None, &self.name),
         }
     }
 

@@ -11,7 +11,7 @@ use prost_reflect::MessageDescriptor;
 use serde::Serialize;
 
 use crate::application::{self, Application};
-use crate::format::protobuf::known;
+use crate::descriptor;
 use crate::format::{Format, Writer};
 use crate::output::{self, Failure, Output, Status};
 use crate::record::{self, Record};
@@ -88,7 +88,7 @@ impl Tail {
         };
         let layout = layout.unwrap_or_else(|| record::opaque(stream.record_size));
         let known = match &self.request {
-            Some(request) => Some(known::in_request(
+            Some(request) => Some(descriptor::in_request(
                 request,
                 Some(&stream.codelet),
                 &stream.map,

@@ -4,7 +4,7 @@
 //! So any number of them, written one by one, is a message that stock tools read, and readers of
 //! streams need no other framing: each record comes with its tag and its length.
 
-pub(crate) mod known;
+mod known;
 mod schema;
 
 use jbpf_channel::record::{FieldType, NumberKind, RecordType};
