@@ -15,15 +15,9 @@ pub struct Case {
     pub helpers: HelperTable,
 }
 
-/// The folder with the codelets.
+/// The folder with the codelets, from any package of the workspace.
 pub fn codelets() -> PathBuf {
-    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let workspace = if package.ends_with("jbpf-core") {
-        package.join("..")
-    } else {
-        package
-    };
-    workspace.join("codelets")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../codelets")
 }
 
 /// The programs of an object in the codelets' folder. Those in `loading` may be none that can be
