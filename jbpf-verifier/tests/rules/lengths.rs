@@ -69,6 +69,10 @@ fn an_index_of_64_bits_is_compared_as_one() {
     refused(&wide("jsge r4, r5, out"));
     // The lower half is compared.
     refused(&wide("jge32 r4, r5, out"));
+    // An index of 34 bits may have a small half.
+    let half = "ldxdw r4, [r1+16]\nrsh r4, 30\n";
+    accepted(&indexed(&format!("{half}jge r4, r5, out"), 0));
+    refused(&indexed(&format!("{half}jge32 r4, r5, out"), 0));
     refused(&wide("mov32 r7, r4\njge r7, r5, out"));
     refused(&wide("jsge32 r4, r5, out"));
 }
