@@ -112,19 +112,25 @@ impl RegionFacts {
             + size_of_val(self.limits.as_slice())
     }
 
+    /// The number of facts of each kind, besides the known size.
+    fn counts(&self) -> [usize; 5] {
+        [
+            self.ranges.len(),
+            self.remainders.len(),
+            self.sums.len(),
+            self.sizes.len(),
+            self.limits.len(),
+        ]
+    }
+
     /// The number of facts besides the known size.
     pub(crate) fn count(&self) -> usize {
-        let facts = self.ranges.len() + self.remainders.len();
-        facts + self.sums.len() + self.sizes.len() + self.limits.len()
+        self.counts().iter().sum()
     }
 
     /// Whether there is no room for another fact.
     fn are_full(&self) -> bool {
-        self.ranges.len() >= MAX_FACTS
-            || self.remainders.len() >= MAX_FACTS
-            || self.sums.len() >= MAX_FACTS
-            || self.sizes.len() >= MAX_FACTS
-            || self.limits.len() >= MAX_FACTS
+        self.counts().iter().any(|count| *count >= MAX_FACTS)
     }
 
     /// The number of bytes known to be there behind `data` plus the variable of this id (0: none).
@@ -387,49 +393,47 @@ impl State {
     /// Notes that `times` a number, which is not negative, is at most another number. `places` are
     /// the sources of both.
     pub(crate) fn learn_part(&mut self, part: &Num, whole: &Num, times: i64, places: Places) {
-        let (Some((least, _)), Some(_)) = (base(part), base(whole)) else {
-            return;
-        };
-        if part.number.smin() < 0 || part.link.distance != 0 || times < 1 {
-            return;
-        }
-        for fact in self.facts.about(whole.link.id) {
-            // whole = base + distance, and times * part <= whole.
-            let distance = i128::from(whole.link.distance);
-            let offset = i128::from(fact.offset) - i128::from(fact.times) * distance;
-            let times = fact.times.checked_mul(times);
-            if let (Ok(offset), Some(times)) = (i64::try_from(offset), times) {
-                let fact = Remainder {
-                    number: part.link.id,
-                    times,
-                    offset,
-                    ..fact
-                };
-                self.learn_remainder_of(fact, least, places);
-            }
+        if times >= 1 {
+            self.restate(whole, part, places, |of_whole| of_whole.checked_mul(times));
         }
     }
 
     /// Notes that `product` is `times` another number, which is not negative. The product does not
     /// wrap.
     pub(crate) fn learn_product(&mut self, product: &Num, of: &Num, times: i64, places: Places) {
-        let (Some((least, _)), Some(_)) = (base(product), base(of)) else {
+        if times >= 1 && of.number.smin() >= 0 {
+            self.restate(of, product, places, |of_number| {
+                if of_number < times {
+                    return None;
+                }
+                Some(1)
+            });
+        }
+    }
+
+    /// Restates the facts of a number for one that is not negative and has no distance. `times`
+    /// says how many of that one are at most so many of the number; `None` if that is not known.
+    fn restate(
+        &mut self,
+        number: &Num,
+        other: &Num,
+        places: Places,
+        times: impl Fn(i64) -> Option<i64>,
+    ) {
+        let (Some((least, _)), Some(_)) = (base(other), base(number)) else {
             return;
         };
-        let is_negative = of.number.smin() < 0 || product.number.smin() < 0;
-        if is_negative || product.link.distance != 0 || times < 1 {
+        if other.number.smin() < 0 || other.link.distance != 0 {
             return;
         }
-        for fact in self.facts.about(of.link.id) {
-            if fact.times < times {
-                continue;
-            }
-            let distance = i128::from(of.link.distance);
+        for fact in self.facts.about(number.link.id) {
+            // number = base + distance, and the multiple of the other is at most that of it.
+            let distance = i128::from(number.link.distance);
             let offset = i128::from(fact.offset) - i128::from(fact.times) * distance;
-            if let Ok(offset) = i64::try_from(offset) {
+            if let (Ok(offset), Some(times)) = (i64::try_from(offset), times(fact.times)) {
                 let fact = Remainder {
-                    number: product.link.id,
-                    times: 1,
+                    number: other.link.id,
+                    times,
                     offset,
                     ..fact
                 };

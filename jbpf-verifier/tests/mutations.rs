@@ -120,8 +120,8 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "a comparison with data_end proves a byte too many",
-        before: "let at_most = |state: &mut State| learn(state, range);",
-        after: "let at_most = |state: &mut State| learn(state, range + 1);",
+        before: "let at_most = |state: &mut State| learn(state, range, places);",
+        after: "let at_most = |state: &mut State| learn(state, range + 1, places);",
     },
     Mutation {
         name: "a check for null is one of every pointer",
@@ -426,8 +426,8 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "a pointer that is not the end lies before the end",
-        before: "if known >= i128::from(range) {",
-        after: "if known > i128::MIN {",
+        before: "if is_there {\n                learn(",
+        after: "if known > i128::MIN {\n                learn(",
     },
     Mutation {
         name: "merged pointers have behind them what one path compared",
@@ -441,8 +441,8 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "an index that is at most the length is below the length",
-        before: "Some(JumpCond::Le) => (false, [Some((&x, &y, 0)), None]),",
-        after: "Some(JumpCond::Le) => (false, [Some((&x, &y, 1)), None]),",
+        before: "Some(JumpCond::Le | JumpCond::Sle) => &[(&x, &y, 0)],",
+        after: "Some(JumpCond::Le | JumpCond::Sle) => &[(&x, &y, 1)],",
     },
     Mutation {
         name: "a length is not negative",
@@ -456,8 +456,8 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "elements below the length are as large as anyone says",
-        before: "if fact.times < times {",
-        after: "if fact.times < 1 {",
+        before: "if of_number < times {",
+        after: "if of_number < 1 {",
     },
     Mutation {
         name: "products below the length do not wrap",

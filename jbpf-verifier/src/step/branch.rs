@@ -86,7 +86,7 @@ impl Step<'_> {
     fn undecided(&mut self, jump: &Jump, taken: Lesson, not_taken: Lesson) -> Outcome {
         self.findings.branch(self.at, BranchOutcome::Both);
         self.state.branches += 1;
-        // On either way, the copies of each operand learn the same, and make room for facts.
+        // On either way, the copies of each operand learn the same.
         self.walk(4);
         let mut other = Box::new(self.state.clone());
         other.at = jump.target;
@@ -454,7 +454,7 @@ impl Step<'_> {
         }
         let most = pointer.variable.smax();
         let least = pointer.variable.smin();
-        let learn = |state: &mut State, range: i64| {
+        let learn = |state: &mut State, range: i64, places: Places| {
             state.learn_range(pointer.variable_id, range, places);
             // Bytes behind the variable are behind its smallest value too.
             state.learn_range(0, least.saturating_add(range), places);
@@ -464,10 +464,11 @@ impl Step<'_> {
             // The region has less than that behind the largest value of the variable.
             state.learn_limit(0, most.saturating_add(range), places);
         };
-        let at_most = |state: &mut State| learn(state, range);
-        let less = |state: &mut State| learn(state, range.saturating_add(1));
+        let one_more = range.saturating_add(1);
+        let at_most = |state: &mut State| learn(state, range, places);
+        let less = |state: &mut State| learn(state, one_more, places);
         let more = |state: &mut State| lack(state, range);
-        let at_least = |state: &mut State| lack(state, range.saturating_add(1));
+        let at_least = |state: &mut State| lack(state, one_more);
         let equal = |state: &mut State| {
             at_most(state);
             at_least(state);
@@ -475,11 +476,8 @@ impl Step<'_> {
         // A pointer that is at most the end and not the end is below the end. That rests on the
         // comparison before, which has shown that it is at most the end.
         let other = |state: &mut State| {
-            if known >= i128::from(range) {
-                let places = places | known_places;
-                let beyond = range.saturating_add(1);
-                state.learn_range(pointer.variable_id, beyond, places);
-                state.learn_range(0, least.saturating_add(beyond), places);
+            if is_there {
+                learn(state, one_more, places | known_places);
             }
         };
         let nothing = |_: &mut State| ();
@@ -566,20 +564,20 @@ fn learn_order(state: &mut State, jump: &Jump, rhs: Reg, cond: Option<JumpCond>)
         return;
     };
     let (x, y) = (x.clone(), y.clone());
-    let (is_signed, orders) = match cond {
-        Some(JumpCond::Lt) => (false, [Some((&x, &y, 1)), None]),
-        Some(JumpCond::Le) => (false, [Some((&x, &y, 0)), None]),
-        Some(JumpCond::Gt) => (false, [Some((&y, &x, 1)), None]),
-        Some(JumpCond::Ge) => (false, [Some((&y, &x, 0)), None]),
-        Some(JumpCond::Slt) => (true, [Some((&x, &y, 1)), None]),
-        Some(JumpCond::Sle) => (true, [Some((&x, &y, 0)), None]),
-        Some(JumpCond::Sgt) => (true, [Some((&y, &x, 1)), None]),
-        Some(JumpCond::Sge) => (true, [Some((&y, &x, 0)), None]),
-        Some(JumpCond::Eq) => (false, [Some((&x, &y, 0)), Some((&y, &x, 0))]),
+    let orders: &[(&Num, &Num, i64)] = match cond {
+        Some(JumpCond::Lt | JumpCond::Slt) => &[(&x, &y, 1)],
+        Some(JumpCond::Le | JumpCond::Sle) => &[(&x, &y, 0)],
+        Some(JumpCond::Gt | JumpCond::Sgt) => &[(&y, &x, 1)],
+        Some(JumpCond::Ge | JumpCond::Sge) => &[(&y, &x, 0)],
+        Some(JumpCond::Eq) => &[(&x, &y, 0), (&y, &x, 0)],
         Some(JumpCond::Ne | JumpCond::Set) | None => return,
     };
+    let is_signed = matches!(
+        cond,
+        Some(JumpCond::Slt | JumpCond::Sle | JumpCond::Sgt | JumpCond::Sge)
+    );
     let fits = |num: &Num, most: u64| num.number.smin() >= 0 && num.number.umax() <= most;
-    for (less, more, apart) in orders.into_iter().flatten() {
+    for &(less, more, apart) in orders {
         // The halves are compared: the smaller number must be its half. The half of the other one
         // is no larger than the number, if that is not negative. An unsigned comparison says the
         // same as a signed one if the larger number is not negative.
