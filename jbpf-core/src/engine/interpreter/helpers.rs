@@ -105,6 +105,7 @@ impl<'c> Machine<'c> {
         map: Option<&Map>,
         result: u64,
     ) -> Result<(), FaultKind> {
+        let map = || map.ok_or(NO_MAP);
         let value_size = |map: &Map| map.def().value_size as usize;
         let map_address = |map: &Map| std::ptr::from_ref(map) as u64;
         let fits = match proto.returns {
@@ -112,15 +113,13 @@ impl<'c> Machine<'c> {
             ReturnKind::Never => false,
             ReturnKind::Number { min, max } => (min..=max).contains(&result.cast_signed()),
             ReturnKind::MapValueOrNull => {
-                result == 0
-                    || self.memory.in_value_of(
-                        map.ok_or(NO_MAP)?,
-                        result,
-                        value_size(map.ok_or(NO_MAP)?),
-                    )
+                result == 0 || {
+                    let map = map()?;
+                    self.memory.in_value_of(map, result, value_size(map))
+                }
             }
             ReturnKind::OutputBufferOrNull => {
-                let map = map.ok_or(NO_MAP)?;
+                let map = map()?;
                 if result != 0 {
                     let (map, size) = (map_address(map), value_size(map));
                     self.memory.obtained(map, result, size);
@@ -128,7 +127,7 @@ impl<'c> Machine<'c> {
                 true
             }
             ReturnKind::SentOutput => {
-                self.memory.sent(map_address(map.ok_or(NO_MAP)?));
+                self.memory.sent(map_address(map()?));
                 result.cast_signed() <= 0
             }
         };

@@ -107,9 +107,14 @@ impl Body<'_, '_> {
             let environment = address_of(self.codelet.environment());
             arguments.push(self.address(environment));
         }
+        self.call_address(target.address, &arguments)
+    }
+
+    /// Calls a function of the engine or of a helper by its address; its result.
+    pub(super) fn call_address(&mut self, function: usize, arguments: &[Value]) -> Value {
         let signature = self.imports.signature(self.fb, arguments.len());
-        let callee = self.address(target.address as u64);
-        let call = self.fb.ins().call_indirect(signature, callee, &arguments);
+        let callee = self.address(function as u64);
+        let call = self.fb.ins().call_indirect(signature, callee, arguments);
         self.only_result(call)
     }
 

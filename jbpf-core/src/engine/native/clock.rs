@@ -17,10 +17,7 @@ impl Body<'_, '_> {
         if clock::source() != TickSource::TimeStampCounter {
             return false;
         }
-        let signature = self.imports.signature(self.fb, 0);
-        let callee = self.address(clock::counter_ticks as *const () as usize as u64);
-        let call = self.fb.ins().call_indirect(signature, callee, &[]);
-        let ticks = self.only_result(call);
+        let ticks = self.call_address(clock::counter_ticks as *const () as usize, &[]);
         self.called_without_stores();
         self.define(0, ticks);
         true

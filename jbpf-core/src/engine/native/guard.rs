@@ -103,6 +103,11 @@ impl Surroundings {
 /// would make a million comparisons to compile.
 const COMPARED_MAPS: usize = 4;
 
+/// Whether a call looks through the maps that an access may be to.
+fn has_many_maps(objects: &Objects) -> bool {
+    objects.values.len() + objects.records.len() > COMPARED_MAPS
+}
+
 /// How many bytes an access touches.
 #[derive(Debug, Clone, Copy)]
 enum Size {
@@ -253,7 +258,6 @@ impl Body<'_, '_> {
         register: Option<u8>,
         size: unsafe extern "C" fn(*const Map) -> u64,
     ) -> Result<Size, EngineError> {
-        let asked = size as *const () as usize as u64;
         let codelet = self.codelet;
         let register = register.ok_or(Bug::new("a key or value of no map"))?;
         let maps = self
@@ -278,10 +282,8 @@ impl Body<'_, '_> {
         let given = self.read(register, 64);
         if sizes.len() > COMPARED_MAPS {
             // The register was guarded before: it holds one of these maps.
-            let signature = self.imports.signature(self.fb, 1);
-            let callee = self.address(asked);
-            let call = self.fb.ins().call_indirect(signature, callee, &[given]);
-            return Ok(Size::Value(self.only_result(call)));
+            let asked = self.call_address(size as *const () as usize, &[given]);
+            return Ok(Size::Value(asked));
         }
         let mut chosen = self.address(largest);
         for (map, size) in sizes {
@@ -346,10 +348,7 @@ impl Body<'_, '_> {
             self.address(address_of(objects)),
         ];
         arguments.extend_from_slice(numbers);
-        let signature = self.imports.signature(self.fb, arguments.len());
-        let callee = self.address(asked as u64);
-        let call = self.fb.ins().call_indirect(signature, callee, &arguments);
-        let answer = self.only_result(call);
+        let answer = self.call_address(asked, &arguments);
         self.fb.ins().icmp_imm_u(IntCC::NotEqual, answer, 0)
     }
 
@@ -467,7 +466,7 @@ impl Body<'_, '_> {
         for extent in self.extents(access, objects, surroundings)? {
             terms.extend(self.inside(extent, address, access.size));
         }
-        if objects.values.len() + objects.records.len() > COMPARED_MAPS {
+        if has_many_maps(objects) {
             if let Size::Value(size) = access.size {
                 terms.push(self.fb.ins().icmp_imm_u(IntCC::Equal, size, 0));
             }
@@ -552,7 +551,7 @@ impl Body<'_, '_> {
                 values: None,
             });
         }
-        if objects.values.len() + objects.records.len() > COMPARED_MAPS {
+        if has_many_maps(objects) {
             return Ok(extents);
         }
         for map in &objects.values {
@@ -690,10 +689,7 @@ impl Body<'_, '_> {
         for map in maps {
             let map = self.address(address_of(&raw const **map));
             let arguments = [map, address, size, self.thread];
-            let signature = self.imports.signature(self.fb, arguments.len());
-            let callee = self.address(is_in_value as *const () as usize as u64);
-            let call = self.fb.ins().call_indirect(signature, callee, &arguments);
-            let answer = self.only_result(call);
+            let answer = self.call_address(is_in_value as *const () as usize, &arguments);
             any = self.fb.ins().bor(any, answer);
         }
         let any = self.fb.ins().icmp_imm_u(IntCC::NotEqual, any, 0);

@@ -144,9 +144,7 @@ impl Body<'_, '_> {
             let aborts = self.address(address_of(&raw const **self.codelet.aborts()));
             let mut arguments = vec![aborts];
             arguments.extend_from_slice(self.fb.block_params(count));
-            let signature = self.imports.signature(self.fb, arguments.len());
-            let callee = self.address(abort::count as *const () as usize as u64);
-            self.fb.ins().call_indirect(signature, callee, &arguments);
+            self.call_address(abort::count as *const () as usize, &arguments);
             self.fb.ins().jump(leave, &[]);
         }
         self.fb.seal_block(leave);

@@ -265,10 +265,7 @@ impl Body<'_, '_> {
         self.fb.seal_block(wake);
         self.fb.switch_to_block(wake);
         let map = self.address(address_of(map));
-        let signature = self.imports.signature(self.fb, 1);
-        let callee = self.address(notify_readers as *const () as usize as u64);
-        let call = self.fb.ins().call_indirect(signature, callee, &[map]);
-        let sent = self.only_result(call);
+        let sent = self.call_address(notify_readers as *const () as usize, &[map]);
         self.fb.ins().jump(done, &[BlockArg::Value(sent)]);
     }
 
