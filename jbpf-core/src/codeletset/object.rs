@@ -28,9 +28,10 @@ pub fn read_object(bytes: &[u8]) -> Result<Object, ObjectError> {
 /// entries of one byte take eight, or forty.
 fn check_memory(def: &MapDef) -> Result<(), String> {
     let whole = MapDef {
-        max_entries: match def.kind.is_channel() {
-            true => records(def, SPARE_RECORDS),
-            false => def.max_entries,
+        max_entries: if def.kind.is_channel() {
+            records(def, SPARE_RECORDS)
+        } else {
+            def.max_entries
         },
         ..def.clone()
     };

@@ -8,9 +8,8 @@
 //! The messages are those of `jbpf_operator::protocol`. `path` finds the socket's place, and
 //! `peer` decides who may connect. `serve` is the thread, and `client` one connection. `line`
 //! reads a question, `answer` answers from what is known, and `change` answers what takes longer.
-//! `report` makes the parts of answers, `codes` the codes of refusals. `store` is the folder that
-//! codelets may come from, and `untaken` counts the descriptors that clients leave in their
-//! sockets.
+//! `codes` has the codes of refusals. `store` is the folder that codelets may come from, and
+//! `untaken` counts the descriptors that clients leave in their sockets.
 
 mod answer;
 mod change;
