@@ -290,14 +290,7 @@ fn what_a_client_opens_and_does_not_take_leaves_the_application_its_descriptors(
 /// the server closes.
 #[test]
 fn descriptors_that_ended_clients_never_take_are_counted() {
-    let run = child("child_that_sends_descriptors", Path::new("")).output();
-    let run = run.unwrap();
-    let said = String::from_utf8_lossy(&run.stdout);
-    assert!(
-        run.status.success(),
-        "{said}{}",
-        String::from_utf8_lossy(&run.stderr)
-    );
+    let said = said_by(child("child_that_sends_descriptors", Path::new("")));
     assert!(said.contains("refused, and granted again"), "{said}");
 }
 
@@ -545,6 +538,15 @@ fn child(test: &str, socket: &Path) -> Command {
     command
 }
 
+/// The words of a process that succeeds.
+fn said_by(mut child: Command) -> String {
+    let run = child.output().unwrap();
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}{errors}");
+    said
+}
+
 #[test]
 fn collectors_that_are_killed_cost_records_at_most() {
     kill_collectors(100);
@@ -746,14 +748,7 @@ fn child_that_serves_in_a_namespace() {
 /// and refuses to wait for more descriptors than that.
 #[test]
 fn a_server_without_descriptors_goes_on_with_those_it_has() {
-    let run = child("child_that_runs_out_of_descriptors", Path::new("")).output();
-    let run = run.unwrap();
-    let said = String::from_utf8_lossy(&run.stdout);
-    assert!(
-        run.status.success(),
-        "{said}{}",
-        String::from_utf8_lossy(&run.stderr)
-    );
+    let said = said_by(child("child_that_runs_out_of_descriptors", Path::new("")));
     assert!(said.contains("served with none left"), "{said}");
 }
 
