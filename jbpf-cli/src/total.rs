@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jbpf_channel::record::{FieldType, NumberKind, RecordType};
 use jbpf_operator::protocol::Element;
 
-use crate::record::little_endian;
+use crate::record::{float, little_endian};
 
 /// Whether copies of this layout can be added up: it consists of numbers.
 pub(crate) fn is_sum(layout: &RecordType) -> bool {
@@ -121,7 +121,7 @@ fn add_number(kind: NumberKind, total: &mut [u8], value: &[u8], way: Way) {
     let (one, other) = (little_endian(total), little_endian(value));
     let unused = 128_usize.saturating_sub(8 * total.len()).min(127) as u32;
     let order = match kind {
-        NumberKind::Float => float(one, total.len()).total_cmp(&float(other, total.len())),
+        NumberKind::Float => float(total).total_cmp(&float(value)),
         NumberKind::Signed => (one << unused)
             .cast_signed()
             .cmp(&(other << unused).cast_signed()),
@@ -129,10 +129,10 @@ fn add_number(kind: NumberKind, total: &mut [u8], value: &[u8], way: Way) {
     };
     let result = match (way, kind) {
         (Way::Sum, NumberKind::Float) if total.len() == 4 => {
-            let sum = float(one, 4) + float(other, 4);
+            let sum = float(total) + float(value);
             u128::from((sum as f32).to_bits())
         }
-        (Way::Sum, NumberKind::Float) => u128::from((float(one, 8) + float(other, 8)).to_bits()),
+        (Way::Sum, NumberKind::Float) => u128::from((float(total) + float(value)).to_bits()),
         (Way::Sum, _) => one.wrapping_add(other),
         (Way::Least, _) if order.is_le() => one,
         (Way::Most, _) if order.is_ge() => one,
@@ -140,13 +140,6 @@ fn add_number(kind: NumberKind, total: &mut [u8], value: &[u8], way: Way) {
     };
     for (byte, new) in total.iter_mut().zip(result.to_le_bytes()) {
         *byte = new;
-    }
-}
-
-fn float(bits: u128, size: usize) -> f64 {
-    match size {
-        4 => f64::from(f32::from_bits(bits as u32)),
-        _ => f64::from_bits(bits as u64),
     }
 }
 

@@ -10,8 +10,8 @@ use crate::output::{Failure, Output, Status};
 
 /// List the hooks of an application: what codelets get there, and which are attached.
 ///
-/// With --json, the helpers are the last line, unless a hook is named. `verify`, `build` and `run` take the output as
-/// --contexts FILE.
+/// With --json, the helpers are the last line, unless a hook is named. `verify`, `build` and `run`
+/// take the output as --contexts FILE.
 #[derive(Args)]
 pub(crate) struct Hooks {
     /// Show this hook alone.

@@ -355,9 +355,10 @@ impl Session<'_> {
         let Some(traced) = traced else {
             return codelet.call(input, &mut ());
         };
-        let mut trace = match self.run.json {
-            true => Trace::json(traced, self.output, self.engine, call),
-            false => Trace::text(traced, self.output),
+        let mut trace = if self.run.json {
+            Trace::json(traced, self.output, self.engine, call)
+        } else {
+            Trace::text(traced, self.output)
         };
         let end = codelet.call(input, &mut trace);
         trace.finish()?;

@@ -34,7 +34,8 @@ pub(crate) struct SchemaOf {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["app", "socket", "codeletset"])]
     object: Option<PathBuf>,
 
-    /// The type of the records, where the source does not annotate them: a type in the object of --object.
+    /// The type of the records, where the source does not annotate them: a type in the object of
+    /// --object.
     #[arg(long = "type", value_name = "NAME", requires = "object")]
     record_type: Option<String>,
 

@@ -218,6 +218,15 @@ fn number<S: Serializer>(
     }
 }
 
+/// A float of four bytes, or of eight.
+pub(crate) fn float(bytes: &[u8]) -> f64 {
+    let bits = little_endian(bytes);
+    match bytes.len() {
+        4 => f64::from(f32::from_bits(bits as u32)),
+        _ => f64::from_bits(bits as u64),
+    }
+}
+
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -55,7 +55,7 @@ fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-/// What is wrong with a text that the parser refuses, and where.
+/// The mistake in a text that the parser refuses, and its place.
 pub(super) fn told(text: &str, error: &Error) -> String {
     // A mapping ends where a line is indented less. What the mapping lacks then is found before
     // the fault in that line, so the text is read once more for its syntax alone.

@@ -139,18 +139,14 @@ fn octets<'a>(ty: &'a FieldType, bytes: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 fn float(ty: &FieldType, bytes: &[u8]) -> Option<f64> {
-    let bits = little_endian(bytes);
-    match ty {
-        FieldType::Number {
-            kind: NumberKind::Float,
-            size: 4,
-        } => Some(f32::from_bits(bits as u32).into()),
-        FieldType::Number {
-            kind: NumberKind::Float,
-            size: 8,
-        } => Some(f64::from_bits(bits as u64)),
-        _ => None,
-    }
+    let FieldType::Number {
+        kind: NumberKind::Float,
+        size: 4 | 8,
+    } = ty
+    else {
+        return None;
+    };
+    Some(record::float(bytes))
 }
 
 #[cfg(test)]
