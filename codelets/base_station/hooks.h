@@ -245,7 +245,7 @@ _Static_assert(offsetof(struct fapi_slot_indication_ctx, slot) == 34, "offset of
 _Static_assert(offsetof(struct fapi_slot_indication_ctx, cell) == 36, "offset of struct fapi_slot_indication_ctx.cell");
 _Static_assert(offsetof(struct fapi_slot_indication_ctx, _reserved) == 38, "offset of struct fapi_slot_indication_ctx._reserved");
 
-/* What the channel sounding of a UE found. */
+/* The result of a UE's channel sounding. */
 typedef struct SrsPdu {
     uint16_t rnti;
     uint16_t timing_advance;
@@ -767,7 +767,7 @@ _Static_assert(offsetof(struct mac_rach_response_ctx, slot) == 34, "offset of st
 _Static_assert(offsetof(struct mac_rach_response_ctx, cell) == 36, "offset of struct mac_rach_response_ctx.cell");
 _Static_assert(offsetof(struct mac_rach_response_ctx, _reserved) == 38, "offset of struct mac_rach_response_ctx._reserved");
 
-/* What a slot of a cell carries. */
+/* The contents of a cell's slot. */
 typedef struct SlotLoad {
     uint16_t dl_prbs;
     uint16_t ul_prbs;
@@ -1156,7 +1156,7 @@ _Static_assert(offsetof(struct pdcp_rx_sdu_ctx, slot) == 34, "offset of struct p
 _Static_assert(offsetof(struct pdcp_rx_sdu_ctx, cell) == 36, "offset of struct pdcp_rx_sdu_ctx.cell");
 _Static_assert(offsetof(struct pdcp_rx_sdu_ctx, _reserved) == 38, "offset of struct pdcp_rx_sdu_ctx._reserved");
 
-/* Which packets a receiver misses. */
+/* The packets that a receiver misses. */
 typedef struct PdcpStatus {
     uint16_t rnti;
     uint8_t bearer;
@@ -1274,7 +1274,7 @@ _Static_assert(offsetof(struct pdcp_tx_sdu_ctx, slot) == 34, "offset of struct p
 _Static_assert(offsetof(struct pdcp_tx_sdu_ctx, cell) == 36, "offset of struct pdcp_tx_sdu_ctx.cell");
 _Static_assert(offsetof(struct pdcp_tx_sdu_ctx, _reserved) == 38, "offset of struct pdcp_tx_sdu_ctx._reserved");
 
-/* What waits in a bearer's queue. */
+/* The packets that wait in a bearer's queue. */
 typedef struct RlcBuffer {
     uint16_t rnti;
     uint8_t bearer;
@@ -1666,7 +1666,7 @@ _Static_assert(offsetof(struct rlc_tx_sdu_started_ctx, slot) == 34, "offset of s
 _Static_assert(offsetof(struct rlc_tx_sdu_started_ctx, cell) == 36, "offset of struct rlc_tx_sdu_started_ctx.cell");
 _Static_assert(offsetof(struct rlc_tx_sdu_started_ctx, _reserved) == 38, "offset of struct rlc_tx_sdu_started_ctx._reserved");
 
-/* What a UE measures of its cell. */
+/* A UE's measurement of its cell. */
 typedef struct Measurement {
     uint16_t rnti;
     int16_t rsrp;
@@ -1982,7 +1982,7 @@ _Static_assert(offsetof(struct slice_ue_assigned_ctx, slot) == 34, "offset of st
 _Static_assert(offsetof(struct slice_ue_assigned_ctx, cell) == 36, "offset of struct slice_ue_assigned_ctx.cell");
 _Static_assert(offsetof(struct slice_ue_assigned_ctx, _reserved) == 38, "offset of struct slice_ue_assigned_ctx._reserved");
 
-/* What the station keeps of a UE. */
+/* The station's state of a UE. */
 typedef struct UeState {
     uint16_t rnti;
     uint8_t slice;
@@ -2264,7 +2264,7 @@ _Static_assert(offsetof(struct xran_uplane_sent_ctx, cell) == 36, "offset of str
 _Static_assert(offsetof(struct xran_uplane_sent_ctx, symbol) == 38, "offset of struct xran_uplane_sent_ctx.symbol");
 _Static_assert(offsetof(struct xran_uplane_sent_ctx, antenna) == 39, "offset of struct xran_uplane_sent_ctx.antenna");
 
-/* What `ue_throughput` counts of a UE, in one direction. */
+/* Counts of `ue_throughput` for a UE, in one direction. */
 typedef struct UeTraffic {
     uint64_t grants;
     uint64_t prbs;
@@ -2279,7 +2279,7 @@ _Static_assert(offsetof(UeTraffic, bytes) == 16, "offset of UeTraffic.bytes");
 _Static_assert(offsetof(UeTraffic, first_ns) == 24, "offset of UeTraffic.first_ns");
 _Static_assert(offsetof(UeTraffic, last_ns) == 32, "offset of UeTraffic.last_ns");
 
-/* What `prb_use` counts of a cell, in one direction. */
+/* Counts of `prb_use` for a cell, in one direction. */
 typedef struct PrbUse {
     uint64_t requests;
     uint64_t pdus;
@@ -2294,7 +2294,7 @@ _Static_assert(offsetof(PrbUse, prbs) == 16, "offset of PrbUse.prbs");
 _Static_assert(offsetof(PrbUse, most_prbs) == 24, "offset of PrbUse.most_prbs");
 _Static_assert(offsetof(PrbUse, tenths) == 32, "offset of PrbUse.tenths");
 
-/* What `harq_stats` counts of a UE. */
+/* Counts of `harq_stats` for a UE. */
 typedef struct HarqCounts {
     uint64_t ack;
     uint64_t nack;
@@ -2307,7 +2307,7 @@ _Static_assert(offsetof(HarqCounts, nack) == 8, "offset of HarqCounts.nack");
 _Static_assert(offsetof(HarqCounts, dtx) == 16, "offset of HarqCounts.dtx");
 _Static_assert(offsetof(HarqCounts, retransmissions) == 24, "offset of HarqCounts.retransmissions");
 
-/* What `bsr_stats` counts of a logical channel group. */
+/* Counts of `bsr_stats` for a logical channel group. */
 typedef struct BufferReports {
     uint64_t reports;
     uint64_t empty;
@@ -2320,7 +2320,7 @@ _Static_assert(offsetof(BufferReports, empty) == 8, "offset of BufferReports.emp
 _Static_assert(offsetof(BufferReports, bytes) == 16, "offset of BufferReports.bytes");
 _Static_assert(offsetof(BufferReports, most_bytes) == 24, "offset of BufferReports.most_bytes");
 
-/* What `crc_stats` counts of a cell. */
+/* Counts of `crc_stats` for a cell. */
 typedef struct CrcCounts {
     uint64_t passed;
     uint64_t failed;
@@ -2331,7 +2331,7 @@ _Static_assert(offsetof(CrcCounts, passed) == 0, "offset of CrcCounts.passed");
 _Static_assert(offsetof(CrcCounts, failed) == 8, "offset of CrcCounts.failed");
 _Static_assert(offsetof(CrcCounts, snr_sum) == 16, "offset of CrcCounts.snr_sum");
 
-/* What `xran_packets` counts of an antenna port and a kind of packets. */
+/* Counts of `xran_packets` for an antenna port and a kind of packets. */
 typedef struct PacketCounts {
     uint64_t packets;
     uint64_t bytes;
@@ -2340,7 +2340,7 @@ _Static_assert(sizeof(PacketCounts) == 16, "size of PacketCounts");
 _Static_assert(offsetof(PacketCounts, packets) == 0, "offset of PacketCounts.packets");
 _Static_assert(offsetof(PacketCounts, bytes) == 8, "offset of PacketCounts.bytes");
 
-/* What `xran_gaps` counts of an antenna port. */
+/* Counts of `xran_gaps` for an antenna port. */
 typedef struct Gaps {
     uint64_t packets;
     uint64_t last_ns;
@@ -2353,7 +2353,7 @@ _Static_assert(offsetof(Gaps, last_ns) == 8, "offset of Gaps.last_ns");
 _Static_assert(offsetof(Gaps, longest_ns) == 16, "offset of Gaps.longest_ns");
 _Static_assert(offsetof(Gaps, bins) == 24, "offset of Gaps.bins");
 
-/* What `rlc_delay` counts of a mode. */
+/* Counts of `rlc_delay` for a mode. */
 typedef struct Delays {
     uint64_t sdus;
     uint64_t total_ns;
@@ -2375,7 +2375,7 @@ _Static_assert(sizeof(Bearer) == 4, "size of Bearer");
 _Static_assert(offsetof(Bearer, rnti) == 0, "offset of Bearer.rnti");
 _Static_assert(offsetof(Bearer, bearer) == 2, "offset of Bearer.bearer");
 
-/* What `pdcp_volume` counts of a bearer. */
+/* Counts of `pdcp_volume` for a bearer. */
 typedef struct Volume {
     uint64_t sdus;
     uint64_t bytes;
@@ -2384,14 +2384,14 @@ _Static_assert(sizeof(Volume) == 16, "size of Volume");
 _Static_assert(offsetof(Volume, sdus) == 0, "offset of Volume.sdus");
 _Static_assert(offsetof(Volume, bytes) == 8, "offset of Volume.bytes");
 
-/* What `slice_policy` is told: how much each slice weighs. */
+/* The setting of `slice_policy`: the weight of each slice. */
 typedef struct SliceWeights {
     uint32_t weights[4];
 } SliceWeights;
 _Static_assert(sizeof(SliceWeights) == 16, "size of SliceWeights");
 _Static_assert(offsetof(SliceWeights, weights) == 0, "offset of SliceWeights.weights");
 
-/* What `slice_policy` counts of a slice. */
+/* Counts of `slice_policy` for a slice. */
 typedef struct SliceUse {
     uint64_t asked;
     uint64_t prbs;
@@ -2402,7 +2402,10 @@ _Static_assert(offsetof(SliceUse, asked) == 0, "offset of SliceUse.asked");
 _Static_assert(offsetof(SliceUse, prbs) == 8, "offset of SliceUse.prbs");
 _Static_assert(offsetof(SliceUse, satisfied) == 16, "offset of SliceUse.satisfied");
 
-/* What `cell_report` sends of each cell, every 160 slots: the downlink since its last report. */
+/*
+ * The record that `cell_report` sends for each cell, every 160 slots: the downlink since its last
+ * report.
+ */
 typedef struct CellReport {
     uint16_t cell;
     uint16_t sfn;
@@ -2417,7 +2420,7 @@ _Static_assert(offsetof(CellReport, dl_ues) == 4, "offset of CellReport.dl_ues")
 _Static_assert(offsetof(CellReport, requests) == 8, "offset of CellReport.requests");
 _Static_assert(offsetof(CellReport, prbs) == 16, "offset of CellReport.prbs");
 
-/* What `sessions` sends of each UE that leaves. */
+/* The record that `sessions` sends for each UE that leaves. */
 typedef struct Session {
     uint32_t ue_id;
     uint16_t rnti;

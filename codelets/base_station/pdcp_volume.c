@@ -1,4 +1,4 @@
-/* What each bearer carries to its UE. */
+/* The volume that each bearer carries to its UE. */
 #include "jbpf_defs.h"
 #include "jbpf_helper.h"
 

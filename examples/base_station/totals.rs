@@ -10,7 +10,7 @@ use jbpf::{Codeletset, jbpf_data};
 /// Bins of histograms of times: the logarithm of the nanoseconds, to base 2.
 pub const TIME_BINS: usize = 24;
 
-/// What `ue_throughput` counts of a UE, in one direction.
+/// Counts of `ue_throughput` for a UE, in one direction.
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct UeTraffic {
@@ -21,7 +21,7 @@ pub struct UeTraffic {
     pub last_ns: u64,
 }
 
-/// What `prb_use` counts of a cell, in one direction.
+/// Counts of `prb_use` for a cell, in one direction.
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct PrbUse {
@@ -33,7 +33,7 @@ pub struct PrbUse {
     pub tenths: [u64; 11],
 }
 
-/// What `harq_stats` counts of a UE.
+/// Counts of `harq_stats` for a UE.
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct HarqCounts {
@@ -43,7 +43,7 @@ pub struct HarqCounts {
     pub retransmissions: u64,
 }
 
-/// What `bsr_stats` counts of a logical channel group.
+/// Counts of `bsr_stats` for a logical channel group.
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct BufferReports {
@@ -53,17 +53,17 @@ pub struct BufferReports {
     pub most_bytes: u64,
 }
 
-/// What `crc_stats` counts of a cell.
+/// Counts of `crc_stats` for a cell.
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct CrcCounts {
     pub passed: u64,
     pub failed: u64,
-    /// Of all blocks, in tenths of a decibel.
+    /// The sum over all blocks, in tenths of a decibel.
     pub snr_sum: i64,
 }
 
-/// What `xran_packets` counts of an antenna port and a kind of packets.
+/// Counts of `xran_packets` for an antenna port and a kind of packets.
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct PacketCounts {
@@ -71,7 +71,7 @@ pub struct PacketCounts {
     pub bytes: u64,
 }
 
-/// What `xran_gaps` counts of an antenna port.
+/// Counts of `xran_gaps` for an antenna port.
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct Gaps {
@@ -81,7 +81,7 @@ pub struct Gaps {
     pub bins: [u64; TIME_BINS],
 }
 
-/// What `rlc_delay` counts of a mode.
+/// Counts of `rlc_delay` for a mode.
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct Delays {
@@ -99,7 +99,7 @@ pub struct Bearer {
     pub bearer: u16,
 }
 
-/// What `pdcp_volume` counts of a bearer.
+/// Counts of `pdcp_volume` for a bearer.
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct Volume {
@@ -107,14 +107,14 @@ pub struct Volume {
     pub bytes: u64,
 }
 
-/// What `slice_policy` is told: how much each slice weighs.
+/// The setting of `slice_policy`: the weight of each slice.
 #[jbpf_data]
 #[derive(Clone, Copy, Debug)]
 pub struct SliceWeights {
     pub weights: [u32; 4],
 }
 
-/// What `slice_policy` counts of a slice.
+/// Counts of `slice_policy` for a slice.
 #[jbpf_data]
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct SliceUse {
@@ -124,7 +124,8 @@ pub struct SliceUse {
     pub satisfied: u64,
 }
 
-/// What `cell_report` sends of each cell, every 160 slots: the downlink since its last report.
+/// The record that `cell_report` sends for each cell, every 160 slots: the downlink since its last
+/// report.
 #[jbpf_data]
 pub struct CellReport {
     pub cell: u16,
@@ -134,7 +135,7 @@ pub struct CellReport {
     pub prbs: u64,
 }
 
-/// What `sessions` sends of each UE that leaves.
+/// The record that `sessions` sends for each UE that leaves.
 #[jbpf_data]
 pub struct Session {
     pub ue_id: u32,
@@ -248,7 +249,7 @@ pub const PACKET_KINDS: [&str; 3] = ["C-plane sent", "U-plane sent", "U-plane re
 /// Antenna ports of all cells.
 pub const PORTS: u32 = 8;
 
-/// Where `xran_packets` counts a packet.
+/// The key under which `xran_packets` counts a packet.
 pub fn packet_key(kind: usize, port: u32) -> u32 {
     kind as u32 * PORTS + port
 }

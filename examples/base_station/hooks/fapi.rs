@@ -55,7 +55,7 @@ pub struct UciPdu {
     pub snr: i16,
 }
 
-/// What the channel sounding of a UE found.
+/// The result of a UE's channel sounding.
 #[jbpf_data]
 #[derive(Clone, Copy)]
 pub struct SrsPdu {

@@ -115,7 +115,7 @@ pub struct MacUe {
     pub bearers: u8,
 }
 
-/// What a slot of a cell carries.
+/// The contents of a cell's slot.
 #[jbpf_data]
 #[derive(Clone, Copy)]
 pub struct SlotLoad {

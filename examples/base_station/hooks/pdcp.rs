@@ -15,7 +15,7 @@ pub struct PdcpPacket {
     pub bytes: u32,
 }
 
-/// Which packets a receiver misses.
+/// The packets that a receiver misses.
 #[jbpf_data]
 #[derive(Clone, Copy)]
 pub struct PdcpStatus {

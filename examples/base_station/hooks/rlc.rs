@@ -41,7 +41,7 @@ pub struct RlcStatus {
     pub ack_sn: u32,
 }
 
-/// What waits in a bearer's queue.
+/// The packets that wait in a bearer's queue.
 #[jbpf_data]
 #[derive(Clone, Copy)]
 pub struct RlcBuffer {

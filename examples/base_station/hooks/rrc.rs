@@ -14,7 +14,7 @@ pub struct RrcMessage {
     pub bytes: u32,
 }
 
-/// What a UE measures of its cell.
+/// A UE's measurement of its cell.
 #[jbpf_data]
 #[derive(Clone, Copy)]
 pub struct Measurement {

@@ -4,7 +4,7 @@ use jbpf::{jbpf_data, jbpf_hook};
 
 use super::SlotTime;
 
-/// What the station keeps of a UE.
+/// The station's state of a UE.
 #[jbpf_data]
 #[derive(Clone, Copy)]
 pub struct UeState {

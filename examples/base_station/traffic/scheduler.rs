@@ -9,7 +9,7 @@ use super::{Direction, Layer, Stay, Worker, fire};
 
 /// How the slices share the carrier, which `slice_policy` is told.
 pub const SLICE_WEIGHTS: [u32; 4] = [5, 3, 2, 0];
-/// What the policy takes for granted that a resource block carries.
+/// The bytes that a resource block carries, as far as the policy knows.
 const POLICY_BYTES_A_PRB: u32 = 64;
 const HARQ_PROCESSES: u64 = 16;
 

@@ -83,11 +83,7 @@ impl Worker<'_> {
             rrc_security_mode(RrcMessageContext::new(&message, at))
         );
         for bearer in 1..=stay.bearers {
-            let rlc = RlcEntity {
-                rnti: stay.rnti,
-                bearer,
-                mode: mode(bearer),
-            };
+            let rlc = rlc_entity(stay, bearer);
             let pdcp = pdcp_entity(stay, bearer);
             fire!(
                 self,
@@ -119,11 +115,7 @@ impl Worker<'_> {
         };
         fire!(self, Rrc, rrc_release(RrcMessageContext::new(&message, at)));
         for bearer in 1..=stay.bearers {
-            let rlc = RlcEntity {
-                rnti: stay.rnti,
-                bearer,
-                mode: mode(bearer),
-            };
+            let rlc = rlc_entity(stay, bearer);
             let pdcp = pdcp_entity(stay, bearer);
             fire!(
                 self,
@@ -365,6 +357,14 @@ fn pdu_of(sdu: &RlcSdu) -> RlcPdu {
         bytes: sdu.bytes + 2,
         segment_offset: 0,
         retransmissions: 0,
+    }
+}
+
+fn rlc_entity(stay: &Stay, bearer: u8) -> RlcEntity {
+    RlcEntity {
+        rnti: stay.rnti,
+        bearer,
+        mode: mode(bearer),
     }
 }
 
